@@ -1,0 +1,1 @@
+"""What a model computes: captured values, attention patterns, lenses, health."""

@@ -1,0 +1,1 @@
+"""Networks as plain `torch.nn.Module`s, their files, and sampling from them."""

@@ -1,0 +1,381 @@
+"""GPT: a decoder-only transformer that speaks three architectures of the ecosystem.
+
+What the three share: pre-norm residual blocks, causal attention, one MLP a block. What differs, all of it in this file:
+
+             position      norm                      MLP         head              biases
+  gpt2       learned       LayerNorm                 GELU(tanh)  tied              yes
+  qwen3      RoPE          RMSNorm, also on q and k  SwiGLU      tied or untied    no
+  nanochat   RoPE          RMSNorm without gains     ReLU²       untied, softcap   no
+
+Every value worth looking at passes through a named `nn.Identity` (a *tap*): read or replace it with an ordinary forward
+hook. Attention runs fused unless somebody hooks `attn.pattern`; then that call computes the pattern explicitly.
+
+Shape letters: B batch, T time, C width, H heads, K key/value heads, D head width, F MLP width, V vocabulary, S keys.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+Architecture = Literal["gpt2", "qwen3", "nanochat"]
+
+
+@dataclass(frozen=True)
+class GPTConfig:
+    """The shape of a GPT. Field names are the field's own; `n_ctx` is the longest context in tokens."""
+
+    architecture: Architecture = "nanochat"
+    vocab_size: int = 256
+    n_ctx: int = 256
+    n_layer: int = 4
+    n_head: int = 4
+    n_embd: int = 128
+    n_kv_head: int | None = None
+    """Key/value heads of grouped-query attention; None = n_head."""
+    head_dim: int | None = None
+    """Width of a head; None = n_embd / n_head."""
+    n_inner: int | None = None
+    """Width of the MLP; None = 4 n_embd (gpt2, nanochat), 3 n_embd (qwen3)."""
+    tied: bool | None = None
+    """Whether the head shares the embedding's weights; None = as the architecture has it (only gpt2 ties)."""
+    rope_theta: float = 10_000.0
+    norm_eps: float | None = None
+    """Added to the variance in every norm; None = 1e-5 (gpt2) or 1e-6."""
+    softcap: float | None = 15.0
+    """nanochat only: logits become softcap · tanh(logits / softcap). None = off."""
+
+    def __post_init__(self) -> None:
+        """Refuse shapes that cannot be built, naming the field, its value and the remedy."""
+        if self.architecture not in ("gpt2", "qwen3", "nanochat"):
+            raise ValueError(f"architecture (={self.architecture!r}) must be gpt2, qwen3 or nanochat")
+        for name in ("vocab_size", "n_ctx", "n_layer", "n_head", "n_embd", "n_kv_head", "head_dim", "n_inner"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int) or value < 1):
+                raise ValueError(f"{name} (={value!r}) must be a whole number of at least 1")
+        if self.head_dim is None and self.n_embd % self.n_head:
+            raise ValueError(f"n_embd (={self.n_embd}) must be divisible by n_head (={self.n_head}), or give head_dim")
+        if self.n_head % self.kv_heads:
+            raise ValueError(f"n_head (={self.n_head}) must be divisible by n_kv_head (={self.n_kv_head})")
+        if self.architecture != "gpt2" and self.width_of_head % 2:
+            raise ValueError(f"head_dim (={self.width_of_head}) must be even for RoPE")
+        if self.architecture == "gpt2" and (
+            self.kv_heads != self.n_head or self.width_of_head * self.n_head != self.n_embd
+        ):
+            raise ValueError("gpt2 has neither n_kv_head nor head_dim: leave them out, or use qwen3")
+        if self.architecture == "nanochat" and self.width_of_head * self.n_head != self.n_embd:
+            raise ValueError("nanochat has no head_dim of its own: leave it out, or use qwen3")
+
+    @property
+    def kv_heads(self) -> int:
+        """Number of key/value heads."""
+        return self.n_kv_head or self.n_head
+
+    @property
+    def width_of_head(self) -> int:
+        """D, the width of one head."""
+        return self.head_dim or self.n_embd // self.n_head
+
+    @property
+    def width_of_mlp(self) -> int:
+        """F, the width of the MLP's hidden layer."""
+        return self.n_inner or (3 if self.architecture == "qwen3" else 4) * self.n_embd
+
+    @property
+    def is_tied(self) -> bool:
+        """Whether head and embedding are one matrix."""
+        return self.architecture == "gpt2" if self.tied is None else self.tied
+
+    @property
+    def eps(self) -> float:
+        """The norms' epsilon."""
+        return self.norm_eps if self.norm_eps is not None else (1e-5 if self.architecture == "gpt2" else 1e-6)
+
+
+class Cache:
+    """Keys and values of the positions already seen, for generation: (L, B, K, S, D) each, filled up to `length`.
+
+    `padding` (B,) counts the padding tokens at the left of each row; None when all rows began at position 0.
+    """
+
+    def __init__(
+        self, config: GPTConfig, batch: int, size: int, *, like: Tensor, padding: Tensor | None = None
+    ) -> None:
+        shape = (config.n_layer, batch, config.kv_heads, size, config.width_of_head)
+        self.k = torch.zeros(shape, dtype=like.dtype, device=like.device)
+        self.v = torch.zeros_like(self.k)
+        self.length = 0
+        self.padding = padding
+
+    def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Append (B, K, T, D) keys and values of one layer; return all of that layer's, (B, K, length + T, D)."""
+        end = self.length + k.size(2)
+        self.k[layer, :, :, self.length : end] = k
+        self.v[layer, :, :, self.length : end] = v
+        return self.k[layer, :, :, :end], self.v[layer, :, :, :end]
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Parts
+
+
+def norm(config: GPTConfig, width: int) -> nn.Module:
+    """The architecture's normalisation over the last axis."""
+    if config.architecture == "gpt2":
+        return nn.LayerNorm(width, config.eps)
+    return nn.RMSNorm(width, config.eps, elementwise_affine=config.architecture == "qwen3")
+
+
+def rope_table(config: GPTConfig) -> tuple[Tensor, Tensor]:
+    """Cosines and signed sines of rotary positions (Su et al. 2021, eq. 34), (n_ctx, D) each.
+
+    Halves are rotated against each other: x·cos + swap(x)·sin, where swap exchanges the halves. qwen3 turns by +angle,
+    nanochat by -angle, so only the sign of the sines differs.
+    """
+    half = config.width_of_head // 2
+    frequency = config.rope_theta ** (-torch.arange(half, dtype=torch.float32) / half)
+    angle = torch.outer(torch.arange(config.n_ctx, dtype=torch.float32), frequency)  # (n_ctx, D/2)
+    sine = angle.sin() if config.architecture == "qwen3" else -angle.sin()
+    return torch.cat([angle.cos(), angle.cos()], -1), torch.cat([-sine, sine], -1)
+
+
+def rotate(x: Float[Tensor, "B T H D"], rope: tuple[Tensor, Tensor]) -> Float[Tensor, "B T H D"]:
+    """Turn each head's vector by its position's angles."""
+    cos, sin = rope
+    return x * cos + x.roll(x.size(-1) // 2, -1) * sin
+
+
+class Attention(nn.Module):
+    """Causal self-attention. One matrix makes queries, keys and values; its rows are q heads, k heads, v heads."""
+
+    def __init__(self, config: GPTConfig, layer: int) -> None:
+        super().__init__()
+        self.layer, self.architecture = layer, config.architecture
+        self.heads, self.kv_heads, self.width = config.n_head, config.kv_heads, config.width_of_head
+        biased = config.architecture == "gpt2"
+        self.qkv = nn.Linear(config.n_embd, (self.heads + 2 * self.kv_heads) * self.width, bias=biased)
+        self.proj = nn.Linear(self.heads * self.width, config.n_embd, bias=biased)
+        if not biased:
+            self.q_norm, self.k_norm = norm(config, self.width), norm(config, self.width)
+        self.q, self.k, self.v = nn.Identity(), nn.Identity(), nn.Identity()  # (B, T, H or K, D)
+        self.pattern = nn.Identity()  # (B, H, T, S)
+        self.z = nn.Identity()  # (B, T, H, D)
+
+    def forward(
+        self,
+        x: Float[Tensor, "B T C"],
+        rope: tuple[Tensor, Tensor] | None,
+        mask: Tensor | None,
+        cache: Cache | None,
+    ) -> Float[Tensor, "B T C"]:
+        """Mix values of earlier positions. `mask` is None for plain causal attention."""
+        B, T, _ = x.shape
+        H, K, D = self.heads, self.kv_heads, self.width
+        q, k, v = self.qkv(x).view(B, T, H + 2 * K, D).split((H, K, K), 2)
+        if rope is not None:
+            # nanochat turns, then norms; qwen3 norms, then turns (its gains make the order matter).
+            if self.architecture == "nanochat":
+                q, k = self.q_norm(rotate(q, rope)), self.k_norm(rotate(k, rope))
+            else:
+                q, k = rotate(self.q_norm(q), rope), rotate(self.k_norm(k), rope)
+        q, k, v = (tap(y).transpose(1, 2) for tap, y in ((self.q, q), (self.k, k), (self.v, v)))  # (B, H or K, T, D)
+        if cache is not None:
+            k, v = cache.extend(self.layer, k, v)
+        attend = self.explicit if is_hooked(self.pattern) else fused
+        z = self.z(attend(q, k, v, mask).transpose(1, 2))  # (B, T, H, D)
+        out: Tensor = self.proj(z.reshape(B, T, H * D))
+        return out
+
+    def explicit(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+        """The same as `fused`, with the pattern (B, H, T, S) in the open."""
+        groups, T, S = q.size(1) // k.size(1), q.size(2), k.size(2)
+        k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
+        scores = q @ k.transpose(-2, -1) / math.sqrt(q.size(-1))
+        if mask is None:
+            mask = torch.ones(T, S, dtype=torch.bool, device=q.device).tril(S - T)
+        pattern = scores.masked_fill(~mask, -torch.inf).softmax(-1)
+        out: Tensor = self.pattern(pattern) @ v
+        return out
+
+
+def fused(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+    """Attention in one kernel; a single query sees all keys, so it needs no mask."""
+    causal = mask is None and q.size(2) > 1
+    return F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal, enable_gqa=q.size(1) != k.size(1))
+
+
+def is_hooked(tap: nn.Module) -> bool:
+    """Whether somebody reads or writes this tap."""
+    return bool(tap._forward_hooks or tap._forward_pre_hooks)
+
+
+class MLP(nn.Module):
+    """The position-wise half of a block."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.architecture = config.architecture
+        biased = config.architecture == "gpt2"
+        if config.architecture == "qwen3":
+            self.gate = nn.Linear(config.n_embd, config.width_of_mlp, bias=False)
+        self.up = nn.Linear(config.n_embd, config.width_of_mlp, bias=biased)
+        self.down = nn.Linear(config.width_of_mlp, config.n_embd, bias=biased)
+        self.post = nn.Identity()  # (B, T, F), the hidden neurons after their nonlinearity
+
+    def forward(self, x: Float[Tensor, "B T C"]) -> Float[Tensor, "B T C"]:
+        """Widen, apply the nonlinearity, narrow."""
+        hidden = self.up(x)
+        if self.architecture == "gpt2":
+            hidden = F.gelu(hidden, approximate="tanh")
+        elif self.architecture == "qwen3":
+            hidden = F.silu(self.gate(x)) * hidden
+        else:
+            hidden = F.relu(hidden).square()
+        out: Tensor = self.down(self.post(hidden))
+        return out
+
+
+class Block(nn.Module):
+    """x + attention(norm(x)), then + MLP(norm(x))."""
+
+    def __init__(self, config: GPTConfig, layer: int) -> None:
+        super().__init__()
+        self.norm1, self.attn = norm(config, config.n_embd), Attention(config, layer)
+        self.norm2, self.mlp = norm(config, config.n_embd), MLP(config)
+        self.resid_pre, self.resid_mid, self.resid_post = nn.Identity(), nn.Identity(), nn.Identity()  # (B, T, C)
+        self.attn_out, self.mlp_out = nn.Identity(), nn.Identity()  # (B, T, C)
+
+    def forward(
+        self, x: Tensor, rope: tuple[Tensor, Tensor] | None, mask: Tensor | None, cache: Cache | None
+    ) -> Tensor:
+        """(B, T, C) to (B, T, C)."""
+        x = self.resid_pre(x)
+        x = self.resid_mid(x + self.attn_out(self.attn(self.norm1(x), rope, mask, cache)))
+        out: Tensor = self.resid_post(x + self.mlp_out(self.mlp(self.norm2(x))))
+        return out
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The model
+
+
+class GPT(nn.Module):
+    """Tokens (B, T) to logits (B, T, V) for the next token at every position.
+
+    Weights are drawn from `seed`. `recompute` trades time for memory: blocks forget their activations in the forward
+    pass and compute them again in the backward one.
+    """
+
+    def __init__(self, config: GPTConfig, *, seed: int = 0) -> None:
+        super().__init__()
+        self.config = config
+        self.recompute = False
+        self.embed = nn.Embedding(config.vocab_size, config.n_embd)
+        if config.architecture == "gpt2":
+            self.position = nn.Embedding(config.n_ctx, config.n_embd)
+        else:
+            cos, sin = rope_table(config)
+            self.register_buffer("rope_cos", cos, persistent=False)
+            self.register_buffer("rope_sin", sin, persistent=False)
+        if config.architecture == "nanochat":
+            self.embed_norm = norm(config, config.n_embd)
+        self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
+        self.norm = norm(config, config.n_embd)
+        self.head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
+        if config.is_tied:
+            self.head.weight = self.embed.weight
+        if self.embed.weight.device.type != "meta":
+            initialise(self, seed)
+
+    def forward(self, tokens: Int[Tensor, "B T"], cache: Cache | None = None) -> Float[Tensor, "B T V"]:
+        """Logits of the next token. With a cache, `tokens` continue what it holds, and it grows by T positions."""
+        x, rope, mask = self.inputs(tokens, cache)
+        for block in self.blocks:
+            if self.recompute and self.training and cache is None:
+                x = checkpoint(block, x, rope, mask, None, use_reentrant=False)
+            else:
+                x = block(x, rope, mask, cache)
+        if cache is not None:
+            cache.length += tokens.size(1)
+        return self.unembed(x)
+
+    def inputs(self, tokens: Tensor, cache: Cache | None) -> tuple[Tensor, tuple[Tensor, Tensor] | None, Tensor | None]:
+        """What the first block receives: the residual stream (B, T, C), the rotary table's rows, and the mask."""
+        start, T = cache.length if cache is not None else 0, tokens.size(1)
+        if start + T > self.config.n_ctx:
+            raise ValueError(f"{start + T} tokens do not fit the context (n_ctx={self.config.n_ctx}): give fewer")
+        padding = cache.padding if cache is not None else None
+        x = self.embed(tokens)
+        position: slice | Tensor = slice(start, start + T)
+        mask = None
+        if padding is not None or (start and T > 1):
+            query = torch.arange(start, start + T, device=x.device)
+            key = torch.arange(start + T, device=x.device)
+            mask = (key <= query[:, None])[None, None]  # (1, 1, T, S)
+            if padding is not None:
+                # A padded query sees itself, so that no row of the softmax is empty.
+                mask = mask & ((key >= padding[:, None, None, None]) | (key == query[:, None]))
+                position = (query - padding[:, None]).clamp(min=0)  # (B, T)
+        if self.config.architecture == "gpt2":
+            return x + self.position.weight[position], None, mask
+        rope = (self.rope_cos[position].unsqueeze(-2), self.rope_sin[position].unsqueeze(-2))  # (..., T, 1, D)
+        x = self.embed_norm(x) if self.config.architecture == "nanochat" else x
+        return x, (rope[0].to(x.dtype), rope[1].to(x.dtype)), mask
+
+    def unembed(self, x: Float[Tensor, "*B C"]) -> Float[Tensor, "*B V"]:
+        """Residual stream to logits: final norm, head, softcap. The logit lens uses the same function."""
+        logits: Tensor = self.head(self.norm(x))
+        if self.config.architecture == "nanochat" and self.config.softcap is not None:
+            logits = self.config.softcap * torch.tanh(logits / self.config.softcap)
+        return logits
+
+    def num_params(self) -> int:
+        """Number of trained numbers; tied weights count once."""
+        return sum(p.numel() for p in self.parameters())
+
+    def flops_per_token(self, n_ctx: int | None = None) -> float:
+        """Floating-point operations of a forward and backward pass, per token: 6 a weight, plus causal attention.
+
+        Multiply-add = 2; backward = twice forward (Kaplan et al. 2020, section 2.1); attention counts the average of
+        (T + 1) / 2 keys a query that a causal mask leaves, 12·L·H·D·that. Embedding look-ups are free.
+        """
+        config, T = self.config, n_ctx or self.config.n_ctx
+        weights = sum(p.numel() for p in self.blocks.parameters() if p.ndim == 2) + self.head.weight.numel()
+        return 6.0 * weights + 12.0 * config.n_layer * config.n_head * config.width_of_head * (T + 1) / 2
+
+
+@torch.no_grad()
+def initialise(model: GPT, seed: int) -> None:
+    """Draw every weight from `seed`.
+
+    gpt2      normal 0.02; projections into the residual stream 0.02 / √(2 n_layer) (GPT-2 paper, section 2.3); biases 0
+    others    embedding normal 1 (it is normed at once in nanochat; 0.02 in qwen3 when tied), matrices uniform with
+              standard deviation 1/√fan_in, projections into the residual stream and an untied head 0: every block starts
+              as the identity and the first loss is ln V exactly.
+    """
+    generator, config = torch.Generator().manual_seed(seed), model.config
+    for name, p in model.named_parameters():
+        if p.ndim == 1:
+            p.fill_(0.0 if name.endswith("bias") else 1.0)
+        elif config.architecture == "gpt2":
+            into_stream = name.endswith(("proj.weight", "down.weight"))
+            std = 0.02 / math.sqrt(2 * config.n_layer) if into_stream else 0.02
+            p.copy_(torch.empty(p.shape).normal_(0, std, generator=generator))
+        elif name.startswith("embed"):
+            std = 0.02 if config.is_tied else 1.0
+            p.copy_(torch.empty(p.shape).normal_(0, std, generator=generator))
+        elif name.endswith(("proj.weight", "down.weight")) or name == "head.weight":
+            p.zero_()
+        else:
+            bound = math.sqrt(3 / p.size(1))
+            p.copy_(torch.empty(p.shape).uniform_(-bound, bound, generator=generator))
+
+
+def resized(config: GPTConfig, vocab_size: int) -> GPTConfig:
+    """The same shape for another vocabulary."""
+    return replace(config, vocab_size=vocab_size)

@@ -1,0 +1,1 @@
+"""Optimizers and schedules, each a `torch.optim.Optimizer` or a plain function."""
