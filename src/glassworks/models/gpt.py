@@ -14,7 +14,7 @@ Shape letters: B batch, T time, C width, H heads, K key/value heads, D head widt
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -271,6 +271,9 @@ class GPT(nn.Module):
     pass and compute them again in the backward one.
     """
 
+    rope_cos: Tensor
+    rope_sin: Tensor
+
     def __init__(self, config: GPTConfig, *, seed: int = 0) -> None:
         super().__init__()
         self.config = config
@@ -355,8 +358,8 @@ def initialise(model: GPT, seed: int) -> None:
 
     gpt2      normal 0.02; projections into the residual stream 0.02 / √(2 n_layer) (GPT-2 paper, section 2.3); biases 0
     others    embedding normal 1 (it is normed at once in nanochat; 0.02 in qwen3 when tied), matrices uniform with
-              standard deviation 1/√fan_in, projections into the residual stream and an untied head 0: every block starts
-              as the identity and the first loss is ln V exactly.
+              standard deviation 1/√fan_in, projections into the residual stream and an untied head 0: every block
+              starts as the identity and the first loss is ln V exactly.
     """
     generator, config = torch.Generator().manual_seed(seed), model.config
     for name, p in model.named_parameters():
@@ -374,8 +377,3 @@ def initialise(model: GPT, seed: int) -> None:
         else:
             bound = math.sqrt(3 / p.size(1))
             p.copy_(torch.empty(p.shape).uniform_(-bound, bound, generator=generator))
-
-
-def resized(config: GPTConfig, vocab_size: int) -> GPTConfig:
-    """The same shape for another vocabulary."""
-    return replace(config, vocab_size=vocab_size)
