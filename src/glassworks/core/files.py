@@ -38,10 +38,20 @@ def atomic_folder(path: Path) -> Iterator[Path]:
                 sync(file)
         temporary.chmod(0o755)
         if path.exists():
-            shutil.rmtree(path)
+            path.replace(temporary / "replaced")
         temporary.replace(path)
+        shutil.rmtree(path / "replaced", ignore_errors=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes left in `folder`; call it where nobody else writes."""
+    for left in folder.glob(".*.tmp"):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
 
 
 def sync(path: Path) -> None:

@@ -23,6 +23,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from glassworks.models.fused import rms_norm, short_attention
+
 Architecture = Literal["gpt2", "qwen3", "nanochat"]
 
 
@@ -98,7 +100,7 @@ class GPTConfig:
 
 
 class Cache:
-    """Keys and values of the positions already seen, for generation: (L, B, K, S, D) each, filled up to `length`.
+    """Keys and values of the positions already seen, for generation: (B, K, size, D) a layer, filled up to `length`.
 
     `padding` (B,) counts the padding tokens at the left of each row; None when all rows began at position 0.
     """
@@ -106,29 +108,51 @@ class Cache:
     def __init__(
         self, config: GPTConfig, batch: int, size: int, *, like: Tensor, padding: Tensor | None = None
     ) -> None:
-        shape = (config.n_layer, batch, config.kv_heads, size, config.width_of_head)
-        self.k = torch.zeros(shape, dtype=like.dtype, device=like.device)
-        self.v = torch.zeros_like(self.k)
+        shape = (batch, config.kv_heads, size, config.width_of_head)
+        self.k = [torch.zeros(shape, dtype=like.dtype, device=like.device) for _ in range(config.n_layer)]
+        self.v = [torch.zeros_like(k) for k in self.k]
+        self.size = size
         self.length = 0
         self.padding = padding
 
     def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Append (B, K, T, D) keys and values of one layer; return all of that layer's, (B, K, length + T, D)."""
-        end = self.length + k.size(2)
-        self.k[layer, :, :, self.length : end] = k
-        self.v[layer, :, :, self.length : end] = v
-        return self.k[layer, :, :, :end], self.v[layer, :, :, :end]
+        keys, values, T = self.k[layer], self.v[layer], k.size(2)
+        keys.narrow(2, self.length, T).copy_(k)
+        values.narrow(2, self.length, T).copy_(v)
+        return keys.narrow(2, 0, self.length + T), values.narrow(2, 0, self.length + T)
+
+    def keep(self, rows: Int[Tensor, " B"]) -> None:
+        """Forget all rows but these."""
+        self.k, self.v = [k[rows] for k in self.k], [v[rows] for v in self.v]
+        self.padding = None if self.padding is None else self.padding[rows]
 
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Parts
 
 
+class RMSNorm(nn.Module):
+    """x / sqrt(mean(x^2) + eps) over the last axis, with gains or without."""
+
+    def __init__(self, width: int, eps: float, *, gains: bool) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(width)) if gains else None
+
+    def forward(self, x: Float[Tensor, "*B C"]) -> Float[Tensor, "*B C"]:
+        """Normalise."""
+        if not torch.is_grad_enabled():  # one kernel, and no graph to record: generation is made of small calls
+            return F.rms_norm(x, x.shape[-1:], self.weight, self.eps)
+        y = rms_norm(x, self.eps)
+        return y if self.weight is None else y * self.weight.to(y.dtype)
+
+
 def norm(config: GPTConfig, width: int) -> nn.Module:
     """The architecture's normalisation over the last axis."""
     if config.architecture == "gpt2":
         return nn.LayerNorm(width, config.eps)
-    return nn.RMSNorm(width, config.eps, elementwise_affine=config.architecture == "qwen3")
+    return RMSNorm(width, config.eps, gains=config.architecture == "qwen3")
 
 
 def rope_table(config: GPTConfig) -> tuple[Tensor, Tensor]:
@@ -147,7 +171,7 @@ def rope_table(config: GPTConfig) -> tuple[Tensor, Tensor]:
 def rotate(x: Float[Tensor, "B T H D"], rope: tuple[Tensor, Tensor]) -> Float[Tensor, "B T H D"]:
     """Turn each head's vector by its position's angles."""
     cos, sin = rope
-    return x * cos + x.roll(x.size(-1) // 2, -1) * sin
+    return torch.addcmul(x * cos, x.roll(x.size(-1) // 2, -1), sin)
 
 
 class Attention(nn.Module):
@@ -176,12 +200,13 @@ class Attention(nn.Module):
         """Mix values of earlier positions. `mask` is None for plain causal attention."""
         B, T, _ = x.shape
         H, K, D = self.heads, self.kv_heads, self.width
-        q, k, v = self.qkv(x).view(B, T, H + 2 * K, D).split((H, K, K), 2)
-        if rope is not None:
-            # nanochat turns, then norms; qwen3 norms, then turns (its gains make the order matter).
-            if self.architecture == "nanochat":
-                q, k = self.q_norm(rotate(q, rope)), self.k_norm(rotate(k, rope))
-            else:
+        qk, v = self.qkv(x).view(B, T, H + 2 * K, D).split((H + K, K), 2)
+        if self.architecture == "nanochat":
+            qk = self.q_norm(rotate(qk, rope))  # without gains, so one norm does for both
+            q, k = qk.split((H, K), 2)
+        else:
+            q, k = qk.split((H, K), 2)
+            if rope is not None:  # qwen3
                 q, k = rotate(self.q_norm(q), rope), rotate(self.k_norm(k), rope)
         q, k, v = (tap(y).transpose(1, 2) for tap, y in ((self.q, q), (self.k, k), (self.v, v)))  # (B, H or K, T, D)
         if cache is not None:
@@ -206,6 +231,8 @@ class Attention(nn.Module):
 def fused(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
     """Attention in one kernel; a single query sees all keys, so it needs no mask."""
     causal = mask is None and q.size(2) > 1
+    if causal and q.dtype is torch.bfloat16 and q.device.type == "cpu" and q.requires_grad and q.size(2) <= 512:
+        return short_attention(q, k, v)
     return F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal, enable_gqa=q.size(1) != k.size(1))
 
 
@@ -235,7 +262,8 @@ class MLP(nn.Module):
         elif self.architecture == "qwen3":
             hidden = F.silu(self.gate(x)) * hidden
         else:
-            hidden = F.relu(hidden).square()
+            hidden = F.relu(hidden)
+            hidden = hidden * hidden  # torch's own square has a slow derivative on a CPU
         out: Tensor = self.down(self.post(hidden))
         return out
 
@@ -295,8 +323,13 @@ class GPT(nn.Module):
         if self.embed.weight.device.type != "meta":
             initialise(self, seed)
 
-    def forward(self, tokens: Int[Tensor, "B T"], cache: Cache | None = None) -> Float[Tensor, "B T V"]:
-        """Logits of the next token. With a cache, `tokens` continue what it holds, and it grows by T positions."""
+    def forward(
+        self, tokens: Int[Tensor, "B T"], cache: Cache | None = None, *, last: bool = False
+    ) -> Float[Tensor, "B Q V"]:
+        """Logits of the next token at every position (Q = T), or, if `last`, at the last one only (Q = 1).
+
+        With a cache, `tokens` continue what it holds, and it grows by T positions.
+        """
         x, rope, mask = self.inputs(tokens, cache)
         for block in self.blocks:
             if self.recompute and self.training and cache is None:
@@ -305,7 +338,7 @@ class GPT(nn.Module):
                 x = block(x, rope, mask, cache)
         if cache is not None:
             cache.length += tokens.size(1)
-        return self.unembed(x)
+        return self.unembed(x[:, -1:] if last else x)
 
     def inputs(self, tokens: Tensor, cache: Cache | None) -> tuple[Tensor, tuple[Tensor, Tensor] | None, Tensor | None]:
         """What the first block receives: the residual stream (B, T, C), the rotary table's rows, and the mask."""
@@ -314,6 +347,8 @@ class GPT(nn.Module):
             raise ValueError(f"{start + T} tokens do not fit the context (n_ctx={self.config.n_ctx}): give fewer")
         padding = cache.padding if cache is not None else None
         x = self.embed(tokens)
+        if torch.is_autocast_enabled(x.device.type):
+            x = x.to(torch.get_autocast_dtype(x.device.type))  # the residual stream too, or each block casts to and fro
         position: slice | Tensor = slice(start, start + T)
         mask = None
         if padding is not None or (start and T > 1):

@@ -1,0 +1,98 @@
+"""The command `glassworks`: finds the command asked for, and turns errors into one line and an exit code.
+
+Exit codes: 0 done, 1 a bug of ours (with its traceback), 2 something the user can mend, 130 interrupted.
+"""
+
+import importlib
+import os
+import sys
+import traceback
+from difflib import get_close_matches
+from pathlib import Path
+
+COMMANDS = {
+    "demo": "train a GPT on this machine's own Python library, measure it, and open it up: a few minutes",
+    "train": "train a GPT by a recipe, with flags over it; or go on with a run by --resume",
+    "sample": "let a run's model write, as it writes",
+    "eval": "measure a run's model on all of its held-out text, beside the baselines",
+    "tokenizer": "train a tokenizer, or show how one cuts a text",
+    "runs": "list runs, or compare some",
+    "report": "write a run's page",
+}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command and exit."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; the exit code."""
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0
+    if arguments[0] == "--version":
+        from glassworks import __version__
+
+        print(__version__)
+        return 0
+    name, rest = arguments[0], arguments[1:]
+    if name not in COMMANDS:
+        near = get_close_matches(name, COMMANDS, n=1)
+        say(f"there is no command {name!r}" + (f": did you mean {near[0]}?" if near else "; see glassworks --help"))
+        return 2
+    try:
+        code = importlib.import_module(f"glassworks.cli.{name}").run(rest)
+        return int(code or 0)
+    except KeyboardInterrupt:
+        say("interrupted")
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has left; so do we
+        return 0
+    except Exception as error:
+        if not is_users(error):
+            raise
+        say(describe(error))
+        if os.environ.get("GLASSWORKS_DEBUG"):
+            traceback.print_exc()
+        return 2
+
+
+def is_users(error: Exception) -> bool:
+    """Whether an error is the user's to mend: ours on purpose, or the system's; another's ValueError is a bug."""
+    from glassworks.core.errors import GlassworksError
+
+    if isinstance(error, GlassworksError | OSError):
+        return True
+    raised_in = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
+    return isinstance(error, ValueError) and Path(__file__).parents[1] in raised_in.parents
+
+
+def describe(error: Exception) -> str:
+    """An error in one line, with the remedy where the system's message has none."""
+    if isinstance(error, OSError) and error.errno is not None:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        remedy = {
+            28: "; make room and go on by --resume",
+            13: "; choose a folder you may write to",
+            30: "; choose another folder",
+        }
+        return f"{where}{error.strerror}{remedy.get(error.errno, '')}"
+    return " ".join(str(error).split())
+
+
+def say(message: str) -> None:
+    """One line to the user."""
+    print(f"glassworks: {message}", file=sys.stderr)
+
+
+def usage() -> str:
+    """What `glassworks --help` prints."""
+    commands = "\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items())
+    return (
+        "usage: glassworks <command> [options]\n\n"
+        "Raise neural networks and see through them.\n\n"
+        f"{commands}\n\n"
+        "`glassworks <command> --help` shows a command's options."
+    )

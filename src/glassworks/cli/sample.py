@@ -1,0 +1,61 @@
+"""`glassworks sample`: a run's model writes, as it writes."""
+
+import sys
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Let a model write, and show its text as it comes."""
+
+    model: Annotated[str, tyro.conf.Positional]
+    """A run, or a folder in the Hugging Face layout."""
+    prompt: str = ""
+    """What the text begins with."""
+    max_tokens: int = 200
+    """The most tokens to write."""
+    temperature: float = 0.8
+    """How far to flatten the distribution; 0 = always the likeliest token."""
+    top_k: int | None = None
+    """Choose among this many of the likeliest tokens."""
+    top_p: float | None = None
+    """Choose among the likeliest tokens that together have this probability."""
+    min_p: float | None = None
+    """Choose among tokens with at least this share of the likeliest one's probability."""
+    repetition_penalty: float = 1.0
+    """Above 1, tokens already there become less likely."""
+    stop: tuple[str, ...] = ()
+    """Texts that end the writing."""
+    seed: int = 0
+    """The same seed writes the same text."""
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
+
+
+def run(arguments: list[str]) -> None:
+    """Parse, load, write."""
+    args = tyro.cli(Sample, args=arguments, prog="glassworks sample")
+    from glassworks.cli.folders import open_model
+    from glassworks.models.sampling import stream_text
+
+    model, tokenizer = open_model(args.model, args.device)
+    print(args.prompt, end="", flush=True)
+    for piece in stream_text(
+        model,
+        tokenizer,
+        args.prompt,
+        max_tokens=args.max_tokens,
+        temperature=args.temperature,
+        top_k=args.top_k,
+        top_p=args.top_p,
+        min_p=args.min_p,
+        repetition_penalty=args.repetition_penalty,
+        stop=args.stop,
+        seed=args.seed,
+    ):
+        sys.stdout.write(piece)
+        sys.stdout.flush()
+    print()

@@ -1,0 +1,38 @@
+"""`glassworks tokenizer`: train one, or see how one cuts a text."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """Make a tokenizer from a corpus and save it as tokenizer.json; or show how one cuts a text."""
+
+    tokenizer: Annotated[str, tyro.conf.Positional]
+    """bytes, chars, bpe:<vocabulary size>, gpt2:<folder>, or the path of a tokenizer.json, a run or a model folder."""
+    data: str = "stdlib"
+    """The corpus that chars and bpe learn from."""
+    out: Path | None = None
+    """Where to save tokenizer.json. None = do not save."""
+    text: str | None = None
+    """A text to cut."""
+
+
+def run(arguments: list[str]) -> None:
+    """Parse, make or open, show, save."""
+    args = tyro.cli(Tokenizer, args=arguments, prog="glassworks tokenizer")
+    from glassworks.data.corpora import documents
+    from glassworks.data.tokenizers import make_tokenizer
+
+    made = make_tokenizer(args.tokenizer, (document.text for document in documents(args.data)))
+    print(f"{made.vocab_size:,} tokens")
+    if args.text is not None:
+        ids = made.encode(args.text)
+        print(f"{len(ids)} tokens for {len(args.text.encode())} bytes")
+        print(" ".join(f"{made.token(id)!r}:{id}" for id in ids))
+    if args.out is not None:
+        made.save(args.out)
+        print(f"saved {args.out}")

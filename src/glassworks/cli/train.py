@@ -1,0 +1,54 @@
+"""`glassworks train`: a recipe and flags over it, or a run to go on with."""
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from glassworks.cli.stages import finish
+from glassworks.core.runs import ROOT, Run, free_name
+from glassworks.train.device import pick_device
+from glassworks.train.distributed import ranks
+from glassworks.train.pretrain import start
+from glassworks.train.recipe import Recipe, read_recipe
+
+
+@dataclasses.dataclass(frozen=True)
+class Train:
+    """Train a GPT by a recipe, with flags over it; or go on with a run.
+
+    Evaluates it on all held-out text, looks inside it, and writes the run's report. Ctrl-C stops cleanly.
+    """
+
+    recipe_file: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE")] = None
+    """A recipe (recipes/*.toml); flags go over it. It comes first."""
+    run: str | None = None
+    """Name of the run's folder below runs/, or a path. None = the recipe's name."""
+    resume: str | None = None
+    """Go on with this run where it stopped, as it was planned."""
+    recipe: Annotated[Recipe, tyro.conf.arg(name="")] = dataclasses.field(default_factory=Recipe)
+
+
+def run(arguments: list[str]) -> int:
+    """Parse, train, evaluate, report."""
+    given = Path(arguments[0]) if arguments and not arguments[0].startswith("-") else None
+    default = Train() if given is None else Train(recipe=read_recipe(given))
+    args = tyro.cli(Train, args=arguments, prog="glassworks train", default=default)
+    if args.resume is not None:
+        if args.recipe != Recipe() or args.run is not None:
+            raise ValueError("--resume goes on with a run as it was planned: leave out the recipe and all other flags")
+        run = Run.open(args.resume)
+        with ranks(pick_device(run.record["recipe"]["device"])) as place:
+            return finish(run, place)
+    path = folder(args.run, given.stem if given else "train")
+    with ranks(pick_device(args.recipe.device)) as place:
+        return finish(start(path, args.recipe, ["glassworks", *sys.argv[1:]], place), place)
+
+
+def folder(name: str | None, stem: str) -> Path:
+    """Where a new run goes: a path as it is, a bare name below runs/, nothing = the first free name like `stem`."""
+    if name is None:
+        return free_name(stem)
+    return Path(name) if len(Path(name).parts) > 1 else ROOT / name

@@ -1,0 +1,72 @@
+"""Between frozen dataclasses and plain values (TOML, JSON): unknown names and wrong types are refused by name."""
+
+import dataclasses
+import tomllib
+import types
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+
+
+def from_dict(kind: type[T], values: dict[str, Any], where: str = "") -> T:
+    """An instance of the dataclass `kind`, nested ones included; fields left out keep their defaults.
+
+    >>> from_dict(Point, {"x": 1})
+    Point(x=1, y=0)
+    """
+    hints = get_type_hints(kind)
+    names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    for name in values:
+        if name not in names:
+            near = get_close_matches(name, names, n=1)
+            raise ValueError(f"there is no {where}{name}" + (f": did you mean {where}{near[0]}?" if near else ""))
+    return kind(**{name: convert(hints[name], value, where + name) for name, value in values.items()})
+
+
+def convert(hint: Any, value: Any, where: str) -> Any:
+    """`value` as the type a field is declared with; ValueError if it is not of that type."""
+    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
+        return from_dict(hint, value, where + ".")  # type: ignore[arg-type]
+    if get_origin(hint) is tuple and isinstance(value, list | tuple) and len(value) == len(get_args(hint)):
+        return tuple(convert(part, x, where) for part, x in zip(get_args(hint), value, strict=True))
+    if fits(hint, value):
+        return float(value) if float in options(hint) and type(value) is int and int not in options(hint) else value
+    raise ValueError(f"{where} (={value!r}) must be {wanted(hint)}")
+
+
+def options(hint: Any) -> tuple[Any, ...]:
+    """The alternatives of a union, or the type itself."""
+    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+
+
+def fits(hint: Any, value: Any) -> bool:
+    """Whether a plain value is of a plain type; a whole number passes for a float, a bool for nothing but a bool."""
+    for option in options(hint):
+        if get_origin(option) is Literal:
+            if value in get_args(option):
+                return True
+        elif option is float:
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                return True
+        elif option in (int, str, bool, type(None)) and type(value) is option:
+            return True
+    return False
+
+
+def wanted(hint: Any) -> str:
+    """A type in words."""
+    words = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", type(None): "left out"}
+    parts: list[str] = []
+    for option in options(hint):
+        parts += map(repr, get_args(option)) if get_origin(option) is Literal else [words.get(option, str(option))]
+    return " or ".join(parts)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file's table; ValueError with the file and line if it is not TOML."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not valid TOML: {error}") from error

@@ -1,0 +1,75 @@
+"""A progress bar with loss, speed and time left on a terminal; plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+Report = Callable[..., None]
+"""report(done, loss=1.5, ...): how far the work is, with a few numbers that are shown as they are named."""
+
+
+def silent(done: int, **numbers: float) -> None:
+    """Say nothing."""
+
+
+def seconds(value: float) -> str:
+    """1.5 -> '1.5 s', 75 -> '1:15', 7300 -> '2:01:40'."""
+    if value < 60:
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def phrase(numbers: dict[str, float]) -> str:
+    """{'loss': 1.234567, 'tokens/s': 20123.4} -> 'loss 1.235  tokens/s 20,123'."""
+    return "  ".join(
+        f"{name} {value:,.0f}" if abs(value) >= 1000 else f"{name} {value:.4g}" for name, value in numbers.items()
+    )
+
+
+@contextmanager
+def progress(label: str, total: int, *, start: int = 0, every: float = 10.0) -> Iterator[Report]:
+    """Yield a function to report progress with. Off a terminal it prints a line every `every` seconds."""
+    if sys.stderr.isatty():
+        yield from bar(label, total, start)
+    else:
+        yield from lines(label, total, start, every)
+
+
+def bar(label: str, total: int, start: int) -> Iterator[Report]:
+    """The terminal's version, drawn by rich."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[numbers]}"),
+    )
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), refresh_per_second=5) as view:
+        task = view.add_task(label, total=total, completed=start, numbers="")
+
+        def report(done: int, **numbers: float) -> None:
+            view.update(task, completed=done, numbers=phrase(numbers))
+
+        yield report
+
+
+def lines(label: str, total: int, start: int, every: float) -> Iterator[Report]:
+    """The version for logs."""
+    began = last = time.monotonic()
+
+    def report(done: int, **numbers: float) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if done < total and now - last < every:
+            return
+        last = now
+        left = (now - began) / max(done - start, 1) * (total - done)
+        sys.stderr.write(f"{label} {done}/{total}  {phrase(numbers)}  {seconds(left)} left\n")
+        sys.stderr.flush()
+
+    yield report

@@ -1,0 +1,166 @@
+"""A run is a directory. This module names its files, and finishes each of them before anybody can see it.
+
+runs/<name>/
+  run.json          command, recipe, plan, seed, versions, git state, parent run and step
+  model/            Hugging Face layout
+  checkpoints/      step_000100/, each complete or absent
+  metrics.jsonl     one JSON object a line        samples.jsonl
+  evals/<task>.json        traces/<method>.{json,npz}        report.html
+"""
+
+import importlib.metadata
+import json
+import math
+import platform
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from glassworks.core.errors import FileDamaged, RunError
+from glassworks.core.files import atomic_file, read_json, sweep, write_json
+
+ROOT = Path("runs")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run's folder. Create a new one with `Run.create`, open an old one with `Run.open`."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, path: Path, **record: Any) -> "Run":
+        """Make the folder and its run.json: `record` (plain JSON values) plus versions, git state and the time."""
+        if (path / "run.json").exists():
+            raise RunError(f"{path} exists already: choose another --run, or go on with it by --resume {path}")
+        path.mkdir(parents=True, exist_ok=True)
+        run = cls(path)
+        run.update(
+            **record,
+            created=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            versions=versions(),
+            git=git_state(),
+        )
+        return run
+
+    @classmethod
+    def open(cls, path: Path | str) -> "Run":
+        """Open a run by its path, or by its name under runs/."""
+        for candidate in (Path(path), ROOT / path):
+            if (candidate / "run.json").is_file():
+                return cls(candidate)
+        names = [run.path.name for run in all_runs()]
+        near = get_close_matches(Path(path).name, names, n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(near)}?" if near else "`glassworks runs` lists what there is"
+        raise RunError(f"{path} is not a run (no run.json in it): {hint}")
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.path.resolve().name
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What run.json says."""
+        record = read_json(self.path / "run.json")
+        if not isinstance(record, dict):
+            raise FileDamaged(f"{self.path / 'run.json'} does not hold a JSON object: restore it")
+        return record
+
+    def update(self, **record: Any) -> None:
+        """Add fields to run.json, atomically."""
+        old = self.record if (self.path / "run.json").exists() else {}
+        write_json(self.path / "run.json", {**old, **record})
+
+    # ------------------------------------------------------------------------------------------------------------------
+    # Append-only tables
+
+    def append(self, table: str, row: Mapping[str, Any]) -> None:
+        """Append one JSON object to metrics.jsonl or samples.jsonl; NaN and infinity become null."""
+        clean = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
+        with (self.path / f"{table}.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(clean, ensure_ascii=False, allow_nan=False) + "\n")
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """All rows of a table; a last line cut off by a kill is left out."""
+        path = self.path / f"{table}.jsonl"
+        if not path.exists():
+            return []
+        rows = []
+        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+        for number, line in enumerate(lines, 1):
+            try:
+                if line:
+                    rows.append(json.loads(line))
+            except json.JSONDecodeError as error:
+                if number < len(lines):  # every whole line ends in a newline, so the last piece is the torn one
+                    raise FileDamaged(f"{path}, line {number}, is not JSON: delete that line") from error
+        return rows
+
+    def rewind(self, step: int) -> None:
+        """Forget the rows beyond `step` and what a kill left half-written, before a resumed run goes on."""
+        sweep(self.path)
+        sweep(self.path / "checkpoints")
+        for table in ("metrics", "samples"):
+            path = self.path / f"{table}.jsonl"
+            if path.exists():
+                kept = [row for row in self.rows(table) if row.get("step", 0) <= step]
+                with atomic_file(path) as temporary:
+                    temporary.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept), "utf-8")
+
+    # ------------------------------------------------------------------------------------------------------------------
+    # Named files
+
+    def eval_path(self, task: str) -> Path:
+        """Where a task's result lies."""
+        return self.path / "evals" / f"{task}.json"
+
+    def read_eval(self, task: str) -> dict[str, Any] | None:
+        """A task's result, or None if it was not evaluated yet."""
+        path = self.eval_path(task)
+        return read_json(path) if path.exists() else None
+
+
+def all_runs(root: Path | None = None) -> list[Run]:
+    """Every run below `root` (runs/), oldest first."""
+    found = sorted((root or ROOT).glob("*/run.json"), key=lambda path: path.stat().st_mtime)
+    return [Run(path.parent) for path in found]
+
+
+def free_name(stem: str, root: Path | None = None) -> Path:
+    """`root/stem`, or `root/stem-2` and so on: the first that is not taken."""
+    root, number = root or ROOT, 1
+    while (path := root / (stem if number == 1 else f"{stem}-{number}")).exists():
+        number += 1
+    return path
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, the platform and the packages that decide what a run computes."""
+    found = {"python": platform.python_version(), "platform": platform.platform()}
+    for package in ("glassworks", "torch", "numpy", "tokenizers", "safetensors"):
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def git_state() -> dict[str, Any] | None:
+    """Commit of this package's checkout and whether it was changed; None outside a checkout."""
+    here = Path(__file__).parent
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, check=True, timeout=10).stdout
+
+    try:
+        return {
+            "commit": git("rev-parse", "HEAD").strip(),
+            "changed": bool(git("status", "--porcelain", "-uno").strip()),
+        }
+    except (OSError, subprocess.SubprocessError):
+        return None

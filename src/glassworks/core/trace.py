@@ -1,0 +1,91 @@
+"""A trace: what an interpretation found, as named arrays with axis labels. One renderer draws any of them."""
+
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from glassworks.core.errors import FileDamaged
+from glassworks.core.files import atomic_file, read_json, sha256, write_json
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """Named arrays whose axes have names, and whose axes' ticks may have labels.
+
+    An axis name means one thing in the whole trace: all arrays that have it have the same size along it.
+
+    >>> trace = Trace("attention", {"pattern": np.eye(2)}, {"pattern": ("query", "key")}, {"query": ["a", "b"]})
+    """
+
+    method: str
+    arrays: dict[str, np.ndarray]
+    axes: dict[str, tuple[str, ...]]
+    """The names of each array's axes."""
+    labels: dict[str, list[str]] = field(default_factory=dict)
+    """The labels of an axis' ticks, by axis name; an axis may go without."""
+    meta: dict[str, str | float | int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse axes and labels that do not fit the arrays, naming the array or the axis."""
+        if self.arrays.keys() != self.axes.keys():
+            raise ValueError(f"axes (of {sorted(self.axes)}) must name the axes of each array: {sorted(self.arrays)}")
+        sizes: dict[str, int] = {}
+        for name, array in self.arrays.items():
+            if array.dtype.hasobject:
+                raise ValueError(f"array {name!r} (dtype={array.dtype}) holds Python objects: use numbers or strings")
+            if array.ndim != len(self.axes[name]):
+                raise ValueError(f"axes of {name!r} (={self.axes[name]}) must name {array.ndim} axes: {array.shape}")
+            for axis, size in zip(self.axes[name], array.shape, strict=True):
+                if sizes.setdefault(axis, size) != size:
+                    raise ValueError(f"axis {axis!r} has size {size} in {name!r} and {sizes[axis]} before: rename one")
+        for axis, labels in self.labels.items():
+            if sizes.get(axis) != len(labels):
+                raise ValueError(f"axis {axis!r} has {len(labels)} labels and size {sizes.get(axis)}: they must agree")
+
+    def save(self, stem: Path) -> None:
+        """Write `stem`.npz, then `stem`.json, each atomically; the second names the first by its digest."""
+        numbers = beside(stem, ".npz")
+        with atomic_file(numbers) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **self.arrays)
+        write_json(
+            beside(stem, ".json"),
+            {
+                "method": self.method,
+                "axes": self.axes,
+                "labels": self.labels,
+                "meta": self.meta,
+                "npz_sha256": sha256(numbers),
+            },
+        )
+
+    @classmethod
+    def load(cls, stem: Path) -> "Trace":
+        """Read what `save` wrote; `FileDamaged` when either file is not what was written."""
+        description, numbers = read_json(beside(stem, ".json")), beside(stem, ".npz")
+        try:
+            fields = read_fields(description)
+            if sha256(numbers) != description["npz_sha256"]:
+                raise ValueError(f"{numbers.name} is not the file that {stem.name}.json describes")
+            with np.load(numbers, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+            return cls(arrays=arrays, **fields)
+        except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+            raise FileDamaged(f"trace {stem} is damaged ({error}): delete it and make it again") from error
+
+
+def read_fields(description: Any) -> dict[str, Any]:
+    """The JSON part of a trace with the types that JSON loses."""
+    return {
+        "method": str(description["method"]),
+        "axes": {name: tuple(axes) for name, axes in description["axes"].items()},
+        "labels": {axis: [str(label) for label in labels] for axis, labels in description["labels"].items()},
+        "meta": dict(description["meta"]),
+    }
+
+
+def beside(stem: Path, suffix: str) -> Path:
+    """`stem` with a suffix added; a dot that is part of the name stays."""
+    return stem.with_name(stem.name + suffix)

@@ -1,0 +1,319 @@
+"""A corpus made ready for training: split by document, tokenized, written once, opened at once ever after.
+
+    <root>/<digest>/    tokenizer.json, the two splits' files (see `store`), meta.json with every file's SHA-256, last
+
+The digest is that of everything the content follows from: source files (path, size, time), tokenizer, split. The folder
+appears whole or not at all; processes that prepare the same corpus at once (the ranks of a job) wait for the first.
+"""
+
+import fcntl
+import hashlib
+import json
+import math
+import re
+import shutil
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from glassworks.core.errors import FileDamaged, RunError
+from glassworks.core.files import atomic_folder, read_json, write_json
+from glassworks.data.corpora import Document, documents, fingerprint
+from glassworks.data.store import SplitWriter, Tokens, check_file, file_table
+from glassworks.data.tokenizers import (
+    TRAIN_BYTES,
+    Tokenizer,
+    byte_tokenizer,
+    char_tokenizer,
+    gpt2_tokenizer,
+    load_tokenizer,
+    train_bpe,
+)
+
+__all__ = ["Corpus", "Tokens", "open_corpus", "prepare"]
+
+FORMAT = 1
+PIECE = 1 << 20  # characters that are tokenized at once
+LINE = re.compile(r"(?<=\S)\n(?=\w)")
+
+Source = str | Sequence[str]
+Split = Literal["document", "tail"]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A prepared corpus. `digest` names it; `meta` is its meta.json."""
+
+    path: Path
+    train: Tokens
+    val: Tokens
+    tokenizer: Tokenizer
+    digest: str
+    meta: dict[str, Any] = field(repr=False)
+
+
+def prepare(
+    source: Source,
+    tokenizer_spec: str,
+    root: Path | str,
+    *,
+    held_out: float | Source = 0.05,
+    split: Split = "document",
+) -> Corpus:
+    """The corpus of a source in a folder of `root`, made if it is not there yet.
+
+    Args:
+        source: see `corpora`.
+        tokenizer_spec: "bytes", "chars", "bpe:<vocab_size>", "gpt2:<folder of encoder.json and vocab.bpe>", or the path
+            of a tokenizer.json or of a model folder. BPE is trained on the training split only; the alphabet of "chars"
+            is that of both splits, or the held-out text could not be written in it.
+        root: the folder of all prepared corpora.
+        held_out: fraction of the documents to hold out, or a source of its own to hold out whole.
+        split: "document" holds out whole documents, chosen by a hash of their number and name. "tail" holds out the
+            last fraction of the characters instead, each split being one document: nanoGPT's convention, for
+            comparisons with it only, since its two splits share a document.
+
+    The source is read twice (three times for BPE and chars), also when it is streamed from the hub.
+
+    Raises:
+        ValueError: the source, the tokenizer or the split cannot be had; a corpus of one document cannot be split.
+        FileDamaged: a file of the source, or of the prepared folder, is damaged.
+        OSError: a file cannot be read or the disk is full; nothing is left behind then.
+    """
+    held_out = float(held_out) if isinstance(held_out, int) else held_out
+    if isinstance(held_out, float) and not 0 < held_out < 1:
+        raise ValueError(f"held_out (={held_out}) must be between 0 and 1, or a source of its own")
+    if split not in ("document", "tail"):
+        raise ValueError(f"split (={split!r}) must be document or tail")
+    if split == "tail" and not isinstance(held_out, float):
+        raise ValueError(f"held_out (={held_out!r}) must be a fraction when split is tail")
+    digest = digest_of(source, tokenizer_spec, held_out, split)
+    folder = Path(root).expanduser() / digest
+    if not (folder / "meta.json").exists():
+        with alone(folder):
+            if not (folder / "meta.json").exists():
+                write_corpus(folder, Splitter(source, held_out, split), tokenizer_spec)
+    return open_corpus(folder)
+
+
+def open_corpus(path: Path | str) -> Corpus:
+    """A prepared corpus by its folder. Sizes are checked at once, contents when they are first touched."""
+    path = Path(path)
+    if not (path / "meta.json").is_file():
+        raise ValueError(f"{path} is not a prepared corpus: it has no meta.json")
+    remedy = f"delete the folder {path}; it is made again from the source"
+    meta = read_json(path / "meta.json")
+    if not isinstance(meta, dict) or meta.get("sha256") != checksum(meta):
+        raise FileDamaged(f"{path / 'meta.json'} is damaged: {remedy}")
+    if meta["format"] != FORMAT:
+        raise ValueError(f"{path} has format {meta['format']}, and this version reads {FORMAT}: {remedy}")
+    table = meta["files"]
+    for name, entry in table.items():
+        file = path / name
+        if not file.is_file() or file.stat().st_size != entry["size"]:
+            raise FileDamaged(f"{file} is truncated or missing: {remedy}")
+    tokenizer = load_tokenizer(check_file(path, "tokenizer.json", table))
+    train, val = (
+        Tokens(path, split, meta["vocab_size"], meta[split], table, meta["dtype"]) for split in ("train", "val")
+    )
+    return Corpus(path, train, val, tokenizer, meta["digest"], meta)
+
+
+def checksum(meta: dict[str, Any]) -> str:
+    """SHA-256 of what meta.json says, itself left out."""
+    content = {key: value for key, value in meta.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def digest_of(source: Source, tokenizer_spec: str, held_out: float | Source, split: Split) -> str:
+    """What the name of the corpus' folder is made of."""
+    digest = hashlib.sha256(f"{FORMAT} {split}\n".encode())
+    sources = [source] if isinstance(held_out, float) else [source, held_out]
+    for one in sources:
+        digest.update(f"{one}\n".encode())
+        for line in fingerprint(one):
+            digest.update(f"{line}\n".encode())
+    digest.update(f"{held_out if len(sources) == 1 else ''}\n{tokenizer_spec}\n".encode())
+    for file in tokenizer_files(tokenizer_spec):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:32]
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Documents into splits
+
+
+class Piece(NamedTuple):
+    """A part of a document and its split; `name` is None where the piece goes on with the document before it."""
+
+    split: str
+    name: str | None
+    text: str
+
+
+class Splitter:
+    """The pieces of both splits, as often as they are asked for; a first pass over the source counts what they need."""
+
+    def __init__(self, source: Source, held_out: float | Source, split: Split) -> None:
+        self.source, self.held_out, self.split = source, held_out, split
+        self.num_chars = num_documents = 0
+        lowest, highest = 1.0, 0.0
+        for document in documents(source):
+            place = place_of(num_documents, document)
+            lowest, highest = min(lowest, place), max(highest, place)
+            num_documents += 1
+            self.num_chars += len(document.text)
+        if isinstance(held_out, float):
+            if split == "document" and num_documents < 2:
+                raise ValueError(
+                    f"source (={source!r}) holds one document, and a split by document needs two: give more text, "
+                    'a source to hold out, or split="tail"'
+                )
+            # Neither split may be empty: the lowest place is always held out, the highest never.
+            self.threshold = min(max(held_out, math.nextafter(lowest, 1)), highest)
+            self.cut = int((1 - held_out) * self.num_chars)
+            if split == "tail" and not 0 < self.cut < self.num_chars:
+                raise ValueError(f"held_out (={held_out}) of {self.num_chars} characters leaves a split empty")
+
+    def __iter__(self) -> Iterator[Piece]:
+        """Every piece of at most a megabyte; those of a document follow one another."""
+        if not isinstance(self.held_out, float):
+            for split, source in (("train", self.source), ("val", self.held_out)):
+                for document in documents(source):
+                    yield from pieces(split, document.name, document.text)
+        elif self.split == "tail":
+            yield from self.tail(self.cut)
+        else:
+            for number, document in enumerate(documents(self.source)):
+                split = "val" if place_of(number, document) < self.threshold else "train"
+                yield from pieces(split, document.name, document.text)
+
+    def tail(self, left: int) -> Iterator[Piece]:
+        """The first `left` characters of the whole source as one document of "train", the others as one of "val"."""
+        name: str | None = "train"
+        for document in documents(self.source):
+            head, rest = document.text[: max(left, 0)], document.text[max(left, 0) :]
+            if head:
+                yield from pieces("train", name, head)
+                name = None
+            if rest:
+                yield from pieces("val", "val" if left >= 0 else None, rest)
+                left = -1
+            left -= len(head)
+
+
+def place_of(number: int, document: Document) -> float:
+    """A number in [0, 1) that depends on the document's number and name only."""
+    digest = hashlib.blake2b(f"{number} {document.name}".encode(errors="replace"), digest_size=6)
+    return int.from_bytes(digest.digest(), "big") / 2**48
+
+
+def pieces(split: str, name: str | None, text: str) -> Iterator[Piece]:
+    """Cut a text into pieces of at most a megabyte, between two lines with no other space between them if there are some.
+
+    The patterns of GPT-2, GPT-4 and our own never look past such a place, so the ids are those of the whole text.
+    """
+    start = 0
+    while len(text) - start > PIECE:
+        end = next((m.start() + 1 for m in LINE.finditer(text, start + PIECE // 2, start + PIECE)), start + PIECE)
+        yield Piece(split, name, text[start:end])
+        name, start = None, end
+    yield Piece(split, name, text[start:])
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Pieces into files
+
+
+def write_corpus(folder: Path, splitter: Splitter, tokenizer_spec: str) -> None:
+    """Tokenize every piece and write the folder."""
+    tokenizer = make_tokenizer(tokenizer_spec, splitter)
+    with atomic_folder(folder) as temporary, ExitStack() as stack:
+        writers = {
+            split: stack.enter_context(SplitWriter(temporary, split, tokenizer.eot, tokenizer.dtype))
+            for split in ("train", "val")
+        }
+        waiting: deque[Piece] = deque()
+        for ids in tokenizer.encode_documents(remembered(splitter, waiting)):
+            piece = waiting.popleft()
+            writer = writers[piece.split]
+            if piece.name is not None:
+                writer.begin(piece.name)
+            writer.extend(ids, len(piece.text.encode()))
+        meta: dict[str, Any] = {split: writer.finish() for split, writer in writers.items()}
+        tokenizer.save(temporary / "tokenizer.json")
+        digest = digest_of(splitter.source, tokenizer_spec, splitter.held_out, splitter.split)
+        if digest != folder.name:
+            raise RunError(f"source (={splitter.source!r}) changed while it was read: prepare it again")
+        meta |= {
+            "format": FORMAT,
+            "digest": digest,
+            "source": splitter.source,
+            "held_out": splitter.held_out,
+            "split": splitter.split,
+            "tokenizer": tokenizer_spec,
+            "tokenizer_digest": tokenizer.digest,
+            "vocab_size": tokenizer.vocab_size,
+            "dtype": tokenizer.dtype.name,
+            "files": file_table(temporary),
+        }
+        write_json(temporary / "meta.json", meta | {"sha256": checksum(meta)})
+
+
+def remembered(splitter: Splitter, waiting: deque[Piece]) -> Iterator[str]:
+    """The texts of the pieces; the pieces themselves wait in the queue for their tokens."""
+    for piece in splitter:
+        waiting.append(piece)
+        yield piece.text
+
+
+def make_tokenizer(spec: str, splitter: Splitter) -> Tokenizer:
+    """The tokenizer that a spec names, trained on the corpus where it has to be."""
+    name, _, argument = spec.partition(":")
+    if spec == "bytes":
+        return byte_tokenizer()
+    if spec == "chars":
+        return char_tokenizer(piece.text for piece in splitter)
+    if name == "bpe":
+        if not argument.isdecimal():
+            raise ValueError(f'tokenizer (={spec}) must say its vocabulary size, as "bpe:4096" does')
+        # A corpus above the trainer's limit is sampled evenly.
+        stride = -(-splitter.num_chars // TRAIN_BYTES)
+        texts = (piece.text for piece in splitter if piece.split == "train")
+        return train_bpe(islice(texts, 0, None, stride), int(argument))
+    if name == "gpt2":
+        return gpt2_tokenizer(*tokenizer_files(spec))
+    return load_tokenizer(Path(spec).expanduser())
+
+
+def tokenizer_files(spec: str) -> list[Path]:
+    """The files that a tokenizer spec names; none for those that are made."""
+    name, _, argument = spec.partition(":")
+    if name in ("bytes", "chars", "bpe"):
+        return []
+    path = Path(argument if name == "gpt2" else spec).expanduser()
+    if name == "gpt2":
+        found = [sorted(path.glob(pattern)) for pattern in ("*encoder.json", "*vocab.bpe")]
+        if not all(found):
+            raise ValueError(f"tokenizer (={spec}): there is no encoder.json with a vocab.bpe in {path}")
+        return [files[0] for files in found]
+    if not path.exists():
+        raise ValueError(
+            f"tokenizer (={spec}) must be bytes, chars, bpe:<vocab_size>, gpt2:<folder> or the path of a tokenizer.json"
+        )
+    return [path / "tokenizer.json" if path.is_dir() else path]
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock; whoever died while holding it has left temporary folders, which are removed."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (folder.parent / f".{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for left_over in folder.parent.glob(f".{folder.name}.*.tmp"):
+            shutil.rmtree(left_over, ignore_errors=True)
+        yield

@@ -1,0 +1,255 @@
+"""Token shards on disk: what a prepared split looks like, how it is written and read.
+
+    train_000.npy train_001.npy ...   tokens, uint16 or uint32, 32 Mi tokens a file
+    train_starts.npy (N + 1,) int64   offset of each document's first token, the <|endoftext|> before it; then the end
+    train_bytes.npy (N,) int64        UTF-8 bytes of each document's text
+    train_names.txt                   its name, one a line
+    train_lines.npy (N + 1,) int64    offset of each name in train_names.txt; then the end
+
+Every file opens by itself with `np.load(..., mmap_mode="r")` or an editor. The stream of a split is <|endoftext|>,
+document 0, <|endoftext|>, document 1, ... Nothing here is ever whole in memory, on either side.
+"""
+
+import mmap
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import DTypeLike, NDArray
+
+from glassworks.core.errors import FileDamaged
+from glassworks.core.files import sha256
+
+SHARD_TOKENS = 1 << 25
+RELEASE_AFTER = 1 << 25  # bytes of a mapped shard that reads may have brought into the process before they are let go
+READ_AHEAD = 1 << 16  # bytes that the system maps around a page that is touched
+
+FileTable = dict[str, dict[str, Any]]
+
+
+class ArrayWriter:
+    """A one-dimensional .npy file whose length is known only when it is finished."""
+
+    def __init__(self, file: BinaryIO, dtype: DTypeLike) -> None:
+        self.file, self.dtype, self.length = file, np.dtype(dtype), 0
+        self.write_header()
+
+    def write_header(self) -> None:
+        """The header for the current length; numpy pads it so that a longer length takes the same space."""
+        shape = {"descr": npy.dtype_to_descr(self.dtype), "fortran_order": False, "shape": (self.length,)}
+        npy.write_array_header_1_0(self.file, shape)
+
+    def append(self, values: NDArray[Any] | list[int]) -> None:
+        """Add values at the end."""
+        array = np.asarray(values, self.dtype)
+        self.file.write(array.tobytes())
+        self.length += array.size
+
+    def finish(self) -> None:
+        """Write the final length into the header and close the file."""
+        self.file.seek(0)
+        self.write_header()
+        self.file.close()
+
+
+class SplitWriter:
+    """Writes one split: `begin` a document, `extend` it by pieces, `finish` at the end. A context that closes files."""
+
+    def __init__(self, folder: Path, split: str, eot: int, dtype: DTypeLike, shard_tokens: int = SHARD_TOKENS) -> None:
+        self.folder, self.split, self.eot, self.dtype, self.shard_tokens = folder, split, eot, dtype, shard_tokens
+        self.num_tokens = self.num_documents = self.num_bytes = self.size = self.num_shards = 0
+        self.files = ExitStack()
+        self.starts, self.bytes, self.lines = (
+            self.open_array(f"{split}_{name}.npy", np.int64) for name in ("starts", "bytes", "lines")
+        )
+        self.names = self.files.enter_context((folder / f"{split}_names.txt").open("wb"))
+        self.shard = self.next_shard()
+
+    def __enter__(self) -> "SplitWriter":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.files.close()
+
+    def open_array(self, name: str, dtype: DTypeLike) -> ArrayWriter:
+        """A new array file in the folder."""
+        return ArrayWriter(self.files.enter_context((self.folder / name).open("wb")), dtype)
+
+    def next_shard(self) -> ArrayWriter:
+        """The file for the next tokens."""
+        self.num_shards += 1
+        return self.open_array(shard_name(self.split, self.num_shards - 1), self.dtype)
+
+    def begin(self, name: str) -> None:
+        """Start a document: its name and the <|endoftext|> before it."""
+        self.end_document()
+        self.num_documents += 1
+        self.starts.append([self.num_tokens])
+        self.lines.append([self.names.tell()])
+        self.names.write(" ".join(name.splitlines()).encode(errors="replace") + b"\n")
+        self.write(np.array([self.eot], self.dtype))
+
+    def extend(self, ids: NDArray[Any], num_bytes: int) -> None:
+        """Add tokens and the bytes of their text to the document begun last."""
+        self.size += num_bytes
+        self.num_bytes += num_bytes
+        self.write(ids)
+
+    def end_document(self) -> None:
+        """Note the size of the document begun last."""
+        if self.num_documents:
+            self.bytes.append([self.size])
+        self.size = 0
+
+    def write(self, ids: NDArray[Any]) -> None:
+        """Tokens into the current shard, and into the next ones when it is full."""
+        while ids.size:
+            if self.shard.length == self.shard_tokens:
+                self.shard.finish()
+                self.shard = self.next_shard()
+            part = ids[: self.shard_tokens - self.shard.length]
+            self.shard.append(part)
+            self.num_tokens += part.size
+            ids = ids[part.size :]
+
+    def finish(self) -> dict[str, int]:
+        """Complete the files; returns the counts that `Tokens` needs."""
+        self.end_document()
+        self.starts.append([self.num_tokens])
+        self.lines.append([self.names.tell()])
+        self.names.close()
+        for array in (self.shard, self.starts, self.bytes, self.lines):
+            array.finish()
+        return {
+            "num_tokens": self.num_tokens,
+            "num_documents": self.num_documents,
+            "num_bytes": self.num_bytes,
+            "shard_tokens": self.shard_tokens,
+        }
+
+
+def shard_name(split: str, shard: int) -> str:
+    """File name of a shard."""
+    return f"{split}_{shard:03d}.npy"
+
+
+def file_table(folder: Path) -> FileTable:
+    """Size and SHA-256 of every file of a folder."""
+    return {p.name: {"size": p.stat().st_size, "sha256": sha256(p)} for p in sorted(folder.iterdir())}
+
+
+def check_file(folder: Path, name: str, table: FileTable) -> Path:
+    """The path of a file whose bytes are those that were written; `FileDamaged` otherwise."""
+    path = folder / name
+    if not path.is_file() or path.stat().st_size != table[name]["size"] or sha256(path) != table[name]["sha256"]:
+        raise FileDamaged(f"{path} is damaged or missing: delete the folder {folder}; it is made again from the source")
+    return path
+
+
+class Tokens:
+    """One split of a prepared corpus, memory-mapped. Each file is checked against its SHA-256 when first touched.
+
+    Reading keeps at most about 32 MB of the shards mapped into the process, so peak memory does not depend on the corpus.
+    """
+
+    def __init__(
+        self, path: Path, split: str, vocab_size: int, counts: dict[str, int], table: FileTable, dtype: DTypeLike
+    ) -> None:
+        self.path, self.split, self.vocab_size = path, split, vocab_size
+        self.num_tokens, self.num_documents = counts["num_tokens"], counts["num_documents"]
+        self.shard_tokens, self.table, self.dtype = counts["shard_tokens"], table, np.dtype(dtype)
+        self.shards: dict[int, tuple[mmap.mmap, NDArray[Any]]] = {}
+        self.mapped = 0
+
+    def __len__(self) -> int:
+        return self.num_tokens
+
+    @cached_property
+    def starts(self) -> NDArray[np.int64]:
+        """(N + 1,) offset of each document's first token, its leading <|endoftext|>; the last entry is num_tokens."""
+        return self.array("starts")
+
+    @cached_property
+    def num_bytes(self) -> NDArray[np.int64]:
+        """(N,) UTF-8 bytes of each document's text."""
+        return self.array("bytes")
+
+    @cached_property
+    def lines(self) -> NDArray[np.int64]:
+        """(N + 1,) offset of each name in the file of names."""
+        return self.array("lines")
+
+    @cached_property
+    def names_file(self) -> Path:
+        """The file of names, checked."""
+        return check_file(self.path, f"{self.split}_names.txt", self.table)
+
+    def array(self, name: str) -> NDArray[np.int64]:
+        """One of the split's index files, mapped."""
+        path = check_file(self.path, f"{self.split}_{name}.npy", self.table)
+        values: NDArray[np.int64] = np.load(path, mmap_mode="r", allow_pickle=False)
+        return values
+
+    def names(self, document: int) -> str:
+        """Name of a document (0 ... num_documents - 1)."""
+        if not 0 <= document < self.num_documents:
+            raise ValueError(f"document (={document}) must be from 0 to {self.num_documents - 1}")
+        start, end = int(self.lines[document]), int(self.lines[document + 1])
+        with self.names_file.open("rb") as file:
+            file.seek(start)
+            return file.read(end - start - 1).decode()
+
+    def document_at(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The document of each position of the stream, any shape; a leading <|endoftext|> belongs to its document."""
+        return np.searchsorted(self.starts, positions, side="right") - 1
+
+    def read(self, start: int, count: int) -> NDArray[np.int64]:
+        """(count,) tokens from an offset on; `ValueError` if they are not all there."""
+        if start < 0 or count < 0 or start + count > self.num_tokens:
+            raise ValueError(f"tokens {start} to {start + count} are not in a split of {self.num_tokens} tokens")
+        out = np.empty(count, np.int64)
+        self.fill(out, start)
+        return out
+
+    def windows(self, starts: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+        """(B, count) tokens from each start on; past the end they go on at the beginning."""
+        out = np.empty((len(starts), count), np.int64)
+        for row, start in zip(out, starts.tolist(), strict=True):
+            before_end = self.num_tokens - start
+            self.fill(row[:before_end], start)
+            if before_end < count:
+                self.fill(row[before_end:], 0)
+        return out
+
+    def fill(self, out: NDArray[np.int64], start: int) -> None:
+        """Read as many tokens as fit, across shards."""
+        done = 0
+        while done < len(out):
+            number, offset = divmod(start + done, self.shard_tokens)
+            part = self.shard(number)[offset : offset + len(out) - done]
+            out[done : done + len(part)] = part
+            done += len(part)
+        self.mapped += out.size * self.dtype.itemsize + READ_AHEAD
+        if self.mapped > RELEASE_AFTER:
+            self.release()
+
+    def shard(self, number: int) -> NDArray[Any]:
+        """The tokens of one shard, mapped and checked the first time."""
+        if number not in self.shards:
+            path = check_file(self.path, shard_name(self.split, number), self.table)
+            with path.open("rb") as file:
+                version = npy.read_magic(file)
+                assert version == (1, 0), version
+                shape, _, dtype = npy.read_array_header_1_0(file)
+                view = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+                self.shards[number] = view, np.frombuffer(view, dtype, shape[0], file.tell())
+        return self.shards[number][1]
+
+    def release(self) -> None:
+        """Let go of the pages read so far; the system still caches them, but they no longer count as the process's."""
+        for view, _ in self.shards.values():
+            view.madvise(mmap.MADV_DONTNEED)
+        self.mapped = 0

@@ -1,0 +1,51 @@
+"""What the report shows of a run's model from the inside: four traces, written into the run."""
+
+import numpy as np
+import torch
+
+from glassworks.core.runs import Run
+from glassworks.data.batches import Windows
+from glassworks.data.shards import Corpus
+from glassworks.interpret.health import health
+from glassworks.interpret.lens import attention_patterns, logit_lens, surprise
+from glassworks.models.gpt import GPT
+from glassworks.train.pretrain import corpus_of_run, model_of
+
+SENTENCE = 24  # tokens of the sentence whose attention is drawn
+PASSAGE = 600  # tokens of held-out text coloured by surprise
+
+
+def trace_run(run: Run, text: str | None = None) -> None:
+    """Write traces/{attention,logit_lens,surprise,health} of a run, for `text` or the start of a held-out document."""
+    corpus, model = corpus_of_run(run), model_of(run)
+    encode = corpus.tokenizer.encode
+    held_out = longest_document(corpus)
+    start = int(corpus.val.starts[held_out])
+    size = min(PASSAGE, int(corpus.val.starts[held_out + 1]) - start)
+    passage = torch.from_numpy(corpus.val.read(start, size))
+    sentence = passage if text is None else torch.tensor([corpus.tokenizer.eot, *encode(text)])
+    sentence = sentence[: min(SENTENCE, model.config.n_ctx)]
+    folder = run.path / "traces"
+    folder.mkdir(exist_ok=True)
+    attention_patterns(model, sentence, pieces(corpus, sentence)).save(folder / "attention")
+    lens = logit_lens(model, sentence, pieces(corpus, sentence), k=min(5, model.config.vocab_size))
+    lens.save(folder / "logit_lens")
+    surprise(model, passage, pieces(corpus, passage)).save(folder / "surprise")
+    health(model, *sample_of(corpus, model)).save(folder / "health")
+
+
+def longest_document(corpus: Corpus) -> int:
+    """Number of the longest among the first 1,000 held-out documents."""
+    return int(np.diff(corpus.val.starts[:1001]).argmax())
+
+
+def pieces(corpus: Corpus, tokens: torch.Tensor) -> list[str]:
+    """Each token as text."""
+    return [corpus.tokenizer.token(id) for id in tokens.tolist()]
+
+
+def sample_of(corpus: Corpus, model: GPT) -> tuple[torch.Tensor, torch.Tensor]:
+    """Some 4,096 tokens of training text, inputs and targets."""
+    n_ctx = model.config.n_ctx
+    batch = Windows(corpus.train, max(1, 4096 // n_ctx), n_ctx, seed=0)(0)
+    return batch.inputs, batch.targets

@@ -1,0 +1,244 @@
+"""How a GPT is spelled in the Hugging Face layout: the fields of config.json and the names of the tensors.
+
+Two tables say all that differs between their spelling and ours, and both directions read them: `FIELDS` for the
+configuration, `sources` (with `BLOCK`) for the tensors.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from glassworks.core.errors import FileDamaged
+from glassworks.models.gpt import GPT, GPTConfig
+
+LARGEST = 2**31 - 1
+"""No whole number in a configuration is larger; tensor sizes are compared with the file's own besides."""
+LONGEST = 2**20
+"""Longest context read from a folder: the rotary table is the one thing whose size no tensor confirms."""
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Configuration
+
+SHARED = {
+    "vocab_size": "vocab_size",
+    "n_ctx": "max_position_embeddings",
+    "n_layer": "num_hidden_layers",
+    "n_head": "num_attention_heads",
+    "n_embd": "hidden_size",
+    "n_kv_head": "num_key_value_heads",
+    "n_inner": "intermediate_size",
+    "tied": "tie_word_embeddings",
+    "norm_eps": "rms_norm_eps",
+}
+FIELDS: dict[str, dict[str, str]] = {
+    "gpt2": {
+        "vocab_size": "vocab_size",
+        "n_ctx": "n_positions",
+        "n_layer": "n_layer",
+        "n_head": "n_head",
+        "n_embd": "n_embd",
+        "n_inner": "n_inner",
+        "tied": "tie_word_embeddings",
+        "norm_eps": "layer_norm_epsilon",
+    },
+    "qwen3": {**SHARED, "head_dim": "head_dim"},
+    "nanochat": {**SHARED, "softcap": "final_logit_softcapping"},
+}
+"""Our field -> the field of config.json, for each architecture."""
+
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "gpt2": {"n_inner": None, "tie_word_embeddings": True, "layer_norm_epsilon": 1e-5},
+    "qwen3": {"num_key_value_heads": None, "head_dim": 128, "tie_word_embeddings": False, "rms_norm_eps": 1e-6},
+    "nanochat": {
+        "num_key_value_heads": None,
+        "tie_word_embeddings": False,
+        "rms_norm_eps": 1e-6,
+        "final_logit_softcapping": 15.0,
+    },
+}
+"""What transformers takes for a field that config.json leaves out; all others are required."""
+
+ONLY: dict[str, dict[str, tuple[Any, ...]]] = {
+    "gpt2": {
+        "activation_function": ("gelu_new", "gelu_pytorch_tanh"),
+        "scale_attn_weights": (True,),
+        "scale_attn_by_inverse_layer_idx": (False,),
+        "add_cross_attention": (False,),
+    },
+    "qwen3": {"hidden_act": ("silu", "swish"), "attention_bias": (False,), "use_sliding_window": (False,)},
+    "nanochat": {"hidden_act": ("relu2",), "attention_bias": (False,)},
+}
+"""Fields of which `GPT` computes these values and no other; the first is the default, and what we write."""
+
+ARCHITECTURES = {"gpt2": "GPT2LMHeadModel", "qwen3": "Qwen3ForCausalLM", "nanochat": "NanoChatForCausalLM"}
+
+
+def to_config_json(config: GPTConfig, dtype: torch.dtype, eot: int | None) -> dict[str, Any]:
+    """The content of config.json, everything spelled out; `eot` is the token that begins and ends a document."""
+    ours = {
+        **{name: getattr(config, name) for name in FIELDS[config.architecture]},
+        "n_kv_head": config.kv_heads,
+        "head_dim": config.width_of_head,
+        "n_inner": config.width_of_mlp,
+        "tied": config.is_tied,
+        "norm_eps": config.eps,
+    }
+    theirs: dict[str, Any] = {
+        "architectures": [ARCHITECTURES[config.architecture]],
+        "model_type": config.architecture,
+        **{their: ours[our] for our, their in FIELDS[config.architecture].items()},
+        **{name: values[0] for name, values in ONLY[config.architecture].items()},
+        "bos_token_id": eot,
+        "eos_token_id": eot,
+        "pad_token_id": None,
+        "dtype": str(dtype).removeprefix("torch."),
+    }
+    if config.architecture == "gpt2":
+        return {**theirs, "attn_pdrop": 0.0, "embd_pdrop": 0.0, "resid_pdrop": 0.0}
+    theta = config.rope_theta  # beside the dictionary also as older readers of the format expect it
+    return {**theirs, "rope_parameters": {"rope_type": "default", "rope_theta": theta}, "rope_theta": theta}
+
+
+def from_config_json(values: Any, file: Path) -> GPTConfig:
+    """The configuration in a config.json. `ValueError` names the field that is missing or that `GPT` cannot express."""
+    if not isinstance(values, dict):
+        raise FileDamaged(f"{file} holds no JSON object: restore it")
+    architecture = values.get("model_type")
+    if architecture not in FIELDS:
+        raise ValueError(f"{file}: model_type (={architecture!r}) must be one of {', '.join(FIELDS)}")
+    only = {**ONLY[architecture], "auto_map": (None,), "quantization_config": (None,)}  # custom code is never run
+    for name, allowed in only.items():
+        if values.get(name, allowed[0]) not in allowed:
+            raise ValueError(f"{file}: {name} (={values[name]!r}) is not supported: only {allowed[0]!r} is")
+    if any(kind != "full_attention" for kind in values.get("layer_types") or ()):
+        raise ValueError(f"{file}: layer_types (={values['layer_types']!r}) may only be 'full_attention'")
+    ours: dict[str, Any] = {"architecture": architecture}
+    for our, their in FIELDS[architecture].items():
+        if their not in values and their not in DEFAULTS[architecture]:
+            raise ValueError(f"{file}: {their} is missing, and {architecture} has no default for it")
+        ours[our] = values.get(their, DEFAULTS[architecture].get(their))
+    if architecture != "gpt2":
+        ours["rope_theta"] = read_rope_theta(values, file)
+    for our, value in ours.items():
+        check_number(our, value, FIELDS[architecture].get(our, our), file)
+    try:
+        return GPTConfig(**ours)
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from error
+
+
+def read_rope_theta(values: Mapping[str, Any], file: Path) -> Any:
+    """The base of the rotary frequencies, from the new place or the old one; scaled variants are refused."""
+    for name in ("rope_parameters", "rope_scaling"):
+        rope = values.get(name) or {}
+        kind = rope.get("rope_type", rope.get("type", "default")) if isinstance(rope, dict) else rope
+        if kind != "default" or any(isinstance(value, dict) for value in rope.values()):
+            raise ValueError(f"{file}: {name} (={rope!r}) is not supported: only the default rotary positions are")
+        if (factor := rope.get("partial_rotary_factor", values.get("partial_rotary_factor"))) not in (None, 1):
+            raise ValueError(f"{file}: partial_rotary_factor (={factor!r}) is not supported: only 1.0 is")
+    return (values.get("rope_parameters") or {}).get("rope_theta", values.get("rope_theta", 10_000.0))
+
+
+def check_number(our: str, value: Any, their: str, file: Path) -> None:
+    """Refuse a value of config.json that is no number of the field's kind, or larger than any real one."""
+    if our in ("norm_eps", "rope_theta", "softcap"):
+        optional = our == "softcap" and value is None
+        number = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+        if not (optional or number):
+            raise ValueError(f"{file}: {their} (={value!r}) must be a positive number")
+    elif our == "tied":
+        if not isinstance(value, bool):
+            raise ValueError(f"{file}: {their} (={value!r}) must be true or false")
+    elif isinstance(value, int) and value > (largest := LONGEST if our == "n_ctx" else LARGEST):
+        raise ValueError(f"{file}: {their} (={value}) is larger than {largest}: the file is wrong, or not meant for us")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Names of tensors
+
+
+def sources(config: GPTConfig) -> Iterator[tuple[str, list[str], bool]]:
+    """For each of our tensors: its name, the names it has in the file, and whether it is transposed there.
+
+    Several names are stacked along axis 0: the file keeps queries, keys and values apart where our `qkv` is one matrix.
+    The names of the file come without the prefix (`transformer.` or `model.`) that all but the head's share.
+    """
+    gpt2 = config.architecture == "gpt2"
+    gains = {"gpt2": ["weight", "bias"], "qwen3": ["weight"], "nanochat": []}[config.architecture]
+    parts = ["weight", "bias"] if gpt2 else ["weight"]
+    yield "embed.weight", ["wte.weight" if gpt2 else "embed_tokens.weight"], False
+    if gpt2:
+        yield "position.weight", ["wpe.weight"], False
+    norms, matrices = BLOCK[config.architecture]
+    for layer in range(config.n_layer):
+        theirs = f"h.{layer}" if gpt2 else f"layers.{layer}"
+        for our, their in norms.items():
+            for part in gains:
+                yield f"blocks.{layer}.{our}.{part}", [f"{theirs}.{their}.{part}"], False
+        for our, names in matrices.items():
+            for part in parts:
+                stack = [f"{theirs}.{name}.{part}" for name in names]
+                yield f"blocks.{layer}.{our}.{part}", stack, gpt2 and part == "weight"
+    for part in gains:
+        yield f"norm.{part}", [f"ln_f.{part}" if gpt2 else f"norm.{part}"], False
+    if not config.is_tied:
+        yield "head.weight", ["lm_head.weight"], False
+
+
+QKV = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"]
+BLOCK: dict[str, tuple[dict[str, str], dict[str, list[str]]]] = {
+    "gpt2": (
+        {"norm1": "ln_1", "norm2": "ln_2"},
+        {
+            "attn.qkv": ["attn.c_attn"],
+            "attn.proj": ["attn.c_proj"],
+            "mlp.up": ["mlp.c_fc"],
+            "mlp.down": ["mlp.c_proj"],
+        },
+    ),
+    "qwen3": (
+        {
+            "norm1": "input_layernorm",
+            "norm2": "post_attention_layernorm",
+            "attn.q_norm": "self_attn.q_norm",
+            "attn.k_norm": "self_attn.k_norm",
+        },
+        {
+            "attn.qkv": QKV,
+            "attn.proj": ["self_attn.o_proj"],
+            "mlp.gate": ["mlp.gate_proj"],
+            "mlp.up": ["mlp.up_proj"],
+            "mlp.down": ["mlp.down_proj"],
+        },
+    ),
+    "nanochat": (
+        {},
+        {"attn.qkv": QKV, "attn.proj": ["self_attn.o_proj"], "mlp.up": ["mlp.fc1"], "mlp.down": ["mlp.fc2"]},
+    ),
+}
+"""Norms and matrices of a block: our name -> theirs."""
+
+IGNORED = (".attn.bias", ".attn.masked_bias", "rotary_emb.inv_freq")
+"""Buffers that older writers stored; we compute them."""
+
+
+def stacked_rows(config: GPTConfig) -> list[int]:
+    """Rows of the query, key and value parts of `qkv`."""
+    return [heads * config.width_of_head for heads in (config.n_head, config.kv_heads, config.kv_heads)]
+
+
+def to_layout(model: GPT) -> dict[str, Tensor]:
+    """The model's tensors under the names and in the shapes of the Hugging Face layout."""
+    prefix = "transformer." if model.config.architecture == "gpt2" else "model."
+    state, tensors = model.state_dict(), {}
+    for our, theirs, transposed in sources(model.config):
+        tensor = state[our].detach()
+        parts = tensor.split(stacked_rows(model.config)) if len(theirs) > 1 else [tensor]
+        for name, part in zip(theirs, parts, strict=True):
+            full = name if name == "lm_head.weight" else prefix + name
+            tensors[full] = (part.t() if transposed else part).contiguous()
+    return tensors

@@ -1,0 +1,101 @@
+"""From a model to its optimizer: which weights go to Muon, which to AdamW, and at what learning rate."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from glassworks.optim.muon import MuonAdamW
+
+Role = Literal["matrix", "embedding", "head", "vector"]
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """Which optimizer, and its learning rates. The rates of a schedule are shares of these."""
+
+    name: Literal["muon", "adamw"] = "muon"
+    """muon = Muon for hidden matrices and AdamW for the rest; adamw = AdamW for all, at `lr`."""
+    lr: float | None = None
+    """Of hidden matrices (muon), or of all weights (adamw). None = 0.02 (muon) or 0.001 (adamw)."""
+    embedding_lr: float = 0.3
+    """muon only: AdamW's rate of embeddings, for a width of 768; it grows as 1 / sqrt(width)."""
+    head_lr: float = 0.008
+    """muon only: AdamW's rate of the output layer, and of an embedding tied to it; scaled by width likewise."""
+    vector_lr: float = 0.01
+    """muon only: AdamW's rate of gains and biases."""
+    weight_decay: float = 0.0
+    """Decoupled, times the learning rate; of matrices alone (muon), of everything but vectors (adamw)."""
+    betas: tuple[float, float] = (0.8, 0.95)
+    """AdamW's decay of the first and second moment."""
+    momentum: float = 0.95
+    """Muon's."""
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot train, naming the field, its value and the remedy."""
+        if self.name not in ("muon", "adamw"):
+            raise ValueError(f"optimizer name (={self.name!r}) must be muon or adamw")
+        for name in ("lr", "embedding_lr", "head_lr", "vector_lr", "weight_decay"):
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise ValueError(f"{name} (={value}) must be 0 or more")
+        for name, share in (("momentum", self.momentum), ("betas", self.betas[0]), ("betas", self.betas[1])):
+            if not 0 <= share < 1:
+                raise ValueError(f"{name} (={getattr(self, name)}) must be at least 0 and below 1")
+
+
+def make_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
+    """The optimizer of all of `model`'s weights that want gradients, sorted by role (see `roles`)."""
+    by_role: dict[Role, list[Tensor]] = {"matrix": [], "embedding": [], "head": [], "vector": []}
+    for p, role in roles(model).items():
+        by_role[role].append(p)
+    if config.name == "adamw":
+        decayed = by_role["matrix"] + by_role["embedding"] + by_role["head"]
+        groups: list[dict[str, Any]] = [
+            {"params": decayed, "weight_decay": config.weight_decay},
+            {"params": by_role["vector"], "weight_decay": 0.0},
+        ]
+        lr = 1e-3 if config.lr is None else config.lr
+        return torch.optim.AdamW([g for g in groups if g["params"]], lr=lr, betas=config.betas, fused=True)
+
+    lr = 0.02 if config.lr is None else config.lr
+    groups = [
+        {
+            "kind": "muon",
+            "params": by_role["matrix"],
+            "lr": lr,
+            "momentum": config.momentum,
+            "weight_decay": config.weight_decay,
+        },
+        {"kind": "adamw", "params": by_role["vector"], "lr": config.vector_lr, "betas": config.betas},
+    ]
+    for role, rate in (("embedding", config.embedding_lr), ("head", config.head_lr)):
+        for p in by_role[role]:
+            scaled = rate * (p.size(1) / 768) ** -0.5
+            groups.append({"kind": "adamw", "params": [p], "lr": scaled, "betas": config.betas})
+    return MuonAdamW([group for group in groups if group["params"]])
+
+
+def roles(model: nn.Module) -> dict[Tensor, Role]:
+    """What each weight is for, each once, in the model's order; weights that want no gradient are left out.
+
+    vector     fewer than two axes: gains and biases
+    embedding  the weight of an `nn.Embedding`
+    head       the weight of the last `nn.Linear` when the model has another, tied to an embedding or not
+    matrix     everything else, so also convolution kernels
+    """
+    linear = [module.weight for module in model.modules() if isinstance(module, nn.Linear)]
+    head = linear[-1] if len(linear) > 1 else None
+    tables = {module.weight for module in model.modules() if isinstance(module, nn.Embedding)}
+    found: dict[Tensor, Role] = {}
+    for p in model.parameters():
+        if not p.requires_grad:
+            continue
+        if p.ndim < 2:
+            found[p] = "vector"
+        elif p is head:
+            found[p] = "head"
+        else:
+            found[p] = "embedding" if p in tables else "matrix"
+    return found

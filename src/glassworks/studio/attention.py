@@ -1,0 +1,146 @@
+"""Where each head looks: a grid of small maps, and one of them enlarged with its words."""
+
+import math
+
+import numpy as np
+
+from glassworks.core.trace import Trace
+from glassworks.studio.colours import level
+from glassworks.studio.markup import Markup, tag
+from glassworks.studio.scales import evenly
+from glassworks.studio.words import MAX_POSITIONS, legend, visible
+
+MAX_HEADS = 12
+MAX_LAYERS = 12
+CELL = 20
+MARGIN = 92
+
+
+def attention_figure(trace: Trace) -> Markup:
+    """Every head's pattern (of evenly spaced layers and heads where there are more than a page holds)."""
+    pattern = trace.arrays["pattern"][:, :, :MAX_POSITIONS, :MAX_POSITIONS].astype(float)
+    pattern = np.clip(np.nan_to_num(pattern), 0.0, 1.0)
+    num_layers, num_heads, length = pattern.shape[:3]
+    if not length or not num_layers or not num_heads:
+        return tag("p", "The attention trace holds no tokens.", class_="missing")
+    words = (trace.labels.get("query") or [""] * length)[:length]
+    layers, heads = evenly(num_layers, MAX_LAYERS), evenly(num_heads, MAX_HEADS)
+    sharp = min(((layer, head) for layer in layers for head in heads), key=lambda at: entropy(pattern[at]))
+    rows = [
+        tag("tr", tag("th", f"layer {layer}", scope="row"), *(small_map(pattern, layer, head, sharp) for head in heads))
+        for layer in layers
+    ]
+    top = tag("tr", tag("th", "head"), *(tag("th", str(head), scope="col", title=f"head {head}") for head in heads))
+    grid = tag(
+        "table", tag("thead", top), tag("tbody", *rows), class_="heads", style=f"min-width:{62 + 46 * len(heads)}px"
+    )
+    shown = f" Shown are {len(layers)} of {num_layers} layers and {len(heads)} of {num_heads} heads."
+    left_out = shown if (len(layers), len(heads)) != (num_layers, num_heads) else ""
+    caption = (
+        "Every head of every layer while the model reads this sentence: rows are the tokens that look, columns the "
+        "tokens looked at, and each row's weights sum to 1. The large one is the sharpest head (lowest entropy); "
+        f"choose another above.{left_out}"
+    )
+    return tag(
+        "figure",
+        legend("heat-back", ["weight 0", "0.06", "0.25", "0.56", "1"]),
+        tag("div", grid, class_="scroll"),
+        large_map(pattern[sharp], words, sharp),
+        tag("figcaption", caption),
+        class_="attention",
+    )
+
+
+def small_map(pattern: np.ndarray, layer: int, head: int, chosen: tuple[int, int]) -> Markup:
+    """One head as a button; its weights in thousandths, row by row up to the diagonal, are data for the enlargement."""
+    weights = pattern[layer, head]
+    thousandths = ",".join(str(round(1000 * w)) for row in range(len(weights)) for w in weights[row, : row + 1])
+    button = tag(
+        "button",
+        head_map(weights),
+        type="button",
+        aria_label=f"layer {layer}, head {head}",
+        title=f"layer {layer}, head {head}\n{habits(weights)}",
+        aria_pressed="true" if (layer, head) == chosen else "false",
+        data_name=f"layer {layer}, head {head}",
+        data_habits=habits(weights),
+        data_weights=thousandths,
+    )
+    return tag("td", button)
+
+
+def head_map(weights: np.ndarray) -> Markup:
+    """A (T, T) pattern as an `<svg>` of T x T cells: one path a level of colour, which grows with the weight's root."""
+    size = len(weights)
+    runs: dict[int, list[str]] = {}
+    for row in range(size):
+        levels = [level(math.sqrt(w)) for w in weights[row, : row + 1]]
+        start = 0
+        for column in range(1, row + 2):
+            if column == row + 1 or levels[column] != levels[start]:
+                runs.setdefault(levels[start], []).append(f"M{start} {row}h{column - start}")
+                start = column
+    paths = [tag("path", d="".join(runs[i]), class_=f"heat{i}") for i in sorted(runs)]
+    return tag("svg", tag("g", *paths, transform="translate(0 .5)"), viewBox=f"0 0 {size} {size}", class_="cells")
+
+
+def large_map(weights: np.ndarray, words: list[str], at: tuple[int, int]) -> Markup:
+    """One head with its tokens at both sides, and the sentence coloured by where its last token looks."""
+    size = len(words)
+    side = MARGIN + CELL * size
+    rows = [
+        tag("text", shortened(word), x=MARGIN - 6, y=MARGIN + CELL * (i + 0.5) + 4, text_anchor="end", class_="label")
+        for i, word in enumerate(words)
+    ]
+    columns = [
+        tag(
+            "text",
+            shortened(word),
+            transform=f"translate({MARGIN + CELL * (i + 0.5) + 4:g} {MARGIN - 6}) rotate(-60)",
+            class_="label",
+        )
+        for i, word in enumerate(words)
+    ]
+    cells = tag("svg", head_map(weights), x=MARGIN, y=MARGIN, width=CELL * size, height=CELL * size, class_="enlarged")
+    drawing = tag(
+        "svg",
+        *rows,
+        *columns,
+        cells,
+        class_="plot large",
+        viewBox=f"0 0 {side + 30} {side}",
+        style=f"max-width:{side + 30}px",
+        role="img",
+        aria_label="the pattern of one attention head",
+    )
+    sentence = [
+        tag("span", visible(word), class_=f"chance{level(math.sqrt(w))}")
+        for word, w in zip(words, weights[-1], strict=True)
+    ]
+    name = tag("p", tag("b", f"layer {at[0]}, head {at[1]}"), tag("span", habits(weights)), class_="head-name")
+    return tag(
+        "div", name, tag("div", drawing, class_="scroll"), tag("p", *sentence, class_="sentence"), class_="chosen"
+    )
+
+
+def habits(weights: np.ndarray) -> str:
+    """How a head spreads its weight on average over the tokens after the first, in words."""
+    if len(weights) < 2:
+        return "one token"
+    itself, before, first = weights.diagonal()[1:].mean(), weights.diagonal(-1).mean(), weights[1:, 0].mean()
+    return (
+        f"on average {itself:.2f} on the token itself, {before:.2f} on the one before, {first:.2f} on the first; "
+        f"entropy {entropy(weights):.2f} nats"
+    )
+
+
+def entropy(weights: np.ndarray) -> float:
+    """Mean entropy of the rows after the first, in nats."""
+    rows = weights[1:] if len(weights) > 1 else weights
+    return float(-(rows * np.log(np.where(rows > 0, rows, 1))).sum(-1).mean()) + 0.0
+
+
+def shortened(word: str) -> str:
+    """A token that fits the margin."""
+    shown = visible(word)
+    return shown if len(shown) <= 11 else f"{shown[:10]}…"

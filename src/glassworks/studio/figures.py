@@ -1,0 +1,204 @@
+"""The report's curves, each a function from a run's numbers to a figure."""
+
+import math
+import re
+from collections.abc import Sequence
+from statistics import median
+
+import numpy as np
+
+from glassworks.core.trace import Trace
+from glassworks.studio.charts import NARROW, Chart, Level, Line, chart_figure, line_chart
+from glassworks.studio.colours import DEPTHS
+from glassworks.studio.contents import Contents
+from glassworks.studio.markup import Markup, join, tag
+from glassworks.studio.scales import Numbers, Real, fixed, number, short, smooth, span
+
+UPDATE = "update_ratio/"
+OUTSIDE = "outside the blocks"
+PARTS = {
+    "attn_out": "attention output",
+    "mlp_out": "MLP output",
+    "resid_post": "residual stream",
+}
+
+
+def loss_figure(contents: Contents) -> Markup:
+    """Training and validation loss by step, with the baselines as lines."""
+    steps, losses = contents.column("loss")
+    val_steps, val = contents.column("val_nats_per_token")
+    baselines = contents.held_out.get("baselines", []) if contents.held_out else []
+    nats = [number(row.get("nats_per_token")) for row in baselines]
+    levels = [Level(f"{row.get('name')} {y:.2f}", y) for row, y in zip(baselines, nats, strict=True)]
+    window = max(1, len(losses) // 50)
+    smoothed = smooth(losses, window)
+    mean = Line(f"their mean over {window}", steps, smoothed)
+    chart = Chart(
+        lines=[
+            Line("training batches", steps, losses, style="faint" if window > 1 else "line"),
+            *([mean] if window > 1 else []),
+            Line("validation", val_steps, val, colour="line1", style="dots"),
+        ],
+        x_title="step",
+        y_title="nats per token",
+        levels=levels,
+        y_range=loss_range(smoothed, val, [level.y for level in levels]),
+        right=("bits per byte", contents.bits_per_nat) if math.isfinite(contents.bits_per_nat) else None,
+        below=("tokens", contents.tokens_per_step) if math.isfinite(contents.tokens_per_step) else None,
+    )
+    caption = (
+        "Lower is better: the network earns its keep where its validation loss falls below the dashed lines, which are "
+        "the baselines on the same held-out text."
+        if levels
+        else "Lower is better; the baselines join as dashed lines once the run is evaluated."
+    )
+    if chart.right:
+        caption += " The right axis converts at the held-out text's bytes per token."
+    return chart_figure(chart, caption, legend=True, height=380)
+
+
+def loss_range(smoothed: np.ndarray, val: Sequence[Real], levels: Sequence[Real]) -> tuple[float, float]:
+    """All that matters at the end of the run, without the first steps, which would squash it.
+
+    The top is the second-worst baseline (the worst, a uniform guess, is where training starts) or the loss after a
+    twentieth of the run, whichever is higher.
+    """
+    known = sorted(level for level in levels if math.isfinite(level))
+    later = smoothed[len(smoothed) // 20 :]
+    top = [*later[:1].tolist(), *known[-2:-1]]
+    ceiling = max((x for x in top if math.isfinite(x)), default=math.inf)
+    low, high = span([x for x in (*later, *val, *known) if x <= ceiling])
+    return low, high + 0.06 * (high - low) * (ceiling < math.inf)  # room for the label of the worst baseline
+
+
+def optimizer_figures(contents: Contents) -> Markup:
+    """Learning rate, gradient norm and update-to-weight ratios by step, as small multiples."""
+    panels = []
+    for key, title, log in (("lr", "learning rate", False), ("grad_norm", "gradient norm", True)):
+        steps, values = contents.column(key)
+        if steps:
+            chart = Chart(
+                [Line(title, steps, values)], "step", title, log=log, y_range=None if log else from_zero(values)
+            )
+            panels.append(panel(chart))
+    updates = update_lines(contents)
+    for kind, lines in sorted(updates.items()):
+        title, y_range = f"update / weight, {kind}", update_range(contents)
+        healthy = [Level("", 1e-3)]
+        panels.append(panel(Chart(lines, "step", title, healthy, y_range, log=True, named=kind == OUTSIDE)))
+    if not panels:
+        return Markup("")
+    caption = (
+        "Each small chart is one quantity over the run. Update / weight is how far a matrix moved, relative to its own "
+        "size: about 0.001 a step (dashed) is healthy; colours go from the first layer (faint) to the last (strong)."
+        if updates
+        else "Each small chart is one quantity over the run."
+    )
+    return tag("figure", tag("div", *panels, class_="panels"), tag("figcaption", caption))
+
+
+def panel(chart: Chart) -> Markup:
+    """One small chart."""
+    return tag("div", line_chart(chart, NARROW, 190))
+
+
+def update_lines(contents: Contents) -> dict[str, list[Line]]:
+    """Update-to-weight ratios grouped by the kind of matrix, one line a layer."""
+    keys = sorted({key for row in contents.metrics for key in row if key.startswith(UPDATE)})
+    found: dict[str, list[Line]] = {}
+    for key in keys:
+        name = key.removeprefix(UPDATE).removesuffix(".weight")
+        block = re.fullmatch(r"blocks\.(\d+)\.(.+)", name)
+        kind = block[2] if block else OUTSIDE
+        found.setdefault(kind, []).append(Line(name, *contents.column(key)))
+    return {
+        kind: [
+            Line(line.name, line.x, line.y, depth(i, len(lines)) if kind != OUTSIDE else f"line{i % 8}")
+            for i, line in enumerate(sorted(lines, key=lambda line: [int(n) for n in re.findall(r"\d+", line.name)]))
+        ]
+        for kind, lines in found.items()
+    }
+
+
+def depth(layer: int, num_layers: int) -> str:
+    """The colour of a layer: faint for the first, strong for the last."""
+    return f"depth{round((DEPTHS - 1) * layer / max(num_layers - 1, 1))}"
+
+
+def update_range(contents: Contents) -> tuple[float, float]:
+    """One range for all update panels, so that they can be compared."""
+    later = contents.metrics[len(contents.metrics) // 20 :]  # without the warm-up's first steps
+    values = [number(value) for row in later for key, value in row.items() if key.startswith(UPDATE)]
+    return span([*values, 1e-3], log=True)
+
+
+def from_zero(values: Numbers) -> tuple[float, float]:
+    """A range from 0 to a little above the largest value."""
+    finite = [value for value in values if math.isfinite(value)]
+    return 0.0, 1.08 * max([*finite, 0.0]) or 1.0
+
+
+def scale_figure(trace: Trace) -> Markup:
+    """Sizes of activations and of gradients by layer, from the health trace."""
+    layers = list(range(trace.arrays["activation_rms"].shape[0]))
+    panels = []
+    for array, axis, title in (
+        ("activation_rms", "site", "activations, root mean square"),
+        ("gradient_rms", "part", "gradients, root mean square"),
+    ):
+        names = trace.labels.get(axis, [])
+        lines = [
+            Line(PARTS.get(name, name), layers, trace.arrays[array][:, i], colour=f"line{i % 8}", style="dots")
+            for i, name in enumerate(names)
+        ]
+        panels.append(
+            tag("div", line_chart(Chart(lines, "layer", title, log=True, counted=True, named=True), NARROW, 240))
+        )
+    caption = (
+        "Scales by layer for one held-out batch, on logarithmic axes: in a healthy network they change slowly; a "
+        "stream that grows by orders of magnitude, or gradients that vanish towards layer 0, are signs of trouble."
+    )
+    if "outer_gradient_rms" in trace.arrays:
+        outer = zip(trace.labels.get("outer", []), trace.arrays["outer_gradient_rms"].tolist(), strict=False)
+        caption += f" Gradients outside the blocks: {', '.join(f'{name} {short(value)}' for name, value in outer)}."
+    return tag("figure", tag("div", *panels, class_="panels"), tag("figcaption", caption))
+
+
+def dead_units(trace: Trace) -> Markup:
+    """Share of hidden units that stayed silent, a bar a layer."""
+    rows = []
+    for layer, share in enumerate(trace.arrays["dead_fraction"].tolist()):
+        bar = tag("span", tag("i", style=f"width:{100 * share if math.isfinite(share) else 0:.1f}%"), class_="bar")
+        name, percent = tag("th", f"layer {layer}", scope="row"), tag("td", f"{fixed(100 * share, 1)} %")
+        rows.append(tag("tr", name, tag("td", bar), percent))
+    tokens = trace.meta.get("num_tokens")
+    over = f" of a batch of {tokens:,} tokens" if isinstance(tokens, int) else ""
+    caption = f"Dead units: the share of each MLP's hidden units that no token{over} switched on (a full bar is 100 %)."
+    return tag("figure", tag("table", *rows, class_="bars"), tag("figcaption", caption))
+
+
+def speed_figure(contents: Contents) -> Markup:
+    """Tokens a second over the run, and as a share of what the machine's matrix products reach."""
+    steps, speeds = contents.column("tokens_per_s")
+    share = contents.fact("result", "flops_per_token") / (contents.fact("result", "matmul_peak_flops") or math.nan)
+    finite = [speed for speed in speeds if math.isfinite(speed)]
+    chart = Chart(
+        [Line("tokens/s", steps, speeds)],
+        "step",
+        "tokens per second",
+        [Level("", median(finite))] if finite else [],
+        y_range=from_zero(speeds),
+        right=("% of matrix-product peak", 100 * share) if math.isfinite(share) else None,
+    )
+    caption = "Training speed over the run, its median dashed; a dip is a moment when something else used the machine."
+    if chart.right:
+        caption += (
+            " The right axis counts the model's own floating-point operations against the fastest matrix product "
+            "measured on this machine."
+        )
+    return chart_figure(chart, caption, height=220)
+
+
+def missing(what: str, command: str) -> Markup:
+    """The one line that stands for a part which is not there."""
+    return tag("p", join([f"{what} ", tag("code", command), "."]), class_="missing")

@@ -1,0 +1,100 @@
+// What hovering, tapping and choosing add to a page that is complete without them. Arithmetic only on drawn data.
+"use strict";
+(() => {
+  const tip = document.createElement("div");
+  tip.className = "tip";
+  tip.hidden = true;
+  tip.setAttribute("role", "status");
+  document.body.append(tip);
+
+  function say(text, x, y) {
+    tip.textContent = text;
+    tip.hidden = false;
+    const wide = document.documentElement.clientWidth;
+    const left = Math.max(8, Math.min(x + 14, wide - tip.offsetWidth - 8));
+    const above = y + 22 + tip.offsetHeight > window.innerHeight;
+    tip.style.left = `${left + window.scrollX}px`;
+    tip.style.top = `${(above ? y - tip.offsetHeight - 14 : y + 18) + window.scrollY}px`;
+  }
+  const hush = () => { tip.hidden = true; };
+
+  // Titles become tips that also answer a tap.
+  for (const element of document.querySelectorAll("[title]")) {
+    element.dataset.tip = element.title;
+    element.removeAttribute("title");
+  }
+  for (const kind of ["pointermove", "pointerdown"]) {
+    document.addEventListener(kind, (event) => {
+      const element = event.target.closest?.("[data-tip]");
+      if (element) say(element.dataset.tip, event.clientX, event.clientY);
+      else if (!event.target.closest?.("figure.chart svg, .large")) hush();
+    });
+  }
+  document.addEventListener("scroll", hush, { passive: true, capture: true });
+
+  // Charts: the numbers nearest to the pointer.
+  for (const figure of document.querySelectorAll("figure.chart")) {
+    const places = JSON.parse(figure.dataset.hover);
+    for (const svg of places.length ? figure.querySelectorAll("svg.plot") : []) {
+      const [left, right, width] = svg.dataset.plot.split(" ").map(Number);
+      const cursor = document.createElementNS("http://www.w3.org/2000/svg", "line");
+      cursor.setAttribute("class", "cursor");
+      cursor.setAttribute("y1", 26);
+      cursor.setAttribute("y2", svg.querySelector(".base").getAttribute("y1"));
+      const move = (event) => {
+        const box = svg.getBoundingClientRect();
+        const share = ((event.clientX - box.left) * width / box.width - left) / (right - left);
+        const [at, text] = places.reduce((a, b) => (Math.abs(b[0] - share) < Math.abs(a[0] - share) ? b : a));
+        const x = left + at * (right - left);
+        cursor.setAttribute("x1", x);
+        cursor.setAttribute("x2", x);
+        svg.append(cursor);
+        say(text, event.clientX, event.clientY);
+      };
+      svg.addEventListener("pointermove", move);
+      svg.addEventListener("pointerdown", move);
+      svg.addEventListener("pointerleave", () => { cursor.remove(); hush(); });
+    }
+  }
+
+  // Attention: choose a head, point at a cell or a word.
+  for (const figure of document.querySelectorAll("figure.attention")) {
+    const large = figure.querySelector(".enlarged");
+    const words = [...figure.querySelectorAll(".sentence span")];
+    const buttons = [...figure.querySelectorAll(".heads button")];
+    let weights = [];
+    const weight = (row, column) => weights[row * (row + 1) / 2 + column] / 1000;
+
+    function look(row) {
+      words.forEach((word, i) => {
+        const shade = i > row ? 0 : Math.round(15 * Math.sqrt(weight(row, i)));
+        word.className = `chance${shade}${i === row ? " from" : ""}`;
+      });
+    }
+    function choose(button) {
+      weights = button.dataset.weights.split(",").map(Number);
+      buttons.forEach((other) => other.setAttribute("aria-pressed", String(other === button)));
+      large.replaceChildren(button.querySelector("svg").cloneNode(true));
+      figure.querySelector(".head-name b").textContent = button.dataset.name;
+      figure.querySelector(".head-name span").textContent = button.dataset.habits;
+      look(words.length - 1);
+    }
+    buttons.forEach((button) => button.addEventListener("click", () => choose(button)));
+    words.forEach((word, row) => {
+      word.addEventListener("pointerenter", () => look(row));
+      word.addEventListener("click", () => look(row));
+    });
+    const point = (event) => {
+      const box = large.querySelector("svg").getBoundingClientRect();
+      const column = Math.floor((event.clientX - box.left) / box.width * words.length);
+      const row = Math.floor((event.clientY - box.top) / box.height * words.length);
+      if (column < 0 || row < 0 || row >= words.length || column > row) return hush();
+      look(row);
+      const from = words[row].textContent, to = words[column].textContent;
+      say(`“${from}” looks at “${to}”: ${weight(row, column).toFixed(3)}`, event.clientX, event.clientY);
+    };
+    figure.querySelector(".large").addEventListener("pointermove", point);
+    figure.querySelector(".large").addEventListener("pointerdown", point);
+    choose(buttons.find((button) => button.getAttribute("aria-pressed") === "true"));
+  }
+})();

@@ -1,0 +1,160 @@
+"""Figures made of words: samples, text coloured by surprise, the logit lens."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from glassworks.core.trace import Trace
+from glassworks.studio.colours import LEVELS, level
+from glassworks.studio.markup import Markup, join, tag
+from glassworks.studio.scales import evenly
+
+MAX_NATS = 8.0
+MAX_TOKENS = 600
+MAX_POSITIONS = 32
+MAX_ROWS = 17
+MAX_SAMPLE = 1500
+
+
+def samples_figure(samples: Sequence[dict[str, Any]]) -> Markup:
+    """What the model writes: the last step's samples in full, the first prompt's earlier ones folded away."""
+    last = max((row["step"] for row in samples if isinstance(row.get("step"), int)), default=None)
+    final = [row for row in samples if row.get("step") == last] or list(samples)
+    earlier = [row for row in samples if row.get("prompt") == final[0].get("prompt") and row.get("step") != last]
+    chosen = [earlier[i] for i in evenly(len(earlier), 5)]
+    parts = [tag("div", *(sample(row) for row in final[:6]), class_="samples")]
+    if chosen:
+        before = [
+            tag("div", tag("p", f"step {row.get('step', '?')}", class_="step"), sample(row, 280)) for row in chosen
+        ]
+        parts.append(tag("details", tag("summary", "The same beginning, earlier in training"), *before))
+    at = f" after step {last}" if last is not None else ""
+    caption = f"The first words of each, in bold, were given to the model; all that follows it wrote itself{at}."
+    return tag("figure", *parts, tag("figcaption", caption))
+
+
+def sample(row: dict[str, Any], longest: int = MAX_SAMPLE) -> Markup:
+    """One sample: the prompt, then the continuation."""
+    text = str(row["text"])
+    cut = text if len(text) <= longest else text[:longest] + " …"
+    return tag("blockquote", tag("b", str(row.get("prompt") or "")), cut)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Surprise
+
+
+def surprise_figure(trace: Trace, token: Callable[[int], str]) -> Markup:
+    """A text whose every token is coloured by its nats, with a legend."""
+    nats = trace.arrays["nats"]
+    words = trace.labels.get("token") or [""] * len(nats)
+    shown = [surprising(trace, i, words[i], token) for i in range(min(len(nats), MAX_TOKENS))]
+    known = nats[np.isfinite(nats)]
+    mean = (
+        f" This passage: {known.mean():.2f} nats a token on average, over {len(nats):,} tokens." if len(known) else ""
+    )
+    cut = f" The first {MAX_TOKENS} are shown." if len(nats) > MAX_TOKENS else ""
+    caption = (
+        "Held-out text as the model reads it: the warmer a token, the less it was expected. Hover or tap for the "
+        f"numbers.{mean}{cut}"
+    )
+    return tag("figure", surprise_legend(), tag("p", *shown, class_="surprise"), tag("figcaption", caption))
+
+
+def surprising(trace: Trace, i: int, word: str, token: Callable[[int], str]) -> Markup:
+    """One token of the text."""
+    nats = float(trace.arrays["nats"][i])
+    if not math.isfinite(nats):
+        return tag("span", spaced(word), title=f"“{visible(word)}”: no finite number")
+    about = [f"“{visible(word)}”", f"{nats:.2f} nats, probability {math.exp(-nats):.3g}"]
+    if "entropy" in trace.arrays:
+        about.append(f"expected surprise {float(trace.arrays['entropy'][i]):.2f} nats")
+    if "top_ids" in trace.arrays and "top_probabilities" in trace.arrays:
+        about.append(f"most likely: {best(trace, (i,), token)}")
+    return tag("span", spaced(word), class_=f"surprise{level(nats / MAX_NATS)}", title="\n".join(about))
+
+
+def surprise_legend() -> Markup:
+    """The colours from certain to one in thousands."""
+    marks = [("0 nats", "certain"), ("2", "1 : 7"), ("4", "1 : 55"), ("6", "1 : 403"), ("8+", "1 : 2981")]
+    return legend("surprise", [join([tag("b", nats), chance]) for nats, chance in marks])
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Logit lens
+
+
+def lens_figure(trace: Trace, token: Callable[[int], str]) -> Markup:
+    """A table layers x positions: the token each layer would predict next, coloured by its probability."""
+    ids = trace.arrays["top_ids"]
+    columns = min(ids.shape[1], MAX_POSITIONS)
+    labels = [trace.labels.get("position", [""] * ids.shape[1])[i] for i in range(columns)]
+    actual = trace.labels.get("next", [])
+    layers = trace.labels.get("layer") or [str(i) for i in range(len(ids))]
+    rows = evenly(len(ids), MAX_ROWS)
+    head = tag("tr", tag("th", "read so far", scope="row"), *(tag("th", visible(word), scope="col") for word in labels))
+    body = []
+    for row in rows:
+        name = (
+            "output" if row == len(ids) - 1 else "embedding" if layers[row] == "embed" else f"after layer {layers[row]}"
+        )
+        body.append(tag("tr", tag("th", name, scope="row"), *(lens_cell(trace, row, i, token) for i in range(columns))))
+    follows = [tag("td", visible(actual[i]) if i < len(actual) else "") for i in range(columns)]
+    foot = tag("tr", tag("th", "what follows", scope="row"), *follows)
+    table = tag("table", tag("thead", head), tag("tbody", *body), tag("tfoot", foot), class_="lens")
+    caption = (
+        "The logit lens: each cell is the token that would be predicted next if the network ended at that layer; the "
+        "deeper the colour the higher its probability, and a ring marks the token that does follow. Early layers write "
+        "in a basis the head was not trained to read, so a pale cell there is no proof of ignorance."
+    )
+    return tag(
+        "figure",
+        legend("chance", ["probability 0", "0.5", "1"]),
+        tag("div", table, class_="scroll bleed"),
+        tag("figcaption", caption),
+    )
+
+
+def lens_cell(trace: Trace, row: int, column: int, token: Callable[[int], str]) -> Markup:
+    """One layer at one position."""
+    chance = float(trace.arrays["top_probabilities"][row, column, 0])
+    about = [f"most likely: {best(trace, (row, column), token)}"]
+    right = False
+    if column < trace.arrays["next_rank"].shape[1]:
+        rank, actual = int(trace.arrays["next_rank"][row, column]), float(trace.arrays["next_probability"][row, column])
+        right = rank == 1
+        about.append(f"what follows has probability {actual:.3g} and rank {rank:,}")
+    word = visible(token(int(trace.arrays["top_ids"][row, column, 0])))
+    style = f"chance{level(chance)}{' right' if right else ''}"
+    return tag("td", tag("span", word), class_=style, title="\n".join(about))
+
+
+def legend(scale: str, marks: Sequence[str]) -> Markup:
+    """The colours of a scale, with marks at even distances."""
+    strip = [tag("i", class_=f"{scale}{i}") for i in range(LEVELS)]
+    labels = [tag("span", mark, style=f"left:{100 * i / (len(marks) - 1):g}%") for i, mark in enumerate(marks)]
+    return tag("div", tag("div", *strip, class_="strip"), tag("div", *labels, class_="marks"), class_="scale")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def best(trace: Trace, place: tuple[int, ...], token: Callable[[int], str]) -> str:
+    """The most probable tokens at a place, with their probabilities."""
+    pairs = zip(trace.arrays["top_ids"][place].tolist(), trace.arrays["top_probabilities"][place].tolist(), strict=True)
+    return ", ".join(f"“{visible(token(id))}” {chance:.3g}" for id, chance in pairs)
+
+
+def visible(word: str) -> str:
+    """A token by itself: white space as signs, an empty one too."""
+    signs = {" ": "·", "\n": "↵", "\t": "⇥", "\r": "␍"}
+    shown = "".join(signs.get(c, c) for c in word)
+    return (shown if len(shown) <= 24 else f"{shown[:20]}… ({len(shown)})") or "∅"
+
+
+def spaced(word: str) -> Markup:
+    """A token within its text: a line's end is shown, and ends the line."""
+    parts = word.split("\n")
+    return join(part if i == 0 else join([tag("small", "↵"), "\n", part]) for i, part in enumerate(parts))

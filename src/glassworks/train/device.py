@@ -1,0 +1,90 @@
+"""What the machine offers: device, precision, compiler, its matrix-product peak, its memory."""
+
+import resource
+import shutil
+import sys
+import time
+from typing import Literal
+
+import torch
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """cuda, else mps, else cpu; or the one named."""
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ValueError(f"device (={name!r}) must be auto, cpu, cuda or mps") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device (={name!r}) is not available: torch sees no CUDA here; leave device at auto")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise ValueError(f"device (={name!r}) is not available: torch sees no Apple GPU here; leave device at auto")
+    return device
+
+
+def pick_precision(precision: Precision, device: torch.device, width: int) -> torch.dtype:
+    """The dtype of matrix products: bfloat16 where the hardware multiplies in it and the matrices are wide enough.
+
+    On a CPU that means AVX512-BF16 or AMX and a width of at least 256: below it, casting costs more than it saves.
+    """
+    if precision not in ("auto", "float32", "bfloat16"):
+        raise ValueError(f"precision (={precision!r}) must be auto, float32 or bfloat16")
+    if precision != "auto":
+        return torch.bfloat16 if precision == "bfloat16" else torch.float32
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    if device.type == "cpu" and width >= 256 and has_bfloat16_units():
+        return torch.bfloat16
+    return torch.float32
+
+
+def has_bfloat16_units() -> bool:
+    """Whether this CPU multiplies bfloat16 in hardware."""
+    features = torch.cpu.get_capabilities()
+    return bool(features.get("avx512_bf16") or features.get("amx_bf16"))
+
+
+def can_compile(device: torch.device) -> bool:
+    """Whether torch.compile has the compiler it needs: Triton on CUDA, a C++ compiler on a CPU."""
+    if device.type == "cuda":
+        return torch.utils._triton.has_triton()
+    return device.type == "cpu" and any(shutil.which(name) for name in ("g++", "clang++"))
+
+
+def matmul_peak(device: torch.device, dtype: torch.dtype, *, size: int | None = None, budget: float = 0.5) -> float:
+    """Floating-point operations a second of a square matrix product, the best of what fits in `budget` seconds.
+
+    The best, not the median: a peak is what the machine can do when nobody disturbs it. Measured with `size` 1024 on a
+    CPU and 8192 elsewhere, on as many threads as torch uses.
+    """
+    n = size or (1024 if device.type == "cpu" else 8192)
+    a, b = (torch.ones(n, n, dtype=dtype, device=device) for _ in range(2))
+    out = torch.empty_like(a)
+    best, deadline = float("inf"), time.perf_counter() + budget
+    while best == float("inf") or time.perf_counter() < deadline:
+        synchronize(device)
+        began = time.perf_counter()
+        torch.mm(a, b, out=out)
+        synchronize(device)
+        best = min(best, time.perf_counter() - began)
+    return 2.0 * n**3 / best
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has done what it was asked."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def peak_memory() -> int:
+    """Bytes: the largest resident set this process ever had."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

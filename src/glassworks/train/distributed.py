@@ -1,0 +1,78 @@
+"""Ranks: one process is rank 0 of 1; under `torchrun` every process finds its place in the environment.
+
+Data parallel only, for now: every rank holds the whole model and a slice of each global batch, and gradients are
+averaged (DDP). Whatever is sharded later (FSDP2) belongs in this file and in checkpoint.py, nowhere else.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """This process's place among all: `rank` of `world`, `local` on its own machine."""
+
+    rank: int = 0
+    world: int = 1
+    local: int = 0
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the rank that writes files and prints."""
+        return self.rank == 0
+
+    def mean(self, value: Tensor) -> Tensor:
+        """The mean over all ranks, on all ranks."""
+        if self.world > 1:
+            dist.all_reduce(value)
+            value = value / self.world
+        return value
+
+    def agree(self, value: int) -> int:
+        """Rank 0's number, on all ranks."""
+        if self.world == 1:
+            return value
+        shared = torch.tensor([value], device=self.device)
+        dist.broadcast(shared, 0)
+        return int(shared.item())
+
+    def wait(self) -> None:
+        """Until all ranks are here."""
+        if self.world > 1:
+            dist.barrier()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the collectives run."""
+        return torch.device("cuda", self.local) if dist.get_backend() == "nccl" else torch.device("cpu")
+
+
+@contextmanager
+def ranks(device: torch.device) -> Iterator[Ranks]:
+    """Join the other processes that torchrun started, if it did; leave them at the end."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world == 1:
+        yield Ranks()
+        return
+    place = Ranks(int(os.environ["RANK"]), world, int(os.environ["LOCAL_RANK"]))
+    if device.type == "cuda":
+        torch.cuda.set_device(place.local)
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield place
+    finally:
+        dist.destroy_process_group()
+
+
+def data_parallel(model: nn.Module, place: Ranks) -> nn.Module:
+    """The module to call for the loss: the model itself, or DDP around it."""
+    if place.world == 1:
+        return model
+    device_ids = [place.local] if place.device.type == "cuda" else None
+    return nn.parallel.DistributedDataParallel(model, device_ids=device_ids)

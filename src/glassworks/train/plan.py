@@ -1,0 +1,102 @@
+"""Deciding how a run goes before it begins, and saying what it came to: steps, precision, speed, memory."""
+
+import statistics
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from glassworks.core.runs import Run
+from glassworks.data.batches import Windows
+from glassworks.data.shards import Corpus
+from glassworks.models.gpt import GPT
+from glassworks.objectives.losses import next_token_loss
+from glassworks.optim.groups import make_optimizer
+from glassworks.train.device import can_compile, matmul_peak, peak_memory, pick_precision, synchronize
+from glassworks.train.distributed import Ranks
+from glassworks.train.fit import fit
+from glassworks.train.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was decided once, from the machine, and must not change when the run is resumed elsewhere or later."""
+
+    steps: int
+    precision: str
+    compile: bool
+    step_seconds: float | None
+    """The measured time of a step that `steps` was planned from; None if the recipe gave the steps."""
+
+
+def build(recipe: Recipe, device: torch.device) -> tuple[GPT, torch.optim.Optimizer]:
+    """The model and its optimizer, as they are before the first step."""
+    model = GPT(recipe.model, seed=recipe.seed).to(device)
+    model.recompute = recipe.recompute
+    return model, make_optimizer(model, recipe.optimizer)
+
+
+def make_plan(recipe: Recipe, corpus: Corpus, device: torch.device, place: Ranks) -> Plan:
+    """Decide steps, precision and compilation. Under torchrun, rank 0 decides for all."""
+    dtype = pick_precision(recipe.precision, device, recipe.model.n_embd)
+    compiled = recipe.compile == "on" or (recipe.compile == "auto" and device.type == "cuda")
+    if compiled and not can_compile(device):
+        if recipe.compile == "on":
+            raise ValueError(f"compile (='on') needs a C++ compiler on a CPU or Triton on CUDA; {device} has none here")
+        compiled = False
+    steps, step_seconds = recipe.steps, None
+    if recipe.minutes is not None:
+        step_seconds = measure_step(recipe, corpus, device, dtype, compiled, place)
+        steps = place.agree(max(1, int(recipe.minutes * 60 / step_seconds)))
+    return Plan(steps, str(dtype).removeprefix("torch."), compiled, step_seconds)
+
+
+def measure_step(
+    recipe: Recipe, corpus: Corpus, device: torch.device, dtype: torch.dtype, compiled: bool, place: Ranks
+) -> float:
+    """Median seconds of a training step, on a copy of the model that is then thrown away."""
+    model, optimizer = build(recipe, device)
+    if compiled:
+        model.compile()
+    batches = Windows(corpus.train, recipe.batch_size, recipe.model.n_ctx, recipe.seed, place.rank, place.world)
+    times: list[float] = []
+    while len(times) < 4 or (sum(times) < 3.0 and len(times) < 50):
+        began = time.perf_counter()
+        fit(
+            model,
+            batches,
+            next_token_loss,
+            optimizer,
+            steps=len(times) + 1,
+            start=len(times),
+            accumulate=recipe.accumulate,
+            clip=recipe.clip,
+            autocast=dtype,
+            ranks=place,
+        )
+        synchronize(device)
+        times.append(time.perf_counter() - began)
+    return statistics.median(times[2:])
+
+
+def result(run: Run, recipe: Recipe, plan: Plan, model: GPT, device: torch.device) -> dict[str, Any]:
+    """What a run came to, in numbers that the report and `runs` show."""
+    rows = run.rows("metrics")
+    speeds = [row["tokens_per_s"] for row in rows if row.get("tokens_per_s")]
+    speed = statistics.median(speeds) if speeds else 0.0
+    peak = matmul_peak(device, getattr(torch, plan.precision))
+    return {
+        "step": rows[-1]["step"] if rows else 0,
+        "tokens": (rows[-1]["step"] if rows else 0) * recipe.tokens_per_step,
+        "seconds": rows[-1]["seconds"] if rows else 0.0,
+        "num_params": model.num_params(),
+        "tokens_per_s": speed,
+        "flops_per_token": model.flops_per_token(),
+        "matmul_peak_flops": peak,
+        "peak_share": speed * model.flops_per_token() / peak,
+        "peak_memory_bytes": peak_memory(),
+        "device_memory_bytes": torch.cuda.max_memory_allocated() if device.type == "cuda" else None,
+        "device": torch.cuda.get_device_name() if device.type == "cuda" else device.type,
+        "threads": torch.get_num_threads(),
+    }

@@ -1,0 +1,191 @@
+"""Pre-training: from a run's recipe to its weights, however often it is killed on the way.
+
+`start` makes a run's folder; `pretrain` goes from wherever the run stands to its end. Resuming is calling it again.
+"""
+
+import copy
+import dataclasses
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from glassworks.core.errors import RunError
+from glassworks.core.progress import Report, silent
+from glassworks.core.runs import Run
+from glassworks.data.batches import Windows
+from glassworks.data.shards import Corpus, open_corpus, prepare
+from glassworks.models.gpt import GPT, GPTConfig
+from glassworks.models.io import load_model, save_model
+from glassworks.models.sampling import generate
+from glassworks.objectives.losses import next_token_loss
+from glassworks.optim.schedules import make_schedule
+from glassworks.train.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
+from glassworks.train.device import pick_device
+from glassworks.train.distributed import Ranks
+from glassworks.train.fit import Every, fit
+from glassworks.train.plan import Plan, build, make_plan, result
+from glassworks.train.recipe import Recipe, recipe_of, to_dict
+
+Watch = Callable[[Corpus, GPT, int], Every]
+"""What else to do during training, given the corpus, the model to judge (the averaged one, if there is one) and how
+often to evaluate: evaluation comes in this way, from a room above."""
+
+
+def start(path: Path, recipe: Recipe, command: list[str], ranks: Ranks | None = None) -> Run:
+    """Prepare the corpus, plan the steps and write run.json; nothing is trained yet."""
+    place = ranks or Ranks()
+    if (path / "run.json").exists():
+        raise RunError(f"{path} exists already: choose another --run, or go on with it by --resume {path}")
+    corpus = corpus_of(recipe, path.parent, place)
+    vocab_size = corpus.tokenizer.vocab_size
+    if recipe.model.vocab_size not in (GPTConfig.vocab_size, vocab_size):
+        raise ValueError(f"vocab_size (={recipe.model.vocab_size}) is not the tokenizer's ({vocab_size}): leave it out")
+    recipe = dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, vocab_size=vocab_size))
+    Windows(corpus.train, recipe.batch_size, recipe.model.n_ctx, recipe.seed, place.rank, place.world)  # refuses early
+    device = pick_device(recipe.device)
+    plan = make_plan(recipe, corpus, device, place)
+    if place.first:
+        path.mkdir(parents=True, exist_ok=True)
+        Run.create(
+            path,
+            command=command,
+            recipe=to_dict(recipe),
+            seed=recipe.seed,
+            parent=None,
+            plan=dataclasses.asdict(plan),
+            corpus={
+                "path": os.path.relpath(corpus.path, path),
+                "digest": corpus.digest,
+                "train_tokens": corpus.train.num_tokens,
+                "held_out_tokens": corpus.val.num_tokens,
+                "train_documents": corpus.train.num_documents,
+                "held_out_documents": corpus.val.num_documents,
+            },
+        )
+    place.wait()
+    return Run(path)
+
+
+def pretrain(run: Run, *, watch: Watch | None = None, ranks: Ranks | None = None, report: Report = silent) -> bool:
+    """Train from the newest checkpoint, or from nothing, to the planned end; whether it got there (ctrl-C stops it).
+
+    Leaves run/model, and a `result` in run.json: steps, tokens, seconds, speed, share of the machine's peak, memory.
+    """
+    place = ranks or Ranks()
+    recipe, plan = recipe_of(run.record), Plan(**run.record["plan"])
+    device, dtype = pick_device(recipe.device), getattr(torch, plan.precision)
+    corpus = corpus_of_run(run, place)
+    model, optimizer = build(recipe, device)
+    judged = model if recipe.ema is None else copy.deepcopy(model)
+    modules = {"model": model} if recipe.ema is None else {"model": model, "average": judged}
+    checkpoint = newest_checkpoint(run)
+    begin = load_checkpoint(checkpoint, modules, optimizer) if checkpoint is not None else 0
+    if place.first:
+        run.rewind(begin)
+    if plan.compile:
+        model.compile()
+
+    def save(step: int, _: nn.Module) -> dict[str, float]:
+        save_checkpoint(run, step, modules, optimizer)
+        return {}
+
+    def sample(step: int, _: nn.Module) -> dict[str, float]:
+        write_samples(run, step, judged, corpus, recipe.seed)
+        return {}
+
+    def follow(step: int, _: nn.Module) -> dict[str, float]:
+        decay = min(recipe.ema or 0.0, step / (step + 9))  # the early weights are soon forgotten
+        torch._foreach_lerp_(list(judged.parameters()), list(model.parameters()), 1 - decay)
+        return {}
+
+    every: list[Any] = [(1, torch.no_grad()(follow))] if recipe.ema is not None else []
+    if watch is not None:
+        every += watch(corpus, judged, recipe.eval_every or max(1, plan.steps // 20))
+    every.append((recipe.sample_every or max(1, plan.steps // 4), sample))
+    every.append((recipe.checkpoint_every or max(1, plan.steps // 10), save))
+
+    past = run.rows("metrics")
+    ended = fit(
+        model,
+        Windows(corpus.train, recipe.batch_size, recipe.model.n_ctx, recipe.seed, place.rank, place.world),
+        next_token_loss,
+        optimizer,
+        steps=plan.steps,
+        every=every,
+        run=run,
+        schedule=make_schedule(recipe.schedule),
+        start=begin,
+        accumulate=recipe.accumulate,
+        clip=recipe.clip,
+        autocast=dtype,
+        max_rise=2.0,
+        log_every=max(1, min(10, plan.steps // 100)),
+        tokens_per_step=recipe.tokens_per_step,
+        seconds=past[-1]["seconds"] if past else 0.0,
+        ranks=place,
+        report=report,
+    )
+    if place.first:
+        if ended.interrupted:
+            save(ended.step, model)
+        save_model(judged, run.path / "model", corpus.path / "tokenizer.json")
+        run.update(result=result(run, recipe, plan, model, device))
+    place.wait()
+    return not ended.interrupted
+
+
+def model_of(run: Run, device: torch.device | None = None) -> GPT:
+    """A run's model: the finished one, or while there is none, the newest checkpoint's."""
+    where = device or torch.device("cpu")
+    if (run.path / "model" / "config.json").is_file():
+        return load_model(run.path / "model", device=where)
+    checkpoint = newest_checkpoint(run)
+    if checkpoint is None:
+        raise RunError(f"{run.path} has neither a model nor a checkpoint yet: go on with it by --resume {run.path}")
+    recipe = recipe_of(run.record)
+    model = GPT(recipe.model)
+    load_checkpoint(checkpoint, {"model" if recipe.ema is None else "average": model}, rng=False)
+    return model.to(where)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The corpus of a run
+
+
+def corpus_of(recipe: Recipe, root: Path, place: Ranks) -> Corpus:
+    """Prepare the recipe's corpus below root/.tokens, once: the other ranks open what rank 0 made."""
+    if not place.first:
+        place.wait()
+    corpus = prepare(recipe.data, recipe.tokenizer, root / ".tokens", held_out=recipe.held_out, split=recipe.split)
+    if place.first:
+        place.wait()
+    return corpus
+
+
+def corpus_of_run(run: Run, place: Ranks | None = None) -> Corpus:
+    """The token shards that a run was started on, made again from the source if they were deleted."""
+    known = run.record["corpus"]
+    path = run.path / known["path"]
+    if (path / "meta.json").is_file():
+        return open_corpus(path)
+    corpus = corpus_of(recipe_of(run.record), run.path.parent, place or Ranks())
+    if corpus.digest != known["digest"]:
+        raise RunError(f"the corpus of {run.path} has changed since the run began: put it back, or start a new run")
+    return corpus
+
+
+def write_samples(run: Run, step: int, model: GPT, corpus: Corpus, seed: int, *, count: int = 3) -> None:
+    """Let the model continue the beginnings of held-out documents, and write down what it says."""
+    prompts = []
+    for i in range(min(count, corpus.val.num_documents)):
+        first, last = int(corpus.val.starts[i]), int(corpus.val.starts[i + 1])
+        ids = corpus.val.read(first + 1, min(24, last - first - 1, model.config.n_ctx // 2))
+        prompts.append(corpus.tokenizer.decode(ids.tolist()))
+    for prompt, text in zip(
+        prompts, generate(model, corpus.tokenizer, prompts, max_tokens=120, temperature=0.8, seed=seed), strict=True
+    ):
+        run.append("samples", {"step": step, "prompt": prompt, "text": text})

@@ -1,0 +1,100 @@
+"""A recipe: everything that decides what a pre-training run computes, as one frozen dataclass of plain values."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from glassworks.core.config import from_dict, read_toml
+from glassworks.models.gpt import GPTConfig
+from glassworks.optim.groups import OptimizerConfig
+from glassworks.optim.schedules import ScheduleConfig
+from glassworks.train.device import Precision
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to train on, what to train, and how. `recipes/*.toml` are files of these; flags go over them."""
+
+    data: str = "stdlib"
+    """The corpus: stdlib (the sources of Python's standard library), a file, a folder, a glob, or hf:<dataset id>."""
+    held_out: float | str = 0.05
+    """The held-out split: a share of the documents, or a corpus of its own."""
+    split: Literal["document", "tail"] = "document"
+    """document = whole documents are held out; tail = the last share of the text, only to compare with nanoGPT."""
+    tokenizer: str = "bpe:2048"
+    """bytes, chars, bpe:<vocabulary size>, gpt2:<folder of its vocabulary files>, or the path of a tokenizer.json."""
+    model: GPTConfig = field(default_factory=GPTConfig)
+    """The network's shape. Its vocab_size is the tokenizer's: leave it out."""
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    batch_size: int = 16
+    """Windows of n_ctx tokens in a step, over all ranks and parts together."""
+    steps: int = 1000
+    """Steps to take."""
+    minutes: float | None = None
+    """Minutes to train for, in place of `steps`: they are planned from a measured step time; evaluation not counted."""
+    accumulate: int = 1
+    """Parts a batch is computed in, to save memory; the gradient is the same."""
+    clip: float | None = None
+    """Largest norm of the gradient. None = off."""
+    ema: float | None = None
+    """Decay of a moving average of the weights, which then is what gets evaluated and saved. None = off."""
+    recompute: bool = False
+    """Compute activations again in the backward pass instead of keeping them: less memory, about a third slower."""
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
+    precision: Precision = "auto"
+    """Of matrix products: auto = bfloat16 where the hardware multiplies in it and it pays."""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """torch.compile. auto = on CUDA with a compiler; off on a CPU, where compiling takes about a minute."""
+    seed: int = 0
+    """Of the weights, of the order of the batches, and of samples."""
+    eval_every: int | None = None
+    """Steps between evaluations on held-out text. None = 20 in all."""
+    checkpoint_every: int | None = None
+    """Steps between checkpoints. None = 10 in all."""
+    sample_every: int | None = None
+    """Steps between samples of the model's writing. None = 4 in all."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained, naming the field, its value and the remedy."""
+        for name in ("batch_size", "steps", "accumulate", "eval_every", "checkpoint_every", "sample_every"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} (={value}) must be at least 1")
+        for name in ("minutes", "clip"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} (={value}) must be more than 0")
+        if isinstance(self.held_out, float) and not 0 < self.held_out < 1:
+            raise ValueError(f"held_out (={self.held_out}) is a share of the documents: give a number between 0 and 1")
+        if self.ema is not None and not 0 < self.ema < 1:
+            raise ValueError(f"ema (={self.ema}) is a decay: give a number between 0 and 1, such as 0.99")
+        if self.batch_size % self.accumulate:
+            raise ValueError(f"batch_size (={self.batch_size}) must be a multiple of accumulate (={self.accumulate})")
+
+    @property
+    def tokens_per_step(self) -> int:
+        """Tokens in a global batch."""
+        return self.batch_size * self.model.n_ctx
+
+
+def read_recipe(path: Path) -> Recipe:
+    """A recipe from a TOML file."""
+    if not path.is_file():
+        raise ValueError(f"there is no recipe {path}: give the path of a .toml file, such as recipes/demo.toml")
+    try:
+        return from_dict(Recipe, read_toml(path))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def recipe_of(record: dict[str, Any]) -> Recipe:
+    """The recipe in a run.json."""
+    return from_dict(Recipe, record["recipe"])
+
+
+def to_dict(recipe: Recipe) -> dict[str, Any]:
+    """A recipe as plain values, for run.json."""
+    return dataclasses.asdict(recipe)

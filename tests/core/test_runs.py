@@ -1,0 +1,84 @@
+"""A run's folder says what it holds, and survives a kill in the middle of a line."""
+
+from pathlib import Path
+
+import pytest
+
+from glassworks.core.errors import FileDamaged, RunError
+from glassworks.core.files import atomic_file, atomic_folder, write_text
+from glassworks.core.runs import Run, all_runs, free_name
+
+
+def test_a_record_comes_back_with_versions(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "a", seed=3)
+    run.update(result={"step": 1})
+    assert Run.open(tmp_path / "a").record["seed"] == 3
+    assert run.record["result"] == {"step": 1}
+    assert {"python", "torch", "glassworks"} <= set(run.record["versions"])
+
+
+def test_rows_come_back_and_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "a")
+    run.append("metrics", {"step": 1, "loss": 2.5})
+    run.append("metrics", {"step": 2, "loss": float("nan")})
+    with (run.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"step": 3, "lo')
+    assert run.rows("metrics") == [{"step": 1, "loss": 2.5}, {"step": 2, "loss": None}]
+
+
+def test_a_damaged_line_in_the_middle_is_named(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "a")
+    (run.path / "metrics.jsonl").write_text('{"step": 1}\n{"st\n{"step": 3}\n', encoding="utf-8")
+    with pytest.raises(FileDamaged, match="line 2"):
+        run.rows("metrics")
+
+
+def test_rewinding_forgets_later_rows_and_left_overs(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "a")
+    for step in (1, 2, 3):
+        run.append("metrics", {"step": step})
+    (run.path / ".model.x.tmp").mkdir()
+    run.rewind(2)
+    assert [row["step"] for row in run.rows("metrics")] == [1, 2]
+    assert not list(run.path.glob(".*.tmp"))
+
+
+def test_opening_what_is_no_run_says_what_is_near(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Run.create(Path("runs/shakespeare"))
+    with pytest.raises(RunError, match="did you mean shakespeare?"):
+        Run.open("shakespear")
+    with pytest.raises(RunError, match="glassworks runs"):
+        Run.open("qqq")
+    assert [run.name for run in all_runs()] == ["shakespeare"]
+    assert free_name("shakespeare").name == "shakespeare-2"
+
+
+def test_a_damaged_record_is_named(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "a")
+    (run.path / "run.json").write_text('{"seed', encoding="utf-8")
+    with pytest.raises(FileDamaged, match=r"run\.json is not valid JSON"):
+        _ = run.record
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "f.txt"
+    write_text(path, "old")
+    with pytest.raises(OSError, match="full"), atomic_file(path) as temporary:
+        temporary.write_text("half", encoding="utf-8")
+        raise OSError("full")
+    assert path.read_text(encoding="utf-8") == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "d"
+    for content in ("one", "two"):
+        with atomic_folder(path) as temporary:
+            (temporary / content).write_text(content, encoding="utf-8")
+    assert [p.name for p in path.iterdir()] == ["two"]
+    with pytest.raises(OSError, match="full"), atomic_folder(path) as temporary:
+        (temporary / "three").write_text("x", encoding="utf-8")
+        raise OSError("full")
+    assert [p.name for p in path.iterdir()] == ["two"]
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,145 @@
+import gzip
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from glassworks.data.corpora import Document, documents, fingerprint
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("b.txt", "a.md", "sub/c.py", "sub/deep/d.txt", ".hidden/x.txt", ".y.txt", "picture.png"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"text of {name}", encoding="utf-8")
+    (tmp_path / "sub" / "e.jsonl.gz").write_bytes(gzip.compress(b'{"text": "one"}\n{"text": "two"}\n'))
+    return tmp_path
+
+
+def names(source: str | list[str]) -> list[str]:
+    return [document.name for document in documents(source)]
+
+
+def test_the_standard_library_is_read_in_a_fixed_order_without_tests_or_packages() -> None:
+    found = names("stdlib")
+    assert found == names("stdlib")
+    assert {"json/decoder.py", "argparse.py"} < set(found)
+    assert len(set(found)) == len(found) > 400
+    assert not any(part in name for name in found for part in ("site-packages", "/test/", "/tests/", "idle_test"))
+
+
+def test_a_folder_is_read_recursively_in_order_and_hidden_or_other_files_are_left_out(folder: Path) -> None:
+    assert names(str(folder)) == ["a.md", "b.txt", "sub/c.py", "sub/e.jsonl.gz:1", "sub/e.jsonl.gz:2", "sub/deep/d.txt"]
+
+
+def test_a_glob_a_file_and_several_sources(folder: Path) -> None:
+    assert names(f"{folder}/sub/*.py") == names(f"{folder}/s*/c*") == [f"{folder}/sub/c.py"]
+    assert names(f"{folder}/**/[bd].txt") == [f"{folder}/b.txt", f"{folder}/sub/deep/d.txt"]
+    assert list(documents([f"{folder}/sub/c.py", f"{folder}/sub"]))[:2] == [Document("c.py", "text of sub/c.py")] * 2
+
+
+def test_long_text_files_are_cut_short_ones_and_python_files_are_not(tmp_path: Path) -> None:
+    long, short = "a line of text\n" * 10_000, "a line of text\n" * 400
+    for name, text in (("long.txt", long), ("long.py", long), ("short.txt", short)):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    by_file = [name.partition(":")[0] for name in names(str(tmp_path))]
+    assert (by_file.count("long.py"), by_file.count("short.txt")) == (1, 1)
+    assert by_file.count("long.txt") > 20
+    assert "".join(d.text for d in documents(str(tmp_path / "long.txt"))) == long
+    assert len(names(str(tmp_path / "short.txt"))) == 2  # the whole source, so it is cut
+
+
+def test_missing_sources_are_named_with_the_nearest_match(folder: Path) -> None:
+    with pytest.raises(ValueError, match=rf"source \(={folder}/bb.txt\) does not exist: did you mean {folder}/b.txt\?"):
+        names(f"{folder}/bb.txt")
+    with pytest.raises(ValueError, match="does not exist"):
+        names(f"{folder}/no/such/place.txt")
+    with pytest.raises(ValueError, match="matches no file"):
+        names(f"{folder}/*.rst")
+    with pytest.raises(ValueError, match="is empty: give"):
+        names("")
+    with pytest.raises(ValueError, match="is empty: give"):
+        names([])
+
+
+def test_empty_sources_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="holds no text"):
+        names(str(tmp_path))
+    (tmp_path / "a.txt").touch()
+    (tmp_path / "b.jsonl").write_text(json.dumps({"text": ""}) + "\n", encoding="utf-8")
+    for source in (tmp_path, tmp_path / "a.txt", tmp_path / "b.jsonl"):
+        with pytest.raises(ValueError, match="holds no text"):
+            names(str(source))
+
+
+def test_a_pipe_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="neither a file nor a folder"):
+        names(str(tmp_path / "pipe"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_unreadable_files_and_folders_are_errors_that_name_them(folder: Path) -> None:
+    for name in ("b.txt", "sub"):
+        path = folder / name
+        mode = stat.S_IMODE(path.stat().st_mode)
+        path.chmod(0)
+        with pytest.raises(PermissionError, match=name):
+            names(str(folder))
+        path.chmod(mode)
+
+
+@pytest.mark.parametrize("source", ["hf:", "hf:a/b:train:text:more"])
+def test_a_malformed_dataset_id_is_refused(source: str) -> None:
+    with pytest.raises(ValueError, match="must look like hf:"):
+        names(source)
+
+
+def test_a_dataset_is_streamed_from_its_split_and_field(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("datasets")
+    folder = tmp_path / "owner" / "name"
+    folder.mkdir(parents=True)
+    for split in ("train", "test"):
+        row = json.dumps({"title": "t", "body": f"a row of {split}"})
+        (folder / f"{split}.jsonl").write_text(row + "\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
+    assert list(documents("hf:owner/name:test:body")) == [Document("owner/name:0", "a row of test")]
+    with pytest.raises(ValueError, match="its fields are title"):
+        names("hf:owner/name")
+
+
+def test_a_dataset_without_the_extra_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "datasets.load", None)
+    with pytest.raises(ValueError, match=r'needs the extra hf: pip install "glassworks\[hf\]"'):
+        names("hf:owner/name")
+
+
+@pytest.mark.slow
+def test_a_dataset_that_cannot_be_reached_is_one_line() -> None:
+    pytest.importorskip("datasets")
+    code = "from glassworks.data.corpora import documents\ntry: next(documents('hf:no/such'))\nexcept ValueError as e: print(e)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"HF_HUB_OFFLINE": "1"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.startswith("source (=hf:no/such) cannot be read: ")
+    assert done.stdout.count("\n") == 1
+
+
+def test_the_fingerprint_changes_with_any_file(folder: Path) -> None:
+    before = list(fingerprint(str(folder)))
+    assert before == list(fingerprint(str(folder)))
+    os.utime(folder / "b.txt", ns=(1, 1))
+    after = list(fingerprint(str(folder)))
+    assert sum(a != b for a, b in zip(before, after, strict=True)) == 1
+    assert list(fingerprint("stdlib")) == list(fingerprint("stdlib"))
+    assert list(fingerprint("hf:a/b:train")) == ["hf:a/b:train"]

@@ -1,0 +1,118 @@
+"""Checkpoints bring back everything that decides the next step, or say which file is damaged."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from glassworks.core.errors import FileDamaged, RunError
+from glassworks.core.runs import Run
+from glassworks.models.gpt import GPT, GPTConfig
+from glassworks.optim.groups import OptimizerConfig, make_optimizer
+from glassworks.train.checkpoint import complete_checkpoints, load_checkpoint, newest_checkpoint, save_checkpoint
+
+SHAPE = GPTConfig(vocab_size=11, n_ctx=8, n_layer=1, n_head=2, n_embd=16)
+
+
+def trained(steps: int, config: OptimizerConfig, model: GPT | None = None, optimizer=None):  # type: ignore[no-untyped-def]
+    model = model or GPT(SHAPE)
+    optimizer = optimizer or make_optimizer(model, config)
+    for step in range(steps):
+        x = torch.randint(0, 11, (4, 8), generator=torch.Generator().manual_seed(step))
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x).flatten(0, 1), x.flatten()).backward()
+        optimizer.step()
+    return model, optimizer
+
+
+@pytest.mark.parametrize("name", ["muon", "adamw"])
+def test_training_goes_on_bit_for_bit(tmp_path: Path, name: str) -> None:
+    run, config = Run.create(tmp_path / "r"), OptimizerConfig(name=name)  # type: ignore[arg-type]
+    model, optimizer = trained(3, config)
+    folder = save_checkpoint(run, 3, {"model": model}, optimizer)
+    again = GPT(SHAPE, seed=5)
+    restored = make_optimizer(again, config)
+    assert load_checkpoint(folder, {"model": again}, restored) == 3
+    trained(2, config, model, optimizer)
+    trained(2, config, again, restored)
+    for a, b in zip(model.parameters(), again.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_random_state_comes_back(tmp_path: Path) -> None:
+    run, (model, optimizer) = Run.create(tmp_path / "r"), trained(1, OptimizerConfig())
+    folder = save_checkpoint(run, 1, {"model": model}, optimizer)
+    first = torch.rand(3)
+    load_checkpoint(folder, {"model": model}, optimizer)
+    assert torch.equal(torch.rand(3), first)
+
+
+def test_tied_weights_are_stored_once_and_come_back(tmp_path: Path) -> None:
+    shape = GPTConfig("gpt2", vocab_size=11, n_ctx=8, n_layer=1, n_head=2, n_embd=16)
+    model, run = GPT(shape), Run.create(tmp_path / "r")
+    folder = save_checkpoint(run, 1, {"model": model}, make_optimizer(model, OptimizerConfig()))
+    again = GPT(shape, seed=1)
+    load_checkpoint(folder, {"model": again})
+    assert torch.equal(model.embed.weight, again.head.weight)
+
+
+def test_only_the_newest_are_kept(tmp_path: Path) -> None:
+    run, (model, optimizer) = Run.create(tmp_path / "r"), trained(1, OptimizerConfig())
+    for step in (1, 2, 10, 30):
+        save_checkpoint(run, step, {"model": model}, optimizer)
+    assert [path.name for path in complete_checkpoints(run)] == ["step_000010", "step_000030"]
+
+
+def test_a_folder_without_meta_is_not_a_checkpoint(tmp_path: Path) -> None:
+    run, (model, optimizer) = Run.create(tmp_path / "r"), trained(1, OptimizerConfig())
+    folder = save_checkpoint(run, 1, {"model": model}, optimizer)
+    (folder / "meta.json").unlink()
+    assert newest_checkpoint(run) is None
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors", "rng.safetensors", "state.json"])
+@pytest.mark.parametrize("damage", ["flip", "truncate", "remove"])
+def test_every_damaged_file_is_named_with_the_remedy(tmp_path: Path, name: str, damage: str) -> None:
+    run, (model, optimizer) = Run.create(tmp_path / "r"), trained(1, OptimizerConfig())
+    folder = save_checkpoint(run, 1, {"model": model}, optimizer)
+    path = folder / name
+    content = bytearray(path.read_bytes())
+    if damage == "flip":
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    elif damage == "truncate":
+        path.write_bytes(content[:-7])
+    else:
+        path.unlink()
+    with pytest.raises(FileDamaged, match=f"{name}.*delete .*step_000001"):
+        load_checkpoint(folder, {"model": model}, optimizer)
+
+
+def test_a_damaged_meta_is_named(tmp_path: Path) -> None:
+    run, (model, optimizer) = Run.create(tmp_path / "r"), trained(1, OptimizerConfig())
+    folder = save_checkpoint(run, 1, {"model": model}, optimizer)
+    (folder / "meta.json").write_text("{", encoding="utf-8")
+    with pytest.raises(FileDamaged, match=r"meta\.json is not valid JSON"):
+        load_checkpoint(folder, {"model": model})
+
+
+def test_another_models_checkpoint_is_refused(tmp_path: Path) -> None:
+    run, (model, optimizer) = Run.create(tmp_path / "r"), trained(1, OptimizerConfig())
+    folder = save_checkpoint(run, 1, {"model": model}, optimizer)
+    other = GPT(GPTConfig(vocab_size=12, n_ctx=8, n_layer=1, n_head=2, n_embd=16))
+    with pytest.raises(RunError, match="does not fit this model"):
+        load_checkpoint(folder, {"model": other})
+
+
+def test_a_write_that_fails_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, (model, optimizer) = Run.create(tmp_path / "r"), trained(1, OptimizerConfig())
+    save_checkpoint(run, 1, {"model": model}, optimizer)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("glassworks.train.checkpoint.write_json", full)
+    with pytest.raises(OSError, match="No space"):
+        save_checkpoint(run, 2, {"model": model}, optimizer)
+    assert [p.name for p in (run.path / "checkpoints").iterdir()] == ["step_000001"]

@@ -1,0 +1,67 @@
+"""Two ranks compute what one does, and either goes on with what the other began."""
+
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from glassworks.core.runs import Run
+from glassworks.train.checkpoint import complete_checkpoints
+
+RECIPE = """
+data = "text.txt"
+held_out = 0.2
+tokenizer = "bytes"
+batch_size = 4
+steps = 20
+checkpoint_every = 10
+eval_every = 10
+
+[model]
+n_ctx = 16
+n_layer = 1
+n_head = 2
+n_embd = 32
+"""
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Run]:
+    """The same recipe on one rank and on two."""
+    folder = tmp_path_factory.mktemp("ranks")
+    words = random.Random(0).choices(["ant", "bee", "cat", "dog", "eel", "\n\n"], k=40_000)
+    (folder / "text.txt").write_text(" ".join(words), encoding="utf-8")
+    (folder / "tiny.toml").write_text(RECIPE, encoding="utf-8")
+    for world in (1, 2):
+        glassworks(folder, world, "train", "tiny.toml", "--run", f"runs/{world}")
+    return {world: Run(folder / "runs" / str(world)) for world in (1, 2)}
+
+
+def glassworks(folder: Path, world: int, *words: str) -> None:
+    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={world}"] if world > 1 else []
+    command = [sys.executable, *launcher, "-m", "glassworks", *words]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+
+
+def losses(run: Run) -> list[float]:
+    return [row["loss"] for row in run.rows("metrics")]
+
+
+def test_two_ranks_have_the_losses_of_one(runs: dict[int, Run]) -> None:
+    assert len(losses(runs[1])) >= 2
+    assert losses(runs[2]) == pytest.approx(losses(runs[1]), abs=1e-5)
+
+
+@pytest.mark.parametrize(("began", "goes_on"), [(2, 1), (1, 2)])
+def test_a_checkpoint_resumes_on_another_number_of_ranks(runs: dict[int, Run], began: int, goes_on: int) -> None:
+    folder = runs[began].path.parent.parent
+    resumed = Run(folder / "runs" / f"{began}-then-{goes_on}")
+    shutil.copytree(runs[began].path, resumed.path)
+    shutil.rmtree(complete_checkpoints(resumed)[-1])
+    assert complete_checkpoints(resumed)[-1].name == "step_000010"
+    glassworks(folder, goes_on, "train", "--resume", str(resumed.path))
+    assert losses(resumed) == pytest.approx(losses(runs[1]), abs=1e-5)

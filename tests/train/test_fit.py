@@ -1,0 +1,190 @@
+"""`fit`: one loop for every kind of training."""
+
+import math
+import os
+import signal
+
+import pytest
+import torch
+from torch import nn
+
+from glassworks.core.errors import RunError
+from glassworks.core.runs import Run
+from glassworks.train.fit import fit, split
+
+
+def line(seed: int = 0) -> nn.Linear:
+    torch.manual_seed(seed)
+    return nn.Linear(3, 1)
+
+
+def batch_of(step: int, size: int = 12) -> tuple[torch.Tensor, torch.Tensor]:
+    x = torch.randn(size, 3, generator=torch.Generator().manual_seed(step))
+    return x, x @ torch.tensor([[1.0], [-2.0], [0.5]]) + 0.3
+
+
+def squared(model: nn.Module, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+    return ((model(batch[0]) - batch[1]) ** 2).mean()
+
+
+def sgd(model: nn.Module, lr: float = 0.1) -> torch.optim.Optimizer:
+    return torch.optim.SGD(model.parameters(), lr)
+
+
+def test_converges_on_a_line_it_can_fit() -> None:
+    model = line()
+    ended = fit(model, batch_of, squared, sgd(model), steps=200)
+    assert ended.step == 200
+    assert not ended.interrupted
+    assert ended.loss < 1e-6
+    assert torch.allclose(model.weight, torch.tensor([[1.0, -2.0, 0.5]]), atol=1e-3)
+
+
+def test_equals_a_loop_written_by_hand() -> None:
+    ours, byhand = line(), line()
+    fit(ours, batch_of, squared, sgd(ours), steps=7, clip=0.5)
+    optimizer = sgd(byhand)
+    for step in range(7):
+        optimizer.zero_grad()
+        squared(byhand, batch_of(step)).backward()
+        nn.utils.clip_grad_norm_(byhand.parameters(), 0.5)
+        optimizer.step()
+    assert torch.equal(ours.weight, byhand.weight)
+
+
+@pytest.mark.parametrize("parts", [2, 3, 12])
+def test_accumulated_parts_have_the_gradient_of_the_whole(parts: int) -> None:
+    whole, cut = line(), line()
+    plain = fit(whole, batch_of, squared, sgd(whole), steps=5)
+    ended = fit(cut, batch_of, squared, sgd(cut), steps=5, accumulate=parts)
+    assert torch.allclose(whole.weight, cut.weight, atol=1e-6)
+    assert ended.loss == pytest.approx(plain.loss, rel=1e-5)
+
+
+def test_unequal_parts_are_refused() -> None:
+    with pytest.raises(ValueError, match="a batch of 12 does not split into 5 equal parts"):
+        split(batch_of(0), 5)
+
+
+@pytest.mark.parametrize("wrap", [tuple, list, lambda b: {"x": b[0], "y": b[1]}])
+def test_batches_may_be_any_structure_of_tensors(wrap) -> None:  # type: ignore[no-untyped-def]
+    def loss(model: nn.Module, batch) -> torch.Tensor:  # type: ignore[no-untyped-def]
+        return squared(model, tuple(batch.values()) if isinstance(batch, dict) else batch)
+
+    model, plain = line(), line()
+    fit(model, lambda step: wrap(batch_of(step)), loss, sgd(model), steps=3, accumulate=2)
+    fit(plain, batch_of, squared, sgd(plain), steps=3, accumulate=2)
+    assert torch.equal(model.weight, plain.weight)
+
+
+def test_every_runs_after_each_nth_step_and_after_the_last() -> None:
+    model, seen = line(), []
+    fit(model, batch_of, squared, sgd(model), steps=7, every=[(3, lambda step, _: seen.append(step) or {})])
+    assert seen == [3, 6, 7]
+
+
+def test_rows_hold_what_every_returns_and_go_to_the_run(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    model, run = line(), Run.create(tmp_path / "r")
+    ended = fit(
+        model,
+        batch_of,
+        squared,
+        sgd(model),
+        steps=20,
+        every=[(10, lambda s, m: {"double": 2.0 * s})],
+        run=run,
+        clip=9.0,
+    )
+    rows = run.rows("metrics")
+    assert rows == ended.rows
+    assert [row["step"] for row in rows] == [10, 20]
+    assert [row["double"] for row in rows] == [20.0, 40.0]
+    assert all(row["grad_norm"] > 0 and row["loss"] > 0 for row in rows)
+
+
+def test_resuming_in_the_middle_is_the_same_training() -> None:
+    straight, broken = line(), line()
+    fit(straight, batch_of, squared, sgd(straight), steps=9)
+    fit(broken, batch_of, squared, sgd(broken), steps=4)
+    fit(broken, batch_of, squared, sgd(broken), steps=9, start=4)
+    assert torch.equal(straight.weight, broken.weight)
+
+
+def test_the_schedule_multiplies_each_groups_own_rate() -> None:
+    model = line()
+    optimizer = torch.optim.SGD([{"params": [model.weight], "lr": 0.1}, {"params": [model.bias], "lr": 0.4}])
+    fit(model, batch_of, squared, optimizer, steps=2, schedule=lambda step, steps: 0.5)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.05, 0.2]
+
+
+def test_a_loss_that_is_not_finite_stops_before_every_sees_the_weights() -> None:
+    model, seen = line(), []
+
+    def breaks(net: nn.Module, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        return squared(net, batch) * (math.nan if len(seen) == 2 else 1.0)
+
+    with pytest.raises(RunError, match="the loss became nan by step 3.*Try a lower learning rate"):
+        fit(model, batch_of, breaks, sgd(model), steps=9, every=[(1, lambda step, _: seen.append(step) or {})])
+    assert seen == [1, 2]
+
+
+def test_a_diverging_loss_stops_the_run() -> None:
+    model = line()
+    with pytest.raises(RunError, match="the loss rose from"):
+        fit(model, batch_of, squared, sgd(model, lr=1.5), steps=500, max_rise=5.0)
+
+
+def test_a_signal_ends_after_the_step_at_hand_and_handlers_are_put_back() -> None:
+    model, before = line(), signal.getsignal(signal.SIGINT)
+
+    def interrupt(step: int, _: nn.Module) -> dict[str, float]:
+        if step == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+        return {}
+
+    ended = fit(model, batch_of, squared, sgd(model), steps=50, every=[(1, interrupt)])
+    assert ended.interrupted
+    assert ended.step == 4
+    assert ended.rows[-1]["step"] == 4
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_second_signal_ends_at_once() -> None:
+    model = line()
+
+    def interrupt(step: int, _: nn.Module) -> dict[str, float]:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        return {}
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, batch_of, squared, sgd(model), steps=50, every=[(1, interrupt)])
+
+
+def test_an_optimizer_without_gradients_works_in_the_same_loop() -> None:
+    class Evolution(torch.optim.Optimizer):
+        """Tries one random change a step and keeps it if the loss is lower."""
+
+        def __init__(self, params) -> None:  # type: ignore[no-untyped-def]
+            super().__init__(params, {"lr": 0.1})
+            self.generator = torch.Generator().manual_seed(0)
+
+        @torch.no_grad()
+        def step(self, closure):  # type: ignore[no-untyped-def, override]
+            before = closure()
+            changes = []
+            for p in self.param_groups[0]["params"]:
+                changes.append(0.1 * torch.randn(p.shape, generator=self.generator))
+                p += changes[-1]
+            after = closure()
+            if after > before:
+                for p, change in zip(self.param_groups[0]["params"], changes, strict=True):
+                    p -= change
+            return min(before, after)
+
+    model = line()
+    fixed = batch_of(0)
+    began = squared(model, fixed).item()
+    ended = fit(model, lambda step: fixed, squared, Evolution(model.parameters()), steps=300)
+    assert ended.loss < 0.05 * began
+    assert all(p.grad is None for p in model.parameters())

@@ -1,0 +1,167 @@
+"""Pre-training ends with the same weights, however often it is stopped on the way."""
+
+import hashlib
+import multiprocessing
+import random
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from glassworks.core.errors import FileDamaged, RunError
+from glassworks.core.runs import Run
+from glassworks.models.gpt import GPTConfig
+from glassworks.train.checkpoint import complete_checkpoints
+from glassworks.train.pretrain import corpus_of_run, model_of, pretrain, start
+from glassworks.train.recipe import Recipe
+
+TINY = GPTConfig(n_ctx=16, n_layer=1, n_head=2, n_embd=32)
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Recipe:
+    words = random.Random(0).choices(["ant", "bee", "cat", "dog", "eel", "\n\n"], k=4000)
+    for i in range(8):
+        (tmp_path / f"text{i}.txt").write_text(" ".join(words[i * 500 : (i + 1) * 500]), encoding="utf-8")
+    return Recipe(
+        data=f"{tmp_path}/*.txt",
+        held_out=0.3,
+        tokenizer="bytes",
+        model=TINY,
+        batch_size=4,
+        steps=40,
+        checkpoint_every=3,
+    )
+
+
+def weights(run: Run) -> str:
+    return hashlib.sha256((run.path / "model" / "model.safetensors").read_bytes()).hexdigest()
+
+
+def test_learns_and_leaves_a_complete_run(tmp_path: Path, recipe: Recipe) -> None:
+    run = start(tmp_path / "runs" / "a", replace(recipe, steps=60), ["glassworks", "train"])
+    assert pretrain(run)
+    rows = run.rows("metrics")
+    assert rows[-1]["step"] == 60
+    assert rows[-1]["loss"] < rows[0]["loss"] - 0.5
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= {p.name for p in (run.path / "model").iterdir()}
+    assert run.record["result"]["tokens"] == 60 * 4 * 16
+    assert run.record["recipe"]["model"]["vocab_size"] == corpus_of_run(run).tokenizer.vocab_size
+    assert {row["step"] for row in run.rows("samples")} == {15, 30, 45, 60}
+
+
+def test_the_same_recipe_gives_the_same_weights(tmp_path: Path, recipe: Recipe) -> None:
+    runs = [start(tmp_path / "runs" / name, recipe, []) for name in "ab"]
+    assert all(pretrain(run) for run in runs)
+    assert weights(runs[0]) == weights(runs[1])
+    other = start(tmp_path / "runs" / "c", replace(recipe, seed=1), [])
+    pretrain(other)
+    assert weights(other) != weights(runs[0])
+
+
+def test_killed_at_twenty_random_instants_it_ends_with_identical_weights(tmp_path: Path, recipe: Recipe) -> None:
+    whole = start(tmp_path / "runs" / "whole", recipe, [])
+    pretrain(whole)
+    broken = start(tmp_path / "runs" / "broken", recipe, [])
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["glassworks.train.pretrain"])
+    instants = random.Random(1)
+    reached = set()
+    for _ in range(20):
+        child = context.Process(target=go_on, args=(str(broken.path),))
+        child.start()
+        time.sleep(instants.uniform(0.0, 0.6))
+        child.kill()
+        child.join()
+        reached |= {path.name for path in complete_checkpoints(broken)}
+    assert pretrain(broken)
+    assert weights(broken) == weights(whole)
+    assert len(reached) > 2, "the kills came too early to have tested anything"
+    assert [row["loss"] for row in broken.rows("metrics")][-1] == [row["loss"] for row in whole.rows("metrics")][-1]
+    assert not list(broken.path.rglob("*.tmp"))
+
+
+def go_on(path: str) -> None:
+    torch.set_num_threads(1)
+    pretrain(Run(Path(path)))
+
+
+def test_averaged_weights_are_what_is_saved(tmp_path: Path, recipe: Recipe) -> None:
+    plain, averaged = (start(tmp_path / "runs" / str(ema), replace(recipe, ema=ema), []) for ema in (None, 0.9))
+    assert pretrain(plain)
+    assert pretrain(averaged)
+    a, b = model_of(plain), model_of(averaged)
+    assert not torch.equal(a.embed.weight, b.embed.weight)
+    (averaged.path / "model" / "config.json").unlink()  # then the checkpoint's average is used
+    assert torch.equal(model_of(averaged).embed.weight, b.embed.weight)
+
+
+def test_minutes_plan_the_steps_once(tmp_path: Path, recipe: Recipe) -> None:
+    run = start(tmp_path / "runs" / "m", replace(recipe, minutes=0.02), [])
+    plan = run.record["plan"]
+    assert plan["steps"] == int(0.02 * 60 / plan["step_seconds"])
+    pretrain(run)
+    assert run.rows("metrics")[-1]["step"] == plan["steps"]
+
+
+def test_a_run_that_exists_is_not_overwritten(tmp_path: Path, recipe: Recipe) -> None:
+    start(tmp_path / "runs" / "a", recipe, [])
+    with pytest.raises(RunError, match="exists already: choose another --run"):
+        start(tmp_path / "runs" / "a", recipe, [])
+
+
+def test_a_deleted_corpus_is_made_again_and_a_changed_one_refused(tmp_path: Path, recipe: Recipe) -> None:
+    import shutil
+
+    run = start(tmp_path / "runs" / "a", recipe, [])
+    shutil.rmtree(tmp_path / "runs" / ".tokens")
+    assert corpus_of_run(run).digest == run.record["corpus"]["digest"]
+    shutil.rmtree(tmp_path / "runs" / ".tokens")
+    (tmp_path / "text0.txt").write_text("something else entirely", encoding="utf-8")
+    with pytest.raises(RunError, match="has changed since the run began"):
+        corpus_of_run(run)
+
+
+def test_a_damaged_newest_checkpoint_is_named_and_without_it_the_run_goes_on(tmp_path: Path, recipe: Recipe) -> None:
+    run = start(tmp_path / "runs" / "a", recipe, [])
+    pretrain(run)
+    before, newest = weights(run), complete_checkpoints(run)[-1]
+    content = bytearray((newest / "model.safetensors").read_bytes())
+    content[-1] ^= 1
+    (newest / "model.safetensors").write_bytes(content)
+    with pytest.raises(FileDamaged, match="delete .* to resume from the checkpoint before it"):
+        pretrain(run)
+    import shutil
+
+    shutil.rmtree(newest)
+    assert pretrain(run)
+    assert weights(run) == before
+
+
+def test_a_divergent_run_keeps_its_last_good_checkpoint(tmp_path: Path, recipe: Recipe) -> None:
+    wild = replace(recipe, optimizer=replace(recipe.optimizer, name="adamw", lr=1e4), steps=200)
+    run = start(tmp_path / "runs" / "a", wild, [])
+    with pytest.raises(RunError, match="Try a lower learning rate"):
+        pretrain(run)
+    for checkpoint in complete_checkpoints(run):
+        assert checkpoint.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"steps": 0}, r"steps \(=0\) must be at least 1"),
+        ({"minutes": -1.0}, r"minutes \(=-1.0\) must be more than 0"),
+        ({"batch_size": 5, "accumulate": 2}, "must be a multiple of accumulate"),
+        ({"ema": 1.5}, "is a decay"),
+        ({"held_out": 1.5}, "is a share of the documents"),
+        ({"model": replace(TINY, n_ctx=10**6)}, "give more text or a smaller n_ctx"),
+        ({"device": "tpu"}, "must be auto, cpu, cuda or mps"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(tmp_path: Path, recipe: Recipe, change: dict, message: str) -> None:  # type: ignore[type-arg]
+    with pytest.raises(ValueError, match=message):
+        start(tmp_path / "runs" / "a", replace(recipe, **change), [])
+    assert not (tmp_path / "runs" / "a").exists()
