@@ -123,7 +123,11 @@ def test_a_dataset_without_the_extra_names_what_to_install(monkeypatch: pytest.M
 @pytest.mark.slow
 def test_a_dataset_that_cannot_be_reached_is_one_line() -> None:
     pytest.importorskip("datasets")
-    code = "from glassworks.data.corpora import documents\ntry: next(documents('hf:no/such'))\nexcept ValueError as e: print(e)"
+    code = (
+        "from glassworks.data.corpora import documents\n"
+        "try: next(documents('hf:no/such'))\n"
+        "except ValueError as error: print(error)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code],
         env=os.environ | {"HF_HUB_OFFLINE": "1"},

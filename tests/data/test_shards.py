@@ -13,7 +13,8 @@ import pytest
 from glassworks.core.errors import FileDamaged
 from glassworks.data import shards
 from glassworks.data.corpora import documents
-from glassworks.data.shards import Corpus, Splitter, open_corpus, prepare
+from glassworks.data.shards import Corpus, open_corpus, prepare
+from glassworks.data.splits import PIECE, Splitter
 from glassworks.data.store import Tokens
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -56,7 +57,7 @@ def test_a_document_cut_into_pieces_has_the_ids_of_the_whole(source: str, tmp_pa
         pytest.skip(f"GPT-2's vocabulary files are not in {DATA}")
     corpus = prepare(source, spec, tmp_path / "corpora", held_out=source)
     longest = list(documents(source))[-1]
-    assert len(longest.text) > shards.PIECE
+    assert len(longest.text) > PIECE
     start, end = corpus.val.starts[-2:].tolist()
     assert corpus.val.read(start + 1, end - start - 1).tolist() == corpus.tokenizer.encode(longest.text)
 

@@ -9,20 +9,19 @@ appears whole or not at all; processes that prepare the same corpus at once (the
 import fcntl
 import hashlib
 import json
-import math
-import re
 import shutil
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from glassworks.core.errors import FileDamaged, RunError
 from glassworks.core.files import atomic_folder, read_json, write_json
-from glassworks.data.corpora import Document, documents, fingerprint
+from glassworks.data.corpora import fingerprint
+from glassworks.data.splits import Piece, Source, Split, Splitter
 from glassworks.data.store import SplitWriter, Tokens, check_file, file_table
 from glassworks.data.tokenizers import (
     TRAIN_BYTES,
@@ -37,11 +36,6 @@ from glassworks.data.tokenizers import (
 __all__ = ["Corpus", "Tokens", "open_corpus", "prepare"]
 
 FORMAT = 1
-PIECE = 1 << 20  # characters that are tokenized at once
-LINE = re.compile(r"(?<=\S)\n(?=\w)")
-
-Source = str | Sequence[str]
-Split = Literal["document", "tail"]
 
 
 @dataclass(frozen=True)
@@ -75,7 +69,8 @@ def prepare(
         held_out: fraction of the documents to hold out, or a source of its own to hold out whole.
         split: "document" holds out whole documents, chosen by a hash of their number and name. "tail" holds out the
             last fraction of the characters instead, each split being one document: nanoGPT's convention, for
-            comparisons with it only, since its two splits share a document.
+            comparisons with it only, since its two splits share a document (exact for bytes and chars; merges stop at
+            the passages of the source).
 
     The source is read twice (three times for BPE and chars), also when it is streamed from the hub.
 
@@ -141,88 +136,6 @@ def digest_of(source: Source, tokenizer_spec: str, held_out: float | Source, spl
     for file in tokenizer_files(tokenizer_spec):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:32]
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# Documents into splits
-
-
-class Piece(NamedTuple):
-    """A part of a document and its split; `name` is None where the piece goes on with the document before it."""
-
-    split: str
-    name: str | None
-    text: str
-
-
-class Splitter:
-    """The pieces of both splits, as often as they are asked for; a first pass over the source counts what they need."""
-
-    def __init__(self, source: Source, held_out: float | Source, split: Split) -> None:
-        self.source, self.held_out, self.split = source, held_out, split
-        self.num_chars = num_documents = 0
-        lowest, highest = 1.0, 0.0
-        for document in documents(source):
-            place = place_of(num_documents, document)
-            lowest, highest = min(lowest, place), max(highest, place)
-            num_documents += 1
-            self.num_chars += len(document.text)
-        if isinstance(held_out, float):
-            if split == "document" and num_documents < 2:
-                raise ValueError(
-                    f"source (={source!r}) holds one document, and a split by document needs two: give more text, "
-                    'a source to hold out, or split="tail"'
-                )
-            # Neither split may be empty: the lowest place is always held out, the highest never.
-            self.threshold = min(max(held_out, math.nextafter(lowest, 1)), highest)
-            self.cut = int((1 - held_out) * self.num_chars)
-            if split == "tail" and not 0 < self.cut < self.num_chars:
-                raise ValueError(f"held_out (={held_out}) of {self.num_chars} characters leaves a split empty")
-
-    def __iter__(self) -> Iterator[Piece]:
-        """Every piece of at most a megabyte; those of a document follow one another."""
-        if not isinstance(self.held_out, float):
-            for split, source in (("train", self.source), ("val", self.held_out)):
-                for document in documents(source):
-                    yield from pieces(split, document.name, document.text)
-        elif self.split == "tail":
-            yield from self.tail(self.cut)
-        else:
-            for number, document in enumerate(documents(self.source)):
-                split = "val" if place_of(number, document) < self.threshold else "train"
-                yield from pieces(split, document.name, document.text)
-
-    def tail(self, left: int) -> Iterator[Piece]:
-        """The first `left` characters of the whole source as one document of "train", the others as one of "val"."""
-        name: str | None = "train"
-        for document in documents(self.source):
-            head, rest = document.text[: max(left, 0)], document.text[max(left, 0) :]
-            if head:
-                yield from pieces("train", name, head)
-                name = None
-            if rest:
-                yield from pieces("val", "val" if left >= 0 else None, rest)
-                left = -1
-            left -= len(head)
-
-
-def place_of(number: int, document: Document) -> float:
-    """A number in [0, 1) that depends on the document's number and name only."""
-    digest = hashlib.blake2b(f"{number} {document.name}".encode(errors="replace"), digest_size=6)
-    return int.from_bytes(digest.digest(), "big") / 2**48
-
-
-def pieces(split: str, name: str | None, text: str) -> Iterator[Piece]:
-    """Cut a text into pieces of at most a megabyte, between two lines with no other space between them if there are some.
-
-    The patterns of GPT-2, GPT-4 and our own never look past such a place, so the ids are those of the whole text.
-    """
-    start = 0
-    while len(text) - start > PIECE:
-        end = next((m.start() + 1 for m in LINE.finditer(text, start + PIECE // 2, start + PIECE)), start + PIECE)
-        yield Piece(split, name, text[start:end])
-        name, start = None, end
-    yield Piece(split, name, text[start:])
 
 
 # ----------------------------------------------------------------------------------------------------------------------

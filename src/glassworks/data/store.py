@@ -152,7 +152,7 @@ def check_file(folder: Path, name: str, table: FileTable) -> Path:
 class Tokens:
     """One split of a prepared corpus, memory-mapped. Each file is checked against its SHA-256 when first touched.
 
-    Reading keeps at most about 32 MB of the shards mapped into the process, so peak memory does not depend on the corpus.
+    Reading keeps at most about 32 MB of the shards mapped, so peak memory does not depend on the corpus.
     """
 
     def __init__(

@@ -121,10 +121,10 @@ def from_config_json(values: Any, file: Path) -> GPTConfig:
         if their not in values and their not in DEFAULTS[architecture]:
             raise ValueError(f"{file}: {their} is missing, and {architecture} has no default for it")
         ours[our] = values.get(their, DEFAULTS[architecture].get(their))
+        check_number(our, ours[our], their, file)
     if architecture != "gpt2":
         ours["rope_theta"] = read_rope_theta(values, file)
-    for our, value in ours.items():
-        check_number(our, value, FIELDS[architecture].get(our, our), file)
+        check_number("rope_theta", ours["rope_theta"], "rope_theta", file)
     try:
         return GPTConfig(**ours)
     except ValueError as error:
@@ -153,8 +153,10 @@ def check_number(our: str, value: Any, their: str, file: Path) -> None:
     elif our == "tied":
         if not isinstance(value, bool):
             raise ValueError(f"{file}: {their} (={value!r}) must be true or false")
-    elif isinstance(value, int) and value > (largest := LONGEST if our == "n_ctx" else LARGEST):
-        raise ValueError(f"{file}: {their} (={value}) is larger than {largest}: the file is wrong, or not meant for us")
+    elif value is not None or our not in ("n_kv_head", "head_dim", "n_inner"):
+        largest = LONGEST if our == "n_ctx" else LARGEST
+        if not isinstance(value, int) or not 1 <= value <= largest:
+            raise ValueError(f"{file}: {their} (={value!r}) must be a whole number from 1 to {largest}")
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ Shape letters: B rows, T time, V vocabulary, M candidates (V, or top_k of them).
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from glassworks.models.gpt import GPT, Cache
 from glassworks.models.modes import evaluating
 
 
+@runtime_checkable
 class Tokenizer(Protocol):
     """What generation asks of a tokenizer."""
 

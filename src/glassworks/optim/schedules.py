@@ -55,13 +55,18 @@ def make_schedule(config: ScheduleConfig) -> Schedule:
             return cosine(step - warmup, steps - warmup, final=config.final)
         if config.name == "wsd":
             return stable_then_decay(step, steps, decay=config.decay, final=config.final)
-        return 1.0
+        return constant(step, steps)
 
     return schedule
 
 
 def constant(step: int, steps: int) -> float:
     """1 throughout."""
+    return 1.0
+
+
+def constant(step: int, steps: int) -> float:
+    """1 at every step."""
     return 1.0
 
 

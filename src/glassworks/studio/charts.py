@@ -232,7 +232,7 @@ def draw_names(chart: Chart, frame: Frame) -> Markup:
     for line in chart.lines:
         known = [(a, b) for a, b in zip(line.x, line.y, strict=True) if math.isfinite(b) and (b > 0 or not frame.log)]
         if known:
-            ends.append((line, frame.x(known[-1][0]), frame.y(known[-1][1])))
+            ends.append((line, frame.x(float(known[-1][0])), frame.y(float(known[-1][1]))))
     places = spread([y + 4 for _, _, y in ends], LINE_HEIGHT, frame.top + 4, frame.bottom + 4)
     return join(
         text(line.name, frame.right + 8, place, "start", f"name {line.colour}")

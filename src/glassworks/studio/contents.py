@@ -1,6 +1,7 @@
 """What a run's folder holds for the report, however much of it is there."""
 
 import math
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +41,11 @@ class Contents:
         for key in keys:
             value = value.get(key) if isinstance(value, dict) else None
         return number(value)
+
+    @property
+    def quoted(self) -> str:
+        """The name as a shell takes it."""
+        return shlex.quote(self.name)
 
     @property
     def steps(self) -> float:

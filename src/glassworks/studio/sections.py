@@ -76,7 +76,7 @@ def unit(words: str) -> Markup:
 def learning(contents: Contents) -> Markup:
     """Loss curves."""
     if not contents.column("loss")[0]:
-        return missing("No step has been logged yet. Go on with", f"glassworks train --resume {contents.name}")
+        return missing("No step has been logged yet. Go on with", f"glassworks train --resume {contents.quoted}")
     return loss_figure(contents)
 
 
@@ -84,7 +84,7 @@ def comparison(contents: Contents) -> Markup:
     """The network among the baselines, the best first."""
     held_out = contents.held_out
     if not held_out:
-        return missing("Not evaluated yet. Compare with the baselines by", f"glassworks eval {contents.name}")
+        return missing("Not evaluated yet. Compare with the baselines by", f"glassworks eval {contents.quoted}")
     rows = [{"name": "the network", "note": "this run", **held_out, "ours": True}, *held_out.get("baselines", [])]
     rows.sort(key=lambda row: (math.isnan(number(row.get("bits_per_byte"))), number(row.get("bits_per_byte"))))
     worst = max((x for x in (number(row.get("bits_per_byte")) for row in rows) if math.isfinite(x)), default=1.0)
@@ -126,7 +126,7 @@ def comparison_row(row: Mapping[str, Any], worst: float) -> Markup:
 def writing(contents: Contents) -> Markup:
     """Samples."""
     if not contents.samples:
-        return missing("No samples yet. Let the network write by", f"glassworks sample {contents.name}")
+        return missing("No samples yet. Let the network write by", f"glassworks sample {contents.quoted}")
     return samples_figure(contents.samples)
 
 
@@ -134,13 +134,13 @@ def reading(contents: Contents) -> Markup:
     """Held-out text by surprise."""
     trace = contents.traces.get("surprise")
     if trace is None:
-        return missing("Its surprise was not traced yet. Look inside by", f"glassworks report {contents.name}")
+        return missing("Its surprise was not traced yet. Look inside by", f"glassworks report {contents.quoted}")
     return surprise_figure(trace, contents.token)
 
 
 def inside(contents: Contents) -> Markup:
     """Attention patterns and the logit lens of one sentence."""
-    look = f"glassworks report {contents.name}"
+    look = f"glassworks report {contents.quoted}"
     attention, lens = contents.traces.get("attention"), contents.traces.get("logit_lens")
     return join(
         [
@@ -155,7 +155,7 @@ def inside(contents: Contents) -> Markup:
 def wellbeing(contents: Contents) -> Markup:
     """Scales, dead units, updates."""
     trace = contents.traces.get("health")
-    look = f"glassworks report {contents.name}"
+    look = f"glassworks report {contents.quoted}"
     scales = (
         join([scale_figure(trace), dead_units(trace)])
         if trace
@@ -167,7 +167,7 @@ def wellbeing(contents: Contents) -> Markup:
 def speed(contents: Contents) -> Markup:
     """Tokens per second, share of the machine's peak, memory."""
     if not contents.column("tokens_per_s")[0]:
-        return missing("No speed has been logged yet. Go on with", f"glassworks train --resume {contents.name}")
+        return missing("No speed has been logged yet. Go on with", f"glassworks train --resume {contents.quoted}")
     peak, share = contents.fact("result", "matmul_peak_flops"), contents.fact("result", "peak_share")
     said = []
     if math.isfinite(share):

@@ -1,0 +1,20 @@
+"""How the process's allocator treats freed memory."""
+
+import ctypes
+import functools
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
+
+
+@functools.cache
+def keep_freed_memory() -> bool:
+    """Keep what is freed for the next allocation instead of returning it to the kernel; whether that was possible.
+
+    A training step on a CPU frees its activations and asks for them again. By default glibc unmaps large blocks, and
+    the next step pays a page fault for every 4 kB: 10 to 25 % of its time. The peak of memory in use does not change;
+    what changes is that the process stays at its peak. Linux with glibc only; elsewhere nothing happens.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return False
+    return bool(mallopt(M_MMAP_THRESHOLD, 1 << 30)) and bool(mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1))

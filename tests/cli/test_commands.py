@@ -1,0 +1,242 @@
+"""Each command, as a user types it: on a tiny run, and on everything that can go wrong."""
+
+import json
+import random
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from glassworks.cli.main import COMMANDS, run
+
+TINY = ["--tokenizer", "bytes", "--batch-size", "4", "--steps", "12", "--eval-every", "6"]
+SHAPE = ["--model.n-ctx", "16", "--model.n-layer", "1", "--model.n-head", "2", "--model.n-embd", "32"]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a text, a recipe and a finished run named `a`."""
+    folder = tmp_path_factory.mktemp("home")
+    words = random.Random(0).choices(["ant", "bee", "cat", "dog", "eel", "\n\n"], k=30_000)
+    (folder / "text.txt").write_text(" ".join(words), encoding="utf-8")
+    (folder / "tiny.toml").write_text('data = "text.txt"\ntokenizer = "bytes"\nsteps = 8\n', encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert run(["train", "--data", "text.txt", "--run", "a", *TINY, *SHAPE]) == 0
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def inside(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(home)
+
+
+def test_training_leaves_everything_the_design_names(home: Path) -> None:
+    folder = home / "runs" / "a"
+    assert {"run.json", "model", "checkpoints", "metrics.jsonl", "samples.jsonl", "evals", "traces", "report.html"} <= {
+        path.name for path in folder.iterdir()
+    }
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    assert record["command"][0] == "glassworks"
+    assert record["result"]["step"] == 12
+    metrics = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert all("val_nats_per_token" in row for row in metrics if row["step"] in (6, 12))
+    assert any(key.startswith("update_ratio/") for key in metrics[-1])
+
+
+def test_a_recipe_and_flags_over_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", "tiny.toml", "--steps", "5", "--batch-size", "2", "--run", "b", *SHAPE]) == 0
+    assert "bits/byte" in capsys.readouterr().out
+    record = json.loads(Path("runs/b/run.json").read_text(encoding="utf-8"))
+    assert record["plan"]["steps"] == 5
+    assert record["recipe"]["tokenizer"] == "bytes"
+
+
+def test_a_finished_run_resumes_to_itself(home: Path) -> None:
+    before = (home / "runs/a/model/model.safetensors").read_bytes()
+    assert run(["train", "--resume", "a"]) == 0
+    assert (home / "runs/a/model/model.safetensors").read_bytes() == before
+
+
+def test_sample_writes_the_same_text_for_the_same_seed(capsys: pytest.CaptureFixture[str]) -> None:
+    texts = []
+    for seed in ("1", "1", "2"):
+        assert run(["sample", "a", "--prompt", "ant bee", "--max-tokens", "40", "--seed", seed]) == 0
+        texts.append(capsys.readouterr().out)
+    assert texts[0] == texts[1] != texts[2]
+    assert texts[0].startswith("ant bee")
+
+
+def test_sample_takes_a_model_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["sample", "runs/a/model", "--prompt", "cat", "--max-tokens", "5"]) == 0
+    assert capsys.readouterr().out.startswith("cat")
+
+
+def test_eval_prints_the_network_beside_every_baseline(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["eval", "a"]) == 0
+    out = capsys.readouterr().out
+    for name in ("network", "uniform", "unigram", "5-gram", "xz -9"):
+        assert re.search(rf"^{name}\s+\d+\.\d+", out, re.M)
+    result = json.loads(Path("runs/a/evals/held_out.json").read_text(encoding="utf-8"))
+    assert f"{result['bits_per_byte']:.4f}" in out
+
+
+def test_runs_lists_and_compares(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["runs"]) == 0
+    assert re.search(r"^a\s+done\s+12/12", capsys.readouterr().out, re.M)
+    assert run(["runs", "a", "b"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^batch_size\s+4\s+2", out, re.M)
+    assert "n_layer" not in out
+
+
+def test_report_draws_the_text_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["report", "a", "--text", "dog eel dog"]) == 0
+    page = Path(capsys.readouterr().out.strip())
+    assert page.name == "report.html"
+    labels = json.loads(Path("runs/a/traces/attention.json").read_text(encoding="utf-8"))["labels"]["key"]
+    assert "".join(labels[1:]) == "dog eel dog"
+
+
+def test_tokenizer_trains_shows_and_saves(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    out = tmp_path / "tokenizer.json"
+    assert run(["tokenizer", "bpe:300", "--data", "text.txt", "--out", str(out), "--text", "ant bee"]) == 0
+    first = capsys.readouterr().out
+    assert "300 tokens" in first
+    assert run(["tokenizer", str(out), "--text", "ant bee"]) == 0
+    assert first.splitlines()[-2] == capsys.readouterr().out.splitlines()[-1]
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# What can go wrong: one clear line, exit code 2, no traceback
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["trian"], "there is no command 'trian': did you mean train?"),
+        (["train", "no.toml"], "there is no recipe no.toml"),
+        (["train", "--data", "missing.txt"], "missing.txt"),
+        (["train", "--data", "empty.txt", *TINY], "empty"),
+        (["train", "--data", "binary.txt", *TINY], "binary.txt"),
+        (["train", "--data", "text.txt", "--model.n-ctx", "1000000", *TINY], "give more text or a smaller n_ctx"),
+        (["train", "--data", "text.txt", "--run", "a", *TINY], "exists already"),
+        (["train", "--data", "text.txt", "--model.vocab-size", "50", *TINY], "is not the tokenizer's (257)"),
+        (["train", "--resume", "nope"], "is not a run"),
+        (["train", "--resume", "a", "--steps", "5"], "leave out the recipe and all other flags"),
+        (["train", "wrong.toml"], "there is no model.n_layers: did you mean model.n_layer?"),
+        (["train", "--data", "text.txt", "--model.n-embd", "33", *TINY], "must be divisible by n_head"),
+        (["sample", "nope"], "is not a run"),
+        (["sample", "a", "--temperature", "-1"], "temperature"),
+        (["sample", "a", "--top-p", "2"], "top_p"),
+        (["eval", "nope"], "is not a run"),
+        (["tokenizer", "bpe", "--data", "text.txt"], "bpe"),
+        (["tokenizer", "nope.json"], "nope.json"),
+        (["report", "nope"], "is not a run"),
+    ],
+)
+def test_a_mistake_gets_one_clear_line(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("empty.txt").write_text("", encoding="utf-8")
+    Path("binary.txt").write_bytes(b"\x00\x01\xff" * 100)
+    Path("wrong.toml").write_text("[model]\nn_layers = 3\n", encoding="utf-8")
+    try:
+        code = run(words)
+    except SystemExit as stopped:  # tyro's own refusals
+        code = int(stopped.code or 0)
+    err = capsys.readouterr().err
+    assert code == 2
+    assert message in " ".join(err.split())
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("damage", ["flip", "truncate"])
+@pytest.mark.parametrize(
+    "name", ["model/model.safetensors", "model/config.json", "run.json", ".tokens/train", ".tokens/tokenizer.json"]
+)
+def test_a_damaged_file_gets_one_clear_line(
+    home: Path, tmp_path: Path, name: str, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(home / "runs", tmp_path / "runs")
+    if name.startswith(".tokens/"):
+        stem = name.removeprefix(".tokens/")
+        record = json.loads((tmp_path / "runs/a/run.json").read_text(encoding="utf-8"))
+        corpus = tmp_path / "runs/a" / record["corpus"]["path"]
+        path = next(p for p in sorted(corpus.iterdir()) if p.name.startswith(stem) and p.suffix in (".npy", ".json"))
+    else:
+        path = tmp_path / "runs/a" / name
+    content = bytearray(path.read_bytes())
+    if damage == "flip":
+        content[len(content) // 2] ^= 0x80
+    else:
+        del content[len(content) // 2 :]
+    path.write_bytes(content)
+    command = ["sample", "--max-tokens", "2"] if "model" in name else ["train", "--resume"]
+    if "train" in name:  # the shards are read when there is something left to train
+        shutil.rmtree(tmp_path / "runs/a/checkpoints")
+    code = run(
+        [command[0], str(tmp_path / "runs/a"), *command[1:]]
+        if command[0] == "sample"
+        else [*command, str(tmp_path / "runs/a")]
+    )
+    err = capsys.readouterr().err.strip()
+    last = err.splitlines()[-1]
+    assert code == 2, err
+    assert last.startswith("glassworks: ")
+    assert path.name in last
+    assert "Traceback" not in err
+
+
+def test_a_folder_one_may_not_write_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")  # a file where a folder must go: also root cannot write there
+    assert run(["train", "--data", "text.txt", "--run", str(tmp_path / "file" / "a"), *TINY]) == 2
+    assert "file" in capsys.readouterr().err
+
+
+def test_a_bug_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    import glassworks.cli.runs as command
+
+    monkeypatch.setattr(command, "run", lambda arguments: json.loads("{"))
+    with pytest.raises(json.JSONDecodeError):
+        run(["runs"])
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The program itself
+
+
+def test_help_names_every_command_and_imports_nothing_heavy() -> None:
+    code = "import sys; from glassworks.cli.main import run; run(['--help']); print(sorted(sys.modules))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert all(name in out for name in COMMANDS)
+    for heavy in ("'torch'", "'numpy'", "'tyro'", "'rich'"):
+        assert heavy not in out
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        run([name, "--help"])
+    assert stopped.value.code == 0
+    assert f"glassworks {name}" in capsys.readouterr().out
+
+
+def test_ctrl_c_stops_at_a_checkpoint_and_the_run_goes_on(home: Path) -> None:
+    import signal
+    import time
+
+    command = [sys.executable, "-m", "glassworks", "train", "--data", "text.txt", "--run", "c", *TINY, *SHAPE]
+    child = subprocess.Popen([*command, "--steps", "100000"], cwd=home, stderr=subprocess.PIPE, text=True)
+    while not (home / "runs/c/metrics.jsonl").exists():
+        assert child.poll() is None
+        time.sleep(0.05)
+    time.sleep(0.5)
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert "glassworks train --resume runs/c" in err
+    assert "Traceback" not in err
+    assert any((home / "runs/c/checkpoints").iterdir())
+    assert run(["sample", "c", "--max-tokens", "2"]) == 0

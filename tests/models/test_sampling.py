@@ -1,0 +1,254 @@
+import math
+from collections.abc import Sequence
+
+import pytest
+import torch
+import transformers
+from transformers import LogitsProcessorList
+
+from glassworks.models.gpt import GPT, GPTConfig
+from glassworks.models.sampling import Sampling, candidates, choose, generate, generator, penalise, stream, stream_text
+from glassworks.models.sampling import stream_texts
+
+EOT = 256
+CONFIGS = {
+    "gpt2": GPTConfig("gpt2", 257, 24, 2, 2, 16),
+    "qwen3": GPTConfig("qwen3", 257, 24, 2, 4, 16, n_kv_head=2, head_dim=8),
+    "nanochat": GPTConfig("nanochat", 257, 24, 2, 2, 16),
+}
+PROMPTS = [[1, 2, 3, 4, 5, 6, 7, 8, 9], [], [40, 41], list(range(60))]  # the last is longer than the context
+
+
+class Bytes:
+    """A tokenizer of bytes."""
+
+    eot = EOT
+
+    def encode(self, text: str) -> list[int]:
+        return list(text.encode())
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return bytes(ids).decode(errors="replace")
+
+
+@pytest.fixture(params=CONFIGS)
+def model(request: pytest.FixtureRequest) -> GPT:
+    return random_model(CONFIGS[request.param])
+
+
+def random_model(config: GPTConfig, scale: float = 0.3) -> GPT:
+    """A model whose weights are far from their initialisation, so that its choices are clear."""
+    model = GPT(config)
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for p in model.parameters():
+            p.add_(torch.randn(p.shape, generator=generator), alpha=scale)
+    return model
+
+
+def scripted(text: bytes) -> GPT:
+    """A model that writes `text`, whatever it reads: each byte follows from its position (gpt2's are learned)."""
+    model = GPT(GPTConfig("gpt2", 257, 64, 1, 1, 64))
+    with torch.no_grad():
+        for p in model.parameters():
+            p.zero_()
+        model.norm.weight.fill_(1)
+        model.position.weight.copy_(torch.eye(64) * 50)
+        model.head.weight = torch.nn.Parameter(torch.zeros(257, 64))
+        for place, byte in enumerate(text):
+            model.head.weight[byte, place] = 50
+        model.head.weight[EOT, len(text)] = 50
+    return model
+
+
+def rows(model: GPT, prompts: list[list[int]], **options) -> list[list[int]]:
+    """The tokens that each row gains."""
+    columns = list(stream(model, prompts, eot=EOT, **options))
+    return [[token for token in row if token is not None] for row in zip(*columns, strict=True)]
+
+
+@pytest.mark.parametrize(
+    "options", [{"temperature": 0}, {"temperature": 0.7, "seed": 4}, {"top_k": 9}, {"repetition_penalty": 1.5}]
+)
+def test_a_row_does_not_depend_on_its_neighbours(model: GPT, options: dict) -> None:
+    """Also past the context, after other rows have ended, and with prompts of all lengths."""
+    together = rows(model, PROMPTS, max_tokens=60, **options)
+    assert rows(model, PROMPTS[:1], max_tokens=60, **options) == together[:1]
+    assert rows(model, PROMPTS[:3], max_tokens=60, **options) == together[:3]
+    if "temperature" in options and not options["temperature"]:
+        for prompt, row in zip(PROMPTS, together, strict=True):
+            assert rows(model, [prompt], max_tokens=60, **options) == [row]
+
+
+def test_greedy_tokens_are_those_without_a_cache(model: GPT) -> None:
+    ids = [5, 6, 7]
+    with torch.no_grad():
+        for _ in range(20):
+            ids.append(int(model(torch.tensor([ids]))[0, -1].argmax()))
+    assert rows(model, [[5, 6, 7]], max_tokens=20, temperature=0, ended=lambda row, token: False) == [ids[3:]]
+
+
+def test_past_the_context_the_last_half_is_kept(model: GPT) -> None:
+    """Greedy writing, one token at a time without a cache, following the documented rule."""
+    ids, first = [3], 0
+    with torch.no_grad():
+        for _ in range(70):
+            if len(ids) - first > 24:
+                first = len(ids) - 12
+            ids.append(int(model(torch.tensor([ids[first:]]))[0, -1].argmax()))
+    assert rows(model, [[3]], max_tokens=70, temperature=0, ended=lambda row, token: False) == [ids[1:]]
+
+
+def test_greedy_equals_transformers(tmp_path) -> None:
+    from glassworks.models.io import save_model
+
+    model = random_model(GPTConfig("gpt2", 257, 64, 2, 2, 16))
+    save_model(model, tmp_path / "model")
+    peer = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "model").eval()
+    prompt = torch.arange(10)[None]
+    for penalty in (1.0, 1.4):
+        out = peer.generate(
+            prompt,
+            attention_mask=torch.ones_like(prompt),
+            max_new_tokens=40,
+            do_sample=False,
+            pad_token_id=0,
+            repetition_penalty=penalty,
+        )
+        ours = rows(model, [list(range(10))], max_tokens=40, temperature=0, repetition_penalty=penalty)
+        assert ours == [t[: t.index(EOT) + 1] if EOT in t else t for t in [out[0, 10:].tolist()]]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"temperature": 0.6},
+        {"top_k": 7},
+        {"top_p": 0.8},
+        {"top_p": 0.01},
+        {"min_p": 0.1},
+        {"temperature": 1.7, "top_k": 30, "top_p": 0.9, "min_p": 0.03},
+        {"repetition_penalty": 1.8, "temperature": 0.5, "top_p": 0.7},
+        {"top_k": 1000},
+    ],
+)
+def test_filters_match_those_of_transformers(options: dict) -> None:
+    logits = 3 * torch.randn(40, 100, generator=torch.Generator().manual_seed(0))
+    history = torch.randint(100, (40, 20), generator=torch.Generator().manual_seed(1))
+    how = Sampling(**options)
+    kinds = {
+        "repetition_penalty": transformers.RepetitionPenaltyLogitsProcessor,
+        "temperature": transformers.TemperatureLogitsWarper,
+        "top_k": transformers.TopKLogitsWarper,
+        "top_p": transformers.TopPLogitsWarper,
+        "min_p": transformers.MinPLogitsWarper,
+    }
+    theirs = LogitsProcessorList([kind(options[name]) for name, kind in kinds.items() if name in options])
+    expected = theirs(history, logits.clone()).softmax(-1)
+    seen = torch.zeros(40, 100, dtype=torch.bool).scatter_(1, history, True)
+    kept, ids = candidates(penalise(logits, seen, how.repetition_penalty), how)
+    ours = kept if ids is None else torch.zeros(40, 100).scatter_(1, ids, kept)
+    torch.testing.assert_close(ours / ours.sum(-1, keepdim=True), expected)
+
+
+def test_choices_follow_the_distribution() -> None:
+    logits = torch.tensor([2.0, 0.0, -1.0, 1.0, -math.inf]).expand(20_000, 5)
+    uniform = torch.linspace(0, 1, 20_001)[:-1]
+    for options, kept in (({}, 4), ({"top_k": 2}, 2), ({"top_p": 0.9}, 3)):
+        tokens = choose(logits, Sampling(**options), uniform)
+        expected = logits[0].softmax(-1) * (logits[0] >= logits[0].sort(descending=True).values[kept - 1])
+        torch.testing.assert_close(tokens.bincount(minlength=5) / 20_000, expected / expected.sum(), atol=2e-4, rtol=0)
+
+
+def test_the_seed_decides(model: GPT) -> None:
+    one, two = (rows(model, PROMPTS[:1] * 2, max_tokens=30, seed=seed, temperature=2.0) for seed in (1, 2))
+    assert one == rows(model, PROMPTS[:1] * 2, max_tokens=30, seed=1, temperature=2.0)
+    assert one != two
+    assert one[0] != one[1]  # two rows with the same prompt are two samples
+
+
+def test_training_mode_and_weights_are_as_before(model: GPT) -> None:
+    model.train()
+    model.blocks[0].eval()
+    before = {name: p.clone() for name, p in model.state_dict().items()}
+    tokens = stream(model, [[1]], eot=EOT, max_tokens=5)
+    next(tokens)
+    assert not model.training
+    tokens.close()
+    assert model.training
+    assert not model.blocks[0].training
+    assert all(torch.equal(before[name], p) for name, p in model.state_dict().items())
+    model(torch.zeros(1, 3, dtype=torch.long)).sum().backward()
+
+
+@pytest.mark.parametrize("text", ["plain", "é and 🙂 and \n\nend", "日本語"])
+def test_pieces_are_whole_characters_and_join_to_the_text(text: str) -> None:
+    pieces = list(stream_text(scripted(text.encode()), Bytes(), "", max_tokens=60, temperature=0))
+    assert "".join(pieces) == text
+    assert all("\ufffd" not in piece for piece in pieces)
+    assert len(pieces) == len(text)
+
+
+@pytest.mark.parametrize(
+    ("stop", "expected"),
+    [
+        ((), "one, two, three"),
+        ((",",), "one"),
+        (", t", "one"),
+        (("o, t",), "one, tw"),
+        (("three", "two"), "one, "),
+        (("three!",), "one, two, three"),
+        (("one",), ""),
+        (("ee", "hree"), "one, two, t"),
+    ],
+)
+def test_stop_strings_cut_precisely(stop: tuple[str, ...], expected: str) -> None:
+    model = scripted(b"one, two, three")
+    pieces = list(stream_text(model, Bytes(), "", max_tokens=40, temperature=0, stop=stop))
+    assert "".join(pieces) == expected
+    assert generate(model, Bytes(), [""], max_tokens=40, temperature=0, stop=stop) == [expected]
+
+
+def test_broken_characters_come_at_the_end_and_max_tokens_cuts() -> None:
+    assert generate(scripted(b"a\xf0\x9f"), Bytes(), [""], max_tokens=40, temperature=0) == ["a\ufffd"]
+    assert generate(scripted(b"a\x80b"), Bytes(), [""], max_tokens=40, temperature=0) == ["a\ufffdb"]
+    assert generate(scripted(b"abcdef"), Bytes(), [""], max_tokens=3, temperature=0) == ["abc"]
+    assert generate(scripted(b"abcdef"), Bytes(), [""], max_tokens=0) == [""]
+    assert generate(scripted(b"abcdef"), Bytes(), []) == []
+
+
+def test_streams_of_many_rows_join_to_generate(model: GPT) -> None:
+    prompts = ["To be", "", "a much longer prompt than that"]
+    columns = list(stream_texts(model, Bytes(), prompts, max_tokens=30, seed=3))
+    texts = ["".join(pieces) for pieces in zip(*columns, strict=True)]
+    assert texts == generate(model, Bytes(), prompts, max_tokens=30, seed=3)
+    assert texts == generator(model, Bytes(), max_tokens=30, seed=3)(prompts)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"temperature": -0.1},
+        {"temperature": math.nan},
+        {"top_k": 0},
+        {"top_p": 0.0},
+        {"top_p": 1.1},
+        {"min_p": -0.1},
+        {"min_p": 2.0},
+        {"repetition_penalty": 0.0},
+        {"max_tokens": -1},
+        {"stop": ("",)},
+        {"seed": -1},
+    ],
+)
+def test_options_outside_their_range_are_refused_at_the_call(options: dict) -> None:
+    (name,) = options
+    with pytest.raises(ValueError, match=rf"{name} \(=.*must be"):
+        stream(random_model(CONFIGS["gpt2"]), [[1]], **options)
+    with pytest.raises(ValueError, match=name):
+        generator(random_model(CONFIGS["gpt2"]), Bytes(), **options)
+
+
+def test_tokens_outside_the_vocabulary_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"prompt 1 has token 300.*vocab_size=257"):
+        stream(random_model(CONFIGS["gpt2"]), [[1], [2, 300]])
