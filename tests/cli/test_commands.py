@@ -25,7 +25,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "tiny.toml").write_text('data = "text.txt"\ntokenizer = "bytes"\nsteps = 8\n', encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        assert run(["train", "--data", "text.txt", "--run", "a", *TINY, *SHAPE]) == 0
+        assert run(["train", "--data", "text.txt", "--name", "a", *TINY, *SHAPE]) == 0
     return folder
 
 
@@ -48,7 +48,7 @@ def test_training_leaves_everything_the_design_names(home: Path) -> None:
 
 
 def test_a_recipe_and_flags_over_it(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["train", "tiny.toml", "--steps", "5", "--batch-size", "2", "--run", "b", *SHAPE]) == 0
+    assert run(["train", "tiny.toml", "--steps", "5", "--batch-size", "2", "--name", "b", *SHAPE]) == 0
     assert "bits/byte" in capsys.readouterr().out
     record = json.loads(Path("runs/b/run.json").read_text(encoding="utf-8"))
     assert record["plan"]["steps"] == 5
@@ -123,7 +123,7 @@ def test_tokenizer_trains_shows_and_saves(capsys: pytest.CaptureFixture[str], tm
         (["train", "--data", "empty.txt", *TINY], "empty"),
         (["train", "--data", "binary.txt", *TINY], "binary.txt"),
         (["train", "--data", "text.txt", "--model.n-ctx", "1000000", *TINY], "give more text or a smaller n_ctx"),
-        (["train", "--data", "text.txt", "--run", "a", *TINY], "exists already"),
+        (["train", "--data", "text.txt", "--name", "a", *TINY], "exists already"),
         (["train", "--data", "text.txt", "--model.vocab-size", "50", *TINY], "is not the tokenizer's (257)"),
         (["train", "--resume", "nope"], "is not a run"),
         (["train", "--resume", "a", "--steps", "5"], "leave out the recipe and all other flags"),
@@ -191,7 +191,7 @@ def test_a_damaged_file_gets_one_clear_line(
 
 def test_a_folder_one_may_not_write_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")  # a file where a folder must go: also root cannot write there
-    assert run(["train", "--data", "text.txt", "--run", str(tmp_path / "file" / "a"), *TINY]) == 2
+    assert run(["train", "--data", "text.txt", "--name", str(tmp_path / "file" / "a"), *TINY]) == 2
     assert "file" in capsys.readouterr().err
 
 
@@ -227,7 +227,7 @@ def test_ctrl_c_stops_at_a_checkpoint_and_the_run_goes_on(home: Path) -> None:
     import signal
     import time
 
-    command = [sys.executable, "-m", "glassworks", "train", "--data", "text.txt", "--run", "c", *TINY, *SHAPE]
+    command = [sys.executable, "-m", "glassworks", "train", "--data", "text.txt", "--name", "c", *TINY, *SHAPE]
     child = subprocess.Popen([*command, "--steps", "100000"], cwd=home, stderr=subprocess.PIPE, text=True)
     while not (home / "runs/c/metrics.jsonl").exists():
         assert child.poll() is None

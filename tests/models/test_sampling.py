@@ -7,8 +7,17 @@ import transformers
 from transformers import LogitsProcessorList
 
 from glassworks.models.gpt import GPT, GPTConfig
-from glassworks.models.sampling import Sampling, candidates, choose, generate, generator, penalise, stream, stream_text
-from glassworks.models.sampling import stream_texts
+from glassworks.models.sampling import (
+    Sampling,
+    candidates,
+    choose,
+    generate,
+    generator,
+    penalise,
+    stream,
+    stream_text,
+    stream_texts,
+)
 
 EOT = 256
 CONFIGS = {

@@ -25,19 +25,32 @@ n_ctx = 16
 n_layer = 1
 n_head = 2
 n_embd = 32
+
+[optimizer]
+name = "OPTIMIZER"
 """
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Run]:
-    """The same recipe on one rank and on two."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A text and a recipe for each optimizer."""
     folder = tmp_path_factory.mktemp("ranks")
     words = random.Random(0).choices(["ant", "bee", "cat", "dog", "eel", "\n\n"], k=40_000)
     (folder / "text.txt").write_text(" ".join(words), encoding="utf-8")
-    (folder / "tiny.toml").write_text(RECIPE, encoding="utf-8")
-    for world in (1, 2):
-        glassworks(folder, world, "train", "tiny.toml", "--run", f"runs/{world}")
-    return {world: Run(folder / "runs" / str(world)) for world in (1, 2)}
+    for name in ("adamw", "muon"):
+        (folder / f"{name}.toml").write_text(RECIPE.replace("OPTIMIZER", name), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def runs(folder: Path) -> dict[int, Run]:
+    """The same recipe on one rank and on two."""
+    return {world: train(folder, world, "adamw", f"adamw-{world}") for world in (1, 2)}
+
+
+def train(folder: Path, world: int, recipe: str, name: str, *flags: str) -> Run:
+    glassworks(folder, world, "train", f"{recipe}.toml", "--name", name, *flags)
+    return Run(folder / "runs" / name)
 
 
 def glassworks(folder: Path, world: int, *words: str) -> None:
@@ -52,8 +65,15 @@ def losses(run: Run) -> list[float]:
 
 
 def test_two_ranks_have_the_losses_of_one(runs: dict[int, Run]) -> None:
-    assert len(losses(runs[1])) >= 2
+    assert len(losses(runs[1])) == 20
     assert losses(runs[2]) == pytest.approx(losses(runs[1]), abs=1e-5)
+
+
+def test_with_muon_too_where_the_gradients_are_summed_in_the_same_order(folder: Path) -> None:
+    # Muon orthogonalises in bfloat16, which turns the rounding of another order of sums into 1e-4 after a dozen steps.
+    one = train(folder, 1, "muon", "muon-1", "--accumulate", "2")
+    two = train(folder, 2, "muon", "muon-2")
+    assert losses(two) == pytest.approx(losses(one), abs=1e-5)
 
 
 @pytest.mark.parametrize(("began", "goes_on"), [(2, 1), (1, 2)])

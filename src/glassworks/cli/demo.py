@@ -12,7 +12,7 @@ class Demo:
 
     minutes: float = 2.1
     """How long to train; everything else takes about a minute and a half more."""
-    run: str | None = None
+    name: str | None = None
     """Name of the run's folder below runs/, or a path. None = demo, or the next free name."""
 
 
@@ -30,4 +30,4 @@ def run(arguments: list[str]) -> int:
     recipe = Recipe(data="stdlib", tokenizer="bpe:2048", model=shape, batch_size=16, minutes=args.minutes)
     print("reading this Python's standard library", file=sys.stderr)
     command = ["glassworks", "demo", *arguments]
-    return finish(start(folder(args.run, "demo"), recipe, command), Ranks())
+    return finish(start(folder(args.name, "demo"), recipe, command), Ranks())

@@ -24,10 +24,14 @@ class Tokenizer:
 def run(arguments: list[str]) -> None:
     """Parse, make or open, show, save."""
     args = tyro.cli(Tokenizer, args=arguments, prog="glassworks tokenizer")
+    from glassworks.core.runs import ROOT
     from glassworks.data.corpora import documents
-    from glassworks.data.tokenizers import make_tokenizer
+    from glassworks.data.specs import make_tokenizer
 
-    made = make_tokenizer(args.tokenizer, (document.text for document in documents(args.data)))
+    folders = (Path(args.tokenizer) / "model", ROOT / args.tokenizer / "model")
+    spec = next((str(folder) for folder in folders if folder.is_dir()), args.tokenizer)
+    texts = (document.text for document in documents(args.data))
+    made = make_tokenizer(spec, alphabet=texts, training=texts)
     print(f"{made.vocab_size:,} tokens")
     if args.text is not None:
         ids = made.encode(args.text)

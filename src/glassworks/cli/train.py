@@ -24,7 +24,7 @@ class Train:
 
     recipe_file: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE")] = None
     """A recipe (recipes/*.toml); flags go over it. It comes first."""
-    run: str | None = None
+    name: str | None = None
     """Name of the run's folder below runs/, or a path. None = the recipe's name."""
     resume: str | None = None
     """Go on with this run where it stopped, as it was planned."""
@@ -37,12 +37,12 @@ def run(arguments: list[str]) -> int:
     default = Train() if given is None else Train(recipe=read_recipe(given))
     args = tyro.cli(Train, args=arguments, prog="glassworks train", default=default)
     if args.resume is not None:
-        if args.recipe != Recipe() or args.run is not None:
+        if args.recipe != Recipe() or args.name is not None:
             raise ValueError("--resume goes on with a run as it was planned: leave out the recipe and all other flags")
         run = Run.open(args.resume)
         with ranks(pick_device(run.record["recipe"]["device"])) as place:
             return finish(run, place)
-    path = folder(args.run, given.stem if given else "train")
+    path = folder(args.name, given.stem if given else "train")
     with ranks(pick_device(args.recipe.device)) as place:
         return finish(start(path, args.recipe, ["glassworks", *sys.argv[1:]], place), place)
 

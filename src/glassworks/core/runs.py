@@ -36,7 +36,7 @@ class Run:
     def create(cls, path: Path, **record: Any) -> "Run":
         """Make the folder and its run.json: `record` (plain JSON values) plus versions, git state and the time."""
         if (path / "run.json").exists():
-            raise RunError(f"{path} exists already: choose another --run, or go on with it by --resume {path}")
+            raise RunError(f"{path} exists already: choose another --name, or go on with it by --resume {path}")
         path.mkdir(parents=True, exist_ok=True)
         run = cls(path)
         run.update(

@@ -21,17 +21,10 @@ from typing import Any
 from glassworks.core.errors import FileDamaged, RunError
 from glassworks.core.files import atomic_folder, read_json, write_json
 from glassworks.data.corpora import fingerprint
+from glassworks.data.specs import make_tokenizer, tokenizer_files
 from glassworks.data.splits import Piece, Source, Split, Splitter
 from glassworks.data.store import SplitWriter, Tokens, check_file, file_table
-from glassworks.data.tokenizers import (
-    TRAIN_BYTES,
-    Tokenizer,
-    byte_tokenizer,
-    char_tokenizer,
-    gpt2_tokenizer,
-    load_tokenizer,
-    train_bpe,
-)
+from glassworks.data.tokenizers import TRAIN_BYTES, Tokenizer, load_tokenizer
 
 __all__ = ["Corpus", "Tokens", "open_corpus", "prepare"]
 
@@ -144,7 +137,10 @@ def digest_of(source: Source, tokenizer_spec: str, held_out: float | Source, spl
 
 def write_corpus(folder: Path, splitter: Splitter, tokenizer_spec: str) -> None:
     """Tokenize every piece and write the folder."""
-    tokenizer = make_tokenizer(tokenizer_spec, splitter)
+    # BPE learns from an even sample of the training split where that is above the trainer's limit.
+    stride = -(-splitter.num_chars // TRAIN_BYTES)
+    training = islice((piece.text for piece in splitter if piece.split == "train"), 0, None, stride)
+    tokenizer = make_tokenizer(tokenizer_spec, alphabet=(piece.text for piece in splitter), training=training)
     with atomic_folder(folder) as temporary, ExitStack() as stack:
         writers = {
             split: stack.enter_context(SplitWriter(temporary, split, tokenizer.eot, tokenizer.dtype))
@@ -182,43 +178,6 @@ def remembered(splitter: Splitter, waiting: deque[Piece]) -> Iterator[str]:
     for piece in splitter:
         waiting.append(piece)
         yield piece.text
-
-
-def make_tokenizer(spec: str, splitter: Splitter) -> Tokenizer:
-    """The tokenizer that a spec names, trained on the corpus where it has to be."""
-    name, _, argument = spec.partition(":")
-    if spec == "bytes":
-        return byte_tokenizer()
-    if spec == "chars":
-        return char_tokenizer(piece.text for piece in splitter)
-    if name == "bpe":
-        if not argument.isdecimal():
-            raise ValueError(f'tokenizer (={spec}) must say its vocabulary size, as "bpe:4096" does')
-        # A corpus above the trainer's limit is sampled evenly.
-        stride = -(-splitter.num_chars // TRAIN_BYTES)
-        texts = (piece.text for piece in splitter if piece.split == "train")
-        return train_bpe(islice(texts, 0, None, stride), int(argument))
-    if name == "gpt2":
-        return gpt2_tokenizer(*tokenizer_files(spec))
-    return load_tokenizer(Path(spec).expanduser())
-
-
-def tokenizer_files(spec: str) -> list[Path]:
-    """The files that a tokenizer spec names; none for those that are made."""
-    name, _, argument = spec.partition(":")
-    if name in ("bytes", "chars", "bpe"):
-        return []
-    path = Path(argument if name == "gpt2" else spec).expanduser()
-    if name == "gpt2":
-        found = [sorted(path.glob(pattern)) for pattern in ("*encoder.json", "*vocab.bpe")]
-        if not all(found):
-            raise ValueError(f"tokenizer (={spec}): there is no encoder.json with a vocab.bpe in {path}")
-        return [files[0] for files in found]
-    if not path.exists():
-        raise ValueError(
-            f"tokenizer (={spec}) must be bytes, chars, bpe:<vocab_size>, gpt2:<folder> or the path of a tokenizer.json"
-        )
-    return [path / "tokenizer.json" if path.is_dir() else path]
 
 
 @contextmanager

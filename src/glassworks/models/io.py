@@ -83,7 +83,8 @@ def tensor_files(folder: Path) -> list[Path]:
                 "save_pretrained"
             )
         return [folder / "model.safetensors"]
-    weight_map = read_json(index).get("weight_map")
+    values = read_json(index)
+    weight_map = values.get("weight_map") if isinstance(values, dict) else None
     names = sorted(set(weight_map.values())) if isinstance(weight_map, dict) else []
     if not names or any(not isinstance(name, str) or Path(name).name != name for name in names):
         raise FileDamaged(f"{index} must map tensors to files of its own folder under 'weight_map': restore it")
@@ -166,7 +167,10 @@ def verify(folder: Path) -> None:
     """Compare the files with checksums.json, if the folder has one. `FileDamaged` names the file that changed."""
     if not (folder / "checksums.json").exists():
         return
-    for name, digest in read_json(folder / "checksums.json").items():
+    digests = read_json(folder / "checksums.json")
+    if not isinstance(digests, dict):
+        raise FileDamaged(f"{folder / 'checksums.json'} holds no JSON object: restore it or delete it")
+    for name, digest in digests.items():
         file = folder / Path(name).name
         if file.exists() and sha256(file) != digest:
             raise FileDamaged(

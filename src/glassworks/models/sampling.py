@@ -41,17 +41,17 @@ class Sampling:
     """How the next token is chosen. The filters apply in the order in which they stand here, as in transformers."""
 
     max_tokens: int = 256
-    repetition_penalty: float = 1.0
+    repetition_penalty: float | int = 1.0
     """Divides positive logits and multiplies negative ones of tokens already in the row (Keskar et al. 2019, 4.1)."""
-    temperature: float = 1.0
+    temperature: float | int = 1.0
     """Divides the logits; 0 = always the likeliest token."""
     top_k: int | None = None
     """Keep this many of the likeliest tokens."""
-    top_p: float | None = None
+    top_p: float | int | None = None
     """Keep the fewest of the likeliest tokens whose probabilities reach this sum (Holtzman et al. 2020)."""
-    min_p: float | None = None
+    min_p: float | int | None = None
     """Keep tokens with at least this share of the likeliest one's probability (Nguyen et al. 2024)."""
-    stop: tuple[str, ...] = ()
+    stop: Sequence[str] = ()
     """Texts that end a row; they are not part of the result."""
     seed: int = 0
 

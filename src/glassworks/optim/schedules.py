@@ -65,11 +65,6 @@ def constant(step: int, steps: int) -> float:
     return 1.0
 
 
-def constant(step: int, steps: int) -> float:
-    """1 at every step."""
-    return 1.0
-
-
 def stable_then_decay(step: int, steps: int, *, decay: float, final: float) -> float:
     """1 until the last `decay` of all steps, then a straight line to `final` (Hagele et al. 2024, section 3)."""
     left = (steps - step) / max(1.0, decay * steps)  # share of the decay still ahead

@@ -39,7 +39,7 @@ def start(path: Path, recipe: Recipe, command: list[str], ranks: Ranks | None = 
     """Prepare the corpus, plan the steps and write run.json; nothing is trained yet."""
     place = ranks or Ranks()
     if (path / "run.json").exists():
-        raise RunError(f"{path} exists already: choose another --run, or go on with it by --resume {path}")
+        raise RunError(f"{path} exists already: choose another --name, or go on with it by --resume {path}")
     corpus = corpus_of(recipe, path.parent, place)
     vocab_size = corpus.tokenizer.vocab_size
     if recipe.model.vocab_size not in (GPTConfig.vocab_size, vocab_size):

@@ -1,0 +1,54 @@
+"""Tokenizers by name: what `--tokenizer` and a recipe's `tokenizer` may say."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from glassworks.data.tokenizers import (
+    Tokenizer,
+    byte_tokenizer,
+    char_tokenizer,
+    gpt2_tokenizer,
+    load_tokenizer,
+    train_bpe,
+)
+
+
+def make_tokenizer(spec: str, *, alphabet: Iterable[str], training: Iterable[str]) -> Tokenizer:
+    """The tokenizer that a spec names.
+
+    Args:
+        spec: "bytes", "chars", "bpe:<vocab_size>", "gpt2:<folder of encoder.json and vocab.bpe>", or the path of a
+            tokenizer.json or of a folder with one.
+        alphabet: texts that "chars" must be able to write; read only for that.
+        training: texts that "bpe" learns from; read only for that.
+    """
+    name, _, argument = spec.partition(":")
+    if spec == "bytes":
+        return byte_tokenizer()
+    if spec == "chars":
+        return char_tokenizer(alphabet)
+    if name == "bpe":
+        if not argument.isdecimal():
+            raise ValueError(f'tokenizer (={spec}) must say its vocabulary size, as "bpe:4096" does')
+        return train_bpe(training, int(argument))
+    if name == "gpt2":
+        return gpt2_tokenizer(*tokenizer_files(spec))
+    return load_tokenizer(tokenizer_files(spec)[0])
+
+
+def tokenizer_files(spec: str) -> list[Path]:
+    """The files that a tokenizer spec names; none for those that are made."""
+    name, _, argument = spec.partition(":")
+    if name in ("bytes", "chars", "bpe"):
+        return []
+    path = Path(argument if name == "gpt2" else spec).expanduser()
+    if name == "gpt2":
+        found = [sorted(path.glob(pattern)) for pattern in ("*encoder.json", "*vocab.bpe")]
+        if not all(found):
+            raise ValueError(f"tokenizer (={spec}): there is no encoder.json with a vocab.bpe in {path}")
+        return [files[0] for files in found]
+    if not path.exists():
+        raise ValueError(
+            f"tokenizer (={spec}) must be bytes, chars, bpe:<vocab_size>, gpt2:<folder> or the path of a tokenizer.json"
+        )
+    return [path / "tokenizer.json" if path.is_dir() else path]
