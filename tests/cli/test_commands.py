@@ -105,7 +105,7 @@ def test_tokenizer_trains_shows_and_saves(capsys: pytest.CaptureFixture[str], tm
     out = tmp_path / "tokenizer.json"
     assert run(["tokenizer", "bpe:300", "--data", "text.txt", "--out", str(out), "--text", "ant bee"]) == 0
     first = capsys.readouterr().out
-    assert "300 tokens" in first
+    assert "tokens for 7 bytes" in first
     assert run(["tokenizer", str(out), "--text", "ant bee"]) == 0
     assert first.splitlines()[-2] == capsys.readouterr().out.splitlines()[-1]
 

@@ -45,7 +45,7 @@ def test_hooks_are_removed_and_modes_restored_even_after_an_error() -> None:
     model.train()
     model[1].eval()
     modes = []
-    with pytest.raises(RuntimeError), capture(model, "*"):  # noqa: PT012
+    with pytest.raises(RuntimeError), capture(model, "*"):
         modes = [module.training for module in model.modules()]
         model(torch.ones(1, 3))
     assert not any(modes)

@@ -184,7 +184,9 @@ class Attention(nn.Module):
         biased = config.architecture == "gpt2"
         self.qkv = nn.Linear(config.n_embd, (self.heads + 2 * self.kv_heads) * self.width, bias=biased)
         self.proj = nn.Linear(self.heads * self.width, config.n_embd, bias=biased)
-        if not biased:
+        if config.architecture == "nanochat":
+            self.qk_norm = norm(config, self.width)  # no gains, so queries and keys go through it together
+        elif config.architecture == "qwen3":
             self.q_norm, self.k_norm = norm(config, self.width), norm(config, self.width)
         self.q, self.k, self.v = nn.Identity(), nn.Identity(), nn.Identity()  # (B, T, H or K, D)
         self.pattern = nn.Identity()  # (B, H, T, S)
@@ -201,13 +203,11 @@ class Attention(nn.Module):
         B, T, _ = x.shape
         H, K, D = self.heads, self.kv_heads, self.width
         qk, v = self.qkv(x).view(B, T, H + 2 * K, D).split((H + K, K), 2)
-        if self.architecture == "nanochat":
-            qk = self.q_norm(rotate(qk, rope))  # without gains, so one norm does for both
-            q, k = qk.split((H, K), 2)
-        else:
-            q, k = qk.split((H, K), 2)
-            if rope is not None:  # qwen3
-                q, k = rotate(self.q_norm(q), rope), rotate(self.k_norm(k), rope)
+        if rope is not None and self.architecture == "nanochat":
+            qk = self.qk_norm(rotate(qk, rope))
+        q, k = qk.split((H, K), 2)
+        if rope is not None and self.architecture == "qwen3":
+            q, k = rotate(self.q_norm(q), rope), rotate(self.k_norm(k), rope)
         q, k, v = (tap(y).transpose(1, 2) for tap, y in ((self.q, q), (self.k, k), (self.v, v)))  # (B, H or K, T, D)
         if cache is not None:
             k, v = cache.extend(self.layer, k, v)
@@ -347,8 +347,6 @@ class GPT(nn.Module):
             raise ValueError(f"{start + T} tokens do not fit the context (n_ctx={self.config.n_ctx}): give fewer")
         padding = cache.padding if cache is not None else None
         x = self.embed(tokens)
-        if torch.is_autocast_enabled(x.device.type):
-            x = x.to(torch.get_autocast_dtype(x.device.type))  # the residual stream too, or each block casts to and fro
         position: slice | Tensor = slice(start, start + T)
         mask = None
         if padding is not None or (start and T > 1):
@@ -360,10 +358,15 @@ class GPT(nn.Module):
                 mask = mask & ((key >= padding[:, None, None, None]) | (key == query[:, None]))
                 position = (query - padding[:, None]).clamp(min=0)  # (B, T)
         if self.config.architecture == "gpt2":
-            return x + self.position.weight[position], None, mask
-        rope = (self.rope_cos[position].unsqueeze(-2), self.rope_sin[position].unsqueeze(-2))  # (..., T, 1, D)
-        x = self.embed_norm(x) if self.config.architecture == "nanochat" else x
-        return x, (rope[0].to(x.dtype), rope[1].to(x.dtype)), mask
+            x = x + self.position.weight[position]
+        elif self.config.architecture == "nanochat":
+            x = self.embed_norm(x)
+        if torch.is_autocast_enabled(x.device.type):
+            x = x.to(torch.get_autocast_dtype(x.device.type))  # the residual stream too, or every block casts it again
+        if self.config.architecture == "gpt2":
+            return x, None, mask
+        cos, sin = (table[position].unsqueeze(-2).to(x.dtype) for table in (self.rope_cos, self.rope_sin))
+        return x, (cos, sin), mask  # (..., T, 1, D) each
 
     def unembed(self, x: Float[Tensor, "*B C"]) -> Float[Tensor, "*B V"]:
         """Residual stream to logits: final norm, head, softcap. The logit lens uses the same function."""
