@@ -54,10 +54,10 @@ Turn = Callable[[], list[float]]
 def nanogpt(
     pipe: Connection, path: str, shape: Shape, batch: int, tokens: Any, steps: int, lr: float, device: str
 ) -> None:
-    """Its model and the statements of its train.py, with the options of its README for a CPU; told what to do by pipe."""
+    """Its model and the statements of its train.py, with its README's options for a CPU; told what to do by pipe."""
     sys.path.insert(0, path)
-    from model import GPT as Theirs  # noqa: PLC0415
-    from model import GPTConfig as TheirConfig  # noqa: PLC0415
+    from model import GPT as Theirs
+    from model import GPTConfig as TheirConfig
 
     torch.manual_seed(1337)
     cuda = device == "cuda"
@@ -134,8 +134,8 @@ class LogitsOnly(torch.nn.Module):
     def __init__(self, path: Path, shape: Shape, weights: dict[str, Any]) -> None:
         super().__init__()
         sys.path.insert(0, str(path))
-        from model import GPT as Theirs  # noqa: PLC0415
-        from model import GPTConfig as TheirConfig  # noqa: PLC0415
+        from model import GPT as Theirs
+        from model import GPTConfig as TheirConfig
 
         self.model = Theirs(TheirConfig(dropout=0.0, bias=False, **shape))
         self.model.load_state_dict({name: torch.from_numpy(p) for name, p in weights.items()})

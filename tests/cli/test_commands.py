@@ -195,6 +195,19 @@ def test_a_folder_one_may_not_write_to(tmp_path: Path, capsys: pytest.CaptureFix
     assert "file" in capsys.readouterr().err
 
 
+def test_a_full_disk_loses_nothing_and_the_run_goes_on(home: Path) -> None:
+    # A limit on the size of files stands in for the disk: the same error from the same call.
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000)); "  # the shards fit
+    code = limit + "import sys; from glassworks.cli.main import run; sys.exit(run(sys.argv[1:]))"
+    train = ["train", "--data", "text.txt", "--name", "full", *TINY, *SHAPE, "--model.n-embd", "256"]
+    done = subprocess.run([sys.executable, "-c", code, *train], capture_output=True, text=True)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "File too large" in done.stderr.splitlines()[-1]
+    assert not list((home / "runs" / "full").rglob("*.safetensors"))
+    assert run(["train", "--resume", "full"]) == 0
+
+
 def test_a_bug_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     import glassworks.cli.runs as command
 

@@ -23,10 +23,9 @@ def seconds(value: float) -> str:
 
 
 def phrase(numbers: dict[str, float]) -> str:
-    """{'loss': 1.234567, 'tokens/s': 20123.4} -> 'loss 1.235  tokens/s 20,123'."""
-    return "  ".join(
-        f"{name} {value:,.0f}" if abs(value) >= 1000 else f"{name} {value:.4g}" for name, value in numbers.items()
-    )
+    """{'loss': 1.234567, 'tokens_per_s': 20123.4} -> 'loss 1.235  tokens/s 20,123'."""
+    texts = {name: f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}" for name, value in numbers.items()}
+    return "  ".join(f"{name.replace('_per_', '/')} {text}" for name, text in texts.items())
 
 
 @contextmanager

@@ -100,31 +100,32 @@ class GPTConfig:
 
 
 class Cache:
-    """Keys and values of the positions already seen, for generation: (B, K, size, D) a layer, filled up to `length`.
+    """Keys and values of the positions already seen, for generation, filled up to `length`.
 
-    `padding` (B,) counts the padding tokens at the left of each row; None when all rows began at position 0.
+    `kv` is (L, B, 2K, size, D): of each layer's heads, the K of keys come first. `padding` (B,) counts the padding
+    tokens at the left of each row; None when all rows began at position 0.
     """
 
     def __init__(
         self, config: GPTConfig, batch: int, size: int, *, like: Tensor, padding: Tensor | None = None
     ) -> None:
-        shape = (batch, config.kv_heads, size, config.width_of_head)
-        self.k = [torch.zeros(shape, dtype=like.dtype, device=like.device) for _ in range(config.n_layer)]
-        self.v = [torch.zeros_like(k) for k in self.k]
+        shape = (config.n_layer, batch, 2 * config.kv_heads, size, config.width_of_head)
+        self.kv = torch.zeros(shape, dtype=like.dtype, device=like.device)
         self.size = size
         self.length = 0
         self.padding = padding
 
     def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Append (B, K, T, D) keys and values of one layer; return all of that layer's, (B, K, length + T, D)."""
-        keys, values, T = self.k[layer], self.v[layer], k.size(2)
-        keys.narrow(2, self.length, T).copy_(k)
-        values.narrow(2, self.length, T).copy_(v)
-        return keys.narrow(2, 0, self.length + T), values.narrow(2, 0, self.length + T)
+        K, T = k.size(1), k.size(2)
+        filled = self.kv[layer].narrow(2, 0, self.length + T)
+        filled[:, :K, self.length :].copy_(k)
+        filled[:, K:, self.length :].copy_(v)
+        return filled[:, :K], filled[:, K:]
 
     def keep(self, rows: Int[Tensor, " B"]) -> None:
         """Forget all rows but these."""
-        self.k, self.v = [k[rows] for k in self.k], [v[rows] for v in self.v]
+        self.kv = self.kv[:, rows]
         self.padding = None if self.padding is None else self.padding[rows]
 
 

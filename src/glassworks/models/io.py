@@ -5,6 +5,8 @@ checksums.json. Only JSON and safetensors are ever opened: nothing in a stranger
 config.json are compared with the tensors of the file before anything is allocated.
 """
 
+import os
+import re
 import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -33,7 +35,12 @@ def write_tensors(tensors: Mapping[str, Tensor], file: Path) -> None:
         if tensor.data_ptr() in seen:
             own[name] = tensor.clone()
         seen.add(tensor.data_ptr())
-    save_file(own, file, metadata={"format": "pt"})
+    try:
+        save_file(own, file, metadata={"format": "pt"})
+    except SafetensorError as error:  # it tells the system's error in words only
+        if number := re.search(r"os error (\d+)", str(error)):
+            raise OSError(int(number[1]), os.strerror(int(number[1])), str(file)) from error
+        raise
 
 
 class TensorFiles:

@@ -1,0 +1,64 @@
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from glassworks.models.fused import rms_norm, short_attention
+from glassworks.models.gpt import GPT, GPTConfig
+from glassworks.objectives.losses import next_token_loss
+
+
+def normal(*shape: int, dtype: torch.dtype = torch.float32, seed: int = 0) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
+
+
+def test_rms_norm_is_torchs_with_its_gradient() -> None:
+    x, dy = normal(2, 3, 16).requires_grad_(), normal(2, 3, 16, seed=1)
+    ours, theirs = rms_norm(x, 1e-3), F.rms_norm(x, (16,), None, 1e-3)
+    torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(torch.autograd.grad(ours, x, dy), torch.autograd.grad(theirs, x, dy))
+
+
+def test_rms_norm_has_a_second_derivative() -> None:
+    def gradient(norm_of: object, x: Tensor) -> Tensor:
+        (first,) = torch.autograd.grad(norm_of(x).pow(3).sum(), x, create_graph=True)  # type: ignore[operator]
+        return torch.autograd.grad(first.pow(2).sum(), x)[0]
+
+    x = normal(4, 8).requires_grad_()
+    ours = gradient(lambda x: rms_norm(x, 1e-3), x)
+    torch.testing.assert_close(ours, gradient(lambda x: F.rms_norm(x, (8,), None, 1e-3), x), rtol=1e-4, atol=1e-4)
+
+
+def test_rms_norm_can_be_vmapped() -> None:
+    x = normal(5, 8)
+    gradient = torch.func.grad(lambda row: rms_norm(row, 1e-3).pow(3).sum())
+    torch.testing.assert_close(torch.func.vmap(gradient)(x), torch.stack([gradient(row) for row in x]))
+
+
+@pytest.mark.parametrize("kv_heads", [1, 2, 4])
+def test_short_attention_is_torchs_with_its_gradient(kv_heads: int) -> None:
+    q = normal(2, 4, 7, 8).requires_grad_()
+    k, v = (normal(2, kv_heads, 7, 8, seed=seed).requires_grad_() for seed in (1, 2))
+    dy = normal(2, 4, 7, 8, seed=3)
+    ours = short_attention(q, k, v)
+    theirs = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
+    torch.testing.assert_close(ours, theirs)
+    for a, b in zip(torch.autograd.grad(ours, (q, k, v), dy), torch.autograd.grad(theirs, (q, k, v), dy), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("architecture", ["gpt2", "qwen3", "nanochat"])
+def test_training_in_bfloat16_has_the_gradient_of_float32_up_to_rounding(architecture: str) -> None:
+    model = GPT(GPTConfig(architecture, vocab_size=32, n_ctx=32, n_layer=2, n_head=2, n_embd=32))  # type: ignore[arg-type]
+    with torch.no_grad():
+        for i, p in enumerate(model.parameters()):
+            p.add_(normal(*p.shape, seed=i), alpha=0.1)  # away from zero projections
+    tokens = torch.randint(32, (8, 33), generator=torch.Generator().manual_seed(0))
+    gradients = []
+    for enabled in (False, True):
+        model.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            loss = next_token_loss(model, (tokens[:, :-1], tokens[:, 1:]))
+        loss.backward()
+        gradients.append(torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]))
+    assert F.cosine_similarity(*gradients, 0) > 0.99
