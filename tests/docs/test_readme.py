@@ -12,18 +12,8 @@ from glassworks.cli.main import COMMANDS, run
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-TINY = [
-    "--batch-size",
-    "4",
-    "--model.n-ctx",
-    "16",
-    "--model.n-layer",
-    "1",
-    "--model.n-head",
-    "2",
-    "--model.n-embd",
-    "32",
-]
+SHAPE = {"n-ctx": "16", "n-layer": "1", "n-head": "2", "n-embd": "32"}
+TINY = ["--batch-size", "4", *(word for name, value in SHAPE.items() for word in (f"--model.{name}", value))]
 
 
 def lines(start: str) -> list[list[str]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from glassworks.core.memory import keep_freed_memory
 from glassworks.core.runs import Run
 from glassworks.data.batches import Windows
 from glassworks.data.shards import Corpus
@@ -32,6 +33,8 @@ class Plan:
 
 def build(recipe: Recipe, device: torch.device) -> tuple[GPT, torch.optim.Optimizer]:
     """The model and its optimizer, as they are before the first step."""
+    if device.type == "cpu":
+        keep_freed_memory()
     model = GPT(recipe.model, seed=recipe.seed).to(device)
     model.recompute = recipe.recompute
     return model, make_optimizer(model, recipe.optimizer)
