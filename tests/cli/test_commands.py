@@ -99,6 +99,8 @@ def test_report_draws_the_text_asked_for(capsys: pytest.CaptureFixture[str]) -> 
     assert page.name == "report.html"
     labels = json.loads(Path("runs/a/traces/attention.json").read_text(encoding="utf-8"))["labels"]["key"]
     assert "".join(labels[1:]) == "dog eel dog"
+    assert run(["report", "a", "--text", "dog " * 20]) == 0
+    assert "tokens of the text are left out" in capsys.readouterr().err
 
 
 def test_tokenizer_trains_shows_and_saves(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -126,6 +128,9 @@ def test_tokenizer_trains_shows_and_saves(capsys: pytest.CaptureFixture[str], tm
         (["train", "--data", "text.txt", "--name", "a", *TINY], "exists already"),
         (["train", "--data", "text.txt", "--model.vocab-size", "50", *TINY], "is not the tokenizer's (257)"),
         (["train", "--resume", "nope"], "is not a run"),
+        (["train", "--steps", "5", "tiny.toml"], "must come first"),
+        (["train", "tiny.toml", "--resume", "a"], "leave out the recipe and all other flags"),
+        (["train", "--data", "text.txt", "--seed", "-1", *TINY], "seed (=-1) must be at least 0"),
         (["train", "--resume", "a", "--steps", "5"], "leave out the recipe and all other flags"),
         (["train", "wrong.toml"], "there is no model.n_layers: did you mean model.n_layer?"),
         (["train", "--data", "text.txt", "--model.n-embd", "33", *TINY], "must be divisible by n_head"),
@@ -169,7 +174,8 @@ def test_a_damaged_file_gets_one_clear_line(
         path = tmp_path / "runs/a" / name
     content = bytearray(path.read_bytes())
     if damage == "flip":
-        content[len(content) // 2] ^= 0x80
+        place = content.index(b'"device"') + 2 if name == "run.json" else len(content) // 2
+        content[place] ^= 1
     else:
         del content[len(content) // 2 :]
     path.write_bytes(content)
@@ -196,16 +202,54 @@ def test_a_folder_one_may_not_write_to(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_a_full_disk_loses_nothing_and_the_run_goes_on(home: Path) -> None:
-    # A limit on the size of files stands in for the disk: the same error from the same call.
-    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000)); "  # the shards fit
+    # A limit on the size of files stands in for the disk: the same kind of error from the same call.
+    train = ["train", "--data", "text.txt", "--name", "full", *TINY, *SHAPE, "--checkpoint-every", "1"]
+    whole = subprocess.run([sys.executable, "-m", "glassworks", *train], capture_output=True, text=True)
+    assert whole.returncode == 0, whole.stderr
+    model = home / "runs" / "full" / "model" / "model.safetensors"
+    expected = model.read_bytes()
+    shutil.rmtree(model.parent)
+    shutil.rmtree(home / "runs" / "full" / "checkpoints" / "step_000012")
+
+    limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({len(expected) // 2},) * 2); "
     code = limit + "import sys; from glassworks.cli.main import run; sys.exit(run(sys.argv[1:]))"
-    train = ["train", "--data", "text.txt", "--name", "full", *TINY, *SHAPE, "--model.n-embd", "256"]
-    done = subprocess.run([sys.executable, "-c", code, *train], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, "train", "--resume", "full"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     assert "File too large" in done.stderr.splitlines()[-1]
-    assert not list((home / "runs" / "full").rglob("*.safetensors"))
+    assert [path.name for path in (home / "runs/full/checkpoints").iterdir()] == ["step_000011"]
     assert run(["train", "--resume", "full"]) == 0
+    assert model.read_bytes() == expected
+
+
+def test_runs_lists_what_it_can_read(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from glassworks.core.runs import Run
+
+    Run.create(tmp_path / "by-hand", seed=1)  # by `fit(..., run=run)`, without a plan
+    (Run.create(tmp_path / "broken").path / "run.json").write_text("{", encoding="utf-8")
+    assert run(["runs", "--root", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^by-hand\s+done", out, re.M)
+    assert re.search(r"^broken\s+damaged", out, re.M)
+
+
+def test_a_moved_run_still_writes(home: Path, tmp_path: Path) -> None:
+    shutil.copytree(home / "runs" / "a", tmp_path / "a")
+    assert run(["sample", str(tmp_path / "a"), "--max-tokens", "2"]) == 0
+
+
+def test_running_out_of_memory_is_told_with_what_needs_less(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import torch
+
+    import glassworks.cli.runs as command
+
+    monkeypatch.setattr(command, "run", lambda arguments: torch.empty(2**50))
+    assert run(["runs"]) == 2
+    assert "out of memory: a smaller --batch-size" in capsys.readouterr().err
 
 
 def test_a_bug_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,6 @@ from tokenizers import decoders, models, pre_tokenizers
 from glassworks.core.errors import FileDamaged
 from glassworks.data.tokenizers import (
     EOT,
-    StreamDecoder,
     Tokenizer,
     byte_tokenizer,
     char_tokenizer,
@@ -79,31 +78,6 @@ def test_any_text_comes_back_and_both_ways_of_encoding_agree(kind: str, text: st
 def test_the_table_and_the_library_give_the_same_ids(kind: str, text: str) -> None:
     tokenizer = make(kind)
     assert tokenizer.encode(text) == tokenizer.inner.encode(text, add_special_tokens=False).ids
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@settings(deadline=None)
-@given(data=st.data())
-def test_streaming_any_ids_gives_what_decoding_them_gives_without_half_characters(
-    kind: str, data: st.DataObject
-) -> None:
-    tokenizer = make(kind)
-    ids = data.draw(st.lists(st.integers(0, tokenizer.vocab_size - 1), max_size=30))
-    stream = StreamDecoder(tokenizer)
-    assert "".join([*map(stream.push, ids), stream.finish()]) == tokenizer.decode(ids)
-
-
-@pytest.mark.parametrize("kind", ["bytes", "bpe", "gpt2"])
-def test_a_streamed_character_appears_whole_with_its_last_token(kind: str) -> None:
-    tokenizer = make(kind)
-    text = "日本語 👩‍👩‍👧 naïve"
-    stream = StreamDecoder(tokenizer)
-    pieces = [stream.push(id) for id in tokenizer.encode(text)]
-    assert "".join(pieces) == text
-    assert "\ufffd" not in "".join(pieces)
-    assert stream.finish() == ""
-    stream.push(tokenizer.encode("é")[0])
-    assert "\ufffd" in stream.finish() or len(tokenizer.encode("é")) == 1
 
 
 @pytest.mark.parametrize("kind", ["bytes", "bpe", "gpt2"])
@@ -256,8 +230,6 @@ def test_a_strangers_tokenizer_neither_cuts_nor_pads_nor_adds(tmp_path: Path) ->
     ids = tokenizer.encode("hello é 👍")
     assert (tokenizer.decode(ids), tokenizer.kind) == ("hello é 👍", "other")
     assert [array.tolist() for array in tokenizer.encode_documents(["hello é 👍"])] == [ids]
-    stream = StreamDecoder(tokenizer)
-    assert "".join(map(stream.push, ids)) == "hello é 👍"
 
 
 def test_a_tokenizer_without_an_end_of_text_is_refused(tmp_path: Path) -> None:

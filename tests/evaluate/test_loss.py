@@ -111,9 +111,19 @@ def test_a_quick_look_scores_the_first_tokens_only(corpus: Corpus) -> None:
     assert loss.nats_per_token < 2 * split_loss(model, val, batch_size=2, max_tokens=10**9).nats_per_token
 
 
-def test_a_shorter_context_is_a_worse_look_back(corpus: Corpus) -> None:
-    model = random_model(corpus.val.vocab_size)
-    assert split_loss(model, corpus.val, batch_size=4, n_ctx=8) != split_loss(model, corpus.val, batch_size=4)
+def test_a_window_sees_only_itself(corpus: Corpus) -> None:
+    model, n_ctx = random_model(corpus.val.vocab_size), 8
+    stream = torch.from_numpy(corpus.val.read(0, corpus.val.num_tokens))
+    nats = 0.0
+    for start in range(0, len(stream) - 1, n_ctx):
+        window = stream[start : start + n_ctx + 1]
+        with torch.no_grad():
+            losses = nn.functional.cross_entropy(model(window[None, :-1])[0], window[1:], reduction="none")
+        scored = ~torch.isin(torch.arange(start + 1, start + len(window)), torch.from_numpy(corpus.val.starts))
+        nats += losses[scored].double().sum().item()
+    loss = split_loss(model, corpus.val, batch_size=4, n_ctx=n_ctx)
+    assert loss.nats_per_token * loss.num_tokens == pytest.approx(nats, rel=1e-5)
+    assert loss.nats_per_token != split_loss(model, corpus.val, batch_size=4).nats_per_token
 
 
 def test_restores_the_mode_and_turns_dropout_off(corpus: Corpus) -> None:

@@ -123,7 +123,7 @@ def test_a_loss_that_is_not_finite_stops_before_every_sees_the_weights() -> None
     def breaks(net: nn.Module, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         return squared(net, batch) * (math.nan if len(seen) == 2 else 1.0)
 
-    with pytest.raises(RunError, match="the loss became nan by step 3.*Try a lower learning rate"):
+    with pytest.raises(RunError, match="the loss became nan by step 3.*Try a new run with a lower learning rate"):
         fit(model, batch_of, breaks, sgd(model), steps=9, every=[(1, lambda step, _: seen.append(step) or {})])
     assert seen == [1, 2]
 

@@ -2,8 +2,10 @@
 
 import hashlib
 import multiprocessing
+import os
 import random
 import shutil
+import signal
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +15,7 @@ import torch
 
 from glassworks.core.errors import FileDamaged, RunError
 from glassworks.core.runs import Run
-from glassworks.models.gpt import GPTConfig
+from glassworks.models.gpt import GPT, GPTConfig
 from glassworks.train.checkpoint import complete_checkpoints
 from glassworks.train.pretrain import corpus_of_run, model_of, pretrain, start
 from glassworks.train.recipe import Recipe
@@ -143,14 +145,61 @@ def test_a_damaged_newest_checkpoint_is_named_and_without_it_the_run_goes_on(tmp
     assert weights(run) == before
 
 
-def test_a_divergent_run_keeps_its_last_good_checkpoint(tmp_path: Path, recipe: Recipe) -> None:
+def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path, recipe: Recipe) -> None:
+    run = start(tmp_path / "runs" / "a", recipe, [])
+
+    def poison(corpus: object, judged: GPT, often: int) -> list:  # type: ignore[type-arg]
+        def at_20(step: int, model: torch.nn.Module) -> dict[str, float]:
+            if step == 20:  # a finite loss, and an update that was not
+                with torch.no_grad():
+                    next(model.parameters()).fill_(float("nan"))
+            return {}
+
+        return [(20, at_20)]
+
+    with pytest.raises(RunError, match="Try a new run with a lower learning rate"):
+        pretrain(run, watch=poison)
+    newest = complete_checkpoints(run)[-1]
+    assert newest.name == "step_000018"
+    assert pretrain(run)  # without the poison it goes on from there
+    assert run.rows("metrics")[-1]["step"] == recipe.steps
+
+
+def test_a_divergent_loss_stops_the_run(tmp_path: Path, recipe: Recipe) -> None:
     shape = replace(TINY, architecture="gpt2")
     wild = replace(recipe, model=shape, optimizer=replace(recipe.optimizer, name="adamw", lr=30.0), steps=200)
-    run = start(tmp_path / "runs" / "a", wild, [])
-    with pytest.raises(RunError, match="Try a lower learning rate"):
-        pretrain(run)
-    for checkpoint in complete_checkpoints(run):
-        assert checkpoint.is_dir()
+    with pytest.raises(RunError, match="Try a new run with a lower learning rate"):
+        pretrain(start(tmp_path / "runs" / "a", wild, []))
+
+
+def test_after_an_interruption_the_newest_weights_are_the_runs(tmp_path: Path, recipe: Recipe) -> None:
+    run = start(tmp_path / "runs" / "a", replace(recipe, steps=2000), [])
+
+    def interrupt(corpus: object, judged: GPT, often: int) -> list:  # type: ignore[type-arg]
+        return [(20, lambda step, model: os.kill(os.getpid(), signal.SIGINT) or {})]
+
+    assert not pretrain(run, watch=interrupt)
+    assert run.record["result"]["step"] == 21
+    assert not (run.path / "model").exists()
+    first = model_of(run).embed.weight.clone()
+    assert not pretrain(run, watch=interrupt)
+    assert run.record["result"]["step"] == 41
+    assert not torch.equal(model_of(run).embed.weight, first)
+
+
+def test_a_run_is_trained_by_one_process_at_a_time(tmp_path: Path, recipe: Recipe) -> None:
+    run = start(tmp_path / "runs" / "a", recipe, [])
+
+    def again(corpus: object, judged: GPT, often: int) -> list:  # type: ignore[type-arg]
+        def second(step: int, model: torch.nn.Module) -> dict[str, float]:
+            with pytest.raises(RunError, match="is being trained by another process"):
+                pretrain(run)
+            return {"refused": 1}
+
+        return [(20, second)]
+
+    assert pretrain(run, watch=again)
+    assert [row["step"] for row in run.rows("metrics") if "refused" in row] == [20, 40]
 
 
 @pytest.mark.parametrize(
@@ -158,6 +207,9 @@ def test_a_divergent_run_keeps_its_last_good_checkpoint(tmp_path: Path, recipe: 
     [
         ({"steps": 0}, r"steps \(=0\) must be at least 1"),
         ({"minutes": -1.0}, r"minutes \(=-1.0\) must be more than 0"),
+        ({"minutes": float("inf")}, "finite"),
+        ({"seed": -1}, "seed"),
+        ({"batch_size": 6, "accumulate": 4}, "accumulate"),
         ({"batch_size": 5, "accumulate": 2}, "must be a multiple of accumulate"),
         ({"ema": 1.5}, "is a decay"),
         ({"held_out": 1.5}, "is a share of the documents"),

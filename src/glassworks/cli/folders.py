@@ -16,7 +16,8 @@ def open_model(name: str, device: str = "auto") -> tuple[GPT, Tokenizer]:
     where = pick_device(device)
     if any((folder / "run.json").is_file() for folder in (Path(name), ROOT / name)) or not Path(name).is_dir():
         run = Run.open(name)
-        model, tokenizer = model_of(run, where), corpus_of_run(run).tokenizer
+        own = run.path / "model" / "tokenizer.json"
+        model, tokenizer = model_of(run, where), load_tokenizer(own) if own.exists() else corpus_of_run(run).tokenizer
     else:
         model, tokenizer = load_model(Path(name), device=where), load_tokenizer(Path(name))
     if tokenizer.vocab_size > model.config.vocab_size:

@@ -1,6 +1,7 @@
 """The command `glassworks`: finds the command asked for, and turns errors into one line and an exit code.
 
-Exit codes: 0 done, 1 a bug of ours (with its traceback), 2 something the user can mend, 130 interrupted.
+Exit codes: 0 done, 1 a bug of ours (with its traceback), 2 something the user can mend, 130 interrupted, 141 nobody
+reads what it prints any more.
 """
 
 import importlib
@@ -49,7 +50,7 @@ def run(arguments: list[str]) -> int:
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has left; so do we
-        return 0
+        return 141
     except Exception as error:
         if not is_users(error):
             raise
@@ -63,7 +64,7 @@ def is_users(error: Exception) -> bool:
     """Whether an error is the user's to mend: ours on purpose, or the system's; another's ValueError is a bug."""
     from glassworks.core.errors import GlassworksError
 
-    if isinstance(error, GlassworksError | OSError):
+    if isinstance(error, GlassworksError | OSError | MemoryError) or is_out_of_memory(error):
         return True
     raised_in = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
     return isinstance(error, ValueError) and Path(__file__).parents[1] in raised_in.parents
@@ -79,7 +80,15 @@ def describe(error: Exception) -> str:
             30: "; choose another folder",
         }
         return f"{where}{error.strerror}{remedy.get(error.errno, '')}"
+    if isinstance(error, MemoryError) or is_out_of_memory(error):
+        return "out of memory: a smaller --batch-size, --accumulate, --recompute or a shorter --model.n-ctx needs less"
     return " ".join(str(error).split())
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether torch could not allocate: it says so by a RuntimeError on every device."""
+    text = str(error)
+    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
 
 
 def say(message: str) -> None:

@@ -1,5 +1,6 @@
 """`glassworks report`: a run's page."""
 
+import sys
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -24,5 +25,6 @@ def run(arguments: list[str]) -> None:
     from glassworks.studio.report import write_report
 
     opened = Run.open(args.run)
-    trace_run(opened, args.text)
+    if left_out := trace_run(opened, args.text):
+        print(f"the last {left_out} tokens of the text are left out: the page draws no more", file=sys.stderr)
     print(write_report(opened))

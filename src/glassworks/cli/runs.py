@@ -22,33 +22,39 @@ def run(arguments: list[str]) -> None:
     args = tyro.cli(Runs, args=arguments, prog="glassworks runs")
     from glassworks.core.runs import Run, all_runs
 
-    runs = [Run.open(name) for name in args.names] or all_runs(args.root)
+    inside = [args.root / name if (args.root / name).is_dir() else name for name in args.names]
+    runs = [Run.open(name) for name in inside] or all_runs(args.root)
     if not runs:
         print(f"no runs below {args.root} yet: glassworks demo makes one")
         return
     table = [["run", "state", "steps", "params", "tokens", "held-out bits/byte", "tokens/s", "time"]]
     print_table(table + [summary(run) for run in runs])
     if len(args.names) > 1:
-        settings = [flat(run.record["recipe"]) for run in runs]
-        differing = [key for key in settings[0] if len({str(s.get(key)) for s in settings}) > 1]
+        settings = [flat(run.record.get("recipe", {})) for run in runs]
+        keys = dict.fromkeys(key for s in settings for key in s)
+        differing = [key for key in keys if len({str(s.get(key)) for s in settings}) > 1]
         print("\nsettings that differ" if differing else "\nall settings are the same")
         print_table([[key, *(str(s.get(key)) for s in settings)] for key in differing])
 
 
 def summary(run: Any) -> list[str]:
     """One row of the list."""
+    from glassworks.core.errors import FileDamaged
     from glassworks.core.progress import seconds
 
-    record, metrics, score = run.record, run.rows("metrics"), run.read_eval("held_out")
-    result, steps = record.get("result"), record["plan"]["steps"]
-    step = metrics[-1]["step"] if metrics else 0
+    try:
+        record, metrics, score = run.record, run.rows("metrics"), run.read_eval("held_out")
+    except FileDamaged as error:
+        return [run.name, f"damaged: {error}", *[""] * 6]
+    result, steps = record.get("result"), record.get("plan", {}).get("steps")
+    step = max(metrics[-1]["step"] if metrics else 0, result["step"] if result else 0)
     bits = "" if score is None else f"{score['bits_per_byte']:.4f}"
     if score is not None and score["bits_per_byte_se"] is not None:
         bits += f" ± {score['bits_per_byte_se']:.4f}"
     return [
         run.name,
-        "done" if step >= steps and result else "unfinished",
-        f"{step:,}/{steps:,}",
+        "done" if steps is None or (result and step >= steps) else "unfinished",
+        f"{step:,}" if steps is None else f"{step:,}/{steps:,}",
         f"{result['num_params'] / 1e6:.2f}M" if result else "",
         f"{result['tokens'] / 1e6:.1f}M" if result else "",
         bits,

@@ -2,7 +2,7 @@
 
 import sys
 
-from glassworks.core.progress import progress, seconds
+from glassworks.core.progress import progress, seconds, silent
 from glassworks.core.runs import Run
 from glassworks.data.shards import Corpus
 from glassworks.evaluate.held_out import evaluate_run, validation
@@ -10,17 +10,20 @@ from glassworks.interpret.health import UpdateRatios
 from glassworks.interpret.traces import trace_run
 from glassworks.models.gpt import GPT
 from glassworks.studio.report import write_report
+from glassworks.train.checkpoint import newest_checkpoint, step_of
 from glassworks.train.distributed import Ranks
 from glassworks.train.fit import Every
+from glassworks.train.plan import plan_of
 from glassworks.train.pretrain import pretrain
 
 
 def finish(run: Run, place: Ranks) -> int:
     """Everything from the run's present state to its report; the exit code."""
-    total = run.record["plan"]["steps"]
+    total = plan_of(run).steps
     say(place, f"training {run.path} for {total:,} steps; ctrl-C stops it cleanly")
-    with progress("train", total) as report:
-        done = pretrain(run, watch=watch, ranks=place, report=report if place.first else _quiet)
+    checkpoint = newest_checkpoint(run)
+    with progress("train", total, start=step_of(checkpoint) if checkpoint is not None else 0) as report:
+        done = pretrain(run, watch=watch, ranks=place, report=report if place.first else silent)
     if not place.first:
         return 0 if done else 130
     if not done:
@@ -44,7 +47,3 @@ def say(place: Ranks, message: str) -> None:
     """One line on stderr, by rank 0."""
     if place.first:
         print(message, file=sys.stderr)
-
-
-def _quiet(done: int, **numbers: float) -> None:
-    """Say nothing."""

@@ -1,7 +1,6 @@
 """`glassworks train`: a recipe and flags over it, or a run to go on with."""
 
 import dataclasses
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +11,7 @@ from glassworks.core.runs import ROOT, Run, free_name
 from glassworks.train.device import pick_device
 from glassworks.train.distributed import ranks
 from glassworks.train.pretrain import start
-from glassworks.train.recipe import Recipe, read_recipe
+from glassworks.train.recipe import Recipe, read_recipe, recipe_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,14 +36,17 @@ def run(arguments: list[str]) -> int:
     default = Train() if given is None else Train(recipe=read_recipe(given))
     args = tyro.cli(Train, args=arguments, prog="glassworks train", default=default)
     if args.resume is not None:
-        if args.recipe != Recipe() or args.name is not None:
+        if args != Train(resume=args.resume):
             raise ValueError("--resume goes on with a run as it was planned: leave out the recipe and all other flags")
         run = Run.open(args.resume)
-        with ranks(pick_device(run.record["recipe"]["device"])) as place:
+        with ranks(pick_device(recipe_of(run).device)) as place:
             return finish(run, place)
+    if args.recipe_file != given:
+        raise ValueError(f"the recipe {args.recipe_file} must come first: glassworks train {args.recipe_file} --...")
     path = folder(args.name, given.stem if given else "train")
     with ranks(pick_device(args.recipe.device)) as place:
-        return finish(start(path, args.recipe, ["glassworks", *sys.argv[1:]], place), place)
+        launcher = ["torchrun", "--nproc-per-node", str(place.world), "-m"] if place.world > 1 else []
+        return finish(start(path, args.recipe, [*launcher, "glassworks", "train", *arguments], place), place)
 
 
 def folder(name: str | None, stem: str) -> Path:

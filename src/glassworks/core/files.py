@@ -1,5 +1,6 @@
 """Files that are either whole or absent: written under a temporary name, then renamed."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -45,9 +46,9 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def sweep(folder: Path) -> None:
-    """Remove what killed processes left in `folder`; call it where nobody else writes."""
-    for left in folder.glob(".*.tmp"):
+def sweep(folder: Path, name: str = "*") -> None:
+    """Remove what killed processes left in `folder` of writing `name`; call it where nobody else writes that."""
+    for left in folder.glob(f".{name}.*tmp"):
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
         else:
@@ -80,6 +81,37 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise FileDamaged(f"{path} is not valid JSON ({error}): restore or delete it") from error
+
+
+def write_sealed_json(path: Path, value: dict[str, Any]) -> None:
+    """Write a JSON object with the SHA-256 of itself inside, so that any change to it is seen."""
+    write_json(path, value | {"sha256": seal(value)})
+
+
+def read_sealed_json(path: Path, remedy: str) -> dict[str, Any]:
+    """The reverse; `FileDamaged`, with the remedy, if it is not as it was written."""
+    value = read_json(path)
+    if not isinstance(value, dict) or value.pop("sha256", None) != seal(value):
+        raise FileDamaged(f"{path} is damaged: {remedy}")
+    return value
+
+
+def seal(value: dict[str, Any]) -> str:
+    """SHA-256 of a JSON object's content."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+@contextmanager
+def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
+    """Hold the lock of a file of this name for the block; yield whether it was had. It ends with the process."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
 def sha256(path: Path) -> str:

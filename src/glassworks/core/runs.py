@@ -35,8 +35,7 @@ class Run:
     @classmethod
     def create(cls, path: Path, **record: Any) -> "Run":
         """Make the folder and its run.json: `record` (plain JSON values) plus versions, git state and the time."""
-        if (path / "run.json").exists():
-            raise RunError(f"{path} exists already: choose another --name, or go on with it by --resume {path}")
+        refuse_existing(path)
         path.mkdir(parents=True, exist_ok=True)
         run = cls(path)
         run.update(
@@ -123,6 +122,12 @@ class Run:
         """A task's result, or None if it was not evaluated yet."""
         path = self.eval_path(task)
         return read_json(path) if path.exists() else None
+
+
+def refuse_existing(path: Path) -> None:
+    """RunError if there is a run in this folder."""
+    if (path / "run.json").exists():
+        raise RunError(f"{path} exists already: choose another --name, or go on with it by --resume {path}")
 
 
 def all_runs(root: Path | None = None) -> list[Run]:

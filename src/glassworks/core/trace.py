@@ -72,7 +72,7 @@ class Trace:
             with np.load(numbers, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
             return cls(arrays=arrays, **fields)
-        except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, EOFError, OSError, zipfile.BadZipFile) as error:
             raise FileDamaged(f"trace {stem} is damaged ({error}): delete it and make it again") from error
 
 

@@ -6,20 +6,17 @@ The digest is that of everything the content follows from: source files (path, s
 appears whole or not at all; processes that prepare the same corpus at once (the ranks of a job) wait for the first.
 """
 
-import fcntl
 import hashlib
-import json
-import shutil
 from collections import deque
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from glassworks.core.errors import FileDamaged, RunError
-from glassworks.core.files import atomic_folder, read_json, write_json
+from glassworks.core.files import atomic_folder, locked, read_sealed_json, sweep, write_sealed_json
 from glassworks.data.corpora import fingerprint
 from glassworks.data.specs import make_tokenizer, tokenizer_files
 from glassworks.data.splits import Piece, Source, Split, Splitter
@@ -82,7 +79,8 @@ def prepare(
     digest = digest_of(source, tokenizer_spec, held_out, split)
     folder = Path(root).expanduser() / digest
     if not (folder / "meta.json").exists():
-        with alone(folder):
+        with locked(folder.parent / f".{folder.name}.lock"):  # ranks of one job: the first makes it, the others wait
+            sweep(folder.parent, folder.name)
             if not (folder / "meta.json").exists():
                 write_corpus(folder, Splitter(source, held_out, split), tokenizer_spec)
     return open_corpus(folder)
@@ -94,9 +92,7 @@ def open_corpus(path: Path | str) -> Corpus:
     if not (path / "meta.json").is_file():
         raise ValueError(f"{path} is not a prepared corpus: it has no meta.json")
     remedy = f"delete the folder {path}; it is made again from the source"
-    meta = read_json(path / "meta.json")
-    if not isinstance(meta, dict) or meta.get("sha256") != checksum(meta):
-        raise FileDamaged(f"{path / 'meta.json'} is damaged: {remedy}")
+    meta = read_sealed_json(path / "meta.json", remedy)
     if meta["format"] != FORMAT:
         raise ValueError(f"{path} has format {meta['format']}, and this version reads {FORMAT}: {remedy}")
     table = meta["files"]
@@ -109,12 +105,6 @@ def open_corpus(path: Path | str) -> Corpus:
         Tokens(path, split, meta["vocab_size"], meta[split], table, meta["dtype"]) for split in ("train", "val")
     )
     return Corpus(path, train, val, tokenizer, meta["digest"], meta)
-
-
-def checksum(meta: dict[str, Any]) -> str:
-    """SHA-256 of what meta.json says, itself left out."""
-    content = {key: value for key, value in meta.items() if key != "sha256"}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def digest_of(source: Source, tokenizer_spec: str, held_out: float | Source, split: Split) -> str:
@@ -170,7 +160,7 @@ def write_corpus(folder: Path, splitter: Splitter, tokenizer_spec: str) -> None:
             "dtype": tokenizer.dtype.name,
             "files": file_table(temporary),
         }
-        write_json(temporary / "meta.json", meta | {"sha256": checksum(meta)})
+        write_sealed_json(temporary / "meta.json", meta)
 
 
 def remembered(splitter: Splitter, waiting: deque[Piece]) -> Iterator[str]:
@@ -178,14 +168,3 @@ def remembered(splitter: Splitter, waiting: deque[Piece]) -> Iterator[str]:
     for piece in splitter:
         waiting.append(piece)
         yield piece.text
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock; whoever died while holding it has left temporary folders, which are removed."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / f".{folder.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        for left_over in folder.parent.glob(f".{folder.name}.*.tmp"):
-            shutil.rmtree(left_over, ignore_errors=True)
-        yield

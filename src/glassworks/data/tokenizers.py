@@ -10,7 +10,6 @@ A text is data: where it spells out "<|endoftext|>" it becomes ordinary tokens, 
 the same with `split_special_tokens=True`). Only the code that joins documents uses the special id, `eot`.
 """
 
-import codecs
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -152,29 +151,6 @@ class Tokenizer:
     def save(self, path: Path) -> None:
         """Write the tokenizer.json, atomically."""
         write_text(path, self.json)
-
-
-class StreamDecoder:
-    """Tokens to text as they come, the same as `decode` of all of them, at a cost a token that does not grow.
-
-    A character whose bytes are spread over several tokens appears with the last of them.
-    """
-
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self.tokenizer = tokenizer
-        self.utf8 = codecs.getincrementaldecoder("utf-8")("replace")
-        self.stream = decoders.DecodeStream(skip_special_tokens=False)
-
-    def push(self, id: int) -> str:
-        """The text that this token completes; often one character, sometimes none."""
-        if self.tokenizer.kind != "other":
-            return self.utf8.decode(self.tokenizer.token_bytes(id))
-        self.tokenizer.check(id)
-        return self.stream.step(self.tokenizer.inner, id) or ""
-
-    def finish(self) -> str:
-        """U+FFFD if the last character stayed incomplete, else nothing."""
-        return self.utf8.decode(b"", final=True)
 
 
 # ----------------------------------------------------------------------------------------------------------------------

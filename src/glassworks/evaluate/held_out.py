@@ -16,7 +16,7 @@ from glassworks.train.pretrain import corpus_of_run, model_of
 
 def evaluate_run(run: Run) -> dict[str, Any]:
     """Score the model on the whole held-out split in float32, score the baselines, and write both down."""
-    corpus, device = corpus_of_run(run), pick_device(run.record["recipe"]["device"])
+    corpus, device = corpus_of_run(run), pick_device()
     model = model_of(run, device)
     loss = split_loss(model, corpus.val, batch_size=windows_at_once(model.config.n_ctx), device=device)
     found = baselines(corpus)

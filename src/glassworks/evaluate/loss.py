@@ -110,7 +110,7 @@ def document_nats(
         documents = tokens.document_at(positions)
         targets.flat[positions == tokens.starts[documents]] = -1  # separators do not count
         batch = torch.from_numpy(inputs).to(device), torch.from_numpy(targets).to(device)
-        losses = token_losses(model, batch).flatten().double().cpu().numpy()
+        losses = token_losses(model, batch).flatten().cpu().double().numpy()
         if not np.isfinite(losses).all():
             name = tokens.names(int(documents[np.isfinite(losses).argmin()]))
             raise RunError(f"the loss on {name} is not finite: the weights have diverged, go back to a checkpoint")

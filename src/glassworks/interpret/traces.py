@@ -11,12 +11,15 @@ from glassworks.interpret.lens import attention_patterns, logit_lens, surprise
 from glassworks.models.gpt import GPT
 from glassworks.train.pretrain import corpus_of_run, model_of
 
-SENTENCE = 24  # tokens of the sentence whose attention is drawn
+SENTENCE = 32  # tokens of the sentence whose attention is drawn
 PASSAGE = 600  # tokens of held-out text coloured by surprise
 
 
-def trace_run(run: Run, text: str | None = None) -> None:
-    """Write traces/{attention,logit_lens,surprise,health} of a run, for `text` or the start of a held-out document."""
+def trace_run(run: Run, text: str | None = None) -> int:
+    """Write traces/{attention,logit_lens,surprise,health} of a run, for `text` or the start of a held-out document.
+
+    Returns how many tokens of the text were left out: at most 32, and the model's context, are drawn.
+    """
     corpus, model = corpus_of_run(run), model_of(run)
     encode = corpus.tokenizer.encode
     held_out = longest_document(corpus)
@@ -24,7 +27,7 @@ def trace_run(run: Run, text: str | None = None) -> None:
     size = min(PASSAGE, int(corpus.val.starts[held_out + 1]) - start)
     passage = torch.from_numpy(corpus.val.read(start, size))
     sentence = passage if text is None else torch.tensor([corpus.tokenizer.eot, *encode(text)])
-    sentence = sentence[: min(SENTENCE, model.config.n_ctx)]
+    whole, sentence = sentence, sentence[: min(SENTENCE, model.config.n_ctx)]
     folder = run.path / "traces"
     folder.mkdir(exist_ok=True)
     attention_patterns(model, sentence, pieces(corpus, sentence)).save(folder / "attention")
@@ -32,6 +35,7 @@ def trace_run(run: Run, text: str | None = None) -> None:
     lens.save(folder / "logit_lens")
     surprise(model, passage, pieces(corpus, passage)).save(folder / "surprise")
     health(model, *sample_of(corpus, model)).save(folder / "health")
+    return 0 if text is None else len(whole) - len(sentence)
 
 
 def longest_document(corpus: Corpus) -> int:

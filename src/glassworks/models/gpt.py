@@ -102,14 +102,14 @@ class GPTConfig:
 class Cache:
     """Keys and values of the positions already seen, for generation, filled up to `length`.
 
-    `kv` is (L, B, 2K, size, D): of each layer's heads, the K of keys come first. `padding` (B,) counts the padding
-    tokens at the left of each row; None when all rows began at position 0.
+    `kv` is (L, 2, B, K, size, D), keys and values of each layer. `padding` (B,) counts the padding tokens at the left
+    of each row; None when all rows began at position 0.
     """
 
     def __init__(
         self, config: GPTConfig, batch: int, size: int, *, like: Tensor, padding: Tensor | None = None
     ) -> None:
-        shape = (config.n_layer, batch, 2 * config.kv_heads, size, config.width_of_head)
+        shape = (config.n_layer, 2, batch, config.kv_heads, size, config.width_of_head)
         self.kv = torch.zeros(shape, dtype=like.dtype, device=like.device)
         self.size = size
         self.length = 0
@@ -117,15 +117,14 @@ class Cache:
 
     def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Append (B, K, T, D) keys and values of one layer; return all of that layer's, (B, K, length + T, D)."""
-        K, T = k.size(1), k.size(2)
-        filled = self.kv[layer].narrow(2, 0, self.length + T)
-        filled[:, :K, self.length :].copy_(k)
-        filled[:, K:, self.length :].copy_(v)
-        return filled[:, :K], filled[:, K:]
+        keys, values = self.kv[layer, ..., : self.length + k.size(2), :].unbind()
+        keys[:, :, self.length :].copy_(k)
+        values[:, :, self.length :].copy_(v)
+        return keys, values
 
     def keep(self, rows: Int[Tensor, " B"]) -> None:
         """Forget all rows but these."""
-        self.kv = self.kv[:, rows]
+        self.kv = self.kv[:, :, rows]
         self.padding = None if self.padding is None else self.padding[rows]
 
 

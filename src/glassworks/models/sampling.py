@@ -10,7 +10,7 @@ Shape letters: B rows, T time, V vocabulary, M candidates (V, or top_k of them).
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,22 +18,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from glassworks.core.types import Generate
+from glassworks.models.decode import Decoder
 from glassworks.models.gpt import GPT, Cache
 from glassworks.models.modes import evaluating
-
-
-@runtime_checkable
-class Tokenizer(Protocol):
-    """What generation asks of a tokenizer."""
-
-    eot: int
-    """The id of the token that begins and ends a document."""
-
-    def encode(self, text: str) -> list[int]:
-        """Ids of a text."""
-
-    def decode(self, ids: Sequence[int]) -> str:
-        """Text of ids; bytes that form no character become U+FFFD."""
+from glassworks.models.text import Text, Tokenizer
 
 
 @dataclass(frozen=True)
@@ -93,7 +81,7 @@ def candidates(logits: Float[Tensor, "B V"], how: Sampling) -> tuple[Float[Tenso
         logits, ids = logits.topk(how.top_k)  # sorted, likeliest first
     elif how.top_p is not None and how.top_p < 1:
         logits, ids = logits.sort(-1, descending=True)
-    probabilities = (logits / how.temperature).softmax(-1)
+    probabilities = (logits if how.temperature == 1 else logits / how.temperature).softmax(-1)
     if how.top_p is not None and how.top_p < 1:
         before = probabilities.cumsum(-1) - probabilities  # of all likelier tokens together
         probabilities = probabilities.masked_fill(before >= how.top_p, 0)
@@ -178,6 +166,7 @@ class Batch:
 
     def __init__(self, model: GPT, prompts: list[list[int]], how: Sampling) -> None:
         self.model, self.how, self.steps = model, how, 0
+        self.decoder = Decoder(model)
         self.rows = list(range(len(prompts)))  # the prompt that each row of the batch continues
         self.ids = [list(prompt) for prompt in prompts]
         self.first = [max(0, len(ids) - model.config.n_ctx) for ids in self.ids]
@@ -198,6 +187,8 @@ class Batch:
         """Choose the next token of every row."""
         if self.cache is None or self.cache.length == self.cache.size:
             logits = self.fill()
+        elif self.decoder.applies():
+            logits = self.decoder(self.tokens, self.cache)
         else:
             logits = self.model(self.tokens.unsqueeze(1), self.cache)[:, -1]
         if self.seen is not None:
@@ -250,57 +241,6 @@ class Batch:
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Text
-
-
-class Text:
-    """The text of one row, as its tokens come: whole characters only, and nothing that may belong to a stop string."""
-
-    def __init__(self, tokenizer: Tokenizer, stop: Sequence[str]) -> None:
-        self.tokenizer, self.stop = tokenizer, stop
-        self.context: list[int] = []  # the tokens decoded last; some tokenizers decode by what stands before
-        self.pending: list[int] = []  # tokens that may end within a character
-        self.known = ""  # text of the context
-        self.held = ""  # text that may be the beginning of a stop string
-        self.ready = ""
-
-    def push(self, token: int) -> bool:
-        """Add a token. True if it is the last: the end of the text, or of a stop string."""
-        if token == self.tokenizer.eot:
-            return True
-        self.pending.append(token)
-        text = self.tokenizer.decode(self.context + self.pending)
-        if text.endswith("\ufffd"):
-            return False
-        return self.decoded(text)
-
-    def decoded(self, text: str) -> bool:
-        """Take the text of context and pending tokens; True if it holds a stop string."""
-        self.held += text[len(self.known) :]
-        self.context, self.pending = self.pending, []
-        self.known = self.tokenizer.decode(self.context)
-        found = [place for stop in self.stop if (place := self.held.find(stop)) >= 0]
-        cut = min(found) if found else len(self.held) - overlap(self.held, self.stop)
-        self.ready += self.held[:cut]
-        self.held = "" if found else self.held[cut:]
-        return bool(found)
-
-    def take(self) -> str:
-        """What has become certain since the last call."""
-        ready, self.ready = self.ready, ""
-        return ready
-
-    def finish(self) -> str:
-        """The rest: what was held back while more could come."""
-        if self.pending:
-            self.decoded(self.tokenizer.decode(self.context + self.pending))
-        self.ready, self.held = self.ready + self.held, ""
-        return self.take()
-
-
-def overlap(text: str, stops: Sequence[str]) -> int:
-    """Length of the longest end of `text` with which a stop string begins: 2 for "some te" and "text"."""
-    longest = min(len(text), max(map(len, stops), default=1) - 1)
-    return next((n for n in range(longest, 0, -1) if any(stop.startswith(text[-n:]) for stop in stops)), 0)
 
 
 def stream_texts(model: GPT, tokenizer: Tokenizer, prompts: Sequence[str], **options: Any) -> Iterator[list[str]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from glassworks.core.errors import FileDamaged
-from glassworks.core.runs import Run
+from glassworks.core.runs import ROOT, Run
 from glassworks.core.trace import Trace
 from glassworks.data.tokenizers import load_tokenizer
 from glassworks.studio.scales import number, numbers
@@ -21,6 +21,8 @@ class Contents:
     """The parts of a run; an absent part is empty or None."""
 
     name: str
+    argument: str | None = None
+    """What names the run in a command, if its name does not: the path of a run that is not below runs/."""
     record: dict[str, Any] = field(default_factory=dict)
     metrics: list[dict[str, Any]] = field(default_factory=list)
     samples: list[dict[str, Any]] = field(default_factory=list)
@@ -44,8 +46,8 @@ class Contents:
 
     @property
     def quoted(self) -> str:
-        """The name as a shell takes it."""
-        return shlex.quote(self.name)
+        """The run as a command takes it."""
+        return shlex.quote(self.argument or self.name)
 
     @property
     def steps(self) -> float:
@@ -90,6 +92,7 @@ def read_contents(run: Run) -> Contents:
     held_out = attempt(lambda: run.read_eval("held_out"), None)
     return Contents(
         name=run.name,
+        argument=None if run.path.resolve().parent == ROOT.resolve() else str(run.path),
         record=attempt(lambda: run.record, {}) if (run.path / "run.json").is_file() else {},
         metrics=rows_with(attempt(lambda: run.rows("metrics"), []), "step"),
         samples=rows_with(attempt(lambda: run.rows("samples"), []), "text"),

@@ -48,7 +48,7 @@ def loss_figure(contents: Contents) -> Markup:
     )
     caption = (
         "Lower is better: the network earns its keep where its validation loss falls below the dashed lines, which are "
-        "the baselines on the same held-out text."
+        "the baselines. The points are a quick look at the first held-out documents; the lines are measured on all."
         if levels
         else "Lower is better; the baselines join as dashed lines once the run is evaluated."
     )
@@ -155,8 +155,8 @@ def scale_figure(trace: Trace) -> Markup:
             tag("div", line_chart(Chart(lines, "layer", title, log=True, counted=True, named=True), NARROW, 240))
         )
     caption = (
-        "Scales by layer for one held-out batch, on logarithmic axes: in a healthy network they change slowly; a "
-        "stream that grows by orders of magnitude, or gradients that vanish towards layer 0, are signs of trouble."
+        "Scales by layer for one batch of training text, on logarithmic axes: in a healthy network they change slowly; "
+        "a stream that grows by orders of magnitude, or gradients that vanish towards layer 0, are signs of trouble."
     )
     if "outer_gradient_rms" in trace.arrays:
         outer = zip(trace.labels.get("outer", []), trace.arrays["outer_gradient_rms"].tolist(), strict=False)

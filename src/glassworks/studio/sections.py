@@ -177,7 +177,7 @@ def speed(contents: Contents) -> Markup:
         )
     memory, device = contents.fact("result", "peak_memory_bytes"), contents.fact("result", "device_memory_bytes")
     if math.isfinite(memory):
-        said.append(f"the process held {size(memory)} at most")
+        said.append(f"the process held {size(memory)} at most while training")
     if math.isfinite(device):
         said.append(f"the accelerator {size(device)}")
     return join([tag("p", "; ".join(said) + ".") if said else "", speed_figure(contents)])
@@ -196,7 +196,7 @@ def again(contents: Contents) -> Markup:
             "This run has no run.json, so it cannot say how it was made. Start a new one by", "glassworks train"
         )
     command = record.pop("command", None)
-    words = [shlex.quote(str(word)) for word in command] if isinstance(command, list) else [str(command or "")]
+    words = [shlex.quote(str(word)) for word in unnamed(command)] if isinstance(command, list) else [str(command or "")]
     line = [part for word in words for part in (tag("span", word), " ")][:-1]
     groups: dict[str, dict[str, Any]] = {"": {}}
     for key, value in record.items():
@@ -206,6 +206,16 @@ def again(contents: Contents) -> Markup:
             groups[""][key] = value
     tables = [facts(name or "run", values) for name, values in groups.items() if values]
     return join([tag("pre", *line) if command else "", tag("div", *tables, class_="facts")])
+
+
+def unnamed(command: list[Any]) -> Iterator[Any]:
+    """A command without its `--name`, which is taken now."""
+    words = iter(command)
+    for word in words:
+        if word == "--name":
+            next(words, None)
+        elif not str(word).startswith("--name="):
+            yield word
 
 
 def facts(name: str, values: Mapping[str, Any]) -> Markup:

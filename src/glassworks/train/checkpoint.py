@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from glassworks.core.errors import FileDamaged, RunError
-from glassworks.core.files import atomic_folder, read_json, sha256, write_json
+from glassworks.core.files import atomic_folder, read_json, read_sealed_json, sha256, write_json, write_sealed_json
 from glassworks.core.runs import Run
 from glassworks.models.io import read_tensors, write_tensors
 
@@ -43,7 +43,7 @@ def save_checkpoint(
         write_tensors(random_state(), temporary / "rng.safetensors")
         write_json(temporary / "state.json", numbers)
         files = {p.name: {"bytes": p.stat().st_size, "sha256": sha256(p)} for p in sorted(temporary.iterdir())}
-        write_json(temporary / "meta.json", {"format": FORMAT, "step": step, "files": files})
+        write_sealed_json(temporary / "meta.json", {"format": FORMAT, "step": step, "files": files})
     for old in complete_checkpoints(run)[:-keep]:
         shutil.rmtree(old, ignore_errors=True)
     return folder
@@ -79,13 +79,18 @@ def complete_checkpoints(run: Run) -> list[Path]:
     """All complete checkpoints, oldest first."""
     folders = (run.path / "checkpoints").glob("step_*")
     whole = [p for p in folders if re.fullmatch(r"step_\d+", p.name) and (p / "meta.json").is_file()]
-    return sorted(whole, key=lambda p: int(p.name[5:]))
+    return sorted(whole, key=step_of)
+
+
+def step_of(folder: Path) -> int:
+    """The step that a checkpoint's folder is named after."""
+    return int(folder.name.removeprefix("step_"))
 
 
 def verify(folder: Path) -> dict[str, Any]:
     """The checkpoint's meta.json, once every file in it has been compared with it."""
-    meta: dict[str, Any] = read_json(folder / "meta.json")
     remedy = f"delete {folder} to resume from the checkpoint before it"
+    meta = read_sealed_json(folder / "meta.json", remedy)
     if meta.get("format") != FORMAT:
         raise FileDamaged(f"{folder} has format {meta.get('format')!r}, this version reads {FORMAT}: {remedy}")
     for name, expected in meta["files"].items():

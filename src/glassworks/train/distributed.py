@@ -35,7 +35,7 @@ class Ranks:
         return value
 
     def agree(self, value: int) -> int:
-        """Rank 0's number, on all ranks."""
+        """Rank 0's number (or truth value, as 0 or 1), on all ranks."""
         if self.world == 1:
             return value
         shared = torch.tensor([value], device=self.device)
@@ -60,6 +60,8 @@ def ranks(device: torch.device) -> Iterator[Ranks]:
     if world == 1:
         yield Ranks()
         return
+    if missing := [name for name in ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]:
+        raise ValueError(f"WORLD_SIZE (={world}) is set and {missing[0]} is not: start several ranks by torchrun")
     place = Ranks(int(os.environ["RANK"]), world, int(os.environ["LOCAL_RANK"]))
     if device.type == "cuda":
         torch.cuda.set_device(place.local)

@@ -71,7 +71,8 @@ def fit(
         optimizer: stepped by `step(closure)`; gradient-free ones may call the closure as often as they like.
         steps: number of the last step.
         every: `(n, function)` pairs: after each n-th step, and after the last, `function(step, model)` runs on rank 0
-            and its numbers join that step's row. Time spent there is not training time.
+            and its numbers join that step's row, if it has one: every step with an n above 1 does. Time spent there
+            is not training time, but that of n = 1 is.
         run: where rows are appended to metrics.jsonl.
         schedule: `schedule(step, steps)` in [0, 1] multiplies each parameter group's initial learning rate.
         start: steps already done, when resuming.
@@ -87,8 +88,8 @@ def fit(
 
     Returns: how it ended. Ctrl-C or SIGTERM ends it after the step at hand; a second ctrl-C ends it at once.
 
-    Raises: RunError when the loss is NaN, infinite or has diverged. `every` has not run since, so no bad checkpoint is
-        written.
+    Raises: RunError when the loss is NaN, infinite or has diverged: it is looked at before `every` runs, except for
+        n = 1 on an accelerator. A step's loss is that of the weights before it: a checkpoint must look at its own.
     """
     place = ranks or Ranks()
     net = data_parallel(model, place)
@@ -107,16 +108,20 @@ def fit(
             step += 1
             interrupted = ask_all(place, stop_requested, loss)
             due = [function for n, function in every if step % n == 0 or step == steps]
-            logs = step % log_every == 0 or step == steps or interrupted
+            logs = (
+                step % log_every == 0 or step == steps or interrupted or any(n > 1 for n, _ in every if step % n == 0)
+            )
             if not due and not logs:
                 continue
-            value = float(place.mean(loss))
-            watch(value, step)  # before anything is made of these weights
-            spent += time.perf_counter() - began
+            if logs or device.type == "cpu":  # elsewhere, asking for the loss makes the device wait
+                value = float(place.mean(loss))
+                watch(value, step)  # before anything is made of these weights
+            if logs:
+                spent += time.perf_counter() - began
             numbers: dict[str, int | float] = {}
             for function in due if place.first else ():
                 numbers |= function(step, model)
-            if logs or numbers:
+            if logs:
                 row: dict[str, int | float] = {
                     "step": step,
                     "loss": value,
@@ -132,9 +137,9 @@ def fit(
                 logged, logged_at = step, spent
                 if run is not None and place.first:
                     run.append("metrics", rows[-1])
-            place.wait()
+                place.wait()
+                began = time.perf_counter()
             model.train()
-            began = time.perf_counter()
     return Fit(step, interrupted, rows)
 
 
@@ -187,7 +192,7 @@ class Divergence:
 
     def __call__(self, loss: float, step: int) -> None:
         """Look at one more loss."""
-        advice = "the last checkpoint is kept. Try a lower learning rate, a longer warm-up or clipping of gradients"
+        advice = "checkpoints are kept. Try a new run with a lower learning rate, a longer warm-up or clipped gradients"
         if not math.isfinite(loss):
             raise RunError(f"the loss became {loss} by step {step}; {advice}")
         self.smooth = loss if math.isnan(self.smooth) else 0.8 * self.smooth + 0.2 * loss

@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from glassworks.core.config import from_dict
+from glassworks.core.errors import FileDamaged
 from glassworks.core.memory import keep_freed_memory
 from glassworks.core.runs import Run
 from glassworks.data.batches import Windows
@@ -29,6 +31,14 @@ class Plan:
     compile: bool
     step_seconds: float | None
     """The measured time of a step that `steps` was planned from; None if the recipe gave the steps."""
+
+
+def plan_of(run: Run) -> Plan:
+    """The plan in a run's run.json."""
+    try:
+        return from_dict(Plan, run.record.get("plan", {}))
+    except (ValueError, TypeError) as error:
+        raise FileDamaged(f"{run.path / 'run.json'} holds no whole plan ({error}): restore it") from None
 
 
 def build(recipe: Recipe, device: torch.device) -> tuple[GPT, torch.optim.Optimizer]:
@@ -64,9 +74,9 @@ def measure_step(
         model.compile()
     batches = Windows(corpus.train, recipe.batch_size, recipe.model.n_ctx, recipe.seed, place.rank, place.world)
     times: list[float] = []
-    while len(times) < 4 or (sum(times) < 3.0 and len(times) < 50):
+    while place.agree(len(times) < 4 or (sum(times) < 3.0 and len(times) < 50)):
         began = time.perf_counter()
-        fit(
+        ended = fit(
             model,
             batches,
             next_token_loss,
@@ -80,18 +90,20 @@ def measure_step(
         )
         synchronize(device)
         times.append(time.perf_counter() - began)
+        if ended.interrupted:
+            raise KeyboardInterrupt
     return statistics.median(times[2:])
 
 
-def result(run: Run, recipe: Recipe, plan: Plan, model: GPT, device: torch.device) -> dict[str, Any]:
-    """What a run came to, in numbers that the report and `runs` show."""
-    rows = run.rows("metrics")
+def result(run: Run, recipe: Recipe, plan: Plan, model: GPT, step: int, ranks: Ranks) -> dict[str, Any]:
+    """What a run came to by `step`, in numbers that the report and `runs` show. The peak is that of all ranks."""
+    rows, device = run.rows("metrics"), model.embed.weight.device
     speeds = [row["tokens_per_s"] for row in rows if row.get("tokens_per_s")]
     speed = statistics.median(speeds) if speeds else 0.0
-    peak = matmul_peak(device, getattr(torch, plan.precision))
+    peak = ranks.world * matmul_peak(device, getattr(torch, plan.precision))
     return {
-        "step": rows[-1]["step"] if rows else 0,
-        "tokens": (rows[-1]["step"] if rows else 0) * recipe.tokens_per_step,
+        "step": step,
+        "tokens": step * recipe.tokens_per_step,
         "seconds": rows[-1]["seconds"] if rows else 0.0,
         "num_params": model.num_params(),
         "tokens_per_s": speed,
@@ -101,5 +113,6 @@ def result(run: Run, recipe: Recipe, plan: Plan, model: GPT, device: torch.devic
         "peak_memory_bytes": peak_memory(),
         "device_memory_bytes": torch.cuda.max_memory_allocated() if device.type == "cuda" else None,
         "device": torch.cuda.get_device_name() if device.type == "cuda" else device.type,
+        "ranks": ranks.world,
         "threads": torch.get_num_threads(),
     }

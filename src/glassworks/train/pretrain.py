@@ -7,6 +7,7 @@ import copy
 import dataclasses
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ import torch
 from torch import nn
 
 from glassworks.core.errors import RunError
+from glassworks.core.files import locked
 from glassworks.core.progress import Report, silent
-from glassworks.core.runs import Run
+from glassworks.core.runs import Run, refuse_existing
 from glassworks.data.batches import Windows
 from glassworks.data.shards import Corpus, open_corpus, prepare
 from glassworks.models.gpt import GPT, GPTConfig
@@ -27,7 +29,7 @@ from glassworks.train.checkpoint import load_checkpoint, newest_checkpoint, save
 from glassworks.train.device import pick_device
 from glassworks.train.distributed import Ranks
 from glassworks.train.fit import Every, fit
-from glassworks.train.plan import Plan, build, make_plan, result
+from glassworks.train.plan import build, make_plan, plan_of, result
 from glassworks.train.recipe import Recipe, recipe_of, to_dict
 
 Watch = Callable[[Corpus, GPT, int], Every]
@@ -38,8 +40,12 @@ often to evaluate: evaluation comes in this way, from a room above."""
 def start(path: Path, recipe: Recipe, command: list[str], ranks: Ranks | None = None) -> Run:
     """Prepare the corpus, plan the steps and write run.json; nothing is trained yet."""
     place = ranks or Ranks()
-    if (path / "run.json").exists():
-        raise RunError(f"{path} exists already: choose another --name, or go on with it by --resume {path}")
+    refuse_existing(path)
+    if recipe.batch_size % (place.world * recipe.accumulate):
+        raise ValueError(
+            f"batch_size (={recipe.batch_size}) must be a multiple of ranks (={place.world}) times accumulate "
+            f"(={recipe.accumulate})"
+        )
     corpus = corpus_of(recipe, path.parent, place)
     vocab_size = corpus.tokenizer.vocab_size
     if recipe.model.vocab_size not in (GPTConfig.vocab_size, vocab_size):
@@ -74,9 +80,18 @@ def pretrain(run: Run, *, watch: Watch | None = None, ranks: Ranks | None = None
     """Train from the newest checkpoint, or from nothing, to the planned end; whether it got there (ctrl-C stops it).
 
     Leaves run/model, and a `result` in run.json: steps, tokens, seconds, speed, share of the machine's peak, memory.
+    One process at a time may train a run; another is refused.
     """
     place = ranks or Ranks()
-    recipe, plan = recipe_of(run.record), Plan(**run.record["plan"])
+    with locked(run.path / ".lock", wait=False) if place.first else nullcontext(True) as had:
+        if not had:
+            raise RunError(f"{run.path} is being trained by another process: wait for it, or stop it first")
+        return go_on(run, watch, place, report)
+
+
+def go_on(run: Run, watch: Watch | None, place: Ranks, report: Report) -> bool:
+    """`pretrain`, once the run is ours."""
+    recipe, plan = recipe_of(run), plan_of(run)
     device, dtype = pick_device(recipe.device), getattr(torch, plan.precision)
     corpus = corpus_of_run(run, place)
     model, optimizer = build(recipe, device)
@@ -90,6 +105,11 @@ def pretrain(run: Run, *, watch: Watch | None = None, ranks: Ranks | None = None
         model.compile()
 
     def save(step: int, _: nn.Module) -> dict[str, float]:
+        if bad := [name for name, p in model.named_parameters() if not p.isfinite().all()]:
+            raise RunError(
+                f"{bad[0]} has weights that are not finite after step {step}; checkpoints before it are kept. Try a "
+                "new run with a lower learning rate, a longer warm-up or clipped gradients"
+            )
         save_checkpoint(run, step, modules, optimizer)
         return {}
 
@@ -129,11 +149,12 @@ def pretrain(run: Run, *, watch: Watch | None = None, ranks: Ranks | None = None
         ranks=place,
         report=report,
     )
-    if place.first:
-        if ended.interrupted:
-            save(ended.step, model)
+    if place.first and ended.interrupted:
+        save(ended.step, model)
+    if place.first and not ended.interrupted:
         save_model(judged, run.path / "model", corpus.path / "tokenizer.json")
-        run.update(result=result(run, recipe, plan, model, device))
+    if place.first and (ended.step > begin or "result" not in run.record):
+        run.update(result=result(run, recipe, plan, model, ended.step, place))
     place.wait()
     return not ended.interrupted
 
@@ -146,7 +167,7 @@ def model_of(run: Run, device: torch.device | None = None) -> GPT:
     checkpoint = newest_checkpoint(run)
     if checkpoint is None:
         raise RunError(f"{run.path} has neither a model nor a checkpoint yet: go on with it by --resume {run.path}")
-    recipe = recipe_of(run.record)
+    recipe = recipe_of(run)
     model = GPT(recipe.model)
     load_checkpoint(checkpoint, {"model" if recipe.ema is None else "average": model}, rng=False)
     return model.to(where)
@@ -157,23 +178,20 @@ def model_of(run: Run, device: torch.device | None = None) -> GPT:
 
 
 def corpus_of(recipe: Recipe, root: Path, place: Ranks) -> Corpus:
-    """Prepare the recipe's corpus below root/.tokens, once: the other ranks open what rank 0 made."""
-    if not place.first:
-        place.wait()
+    """Prepare the recipe's corpus below root/.tokens: one rank makes it, the others wait for its lock and open it."""
     corpus = prepare(recipe.data, recipe.tokenizer, root / ".tokens", held_out=recipe.held_out, split=recipe.split)
-    if place.first:
-        place.wait()
+    place.wait()
     return corpus
 
 
 def corpus_of_run(run: Run, place: Ranks | None = None) -> Corpus:
     """The token shards that a run was started on, made again from the source if they were deleted."""
-    known = run.record["corpus"]
-    path = run.path / known["path"]
+    known = run.record.get("corpus", {})
+    path = run.path / known.get("path", "no corpus")
     if (path / "meta.json").is_file():
         return open_corpus(path)
-    corpus = corpus_of(recipe_of(run.record), run.path.parent, place or Ranks())
-    if corpus.digest != known["digest"]:
+    corpus = corpus_of(recipe_of(run), run.path.parent, place or Ranks())
+    if corpus.digest != known.get("digest"):
         raise RunError(f"the corpus of {run.path} has changed since the run began: put it back, or start a new run")
     return corpus
 

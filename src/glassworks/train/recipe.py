@@ -1,11 +1,14 @@
 """A recipe: everything that decides what a pre-training run computes, as one frozen dataclass of plain values."""
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from glassworks.core.config import from_dict, read_toml
+from glassworks.core.errors import FileDamaged
+from glassworks.core.runs import Run
 from glassworks.models.gpt import GPTConfig
 from glassworks.optim.groups import OptimizerConfig
 from glassworks.optim.schedules import ScheduleConfig
@@ -65,8 +68,10 @@ class Recipe:
                 raise ValueError(f"{name} (={value}) must be at least 1")
         for name in ("minutes", "clip"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ValueError(f"{name} (={value}) must be more than 0")
+            if value is not None and not 0 < value < math.inf:
+                raise ValueError(f"{name} (={value}) must be more than 0, and finite")
+        if not 0 <= self.seed < 2**63:
+            raise ValueError(f"seed (={self.seed}) must be at least 0 and below 2^63")
         if isinstance(self.held_out, float) and not 0 < self.held_out < 1:
             raise ValueError(f"held_out (={self.held_out}) is a share of the documents: give a number between 0 and 1")
         if self.ema is not None and not 0 < self.ema < 1:
@@ -83,16 +88,21 @@ class Recipe:
 def read_recipe(path: Path) -> Recipe:
     """A recipe from a TOML file."""
     if not path.is_file():
-        raise ValueError(f"there is no recipe {path}: give the path of a .toml file, such as recipes/demo.toml")
+        raise ValueError(
+            f"there is no recipe {path}: give the path of a .toml file, such as recipes/shakespeare-char.toml"
+        )
     try:
         return from_dict(Recipe, read_toml(path))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
 
-def recipe_of(record: dict[str, Any]) -> Recipe:
-    """The recipe in a run.json."""
-    return from_dict(Recipe, record["recipe"])
+def recipe_of(run: Run) -> Recipe:
+    """The recipe in a run's run.json."""
+    try:
+        return from_dict(Recipe, run.record.get("recipe", {}))
+    except ValueError as error:
+        raise FileDamaged(f"{run.path / 'run.json'}: {error}; restore it") from None
 
 
 def to_dict(recipe: Recipe) -> dict[str, Any]:

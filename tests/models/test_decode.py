@@ -1,0 +1,131 @@
+import dataclasses
+
+import pytest
+import torch
+from torch import nn
+
+from glassworks.models import decode
+from glassworks.models.decode import Decoder
+from glassworks.models.gpt import GPT, Cache, GPTConfig
+from glassworks.models.sampling import stream
+
+V, T = 37, 12
+CONFIGS = {
+    "gpt2": GPTConfig("gpt2", V, 16, 2, 3, 24),
+    "gpt2 untied": GPTConfig("gpt2", V, 16, 2, 3, 24, tied=False),
+    "qwen3": GPTConfig("qwen3", V, 16, 2, 3, 24),
+    "qwen3 tied, grouped": GPTConfig("qwen3", V, 16, 2, 4, 24, n_kv_head=2, head_dim=8, tied=True),
+    "nanochat": GPTConfig("nanochat", V, 16, 2, 4, 32),
+    "nanochat grouped, no softcap": GPTConfig("nanochat", V, 16, 2, 4, 32, n_kv_head=1, softcap=None),
+}
+
+
+@pytest.fixture(params=CONFIGS)
+def model(request: pytest.FixtureRequest) -> GPT:
+    return random_model(CONFIGS[request.param])
+
+
+def random_model(config: GPTConfig) -> GPT:
+    """A model whose weights are not at their initialisation, nor its norms near 1."""
+    model = GPT(config)
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for p in model.parameters():
+            p.add_(torch.randn(p.shape, generator=generator), alpha=0.2)
+    return model
+
+
+def both(model: GPT, padding: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits (B, 7, V) of the last seven tokens, one at a time, from the model and from its decoder."""
+    tokens = torch.randint(V, (3, T), generator=torch.Generator().manual_seed(4))
+    slow, fast = (Cache(model.config, 3, T, like=model.embed.weight, padding=padding) for _ in range(2))
+    decoder = Decoder(model)
+    assert decoder.applies()
+    with torch.inference_mode():
+        for cache in (slow, fast):
+            model(tokens[:, :5], cache)
+        theirs = torch.cat([model(token, slow) for token in tokens[:, 5:].split(1, 1)], 1)
+        ours = torch.stack([decoder(token, fast) for token in tokens[:, 5:].unbind(1)], 1)
+    assert fast.length == slow.length == T
+    torch.testing.assert_close(fast.kv, slow.kv, atol=0.1 if ours.dtype is torch.bfloat16 else 1e-5, rtol=1e-2)
+    return ours, theirs
+
+
+@pytest.mark.parametrize("padding", [None, [0, 1, 4]])
+@pytest.mark.parametrize("copied", [0, 2**24])
+def test_logits_are_those_of_the_model(model: GPT, padding: list[int] | None, copied: int, monkeypatch) -> None:
+    monkeypatch.setattr(decode, "COPIED", copied)
+    ours, theirs = both(model, None if padding is None else torch.tensor(padding))
+    torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("padding", [None, [0, 1, 4]])
+def test_logits_in_bfloat16_are_close(model: GPT, padding: list[int] | None) -> None:
+    """As near to those in float32 as the model's own, up to half as much again."""
+    padding_ = None if padding is None else torch.tensor(padding)
+    exact = both(model, padding_)[1]
+    ours, theirs = both(model.to(torch.bfloat16), padding_)
+    assert (ours - exact).norm() < 1.5 * (theirs - exact).norm()
+
+
+def test_weights_are_untouched(model: GPT) -> None:
+    before = {name: p.clone() for name, p in model.state_dict().items()}
+    both(model, None)
+    assert all(torch.equal(before[name], p) for name, p in model.state_dict().items())
+
+
+def write(model: GPT) -> list[int | None]:
+    """Ten greedy tokens."""
+    return [row[0] for row in stream(model, [[1, 2]], max_tokens=10, temperature=0, ended=lambda row, token: False)]
+
+
+def test_every_module_that_is_hooked_fires_at_every_token(model: GPT) -> None:
+    plain = write(model)
+    for name, module in model.named_modules():
+        if isinstance(module, nn.ModuleList) or name == "position":
+            continue  # never called: the model reads the rows of position.weight itself
+        calls: list[str] = []
+        for register in (module.register_forward_hook, module.register_forward_pre_hook):
+            handle = register(lambda *_, calls=calls, name=name: calls.append(name))
+            assert write(model) == plain
+            assert len(calls) == 10, name
+            calls.clear()
+            handle.remove()
+
+
+def test_an_edit_at_a_tap_acts_from_the_next_token_on(model: GPT) -> None:
+    plain = write(model)
+    tokens = stream(model, [[1, 2]], max_tokens=10, temperature=0, ended=lambda row, token: False)
+    start = [next(tokens)[0] for _ in range(3)]
+    wanted = (plain[3] + 1) % V
+    handle = model.head.register_forward_hook(lambda module, args, out: out.index_fill(-1, torch.tensor(wanted), 1e3))
+    edited = [next(tokens)[0] for _ in range(3)]
+    handle.remove()
+    assert start == plain[:3]
+    assert edited == [wanted] * 3
+
+
+def test_an_edited_pattern_changes_what_is_written(model: GPT) -> None:
+    with torch.no_grad():
+        for p in model.parameters():
+            p.mul_(2)
+    plain = write(model)
+    model.blocks[0].attn.pattern.register_forward_hook(lambda module, args, out: torch.zeros_like(out))
+    assert write(model) != plain
+
+
+def test_models_with_foreign_parts_are_left_to_themselves() -> None:
+    class Doubled(nn.Linear):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return 2 * super().forward(x)
+
+    model = random_model(CONFIGS["gpt2"])
+    assert Decoder(model).applies()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert not Decoder(model).applies()
+    model.blocks[0].mlp.up = Doubled(24, 96)
+    assert not Decoder(model).applies()
+    assert len(write(model)) == 10
+    other = random_model(dataclasses.replace(CONFIGS["gpt2"], n_layer=1))
+    other.blocks[0].forward = lambda x, *_: x
+    assert not Decoder(other).applies()
