@@ -26,8 +26,8 @@ def run(arguments: list[str]) -> int:
     from glassworks.train.pretrain import start
     from glassworks.train.recipe import Recipe
 
-    shape = GPTConfig("nanochat", n_ctx=256, n_layer=4, n_head=4, n_embd=256)
-    recipe = Recipe(data="stdlib", tokenizer="bpe:2048", model=shape, batch_size=16, minutes=args.minutes)
+    shape = GPTConfig("nanochat", n_ctx=256, n_layer=4, n_head=4, n_embd=128)
+    recipe = Recipe(data="stdlib", tokenizer="bpe:4096", model=shape, batch_size=16, minutes=args.minutes)
     print("reading this Python's standard library", file=sys.stderr)
     command = ["glassworks", "demo", *arguments]
     return finish(start(folder(args.name, "demo"), recipe, command), Ranks())

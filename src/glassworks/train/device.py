@@ -31,7 +31,7 @@ def pick_device(name: str = "auto") -> torch.device:
 def pick_precision(precision: Precision, device: torch.device, width: int) -> torch.dtype:
     """The dtype of matrix products: bfloat16 where the hardware multiplies in it and the matrices are wide enough.
 
-    On a CPU that means AVX512-BF16 or AMX and a width of at least 256: below it, casting costs more than it saves.
+    On a CPU that means AVX512-BF16 or AMX and a width of at least 128: below it, casting costs more than it saves.
     """
     if precision not in ("auto", "float32", "bfloat16"):
         raise ValueError(f"precision (={precision!r}) must be auto, float32 or bfloat16")
@@ -39,7 +39,7 @@ def pick_precision(precision: Precision, device: torch.device, width: int) -> to
         return torch.bfloat16 if precision == "bfloat16" else torch.float32
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    if device.type == "cpu" and width >= 256 and has_bfloat16_units():
+    if device.type == "cpu" and width >= 128 and has_bfloat16_units():
         return torch.bfloat16
     return torch.float32
 
