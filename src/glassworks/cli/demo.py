@@ -10,8 +10,8 @@ import tyro
 class Demo:
     """Train a GPT on the sources of this Python's standard library, measure it, let it write, and open it up."""
 
-    minutes: float = 2.1
-    """How long to train; everything else takes about a minute and a half more."""
+    minutes: float = 2.5
+    """How long to train; everything else takes about a minute more."""
     name: str | None = None
     """Name of the run's folder below runs/, or a path. None = demo, or the next free name."""
 

@@ -155,13 +155,13 @@ def load_model(
     verify(folder)
     try:
         config = from_config_json(read_json(folder / "config.json"), folder / "config.json")
-        with torch.device("meta"):
-            model = GPT(config)
-    except (TypeError, AttributeError, OverflowError, RuntimeError) as error:  # fields of a kind that nobody writes
+    except (TypeError, AttributeError, OverflowError) as error:  # fields of a kind that nobody writes
         raise FileDamaged(f"{folder / 'config.json'} makes no sense ({error}): restore it") from error
     with ExitStack() as stack:
         files = TensorFiles(tensor_files(folder), stack)
-        state = read_state(config, files, folder)
+        state = read_state(config, files, folder)  # before building anything: the files confirm the sizes
+    with torch.device("meta"):
+        model = GPT(config)
     kind = dtype or state["embed.weight"].dtype
     model.load_state_dict(
         {name: t.to(device, kind) for name, t in state.items()}, strict=not config.is_tied, assign=True
