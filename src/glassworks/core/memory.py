@@ -11,7 +11,7 @@ def keep_freed_memory() -> bool:
     """Keep what is freed for the next allocation instead of returning it to the kernel; whether that was possible.
 
     A training step on a CPU frees its activations and asks for them again. By default glibc unmaps large blocks, and
-    the next step pays a page fault for every 4 kB: 10 to 25 % of its time. The peak of memory in use does not change;
+    the next step pays a page fault for every 4 kB. The peak of memory in use does not change;
     what changes is that the process stays at its peak. Linux with glibc only; elsewhere nothing happens.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

@@ -44,13 +44,13 @@ class Recipe:
     ema: float | None = None
     """Decay of a moving average of the weights, which then is what gets evaluated and saved. None = off."""
     recompute: bool = False
-    """Compute activations again in the backward pass instead of keeping them: less memory, about a third slower."""
+    """Compute activations again in the backward pass instead of keeping them: less memory, slower."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
     precision: Precision = "auto"
     """Of matrix products: auto = bfloat16 where the hardware multiplies in it and it pays."""
     compile: Literal["auto", "on", "off"] = "auto"
-    """torch.compile. auto = on CUDA with a compiler; off on a CPU, where compiling takes about a minute."""
+    """torch.compile. auto = on CUDA with a compiler; off on a CPU, where short runs would mostly compile."""
     seed: int = 0
     """Of the weights, of the order of the batches, and of samples."""
     eval_every: int | None = None
