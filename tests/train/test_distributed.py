@@ -19,6 +19,7 @@ batch_size = 4
 steps = 20
 checkpoint_every = 10
 eval_every = 10
+precision = "float32"
 
 [model]
 n_ctx = 16
@@ -45,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def runs(folder: Path) -> dict[int, Run]:
     """The same recipe on one rank and on two."""
-    return {world: train(folder, world, "adamw", f"adamw-{world}") for world in (1, 2)}
+    return {world: train(folder, world, "muon", f"muon-{world}") for world in (1, 2)}
 
 
 def train(folder: Path, world: int, recipe: str, name: str, *flags: str) -> Run:
@@ -69,10 +70,8 @@ def test_two_ranks_have_the_losses_of_one(runs: dict[int, Run]) -> None:
     assert losses(runs[2]) == pytest.approx(losses(runs[1]), abs=1e-5)
 
 
-def test_with_muon_too_where_the_gradients_are_summed_in_the_same_order(folder: Path) -> None:
-    # Muon orthogonalises in bfloat16, which turns the rounding of another order of sums into 1e-4 after a dozen steps.
-    one = train(folder, 1, "muon", "muon-1", "--accumulate", "2")
-    two = train(folder, 2, "muon", "muon-2")
+def test_with_adamw_too(folder: Path) -> None:
+    one, two = (train(folder, world, "adamw", f"adamw-{world}") for world in (1, 2))
     assert losses(two) == pytest.approx(losses(one), abs=1e-5)
 
 

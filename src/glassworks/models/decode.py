@@ -1,184 +1,245 @@
-"""One new token a row, fast: the forward pass of `GPT` as plain functions on its weights.
+"""One new token a row, fast, on a CPU: the forward pass of `GPT` as plain NumPy on its weights.
 
-Writing a token with a small model is hundreds of operations of a few microseconds each, so what costs is their number
-and the Python between them. This pass computes what `GPT.forward` computes for one token a row with a cache, in about
-half of the operations: no modules, no taps, sums into the residual stream within the matrix product, queries and keys
-turned and normed together, and views of the cache made once for all layers. It knows when it may not be used
-(`Decoder.applies`). Inference only: nothing is recorded for gradients.
+Writing a token with a small model is a hundred operations of a few microseconds each, so what costs is their number and
+what stands around them. NumPy calls take half the time of torch's, and its product of one row with a matrix a third.
+The weights are gathered once, folded so that all three architectures become the same few operations:
 
-Shape letters: B rows, C width, H heads, K key/value heads, D head width, F MLP width, V vocabulary, L layers, S keys.
+- writers into the residual stream are centred, so that its mean is zero and LayerNorm is RMSNorm;
+- gains and shifts of a norm move into the matrix that reads it;
+- matrices are transposed, which makes products of several rows twice as fast.
+
+It computes what `GPT.forward` computes for one token a row with a cache, up to rounding, and knows when it may not be
+used (`Decoder.applies`). Its threads are NumPy's (`OMP_NUM_THREADS`), not torch's.
+
+Shape letters: B rows, C width, H heads, K key/value heads, G = H / K, D head width, F MLP width, V vocabulary, S keys.
 """
 
 import math
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from glassworks.models.gpt import GPT, MLP, Attention, Block, Cache, RMSNorm
+from glassworks.models.gpt import GPT, MLP, Attention, Block, Cache, GPTConfig, RMSNorm
+
+Array = NDArray[np.float32]
 
 PLAIN = {GPT, Block, Attention, MLP, RMSNorm, nn.LayerNorm, nn.Linear, nn.Embedding, nn.Identity, nn.ModuleList}
 
-COPIED = 2**24
-"""Models of up to so many weights are copied with their matrices transposed, which makes products of few rows up to a
-third faster; the copy costs the time of a few tokens. Larger ones are used as they are."""
+COPIED = 2**27
+"""Models of up to so many weights are copied, which costs the time of a few tokens. Larger ones would take too much
+memory twice, and gain little: reading their weights is all they do."""
 
 
 class Layer(NamedTuple):
-    """The weights of a block; None = the architecture has none. Matrices are (in, out)."""
+    """The folded weights of a block; matrices are (in, out), None = the architecture has none."""
 
-    gain1: Tensor | None
-    shift1: Tensor | None
-    qkv: Tensor
-    qkv_bias: Tensor | None
-    qk_gain: Tensor | None  # (H / K + 1, K, D)
-    proj: Tensor
-    proj_bias: Tensor | None
-    gain2: Tensor | None
-    shift2: Tensor | None
-    gate: Tensor | None
-    up: Tensor
-    up_bias: Tensor | None
-    down: Tensor
-    down_bias: Tensor | None
+    qkv: Array
+    qkv_bias: Array | None
+    qk_gain: Array | None  # (G + 1, K, D or 1), of queries first
+    proj: Array
+    proj_bias: Array | None
+    gate: Array | None
+    up: Array
+    up_bias: Array | None
+    down: Array
+    down_bias: Array | None
 
 
 class Decoder:
     """A GPT's weights as they are when this is made; make it anew after they have changed."""
 
     def __init__(self, model: GPT) -> None:
-        modules = list(model.modules())
+        modules, weights = list(model.modules()), list(model.parameters())
         self.config = model.config
-        self.plain = all(type(module) in PLAIN and "forward" not in vars(module) for module in modules)
         self.hooks = [nn.modules.module._global_forward_hooks, nn.modules.module._global_forward_pre_hooks]
         self.hooks += [h for module in modules for h in (module._forward_hooks, module._forward_pre_hooks)]
+        self.plain = (
+            all(type(module) in PLAIN and "forward" not in vars(module) for module in modules)
+            and all(p.device.type == "cpu" and p.dtype is torch.float32 for p in weights)
+            and sum(p.numel() for p in weights) <= COPIED
+        )
         if self.plain:
-            copy = model.num_params() <= COPIED
-            self.embed, self.head = model.embed.weight.detach(), linear(model.head, copy)[0]
-            self.gain, self.shift = affine(model.norm)
-            self.layers = [gather(block, copy=copy) for block in model.blocks if isinstance(block, Block)]
-            self.eps = torch.tensor(model.config.eps, device=self.embed.device)
-            if model.config.architecture == "gpt2":
-                self.tables = [model.position.weight.detach()]
-            else:
-                self.tables = [table.to(self.embed.dtype) for table in (model.rope_cos, model.rope_sin)]
+            self.embed, self.head = array(model.embed.weight), matrix(model.head.weight)
+            self.gain, self.shift = (None if y is None else array(y) for y in affine(model.norm))
+            self.layers = [fold(block, model.config) for block in model.blocks]
+            gpt2 = model.config.architecture == "gpt2"
+            self.tables = [array(y) for y in ([model.position.weight] if gpt2 else [model.rope_cos, model.rope_sin])]
 
     def applies(self) -> bool:
         """Whether this pass computes the same as the model: no module is hooked or of a foreign kind, no autocast."""
-        return self.plain and not any(self.hooks) and not torch.is_autocast_enabled(self.embed.device.type)
+        return self.plain and not any(self.hooks) and not torch.is_autocast_enabled("cpu")
 
-    @torch.inference_mode()
     def __call__(self, tokens: Int[Tensor, " B"], cache: Cache) -> Float[Tensor, "B V"]:
         """Logits after one more token a row, which the cache takes in."""
-        start, K = cache.length, self.config.kv_heads
-        cache.length += 1
-        slots = cache.kv.select(4, start).transpose(1, 2).unbind()  # (B, 2, K, D) a layer
-        filled = cache.kv.flatten(2, 3).narrow(3, 0, cache.length)  # (L, 2, B K, S, D)
-        keys, values = filled.select(1, 0).mT.unbind(), filled.select(1, 1).unbind()
-        x = self.embed.index_select(0, tokens)
+        config, start, x = self.config, cache.length, self.embed[tokens.numpy()]
+        eps, kv = config.eps, cache.kv.numpy()
+        cache.length = end = start + 1
         if cache.padding is None:
-            mask, at = None, [table.select(0, start) for table in self.tables]
+            mask, at = None, [table[start] for table in self.tables]
         else:
-            unseen = torch.arange(cache.length, device=tokens.device) < cache.padding[:, None]
-            mask = x.new_zeros(unseen.shape).masked_fill_(unseen, -torch.inf)  # (B, S)
-            mask = mask.repeat_interleave(K, 0).unsqueeze(1)  # (B K, 1, S)
-            at = [table.index_select(0, start - cache.padding) for table in self.tables]
-        if self.config.architecture == "gpt2":
-            x.add_(at[0])
-        elif self.config.architecture == "nanochat":
-            x.mul_(self.inverse_rms(x))
-        rope = None if self.config.architecture == "gpt2" else [row.view(-1, 1, 1, row.size(-1)) for row in at]
-        for layer, slot, k, v in zip(self.layers, slots, keys, values, strict=True):
-            q = self.project(self.norm(x, layer.gain1, layer.shift1), layer, rope, slot)
-            z = attention(q, k, v, mask).view(tokens.size(0), -1)
-            add_product(x, z, layer.proj, layer.proj_bias)
-            y = hidden(self.norm(x, layer.gain2, layer.shift2), layer)
-            add_product(x, y, layer.down, layer.down_bias)
-        logits = self.norm(x, self.gain, self.shift) @ self.head
-        if self.config.architecture == "nanochat" and self.config.softcap is not None:
-            logits.div_(self.config.softcap).tanh_().mul_(self.config.softcap)
-        return logits
-
-    def project(self, x: Tensor, layer: Layer, rope: list[Tensor] | None, slot: Tensor) -> Tensor:
-        """Write keys and values to their slot in the cache; return queries (B K, H / K, D), grouped by their keys."""
-        K, D = self.config.kv_heads, self.config.width_of_head
-        G = self.config.n_head // K
-        qkv = product(x, layer.qkv, layer.qkv_bias).view(-1, G + 2, K, D)  # H = G K heads of queries come first
-        if rope is not None:
-            qk = qkv.narrow(1, 0, G + 1)
-            qk.mul_(self.inverse_rms(qk))  # turning keeps lengths, so the norm may come first in nanochat, too
-            if layer.qk_gain is not None:
-                qk.mul_(layer.qk_gain)
-            swapped = qk.roll(D // 2, -1)
-            qk.mul_(rope[0]).addcmul_(swapped, rope[1])
-        slot.copy_(qkv.narrow(1, G, 2))
-        return qkv.narrow(1, 0, G).mul(1 / math.sqrt(D)).view(-1, G, D)
-
-    def norm(self, x: Tensor, gain: Tensor | None, shift: Tensor | None) -> Tensor:
-        """The architecture's normalisation over the last axis."""
-        if gain is not None and shift is not None:
-            return torch.layer_norm(x, gain.shape, gain, shift, self.config.eps)
-        y = x * self.inverse_rms(x).to(x.dtype)
-        return y if gain is None else y.mul_(gain)
-
-    def inverse_rms(self, x: Tensor) -> Tensor:
-        """1 / sqrt(mean(x^2) + eps) over the last axis, in float32; half the time of `F.rms_norm` for few rows."""
-        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
-        return torch.addcmul(self.eps, length, length, value=1 / x.size(-1)).rsqrt_()
+            padding = cache.padding.numpy()
+            unseen = np.arange(end) < padding[:, None]
+            mask = np.where(unseen, np.float32(-np.inf), np.float32(0))[:, None, None]  # (B, 1, 1, S)
+            at = [table[start - padding] for table in self.tables]
+        if config.architecture == "gpt2":
+            x += at[0]
+            x -= np.add.reduce(x, -1, keepdims=True) / x.shape[1]
+        elif config.architecture == "nanochat":
+            x /= rms(x, eps)
+        rope = None if config.architecture == "gpt2" else [row.reshape(-1, 1, 1, 2, row.shape[-1] // 2) for row in at]
+        for layer, (keys, values) in zip(self.layers, kv, strict=True):
+            qkv = product(x / rms(x, eps), layer.qkv, layer.qkv_bias)
+            qkv = qkv.reshape(len(x), -1, config.kv_heads, config.width_of_head)  # (B, G + 2, K, D)
+            if rope is not None:
+                turn(qkv[:, :-1], layer.qk_gain, rope, eps)
+            keys[:, :, start], values[:, :, start] = qkv[:, -2], qkv[:, -1]
+            z = attention(qkv[:, :-2], keys[:, :, :end], values[:, :, :end], mask)
+            x += product(z, layer.proj, layer.proj_bias)
+            x += product(hidden(x / rms(x, eps), layer), layer.down, layer.down_bias)
+        x /= rms(x, eps)
+        if self.gain is not None:
+            x *= self.gain
+        if self.shift is not None:
+            x += self.shift
+        logits = x @ self.head
+        if config.architecture == "nanochat" and config.softcap is not None:
+            logits /= config.softcap
+            np.tanh(logits, out=logits)
+            logits *= config.softcap
+        return torch.from_numpy(logits)
 
 
-def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-    """Values mixed by scaled queries, (N, G, D) each: the whole pattern in float32 on a CPU, fused elsewhere."""
-    if q.dtype is not torch.float32 or q.device.type != "cpu":
-        return F.scaled_dot_product_attention(q[None], k.mT[None], v[None], mask, scale=1.0)[0]
-    scores = torch.bmm(q, k) if mask is None else torch.baddbmm(mask, q, k)
-    return torch.bmm(scores.softmax(-1), v)
+# ----------------------------------------------------------------------------------------------------------------------
+# The arithmetic of a block
 
 
-def product(x: Float[Tensor, "B C"], weight: Float[Tensor, "C F"], bias: Tensor | None) -> Float[Tensor, "B F"]:
-    """X @ weight + bias."""
-    return x @ weight if bias is None else torch.addmm(bias, x, weight)
-
-
-def add_product(x: Float[Tensor, "B C"], y: Float[Tensor, "B F"], weight: Tensor, bias: Tensor | None) -> None:
-    """Add y @ weight + bias to x, in place."""
-    x.addmm_(y, weight)
+def product(x: Array, weight: Array, bias: Array | None) -> Array:
+    """(B, in) to (B, out)."""
+    y: Array = x @ weight
     if bias is not None:
-        x.add_(bias)
+        y += bias
+    return y
 
 
-def hidden(x: Float[Tensor, "B C"], layer: Layer) -> Float[Tensor, "B F"]:
-    """The MLP's neurons after their nonlinearity."""
+def rms(x: Array, eps: float) -> Array:
+    """sqrt(mean(x^2) + eps) over the last axis, which is kept."""
+    mean = np.vecdot(x, x)
+    mean /= x.shape[-1]
+    mean += eps
+    root: Array = np.sqrt(mean, out=mean)[..., None]
+    return root
+
+
+def turn(qk: Array, gain: Array | None, rope: list[Array], eps: float) -> None:
+    """Norm and turn queries and keys (B, G + 1, K, D) in place. Turning keeps lengths, so the norm may come first."""
+    qk /= rms(qk, eps)
+    if gain is not None:
+        qk *= gain
+    halves = qk.reshape(*qk.shape[:-1], 2, -1)  # a view, since only the last axis is split
+    cos, sin = rope
+    turned = halves[..., ::-1, :] * sin
+    halves *= cos
+    halves += turned
+
+
+def attention(q: Array, k: Array, v: Array, mask: Array | None) -> Array:
+    """Values (B, K, S, D) mixed by scaled queries (B, G, K, D), whose H = G K heads are grouped by keys: (B, H D)."""
+    B, K, _, D = k.shape
+    scores: Array = q.reshape(B, K, -1, D) @ k.swapaxes(2, 3)  # (B, K, G, S)
+    if mask is not None:
+        scores += mask
+    scores -= np.maximum.reduce(scores, -1, keepdims=True)
+    np.exp(scores, out=scores)
+    z: Array = scores @ v
+    z /= np.add.reduce(scores, -1, keepdims=True)
+    mixed: Array = z.reshape(B, -1)
+    return mixed
+
+
+def hidden(x: Array, layer: Layer) -> Array:
+    """The MLP's neurons after their nonlinearity, (B, F)."""
     y = product(x, layer.up, layer.up_bias)
     if layer.gate is not None:
-        return F.silu(x @ layer.gate, inplace=True).mul_(y)
-    if layer.up_bias is not None:
-        return F.gelu(y, approximate="tanh")
-    return y.relu_().square_()
+        gate = x @ layer.gate
+        y *= gate
+        return over_one_plus_exp(y, np.negative(gate, out=gate))
+    if layer.up_bias is None:
+        np.maximum(y, 0, out=y)
+        y *= y
+        return y
+    # (1 + tanh u) / 2 = 1 / (1 + exp(-2u)), with u = sqrt(2 / pi) (y + 0.044715 y^3)
+    u = y * y
+    u *= -0.044715 * math.sqrt(8 / math.pi)
+    u -= math.sqrt(8 / math.pi)
+    u *= y
+    return over_one_plus_exp(y, u)
 
 
-def gather(block: Block, *, copy: bool) -> Layer:
-    """The weights of one block."""
-    attn: Any = block.attn
-    mlp: Any = block.mlp
-    gains, gate = None, None
-    if attn.architecture == "qwen3":
-        q, k = attn.q_norm.weight.detach(), attn.k_norm.weight.detach()
-        gains = torch.cat([q.expand(attn.heads, -1), k.expand(attn.kv_heads, -1)]).view(-1, attn.kv_heads, attn.width)
-        gate = linear(mlp.gate, copy)[0]
-    qkv, proj, up, down = (linear(part, copy) for part in (attn.qkv, attn.proj, mlp.up, mlp.down))
-    return Layer(*affine(block.norm1), *qkv, gains, *proj, *affine(block.norm2), gate, *up, *down)
+def over_one_plus_exp(y: Array, u: Array) -> Array:
+    """Y / (1 + exp(u)), in the place of both."""
+    np.minimum(u, 80, out=u)  # float32 has no exp(89)
+    np.exp(u, out=u)
+    u += 1
+    y /= u
+    return y
 
 
-def linear(module: Any, copy: bool) -> tuple[Tensor, Tensor | None]:
-    """A layer's weight as (in, out), and its bias."""
+# ----------------------------------------------------------------------------------------------------------------------
+# Gathering the weights
+
+
+@torch.no_grad()
+def fold(block: Any, config: GPTConfig) -> Layer:
+    """The weights of one block, with norms, their centring and the scale of attention inside the matrices."""
+    attn, mlp = block.attn, block.mlp
+    qkv, qkv_bias = behind(block.norm1, attn.qkv)
+    qk_gain, gate = None, None
+    scale = 1 / math.sqrt(attn.width)
+    if qkv_bias is not None:  # gpt2, which has no gains for queries
+        queries = attn.heads * attn.width
+        qkv[:, :queries] *= scale
+        qkv_bias[:queries] *= scale
+    else:
+        gain_of_q, gain_of_k = scale * torch.ones(1), torch.ones(1)
+        if config.architecture == "qwen3":
+            gate, _ = behind(block.norm2, mlp.gate)
+            gain_of_q, gain_of_k = scale * attn.q_norm.weight, attn.k_norm.weight
+        gains = torch.cat([gain_of_q.expand(attn.heads, -1), gain_of_k.expand(attn.kv_heads, -1)])
+        qk_gain = array(gains.reshape(-1, attn.kv_heads, gains.size(-1)))
+    return Layer(qkv, qkv_bias, qk_gain, *writer(attn.proj), gate, *behind(block.norm2, mlp.up), *writer(mlp.down))
+
+
+def behind(norm: nn.Module, reader: nn.Linear) -> tuple[Array, Array | None]:
+    """A matrix that reads a norm, and its bias, with the norm's gain and shift in them."""
+    weight, bias = affine(reader)
+    gain, shift = affine(norm)
+    if shift is not None:
+        bias = torch.addmv(bias, weight, shift)
+    return matrix(weight if gain is None else weight * gain), None if bias is None else array(bias)
+
+
+def writer(module: nn.Linear) -> tuple[Array, Array | None]:
+    """A matrix that writes to the residual stream, and its bias; those of gpt2 are centred, as its norms would do."""
     weight, bias = affine(module)
-    return weight.t().contiguous() if copy else weight.t(), bias
+    if bias is None:
+        return matrix(weight), None
+    return matrix(weight - weight.mean(0)), array(bias - bias.mean())
 
 
 def affine(module: Any) -> tuple[Any, Any]:
-    """Weight and bias without their gradients; None for what the module does not have."""
-    weight, bias = module.weight, getattr(module, "bias", None)
-    return None if weight is None else weight.detach(), None if bias is None else bias.detach()
+    """Weight and bias; None for what the module does not have."""
+    return getattr(module, "weight", None), getattr(module, "bias", None)
+
+
+def array(tensor: Tensor) -> Array:
+    """The same memory as NumPy's."""
+    return tensor.detach().numpy()
+
+
+def matrix(weight: Tensor) -> Array:
+    """A copy of (out, in) as (in, out)."""
+    return array(weight.t().contiguous())

@@ -20,8 +20,11 @@ from torch import Tensor
 from glassworks.core.types import Generate
 from glassworks.models.decode import Decoder
 from glassworks.models.gpt import GPT, Cache
-from glassworks.models.modes import evaluating
+from glassworks.models.modes import evaluating, threads
 from glassworks.models.text import Text, Tokenizer
+
+SMALL = 10**9
+"""Operations of a prompt's forward pass, in floating point, that one core does in about 10 ms."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +169,7 @@ class Batch:
 
     def __init__(self, model: GPT, prompts: list[list[int]], how: Sampling) -> None:
         self.model, self.how, self.steps = model, how, 0
-        self.decoder = Decoder(model)
+        self.decoder, self.operations = Decoder(model), 2 * model.num_params()
         self.rows = list(range(len(prompts)))  # the prompt that each row of the batch continues
         self.ids = [list(prompt) for prompt in prompts]
         self.first = [max(0, len(ids) - model.config.n_ctx) for ids in self.ids]
@@ -191,6 +194,12 @@ class Batch:
             logits = self.decoder(self.tokens, self.cache)
         else:
             logits = self.model(self.tokens.unsqueeze(1), self.cache)[:, -1]
+        # torch's threads spin for a while after their work, in the way of the decoder's, so here it has but one.
+        with threads(1 if self.decoder.plain else torch.get_num_threads()):
+            return self.choose(logits)
+
+    def choose(self, logits: Float[Tensor, "B V"]) -> list[int]:
+        """Take a token for every row."""
         if self.seen is not None:
             logits = penalise(logits, self.seen, self.how.repetition_penalty)
         self.tokens = choose(logits, self.how, None if self.uniform is None else self.uniform[:, self.steps])
@@ -222,7 +231,9 @@ class Batch:
             padding=torch.tensor(padding, device=self.device) if any(padding) else None,
         )
         tokens = [[0] * left + window for left, window in zip(padding, windows, strict=True)]
-        logits: Tensor = self.model(torch.tensor(tokens, device=self.device), self.cache, last=True)
+        small = self.decoder.plain and self.operations * longest * len(windows) < SMALL
+        with threads(1 if small else torch.get_num_threads()):
+            logits: Tensor = self.model(torch.tensor(tokens, device=self.device), self.cache, last=True)
         return logits[:, -1]
 
     @torch.inference_mode()

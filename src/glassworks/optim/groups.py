@@ -49,8 +49,13 @@ class OptimizerConfig:
                 raise ValueError(f"{name} (={getattr(self, name)}) must be at least 0 and below 1")
 
 
-def make_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
-    """The optimizer of all of `model`'s weights that want gradients, sorted by role (see `roles`)."""
+def make_optimizer(
+    model: nn.Module, config: OptimizerConfig, *, dtype: torch.dtype = torch.bfloat16
+) -> torch.optim.Optimizer:
+    """The optimizer of all of `model`'s weights that want gradients, sorted by role (see `roles`).
+
+    `dtype` is what Muon orthogonalises in.
+    """
     by_role: dict[Role, list[Tensor]] = {"matrix": [], "embedding": [], "head": [], "vector": []}
     for p, role in roles(model).items():
         by_role[role].append(p)
@@ -78,7 +83,8 @@ def make_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.Opt
         for p in by_role[role]:
             scaled = rate * (p.size(1) / 768) ** -0.5
             groups.append({"kind": "adamw", "params": [p], "lr": scaled, "betas": config.betas})
-    return MuonAdamW([group for group in groups if group["params"]], polynomials=POLAR_EXPRESS[config.iterations])
+    polynomials = POLAR_EXPRESS[config.iterations]
+    return MuonAdamW([group for group in groups if group["params"]], polynomials=polynomials, dtype=dtype)
 
 
 def roles(model: nn.Module) -> dict[Tensor, Role]:

@@ -5,8 +5,8 @@ U V', its nearest orthogonal matrix: every direction of the weight moves by the 
 dominate the gradient. U V' needs no decomposition: an odd polynomial, applied again and again to M scaled to norm 1,
 drives all singular values towards 1 (Newton-Schulz), and that is matrix products alone.
 
-`torch.optim.Muon` does this one matrix after another. Here all matrices of one shape are stacked and turned at once in
-bfloat16, and each iteration has a polynomial of its own (Polar Express), so that fewer iterations are needed.
+`torch.optim.Muon` does this one matrix after another. Here all matrices of one shape are stacked and turned at once,
+and each iteration has a polynomial of its own (Polar Express), so that fewer iterations are needed.
 """
 
 from collections import defaultdict
@@ -51,13 +51,16 @@ intervals end within 0.3, 0.16 and 0.15 of 1."""
 
 
 def orthogonalise(
-    matrices: Float[Tensor, "N R C"], polynomials: Sequence[Polynomial] = POLAR_EXPRESS[5], eps: float = 1e-7
+    matrices: Float[Tensor, "N R C"],
+    polynomials: Sequence[Polynomial] = POLAR_EXPRESS[5],
+    dtype: torch.dtype = torch.bfloat16,
+    eps: float = 1e-7,
 ) -> Float[Tensor, "N R C"]:
-    """The nearest orthogonal matrix to each of N matrices, approximately, in bfloat16.
+    """The nearest orthogonal matrix to each of N matrices, approximately, in `dtype`.
 
     Singular values far below the matrix's norm are not driven all the way to 1, which does not hurt Muon.
     """
-    x = matrices.bfloat16()
+    x = matrices.to(dtype)
     tall = x.size(1) > x.size(2)
     x = x.mT if tall else x  # so that the products below are of the smaller side
     x = x / torch.linalg.vector_norm(x, dim=(1, 2), keepdim=True).clamp(min=eps)
@@ -72,11 +75,16 @@ class MuonAdamW(torch.optim.Optimizer):
 
     Each group has `kind`, `params`, `lr` and `weight_decay` (decoupled); "muon" groups also `momentum` (Nesterov's),
     and "adamw" groups `betas` and `eps`. Muon's learning rate is that of `torch.optim.Muon`: a matrix (R, C) moves by
-    lr sqrt(max(1, R / C)) in every direction. Tensors of more axes are matrices of (first axis, the rest).
+    lr sqrt(max(1, R / C)) in every direction. Tensors of more axes are matrices of (first axis, the rest). `dtype` is
+    that of Newton-Schulz; bfloat16 is enough to train, but not for two ranks to repeat one to five digits.
     """
 
     def __init__(
-        self, groups: Iterable[dict[str, Any]], *, polynomials: Sequence[Polynomial] = POLAR_EXPRESS[5]
+        self,
+        groups: Iterable[dict[str, Any]],
+        *,
+        polynomials: Sequence[Polynomial] = POLAR_EXPRESS[5],
+        dtype: torch.dtype = torch.bfloat16,
     ) -> None:
         defaults = {
             "kind": "adamw",
@@ -88,7 +96,7 @@ class MuonAdamW(torch.optim.Optimizer):
             "fused": True,  # read by Optimizer.load_state_dict, which then keeps step counts on the weights' device
         }
         super().__init__(list(groups), defaults)
-        self.polynomials = tuple(polynomials)
+        self.polynomials, self.dtype = tuple(polynomials), dtype
         for group in self.param_groups:
             if group["kind"] not in ("muon", "adamw"):
                 raise ValueError(f"kind (={group['kind']!r}) of a parameter group must be muon or adamw")
@@ -126,7 +134,8 @@ class MuonAdamW(torch.optim.Optimizer):
         for i, p in enumerate(params):
             by_shape[p.size(0), p.numel() // p.size(0)].append(i)
         for (rows, columns), members in by_shape.items():
-            turned = orthogonalise(torch.stack([updates[i].flatten(1) for i in members]), self.polynomials)
+            stacked = torch.stack([updates[i].flatten(1) for i in members])
+            turned = orthogonalise(stacked, self.polynomials, self.dtype)
             moves = [move.view_as(params[i]) for i, move in zip(members, turned.float(), strict=True)]
             rate = group["lr"] * max(1.0, rows / columns) ** 0.5
             torch._foreach_add_([params[i] for i in members], moves, alpha=-rate)

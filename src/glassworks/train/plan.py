@@ -47,7 +47,8 @@ def build(recipe: Recipe, device: torch.device) -> tuple[GPT, torch.optim.Optimi
         keep_freed_memory()
     model = GPT(recipe.model, seed=recipe.seed).to(device)
     model.recompute = recipe.recompute
-    return model, make_optimizer(model, recipe.optimizer)
+    dtype = pick_precision(recipe.precision, device, recipe.model.n_embd)
+    return model, make_optimizer(model, recipe.optimizer, dtype=dtype)
 
 
 def make_plan(recipe: Recipe, corpus: Corpus, device: torch.device, place: Ranks) -> Plan:
