@@ -20,7 +20,8 @@ from typing import Any
 import torch
 import transformers
 
-from glassworks.models.gpt import GPT, GPTConfig
+from glassworks.models.config import GPTConfig
+from glassworks.models.gpt import GPT
 from glassworks.models.io import load_model, save_model
 from glassworks.models.sampling import stream
 

@@ -31,7 +31,8 @@ from glassworks.core.memory import keep_freed_memory
 from glassworks.data.batches import Batch, Windows
 from glassworks.data.shards import Corpus, prepare
 from glassworks.evaluate.loss import split_loss
-from glassworks.models.gpt import GPT, GPTConfig
+from glassworks.models.config import GPTConfig
+from glassworks.models.gpt import GPT
 from glassworks.objectives.losses import next_token_loss
 from glassworks.optim.groups import OptimizerConfig, make_optimizer
 from glassworks.optim.schedules import constant, make_schedule

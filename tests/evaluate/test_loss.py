@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from glassworks.core.errors import RunError
 from glassworks.data.shards import Corpus, Tokens, prepare
 from glassworks.evaluate.loss import SplitLoss, split_loss
-from glassworks.models.gpt import GPT, GPTConfig
+from glassworks.models.config import GPTConfig
+from glassworks.models.gpt import GPT
 
 WORDS = ["stone", "rain", "über", "glass", "fire", "naïve", "\n", "the"]
 

@@ -4,7 +4,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from glassworks.interpret.health import UpdateRatios, health, update_ratios, weight_copies
-from glassworks.models.gpt import GPT, GPTConfig
+from glassworks.models.config import GPTConfig
+from glassworks.models.gpt import GPT
 
 ARCHITECTURES = ["gpt2", "qwen3", "nanochat"]
 

@@ -3,7 +3,8 @@ import torch
 from torch import nn
 
 from glassworks.interpret.hooks import capture
-from glassworks.models.gpt import GPT, GPTConfig
+from glassworks.models.config import GPTConfig
+from glassworks.models.gpt import GPT
 
 TOKENS = torch.tensor([[1, 2, 3, 4]])
 

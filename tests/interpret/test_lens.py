@@ -5,7 +5,8 @@ import torch.nn.functional as F
 
 from glassworks.interpret.hooks import capture
 from glassworks.interpret.lens import attention_patterns, logit_lens, surprise
-from glassworks.models.gpt import GPT, GPTConfig
+from glassworks.models.config import GPTConfig
+from glassworks.models.gpt import GPT
 
 ARCHITECTURES = ["gpt2", "qwen3", "nanochat"]
 LABELS = list("abcdefgh")

@@ -5,8 +5,9 @@ import torch
 from torch import nn
 
 from glassworks.models import decode
+from glassworks.models.config import GPTConfig
 from glassworks.models.decode import Decoder
-from glassworks.models.gpt import GPT, Cache, GPTConfig
+from glassworks.models.gpt import GPT, Cache
 from glassworks.models.sampling import stream
 
 V, T = 37, 12

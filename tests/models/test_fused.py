@@ -3,8 +3,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from glassworks.models.config import GPTConfig
 from glassworks.models.fused import rms_norm, short_attention
-from glassworks.models.gpt import GPT, GPTConfig
+from glassworks.models.gpt import GPT
 from glassworks.objectives.losses import next_token_loss
 
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from glassworks.models.gpt import GPT, Cache, GPTConfig
+from glassworks.models.config import GPTConfig
+from glassworks.models.gpt import GPT, Cache
 
 V, T = 37, 12
 CONFIGS = {

@@ -8,7 +8,8 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 from glassworks.core.errors import FileDamaged
-from glassworks.models.gpt import GPT, GPTConfig
+from glassworks.models.config import GPTConfig
+from glassworks.models.gpt import GPT
 from glassworks.models.io import load_model, read_tensors, save_model
 
 V = 61

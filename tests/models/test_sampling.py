@@ -6,7 +6,8 @@ import torch
 import transformers
 from transformers import LogitsProcessorList
 
-from glassworks.models.gpt import GPT, GPTConfig
+from glassworks.models.config import GPTConfig
+from glassworks.models.gpt import GPT
 from glassworks.models.sampling import (
     Sampling,
     candidates,

@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from glassworks.models.gpt import GPT, Architecture, GPTConfig
+from glassworks.models.config import Architecture, GPTConfig
+from glassworks.models.gpt import GPT
 from glassworks.objectives.losses import next_token_loss
 from glassworks.optim.groups import OptimizerConfig, make_optimizer, roles
 

@@ -9,7 +9,8 @@ from torch import nn
 
 from glassworks.core.errors import FileDamaged, RunError
 from glassworks.core.runs import Run
-from glassworks.models.gpt import GPT, GPTConfig
+from glassworks.models.config import GPTConfig
+from glassworks.models.gpt import GPT
 from glassworks.optim.groups import OptimizerConfig, make_optimizer
 from glassworks.train.checkpoint import complete_checkpoints, load_checkpoint, newest_checkpoint, save_checkpoint
 

@@ -15,7 +15,8 @@ import torch
 
 from glassworks.core.errors import FileDamaged, RunError
 from glassworks.core.runs import Run
-from glassworks.models.gpt import GPT, GPTConfig
+from glassworks.models.config import GPTConfig
+from glassworks.models.gpt import GPT
 from glassworks.train.checkpoint import complete_checkpoints
 from glassworks.train.pretrain import corpus_of_run, model_of, pretrain, start
 from glassworks.train.recipe import Recipe

@@ -21,7 +21,7 @@ def run(arguments: list[str]) -> int:
     args = tyro.cli(Demo, args=arguments, prog="glassworks demo")
     from glassworks.cli.stages import finish
     from glassworks.cli.train import folder
-    from glassworks.models.gpt import GPTConfig
+    from glassworks.models.config import GPTConfig
     from glassworks.train.distributed import Ranks
     from glassworks.train.pretrain import start
     from glassworks.train.recipe import Recipe

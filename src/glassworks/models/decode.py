@@ -23,7 +23,8 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from glassworks.models.gpt import GPT, MLP, Attention, Block, Cache, GPTConfig, RMSNorm
+from glassworks.models.config import GPTConfig
+from glassworks.models.gpt import GPT, MLP, Attention, Block, Cache, RMSNorm
 
 Array = NDArray[np.float32]
 

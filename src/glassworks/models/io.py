@@ -20,7 +20,8 @@ from torch import Tensor
 
 from glassworks.core.errors import FileDamaged
 from glassworks.core.files import atomic_folder, read_json, sha256, write_json
-from glassworks.models.gpt import GPT, GPTConfig, rope_table
+from glassworks.models.config import GPTConfig
+from glassworks.models.gpt import GPT, rope_table
 from glassworks.models.layout import IGNORED, from_config_json, sources, stacked_rows, to_config_json, to_layout
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from glassworks.core.errors import FileDamaged
-from glassworks.models.gpt import GPT, GPTConfig
+from glassworks.models.config import GPTConfig
+from glassworks.models.gpt import GPT
 
 LARGEST = 2**31 - 1
 """No whole number in a configuration is larger; tensor sizes are compared with the file's own besides."""

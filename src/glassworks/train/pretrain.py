@@ -20,7 +20,8 @@ from glassworks.core.progress import Report, silent
 from glassworks.core.runs import Run, refuse_existing
 from glassworks.data.batches import Windows
 from glassworks.data.shards import Corpus, open_corpus, prepare
-from glassworks.models.gpt import GPT, GPTConfig
+from glassworks.models.config import GPTConfig
+from glassworks.models.gpt import GPT
 from glassworks.models.io import load_model, save_model
 from glassworks.models.sampling import generate
 from glassworks.objectives.losses import next_token_loss

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from glassworks.core.config import from_dict, read_toml
 from glassworks.core.errors import FileDamaged
 from glassworks.core.runs import Run
-from glassworks.models.gpt import GPTConfig
+from glassworks.models.config import GPTConfig
 from glassworks.optim.groups import OptimizerConfig
 from glassworks.optim.schedules import ScheduleConfig
 from glassworks.train.device import Precision
