@@ -83,14 +83,19 @@ def test_killed_at_twenty_random_instants_it_ends_with_identical_weights(tmp_pat
     child.join()
     last = time.monotonic() - began
 
-    instants, reached = random.Random(1), set()
-    for _ in range(20):
+    instants, reached, interval = random.Random(1), set[str](), (last - first) / 29  # between two checkpoints
+    for kill in range(20):
         child = context.Process(target=pretrain, args=(broken,))
         child.start()
-        time.sleep(first + instants.uniform(-0.1, (last - first) / 6))
+        if kill % 2:  # somewhere in the loop, or in the writing of a checkpoint
+            while child.is_alive() and reached.issuperset(path.name for path in complete_checkpoints(broken)[-1:]):
+                time.sleep(0.002)
+            time.sleep(instants.uniform(0, 2 * interval))
+        else:  # somewhere on the way to it
+            time.sleep(instants.uniform(0, 1.2 * first))
         child.kill()
         child.join()
-        reached |= {path.name for path in complete_checkpoints(broken)[-1:]}
+        reached |= {path.name for path in complete_checkpoints(broken)}
     assert len(reached) > 3, "the kills came too early to test anything"
     assert pretrain(broken)
     assert weights(broken) == weights(whole)
