@@ -5,17 +5,23 @@
 A prompt of 32 tokens, then 128 new ones (32 for GPT-2's own size), no early end. Both sides run in turn, again and
 again; the ratio is the median of the ratios of neighbours, so that other work on the machine cancels out, and a speed
 is the median of its own times. transformers runs as it does best without compiling: evaluation mode, inference mode,
-its cache, fused attention, the same dtype and threads. With --bf16 a last column has our speed with bfloat16 weights
-over transformers' with float32 ones: a different number format, so no part of the comparison.
+its cache, fused attention, the same dtype and threads (NumPy's are set before it is imported). With --bf16 a last
+column has our speed with bfloat16 weights over transformers' with float32 ones: a different number format, so no part
+of the comparison.
 """
 
 import argparse
+import os
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+if "--threads" in sys.argv:
+    os.environ["OMP_NUM_THREADS"] = sys.argv[sys.argv.index("--threads") + 1]
 
 import torch
 import transformers

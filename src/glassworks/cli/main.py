@@ -17,8 +17,10 @@ COMMANDS = {
     "sample": "let a run's model write, as it writes",
     "eval": "measure a run's model on all of its held-out text, beside the baselines",
     "tokenizer": "train a tokenizer, or show how one cuts a text",
+    "micro": "the scalar engine: train it on moons, draw a graph, play backward step by step",
     "runs": "list runs, or compare some",
     "report": "write a run's page",
+    "reproduce": "repeat a published result, its figure beside ours",
 }
 
 

@@ -1,0 +1,6 @@
+"""Published results repeated, one a file: `run(...) -> Finding`, the source's figure beside ours."""
+
+REPRODUCTIONS = {
+    "makemore": "next-character models from a bigram to a WaveNet-style tree (Karpathy's Zero to Hero, lectures 2-6)",
+}
+"""Name of the module to what it repeats, in one line."""
