@@ -4,7 +4,8 @@
 
 An MLP 2-16-16-1, 100 samples, full batch: 65,818 scalars are made, differentiated and forgotten at every step (forward,
 backward, update). Each side runs in a process of its own, and the sides take turns; a time is the median over steps
-after the first two. Peak memory is that of the whole process, so the interpreter's own 10 MB count, too.
+after the first two. Memory is what the steps add to the process at its peak, and in brackets the whole process, the
+interpreter and imports included. Byte-pair encoding has a benchmark of its own, `micro_bpe.py`.
 
 micrograd         as it runs, with Python's garbage collector on; and with it off, when nothing is ever freed
 ours, eager       pure Python, the collector on and off
@@ -111,7 +112,7 @@ def vectorised() -> Callable[[], float]:
         with torch.no_grad():
             for p in parameters:
                 p.sub_(p.grad, alpha=0.5)
-        return float(loss)
+        return float(loss.detach())
 
     return step
 
@@ -125,13 +126,19 @@ def serve(pipe: Any, side: str, path: str, collect: bool) -> None:
     if not collect:
         gc.disable()
     step = SIDES[side]()
+    before = peak()
     while (count := pipe.recv()) is not None:
         times = []
         for _ in range(count):
             began = time.perf_counter()
             loss = step()
             times.append(time.perf_counter() - began)
-        pipe.send((times, loss, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+        pipe.send((times, loss, (peak() - before, peak())))
+
+
+def peak() -> float:
+    """The most memory that this process has held, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
 
 
 def main() -> None:
@@ -143,7 +150,7 @@ def main() -> None:
     sides = [("micrograd", True, 1), ("micrograd", False, 1), ("eager", True, 5), ("eager", False, 5)]
     sides += [("compiled", True, 100), ("torch", True, 100)]
     context = multiprocessing.get_context("spawn")
-    pipes, times, ends = [], [list[float]() for _ in sides], [(0.0, 0.0)] * len(sides)
+    pipes, times, ends = [], [list[float]() for _ in sides], [(0.0, (0.0, 0.0))] * len(sides)
     for name, collect, _ in sides:
         ours, theirs = context.Pipe()
         context.Process(target=serve, args=(theirs, name, args.micrograd, collect), daemon=True).start()
@@ -160,17 +167,20 @@ def main() -> None:
         pipe.send(None)
     base = statistics.median(times[0])
     print(f"Python {sys.version.split()[0]}; one step of moons, MLP 2-16-16-1, 100 samples")
-    for (name, collect, _), seen, (loss, memory) in zip(sides, times, ends, strict=True):
+    for (name, collect, _), seen, (loss, (added, whole)) in zip(sides, times, ends, strict=True):
         median = statistics.median(seen)
         collector = "" if collect else ", collector off"
         print(
             f"{name + collector:24} {1e3 * median:9.3f} ms (fastest {1e3 * min(seen):8.3f}), {base / median:8,.1f} x "
-            f"micrograd, peak {memory:4.0f} MB, last loss {loss:.6f}"
+            f"micrograd, {added:4.0f} MB ({whole:.0f}), last loss {loss:.6f}"
         )
     medians = [statistics.median(seen) for seen in times]
-    smaller = ends[0][1] / ends[2][1]
+    smaller, whole = (ends[0][1][i] / ends[2][1][i] for i in (0, 1))
     print(f"collector off on both sides: eager is {medians[1] / medians[3]:.2f} x micrograd")
-    print(f"compiled is {medians[5] / medians[4]:.2f} x torch; eager's peak is 1/{smaller:.1f} of micrograd's")
+    print(
+        f"compiled is {medians[5] / medians[4]:.2f} x torch; "
+        f"eager's memory is 1/{smaller:.1f} of micrograd's (1/{whole:.1f})"
+    )
 
 
 if __name__ == "__main__":
