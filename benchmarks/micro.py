@@ -9,7 +9,7 @@ interpreter and imports included. Byte-pair encoding has a benchmark of its own,
 
 micrograd         as it runs, with Python's garbage collector on; and with it off, when nothing is ever freed
 ours, eager       pure Python, the collector on and off
-ours, compiled    `glassworks.micro.compile` of the same function, called from Python, weights updated in Python
+ours, compiled    `micro.compile` of the same function, called from Python, weights updated in Python
 torch             the same step in vectorised float64, by autograd, parameters updated by hand; the numbers agree
 """
 

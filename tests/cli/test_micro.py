@@ -30,6 +30,12 @@ def test_an_expression_of_ones_own(capsys: pytest.CaptureFixture[str]) -> None:
     assert ">c</text>" in Path("deep/er.svg").read_text(encoding="utf-8")
 
 
+def test_what_is_no_svg_is_not_called_by_another_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["micro", "graph", "a*b", "a=2", "b=-3", "--out", "graph.png"]) == 2
+    assert "--out (=graph.png) must end in .svg" in capsys.readouterr().err
+    assert not Path("graph.png").exists()
+
+
 def test_an_expression_may_begin_with_a_minus(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["micro", "step", "-a*b", "a=2", "b=3"]) == 0
     assert capsys.readouterr().out.endswith("y = -6\na.grad = -3\nb.grad = -2\n")

@@ -68,14 +68,22 @@ def test_plain_exponents_have_torchs_values_and_gradients(exponent: float) -> No
     assert grads == pytest.approx(expected, rel=1e-14)
 
 
-@pytest.mark.parametrize("f", [lambda a: 3 + a, lambda a: 3 - a, lambda a: 3 * a, lambda a: 3 / a, lambda a: 3**a])
-def test_plain_numbers_may_stand_on_the_left(f: Callable[[Any], Any]) -> None:
-    for three in (3, 3.0, np.float64(3), np.int64(3)):
-        g = lambda a, three=three: f(a) if three == 3 else a  # noqa: E731
-        ours, grads, theirs, expected = both(g, 0.4)
-        assert (ours, grads) == (pytest.approx(theirs, rel=1e-14), pytest.approx(expected, rel=1e-14))
-    assert isinstance(np.float64(3) * Value(1), Value)
-    assert isinstance(np.int64(-1) + Value(1), Value)
+@pytest.mark.parametrize("name", ["+", "-", "*", "/", "**"])
+def test_plain_numbers_may_stand_on_the_left(name: str) -> None:
+    _, grads, theirs, expected = both(lambda a: OPERATORS[name](3.0, a), 0.4)
+    for three in (3, 3.0, np.float64(3), np.int64(3), np.float32(3)):
+        a = Value(0.4)
+        y = OPERATORS[name](three, a)
+        assert isinstance(y, Value)
+        y.backward()
+        assert (y.data, a.grad) == (pytest.approx(theirs, rel=1e-14), grads[0])
+    assert grads == pytest.approx(expected, rel=1e-14)
+
+
+def test_no_number_is_hidden_by_max_or_min() -> None:
+    for a, b in ((math.nan, 1.0), (1.0, math.nan)):
+        assert math.isnan(Value(a).max(b).data)
+        assert math.isnan(Value(a).min(b).data)
 
 
 @st.composite
@@ -237,7 +245,7 @@ def test_the_core_file_is_short() -> None:
 
 def test_the_room_imports_nothing_heavy() -> None:
     code = (
-        "import sys, glassworks.micro, glassworks.micro.engine, glassworks.micro.nn, glassworks.micro.compile\n"
+        "import sys, glassworks.micro, glassworks.micro.engine, glassworks.micro.nn, glassworks.micro.compiler\n"
         "import glassworks.micro.bpe, glassworks.micro.graph, glassworks.micro.step, glassworks.micro.moons\n"
         "print([m for m in ('torch', 'numpy', 'numba', 'regex', 'tyro', 'rich') if m in sys.modules])"
     )
@@ -263,6 +271,7 @@ def test_the_room_imports_nothing_heavy() -> None:
         (lambda: Value([1]), TypeError, "one number, not"),
         (lambda: Value(Value(1)), TypeError, "one number, not"),
         (lambda: Value(None), TypeError, "NoneType"),
+        (lambda: Value(np.complex128(1 + 2j)), TypeError, "one number, not"),
         (lambda: Value(1) + "a", TypeError, "'a'"),
     ],
 )

@@ -60,6 +60,8 @@ def run(arguments: list[str]) -> None:
     from glassworks.micro.graph import svg
     from glassworks.micro.step import page, play
 
+    if isinstance(args, Graph) and args.out.suffix != ".svg":
+        raise ValueError(f"--out (={args.out}) must end in .svg: that is what is drawn")
     values = read_values(args.values or (EXAMPLE_VALUES if args.expression == EXAMPLE else ()))
     root = parse(args.expression, values)
     to = args.out if isinstance(args, Graph) else args.html

@@ -48,10 +48,13 @@ class Run:
 
     @classmethod
     def open(cls, path: Path | str) -> "Run":
-        """Open a run by its path, or by its name under runs/."""
+        """Open a training's run by its path, or by its name under runs/."""
         for candidate in (Path(path), ROOT / path):
             if (candidate / "run.json").is_file():
-                return cls(candidate)
+                run = cls(candidate)
+                if "reproduction" in run.record:
+                    raise RunError(f"{path} is a reproduction, not one model's run: read {candidate / 'finding.md'}")
+                return run
         names = [run.path.name for run in all_runs()]
         near = get_close_matches(Path(path).name, names, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else "`glassworks runs` lists what there is"

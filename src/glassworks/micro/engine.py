@@ -46,7 +46,7 @@ class Value:
     __array_ufunc__ = None  # a NumPy scalar times a Value is a Value, too
 
     def __init__(self, data: Any, label: str = "") -> None:
-        if isinstance(data, str | bytes | Value) or not hasattr(data, "__float__"):
+        if isinstance(data, str | bytes | complex | Value) or not hasattr(data, "__float__"):
             raise TypeError(f"a Value holds one number, not {data!r} ({type(data).__name__})")
         self.data, self.grad, self.label, self._op = float(data), 0.0, label, ""
         self._left: Value | None = None
@@ -122,14 +122,16 @@ class Value:
     def max(self, other: Any) -> "Value":
         """The larger of two; if they are equal, each gets half of the gradient, as in PyTorch."""
         other = other if isinstance(other, Value) else Value(other)
-        share = 1.0 if self > other else 0.0 if self < other else 0.5
-        return node(self.data if self >= other else other.data, "max", self, share, other, 1 - share)
+        a, b = self.data, other.data
+        share = 1.0 if a > b else 0.0 if a < b else 0.5
+        return node(a if a >= b or a != a else b, "max", self, share, other, 1 - share)
 
     def min(self, other: Any) -> "Value":
         """The smaller of two; if they are equal, each gets half of the gradient, as in PyTorch."""
         other = other if isinstance(other, Value) else Value(other)
-        share = 1.0 if self < other else 0.0 if self > other else 0.5
-        return node(self.data if self <= other else other.data, "min", self, share, other, 1 - share)
+        a, b = self.data, other.data
+        share = 1.0 if a < b else 0.0 if a > b else 0.5
+        return node(a if a <= b or a != a else b, "min", self, share, other, 1 - share)
 
     def __lt__(self, other: Any) -> bool:
         return self.data < (other.data if isinstance(other, Value) else other)
@@ -175,9 +177,7 @@ def node(data: float, op: str, left: Value, by_left: float, right: Value | None 
 
 def topological(*roots: Value) -> list[Value]:
     """Every value of the graphs of `roots`, each once, each after all that it was made from: a depth-first walk."""
-    order: list[Value] = []
-    seen: set[Value] = set()
-    stack: list[Any] = [*reversed(roots)]
+    order, seen, stack = list[Value](), set[Value](), list[Any](reversed(roots))
     while stack:
         v = stack.pop()
         if v is None:  # what lies below it on the stack waits for nothing any more

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from glassworks.micro.compile import compile
+from glassworks.micro.compiler import compile
 from glassworks.micro.engine import Value
 from glassworks.micro.graph import DARK, LIGHT
 from glassworks.micro.nn import MLP

@@ -43,7 +43,7 @@ def forward(ops: Codes, left: Places, right: Places, data: Floats) -> int:  # no
             y, wrong = a / b, b == 0
         elif op in (POW_N, POW):
             y = math.pow(a, b)
-            by_base = math.pow(a, b - 1) if b != 0 else 0.0
+            by_base = math.pow(a, b - 1) if b != 0 or op == POW else 0.0
             finite = math.isfinite(a) and math.isfinite(b)
             wrong = (op == POW and a <= 0) or (finite and not (math.isfinite(y) and math.isfinite(by_base)))
         elif op == TANH:
@@ -64,9 +64,9 @@ def forward(ops: Codes, left: Places, right: Places, data: Floats) -> int:  # no
         elif op == ABS:
             y = abs(a)
         elif op == MAX:
-            y = a if a >= b else b
+            y = a if a >= b or a != a else b
         else:
-            y = a if a <= b else b
+            y = a if a <= b or a != a else b
         if wrong:
             return k
         data[first + k] = y

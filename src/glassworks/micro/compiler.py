@@ -7,15 +7,19 @@ engine, bit for bit.
 
 What stays the same from call to call is what `f` does, so it may not look at numbers to decide what to do: reading
 `.data` or comparing values inside of `f` is refused, with the line that does it. Plain numbers that `f` takes from
-elsewhere are constants of the program. Values from elsewhere are its weights: they are read anew at every call.
+elsewhere, random ones too, are constants of the program, and so are values that it makes itself. Values from elsewhere
+are its weights, read anew at every call; they must exist before the first. What was computed from them outside is
+computed anew.
 """
 
+import functools
+import math
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from glassworks.micro import engine
 from glassworks.micro.engine import Value, topological
@@ -44,6 +48,7 @@ class Compiled:
     """A function of numbers, made by `compile`. It is not safe to call one from two threads at once."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
+        functools.update_wrapper(self, function)
         self.function = function
         self.tapes: dict[Any, Tape] = {}
 
@@ -53,6 +58,8 @@ class Compiled:
         Inputs are numbers or nested sequences of them. With `batch`, every input is a sequence of B such, and so is
         every output, a NumPy array. Inputs of another shape are traced anew.
         """
+        if tracer == threading.get_ident() and not batch:
+            return self.function(*inputs)  # part of a larger function that is being traced
         return self.replay(inputs, batch, gradients=False)[0]
 
     def backward(self, *inputs: Any, batch: bool = False) -> tuple[Any, Any]:
@@ -64,6 +71,8 @@ class Compiled:
 
     def replay(self, inputs: tuple[Any, ...], batch: bool, *, gradients: bool) -> tuple[Any, Any]:
         """Trace the program if inputs of this shape are new; run it."""
+        if tracer == threading.get_ident():
+            refuse("runs a compiled function backward or over a batch")
         import numpy as np
 
         from glassworks.micro.replay import run
@@ -82,13 +91,14 @@ class Compiled:
         n, w = tape.num_inputs, len(tape.weights)
         tape.data[n : n + w] = [p.data for p in tape.weights]
         results, grad = np.empty((B, len(tape.outputs))), tape.grad if gradients else tape.grad[:0]
-        grad[: n + w] = 0.0
+        if gradients:
+            grad[n : n + w] = [p.grad for p in tape.weights]  # so that sums are made in the engine's order
         row, failed = run(tape.ops, tape.left, tape.right, tape.data, grad, rows, tape.outputs, results)
         if failed >= 0:
             explain(tape, row if batch else None, failed)
         if gradients:
             for p, g in zip(tape.weights, grad[n : n + w].tolist(), strict=True):
-                p.grad += g
+                p.grad = g
         value = unflatten(tape.shape_of_output, iter(results.T if batch else results[0].tolist()))
         back = [rows[:, a:b].reshape(x.shape) for x, (a, b) in zip(arrays, spans(shapes), strict=True)]
         return value, [float(g) if not g.ndim else g for g in back]
@@ -130,11 +140,13 @@ def trace(function: Callable[..., Any], shapes: tuple[tuple[int, ...], ...]) -> 
     weights = [v for v in leaves if v not in known]
     fixed = [v for v in leaves if v in constants]
     place = {v: i for i, v in enumerate([*inputs, *weights, *fixed])}
-    exponents: dict[float, int] = {}
+    exponents: dict[str, int] = {}
     operations = [v for v in order if v._prev]
     for v in operations:
         if v._op.startswith("**") and v._op != "**":
-            exponents.setdefault(float(v._op[2:]), len(place) + len(exponents))
+            exponents.setdefault(v._op, len(place) + len(exponents))
+        elif v._op not in OPS:
+            raise ValueError(f"compile does not know the operation {v._op!r}: it knows {', '.join(OPS)}")
     num_leaves = len(place) + len(exponents)
     place |= {v: num_leaves + k for k, v in enumerate(operations)}
 
@@ -143,66 +155,69 @@ def trace(function: Callable[..., Any], shapes: tuple[tuple[int, ...], ...]) -> 
         plain = v._op.startswith("**") and v._op != "**"
         codes.append(OPS.index("**n" if plain else v._op))
         left.append(place[v._prev[0]])
-        right.append(exponents[float(v._op[2:])] if plain else place[v._prev[-1]])
+        right.append(exponents[v._op] if plain else place[v._prev[-1]])
     data = np.zeros(num_leaves + len(operations))
     start = len(inputs) + len(weights)
     data[start : start + len(fixed)] = [v.data for v in fixed]
-    data[start + len(fixed) : num_leaves] = list(exponents)
+    data[start + len(fixed) : num_leaves] = [float(op[2:]) for op in exponents]
     firsts, seconds, outputs = (np.array(x, dtype=np.uint32) for x in (left, right, [place[v] for v in roots]))
     ops = np.array(codes, dtype=np.uint8)
     return Tape(weights, len(inputs), shape_of_output, ops, firsts, seconds, outputs, data, np.zeros_like(data))
 
 
-TRACING = threading.Lock()
+TRACING = threading.RLock()
+tracer: int | None = None
+"""The thread that is tracing now."""
 
 
 @contextmanager
 def watched() -> Iterator[list[Value]]:
-    """Refuse, until the end, that anything outside of the engine looks at a value's number; list the leaves made.
+    """Refuse, until the end, that this thread looks at numbers of values; list the leaves that it makes.
 
-    The class itself is changed for as long as it lasts, so that no value escapes, whoever made it.
+    Only the engine may look. The class itself is changed meanwhile, so that no value escapes, whoever made it.
     """
-    slot, compare, init = Value.__dict__["data"], ["__lt__", "__le__", "__gt__", "__ge__"], Value.__init__
-    saved = {name: getattr(Value, name) for name in compare}
-    made: list[Value] = []
-
-    def by_engine() -> bool:
-        return sys._getframe(2).f_globals is engine.__dict__
-
-    def read(v: Value) -> float:
-        if not by_engine():
-            refuse("reads the number of a value")
-        return float(slot.__get__(v))
-
-    def write(v: Value, number: float) -> None:
-        if not by_engine():
-            refuse("changes the number of a value")
-        slot.__set__(v, number)
-
-    def make(v: Value, *arguments: Any, **options: Any) -> None:
-        init(v, *arguments, **options)
-        made.append(v)
-
-    def comparison(name: str) -> Callable[[Value, Any], bool]:
-        def compared(v: Value, other: Any) -> bool:
-            if not by_engine():
-                refuse("compares a value")
-            return bool(saved[name](v, other))
-
-        return compared
-
-    patches = {"data": property(read, write), "__init__": make, **{name: comparison(name) for name in compare}}
+    global tracer
     with TRACING:
+        names = ["data", "grad", "__init__", "__lt__", "__le__", "__gt__", "__ge__", "backward", "zero_grad"]
+        saved: dict[str, Any] = {name: Value.__dict__[name] for name in names}
+        made: list[Value] = []
+
+        def free() -> bool:
+            """Whether whoever called the function that asks may look."""
+            return threading.get_ident() != tracer or sys._getframe(2).f_globals is engine.__dict__
+
+        def watch(slot: Any, name: str) -> property:
+            def read(v: Value) -> Any:
+                return slot.__get__(v) if free() else refuse(f"reads the {name} of a value")
+
+            def write(v: Value, number: float) -> None:
+                slot.__set__(v, number) if free() else refuse(f"changes the {name} of a value")
+
+            return property(read, write)
+
+        def guard(method: Callable[..., Any], what: str) -> Callable[..., Any]:
+            return lambda *arguments: method(*arguments) if free() else refuse(what)
+
+        def make(v: Value, *arguments: Any, **options: Any) -> None:
+            saved["__init__"](v, *arguments, **options)
+            if threading.get_ident() == tracer:
+                made.append(v)
+
+        patches: dict[str, Any] = {name: guard(saved[name], "compares a value") for name in names[3:7]}
+        patches |= {name: guard(saved[name], f"calls {name} on a value") for name in names[7:]}
+        patches |= {"data": watch(saved["data"], "number"), "grad": watch(saved["grad"], "gradient"), "__init__": make}
         try:
+            tracer = threading.get_ident()
             for name, new in patches.items():
                 setattr(Value, name, new)
             yield made
         finally:
-            for name, old in {"data": slot, "__init__": init, **saved}.items():
+            for name, old in saved.items():
                 setattr(Value, name, old)
+            tracer = None
 
 
-def refuse(what: str) -> None:
+def refuse(what: str) -> NoReturn:
     """Say where the traced function does what it may not do."""
     import linecache
 
@@ -248,17 +263,15 @@ def array_of(x: Any) -> "NDArray[Any]":
 
     try:
         array = np.asarray(x if isinstance(x, np.ndarray) else plain(x))
-    except ValueError:
-        array = np.array(None)
-    if array.dtype.kind not in "biuf":
-        raise ValueError(f"an input (={x!r:.100}) must be a number, or nested sequences of equal lengths")
-    return array.astype(np.float64)
+        if array.dtype.kind in "biufO" and not any(y is None for y in array.flat):
+            return array.astype(np.float64)
+    except (ValueError, TypeError, RuntimeError):
+        pass
+    raise ValueError(f"an input (={x!r:.100}) must be a number, or nested sequences of equal lengths")
 
 
 def spans(shapes: tuple[tuple[int, ...], ...]) -> list[tuple[int, int]]:
     """Where each input's numbers begin and end among all."""
-    import math
-
     ends = [0]
     for shape in shapes:
         ends.append(ends[-1] + math.prod(shape))
@@ -269,7 +282,7 @@ def fill(shape: tuple[int, ...], made: list[Value]) -> Any:
     """Nested lists of fresh values, which are also appended to `made`."""
     if shape:
         return [fill(shape[1:], made) for _ in range(shape[0])]
-    made.append(Value(1.0))
+    made.append(Value(math.nan))  # no number that an operation could refuse
     return made[-1]
 
 
