@@ -77,7 +77,7 @@ def describe(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno is not None:
         where = f"{error.filename}: " if error.filename is not None else ""
         remedy = {
-            28: "; make room and go on by --resume",
+            28: "; make room and try again (a training goes on by --resume)",
             13: "; choose a folder you may write to",
             30: "; choose another folder",
         }

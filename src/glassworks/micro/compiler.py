@@ -91,8 +91,7 @@ class Compiled:
         n, w = tape.num_inputs, len(tape.weights)
         tape.data[n : n + w] = [p.data for p in tape.weights]
         results, grad = np.empty((B, len(tape.outputs))), tape.grad if gradients else tape.grad[:0]
-        if gradients:
-            grad[n : n + w] = [p.grad for p in tape.weights]  # so that sums are made in the engine's order
+        grad[n : n + w] = [p.grad for p in tape.weights] if gradients else []  # sums go on in the engine's order
         row, failed = run(tape.ops, tape.left, tape.right, tape.data, grad, rows, tape.outputs, results)
         if failed >= 0:
             explain(tape, row if batch else None, failed)
