@@ -1,20 +1,41 @@
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
-from glassworks.interpret.hooks import capture
-from glassworks.models.config import GPTConfig
+from glassworks.interpret.hooks import capture, patch
+from glassworks.models.config import Architecture, GPTConfig
 from glassworks.models.gpt import GPT
 
 TOKENS = torch.tensor([[1, 2, 3, 4]])
 
 
-def small() -> GPT:
-    return GPT(GPTConfig(architecture="gpt2", vocab_size=7, n_ctx=8, n_layer=2, n_head=2, n_embd=8))
+def small(architecture: Architecture = "gpt2") -> GPT:
+    return GPT(GPTConfig(architecture=architecture, vocab_size=7, n_ctx=8, n_layer=2, n_head=2, n_embd=8))
 
 
 def num_hooks(model: nn.Module) -> int:
-    return sum(len(module._forward_hooks) for module in model.modules())
+    return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules())
+
+
+class Reuse(nn.Module):
+    """One ReLU called three times, a submodule that is given a keyword, and one that returns a tuple."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.line, self.relu, self.both = nn.Linear(3, 3), nn.ReLU(), Both()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for shift in (0.0, 1.0, 2.0):
+            x = self.relu(self.line(x) - shift)
+        plus, minus = self.both(value=x)
+        return plus * 2 + minus
+
+
+class Both(nn.Module):
+    def forward(self, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return value + 1, value - 1
 
 
 def test_reads_what_a_module_returned() -> None:
@@ -72,5 +93,268 @@ def test_a_wrong_name_lists_the_nearest_and_leaves_no_hook() -> None:
 
 def test_refuses_an_output_that_is_not_one_tensor() -> None:
     model = nn.Sequential(nn.LSTM(2, 2))
-    with pytest.raises(ValueError, match="0 returns a tuple"), capture(model, "0"):
+    with pytest.raises(ValueError, match="0 returns a tuple of 2: choose an item, as 0:0"), capture(model, "0"):
         model(torch.ones(1, 2, 2))
+    with pytest.raises(ValueError, match=r"0:1 is a tuple"), capture(model, "0:1"):
+        model(torch.ones(1, 2, 2))
+    with pytest.raises(ValueError, match=r"0:2: the module returns a tuple of 2"), capture(model, "0:2"):
+        model(torch.ones(1, 2, 2))
+
+
+@pytest.mark.parametrize("architecture", ["gpt2", "qwen3", "nanochat"])
+def test_a_run_that_is_only_looked_at_is_the_plain_run_to_the_last_bit(architecture: Architecture) -> None:
+    model = small(architecture)
+    tokens = torch.randint(7, (3, 8), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        plain = model(tokens)
+        with capture(model, "*") as seen, patch(model, {"*": lambda x: x}):
+            looked = model(tokens)
+    assert torch.equal(plain, looked)
+    assert {"blocks.1.attn.pattern", "blocks.0.mlp.post", ""} <= set(seen)
+    assert num_hooks(model) == 0
+
+
+@pytest.mark.parametrize("architecture", ["gpt2", "qwen3", "nanochat"])
+def test_the_pattern_shown_is_the_one_that_mixes_the_values(architecture: Architecture) -> None:
+    model = small(architecture)
+    with torch.no_grad(), capture(model, "blocks.0.attn.[pvz]*") as seen:
+        model(TOKENS)
+    v = seen["blocks.0.attn.v"].transpose(1, 2)
+    z = (seen["blocks.0.attn.pattern"] @ v).transpose(1, 2)
+    torch.testing.assert_close(z, seen["blocks.0.attn.z"])
+
+
+def test_inputs_calls_and_items_are_chosen_in_the_name() -> None:
+    model, x = Reuse(), torch.randn(2, 3)
+    with torch.no_grad(), capture(model, ["relu#*", "relu:in#1", "both:in", "both:1"]) as seen:
+        model(x)
+        first = model.relu(model.line(x))
+    assert set(seen) == {"relu#0", "relu#1", "relu#2", "relu:in#1", "both:in", "both:1"}
+    assert torch.equal(seen["relu#0"], first)
+    assert torch.equal(seen["relu#1"], seen["relu:in#1"].relu())
+    assert torch.equal(seen["both:in"], seen["relu#2"])
+    assert torch.equal(seen["both:1"], seen["relu#2"] - 1)
+
+
+def test_a_module_called_twice_wants_its_calls_chosen() -> None:
+    with (
+        pytest.raises(ValueError, match=r"relu is called more than once .* choose calls, as relu#0"),
+        capture(model := Reuse(), "relu"),
+    ):
+        model(torch.ones(1, 3))
+
+
+def test_each_pass_fills_the_dict_anew() -> None:
+    model = nn.Sequential(nn.Identity())
+    with capture(model, "0") as seen:
+        model(torch.ones(1))
+        model(torch.zeros(2))
+    assert torch.equal(seen["0"], torch.zeros(2))
+
+
+def test_only_the_chosen_positions_are_kept() -> None:
+    model = small()
+    with torch.no_grad(), capture(model, "blocks.0.resid_post") as whole:
+        model(TOKENS)
+    with torch.no_grad(), capture(model, "blocks.0.resid_post", positions=[-1, 0]) as some:
+        model(TOKENS)
+    assert torch.equal(some["blocks.0.resid_post"], whole["blocks.0.resid_post"][:, [3, 0]])
+    with (
+        pytest.raises(ValueError, match=r"positions \(=4\) must be below the 4 along axis 1"),
+        capture(model, "head", positions=[4]),
+    ):
+        model(TOKENS)
+    with (
+        pytest.raises(ValueError, match="no axis 1 for positions"),
+        capture(line := nn.Linear(2, 2), "", positions=[0]),
+    ):
+        line(torch.ones(2))
+
+
+def test_a_value_that_a_module_overwrites_is_kept_as_it_was() -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.ReLU(inplace=True))
+    x = torch.randn(8, 4)
+    with torch.no_grad(), capture(model, "0") as seen:
+        model(x)
+        assert torch.equal(seen["0"], model[0](x))
+
+
+def test_a_value_that_a_function_overwrites_is_refused() -> None:
+    class InPlace(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.tap = nn.Identity()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.tap(x * 1).relu_()
+
+    with (
+        torch.no_grad(),
+        pytest.raises(ValueError, match="tap was changed in place"),
+        capture(model := InPlace(), "tap"),
+    ):
+        model(torch.ones(2))
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Memory
+
+
+def test_more_than_fits_is_refused_with_the_size_the_pass_needs() -> None:
+    model = small()
+    with (
+        torch.no_grad(),
+        pytest.raises(ValueError, match=r"max_bytes \(=200 bytes\) is less than the 256 bytes"),
+        capture(model, "blocks.*.resid_post", max_bytes=200),  # 2 layers of 4 x 8 float32
+    ):
+        model(TOKENS)
+    with torch.no_grad(), capture(model, "blocks.*.resid_post", max_bytes=256) as seen:
+        model(TOKENS)
+        model(TOKENS)  # each pass replaces the one before
+    assert len(seen) == 2
+
+
+def test_more_than_fits_goes_to_disk_and_leaves_nothing_there(tmp_path: Path) -> None:
+    model = small().to(torch.bfloat16)
+    with torch.no_grad(), capture(model, "*", max_bytes=100, spill=tmp_path) as seen:
+        model(TOKENS)
+    with torch.no_grad(), capture(model, "*") as memory:
+        model(TOKENS)
+    assert all(torch.equal(seen[name], memory[name]) for name in memory)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_an_error_and_no_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int, offset: int, size: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", full)
+    with pytest.raises(OSError, match="No space left"), capture(model := small(), "head", max_bytes=0, spill=tmp_path):
+        model(TOKENS)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_spill_folder_must_exist(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ValueError, match="must be a folder that exists"),
+        capture(small(), "head", spill=tmp_path / "no"),
+    ):
+        pass
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Patching
+
+
+def test_patches_an_output_an_input_an_item_and_a_call() -> None:
+    model, x = Reuse(), torch.randn(2, 3)
+    ones = torch.ones(2, 3)
+    with torch.no_grad(), patch(model, {"both:0": ones * 5}), capture(model, "relu#2") as seen:
+        assert torch.equal(model(x), ones * 10 + seen["relu#2"] - 1)
+    with torch.no_grad(), patch(model, {"both:in": ones}):
+        assert torch.equal(model(x), ones * 4)
+    with torch.no_grad(), patch(model, {"relu#2": ones}), capture(model, "relu#*") as seen:
+        assert torch.equal(model(x), ones * 4)
+        assert torch.equal(seen["relu#2"], ones)
+        assert not torch.equal(seen["relu#1"], ones)
+    with torch.no_grad(), patch(model, {"relu": lambda y: y * 0 + 1}):  # every call
+        assert torch.equal(model(x), ones * 4)
+
+
+def test_patching_all_of_the_stream_with_another_run_gives_the_other_run() -> None:
+    model, other = small(), torch.tensor([[4, 3, 2, 1]])
+    with torch.no_grad():
+        with capture(model, "blocks.0.resid_post") as seen:
+            wanted = model(other)
+        with patch(model, seen):
+            assert torch.equal(model(TOKENS), wanted)
+
+
+def test_patches_only_the_chosen_positions_and_keeps_gradients() -> None:
+    model, zero = small(), torch.zeros(1, 1, 8, requires_grad=True)
+    with torch.no_grad(), capture(model, "blocks.0.resid_post") as plain:
+        model(TOKENS)
+    with patch(model, {"blocks.0.resid_post": zero}, positions=[2]), capture(model, "blocks.1.resid_pre") as seen:
+        loss = model(TOKENS).sum()
+    patched = seen["blocks.1.resid_pre"]
+    assert torch.equal(patched[:, 2], torch.zeros(1, 8))
+    assert torch.equal(patched[:, [0, 1, 3]], plain["blocks.0.resid_post"][:, [0, 1, 3]])
+    (gradient,) = torch.autograd.grad(loss, zero)
+    assert gradient.abs().sum() > 0
+
+
+def test_one_row_is_patched_into_a_whole_batch() -> None:
+    model, batch = small(), TOKENS.repeat(3, 1)
+    with torch.no_grad(), patch(model, {"blocks.1.attn_out": torch.zeros(1, 4, 8)}):
+        assert model(batch).shape == (3, 4, 7)
+
+
+def test_refuses_what_does_not_fit_and_says_both_shapes() -> None:
+    model = small()
+    with (
+        pytest.raises(ValueError, match=r"has shape \(1, 4, 9\), what it replaces \(1, 4, 8\)"),
+        patch(model, {"blocks.0.attn_out": torch.zeros(1, 4, 9)}),
+    ):
+        model(TOKENS)
+    with pytest.raises(ValueError, match="gave a NoneType"), patch(model, {"head": lambda x: None}):  # type: ignore[dict-item]
+        model(TOKENS)
+    with pytest.raises(ValueError, match="nearest: blocks.0.attn_out"), patch(model, {"blocks.0.attn_ou": TOKENS}):
+        pass
+    assert num_hooks(model) == 0
+
+
+def test_an_edit_that_is_never_come_by_is_an_error() -> None:
+    with (
+        pytest.raises(ValueError, match="'relu#3'.*never came by"),
+        patch(model := Reuse(), {"relu#3": torch.ones(1, 3)}),
+    ):
+        model(torch.ones(1, 3))
+
+
+@pytest.mark.parametrize("wrong", ["head:out", "head#-1", "a:b:c", "head##1"])
+def test_refuses_what_is_no_point(wrong: str) -> None:
+    with pytest.raises(ValueError, match="must be NAME, NAME:in or NAME:item"), capture(small(), wrong):
+        pass
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Compiled and narrow models
+
+
+def test_a_compiled_model_is_read_and_patched_too() -> None:
+    plain = nn.Sequential(nn.Linear(3, 3), nn.Tanh())
+    compiled = torch.compile(plain, backend="eager")
+    x = torch.randn(2, 3)
+    with torch.no_grad():
+        compiled(x)  # compiled before anybody looks
+        with capture(compiled, "0") as seen, patch(compiled, {"0": torch.zeros(2, 3)}):
+            assert torch.equal(compiled(x), torch.zeros(2, 3))
+        assert torch.equal(seen["0"], plain[0](x))
+        plain.compile(backend="eager")
+        plain(x)
+        with capture(plain, "0") as seen:
+            plain(x)
+    assert set(seen) == {"0"}
+
+
+def test_a_bfloat16_model_is_read_and_patched_in_its_own_dtype() -> None:
+    model = small().to(torch.bfloat16)
+    with torch.no_grad(), patch(model, {"blocks.0.attn_out": torch.zeros(1, 4, 8)}), capture(model, "head") as seen:
+        model(TOKENS)
+    assert seen["head"].dtype is torch.bfloat16
+
+
+def test_a_transformers_model_is_read_as_it_is() -> None:
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    torch.manual_seed(0)
+    model = GPT2LMHeadModel(GPT2Config(vocab_size=7, n_positions=8, n_embd=8, n_layer=2, n_head=2)).eval()
+    with torch.no_grad():
+        plain = model(TOKENS).logits
+        with capture(model, ["transformer.h.*.mlp", "transformer.h.1.attn:0"]) as seen:
+            looked = model(TOKENS).logits
+        with patch(model, {"transformer.h.0.mlp": lambda x: x * 0}):
+            patched = model(TOKENS).logits
+    assert torch.equal(plain, looked)
+    assert not torch.equal(plain, patched)
+    assert seen["transformer.h.1.attn:0"].shape == (1, 4, 8)

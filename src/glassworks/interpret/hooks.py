@@ -1,53 +1,165 @@
-"""Read what passes through a model's modules, with ordinary forward hooks. Works on any `nn.Module`."""
+"""Read and replace what passes through a model's modules, with ordinary forward hooks. Works on any `nn.Module`.
 
-import difflib
-from collections.abc import Iterator, Sequence
+A *point* is written as a string:
+
+    blocks.3.attn.z       what a module returns (our models' taps are modules, so a tap's name is a point)
+    blocks.3.mlp:in       what it is given: its first argument
+    encoder.layer.0:1     item 1 of the tuple that it returns
+    relu#2, relu:in#2     the third time that it is called in one forward pass; relu#* for every time
+
+Names are those of `named_modules`, or globs over them (`*` also matches dots). Inside a block the model is in
+evaluation mode, so dropout is off; afterwards every submodule is as it was and all hooks are gone, however the block
+ended. A run that is only looked at is the plain run to the last bit. Blocks nest; an inner one sees the edits of an
+outer one: `with patch(...), capture(...)` reads what was patched.
+
+A model compiled as a module (`torch.compile(model)` or `model.compile()`) runs uncompiled inside a block, since
+compiled code passes hooks by. A function that was compiled around a model passes them by, too: call the model itself.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from glassworks.models.modes import evaluating
+from glassworks.interpret.points import Point, watching, works_in_place
+from glassworks.interpret.storage import Storage
+
+Edit = Tensor | Callable[[Tensor], Tensor]
+"""What takes a value's place: a tensor, or a function of the value."""
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Reading
 
 
 @contextmanager
-def capture(model: nn.Module, names: str | Sequence[str]) -> Iterator[dict[str, Tensor]]:
-    """Yield a dict that each forward pass inside the block fills: module name to that module's output.
+def capture(
+    model: nn.Module,
+    names: str | Sequence[str],
+    *,
+    positions: Sequence[int] | None = None,
+    axis: int = 1,
+    max_bytes: int | None = None,
+    spill: Path | None = None,
+) -> Iterator[dict[str, Tensor]]:
+    """Yield a dict that each forward pass inside the block fills anew: point to the value there.
 
-    The model is in evaluation mode inside the block, so that dropout is off, and as it was afterwards; the hooks are
-    gone however the block ends. Tensors are the model's own: not copied, and part of the graph if gradients are on. A
-    module that is called twice leaves its last output.
-
-        with torch.no_grad(), capture(model, ["blocks.*.attn.pattern", "head"]) as seen:
+        with torch.no_grad(), capture(model, ["blocks.*.attn.pattern", "head:in"]) as seen:
             model(tokens)
         seen["blocks.0.attn.pattern"]  # (B, H, T, T)
 
+    Tensors are the model's own: not copied (unless a module of the model works in place), and part of the graph if
+    gradients are on.
+
     Args:
         model: any module.
-        names: module names as `named_modules` has them, or globs over them (`*` also matches dots).
+        names: points.
+        positions: keep only these along `axis`; negative ones count from the end. None = all.
+        axis: the axis of positions: 1 in (B, T, ...), 2 for the queries of an attention pattern (B, H, T, S).
+        max_bytes: the most that a forward pass may keep. None = the memory that is free when the block begins.
+        spill: a folder on whose disk tensors beyond `max_bytes` are kept, without their graph, until they are no
+            longer used. None = refuse them.
+
+    Raises ValueError for a name without a match, with the nearest; for a module that was called more than once in a
+    pass unless calls are chosen by `#`; for a value that is no tensor; for a value changed in place after it was read;
+    and for more bytes than `max_bytes`, with the number that the whole pass needs.
     """
-    modules = find_modules(model, [names] if isinstance(names, str) else names)
+    storage = Storage(max_bytes, spill, works_in_place(model))
     seen: dict[str, Tensor] = {}
 
-    def keep(name: str, output: Any) -> None:
-        if not isinstance(output, Tensor):
-            raise ValueError(f"{name} returns a {type(output).__name__}: capture a module that returns one tensor")
-        seen[name] = output
+    def keep(point: Point, call: int, value: Tensor) -> None:
+        key = point.key(call)
+        if call and point.call is None:
+            raise ValueError(
+                f"{point.name} is called more than once in a forward pass: choose calls, as {key}#0 or {key}#*"
+            )
+        part = value if positions is None else value.index_select(axis, indices(value, positions, axis, key))
+        kept = storage.keep(key, part)
+        if kept is not None:
+            seen[key] = kept
+
+    def begin() -> None:
+        seen.clear()
+        storage.begin()
+
+    with watching(model, [names] if isinstance(names, str) else names, keep, begin=begin, end=storage.check):
+        yield seen
+        storage.check()
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Writing
+
+
+@contextmanager
+def patch(
+    model: nn.Module, edits: Mapping[str, Edit], *, positions: Sequence[int] | None = None, axis: int = 1
+) -> Iterator[None]:
+    """Replace values in every forward pass inside the block.
+
+        with patch(model, {"blocks.2.attn.z": lambda z: z * keep_heads}):
+            ablated = model(tokens)
+        with patch(model, {"blocks.1.resid_post": clean}, positions=[-1]):
+            patched = model(tokens)
+
+    Args:
+        model: any module.
+        edits: point to a tensor, or to a function from the value to its replacement. Without `#`, all calls are edited.
+        positions: replace only these along `axis`; tensors have, and functions are given, only these. None = all.
+        axis: the axis of positions: 1 in (B, T, ...), 2 for the queries of an attention pattern (B, H, T, S).
+
+    A replacement has the shape of what it replaces, or size 1 along the batch; it is moved to its dtype and device.
+    Gradients flow through it.
+
+    Raises ValueError for a name without a match, for shapes that do not fit (saying both), and, at the end of the
+    block, for an edit that no forward pass came by.
+    """
+    done: set[str] = set()
+    passes = 0
+
+    def replace(spec: str, point: Point, call: int, value: Tensor) -> Tensor:
+        done.add(spec)
+        key, edit = point.key(call), edits[spec]
+        where = None if positions is None else indices(value, positions, axis, key)
+        part = value if where is None else value.index_select(axis, where)
+        new = edit if isinstance(edit, Tensor) else edit(part)
+        if new is part:
+            return value
+        new = fitting(new, part, key)
+        return new if where is None else torch.index_copy(value, axis, where, new)
+
+    def end() -> None:
+        nonlocal passes
+        passes += 1
 
     with ExitStack() as stack:
-        stack.enter_context(evaluating(model))
-        for name, module in modules.items():
-            handle = module.register_forward_hook(lambda _module, _args, output, name=name: keep(name, output))
-            stack.callback(handle.remove)
-        yield seen
+        for spec in edits:
+            visit = lambda point, call, value, spec=spec: replace(spec, point, call, value)  # noqa: E731
+            stack.enter_context(watching(model, [spec], visit, end=end))
+        yield
+        missed = [spec for spec in edits if spec not in done]
+        if passes and missed:
+            raise ValueError(f"edits (={missed[0]!r}): the model ran, and never came by there: choose another point")
 
 
-def find_modules(model: nn.Module, patterns: Sequence[str]) -> dict[str, nn.Module]:
-    """The modules that the names or globs stand for, in the model's order; one without a match is a ValueError."""
-    known = dict(model.named_modules())
-    for pattern in patterns:
-        if not any(fnmatchcase(name, pattern) for name in known):
-            near = difflib.get_close_matches(pattern, known, n=3, cutoff=0.0)
-            raise ValueError(f"names (={pattern!r}) match no module; nearest: {', '.join(near)}")
-    return {name: known[name] for name in known if any(fnmatchcase(name, pattern) for pattern in patterns)}
+def fitting(new: Any, old: Tensor, key: str) -> Tensor:
+    """A replacement in the shape, dtype and device of what it replaces."""
+    if not isinstance(new, Tensor):
+        raise ValueError(f"the edit of {key} gave a {type(new).__name__}: it must return a tensor")
+    if new.shape != old.shape and (new.ndim != old.ndim or new.shape != (1, *old.shape[1:])):
+        raise ValueError(f"the edit of {key} has shape {tuple(new.shape)}, what it replaces {tuple(old.shape)}")
+    return new.to(device=old.device, dtype=old.dtype).expand(old.shape)
+
+
+def indices(value: Tensor, positions: Sequence[int], axis: int, key: str) -> Tensor:
+    """Positions as non-negative indices along an axis of a value."""
+    if value.ndim <= axis:
+        raise ValueError(f"{key} has shape {tuple(value.shape)}, and so no axis {axis} for positions: leave them out")
+    size = value.size(axis)
+    for position in positions:
+        if not -size <= position < size:
+            raise ValueError(f"positions (={position}) must be below the {size} along axis {axis} of {key}")
+    return torch.tensor([position % size for position in positions], device=value.device)

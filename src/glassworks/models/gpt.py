@@ -14,6 +14,7 @@ Shape letters: B batch, T time, C width, H heads, K key/value heads, D head widt
 """
 
 import math
+import warnings
 
 import torch
 import torch.nn.functional as F
@@ -143,14 +144,19 @@ class Attention(nn.Module):
         return out
 
     def explicit(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-        """The same as `fused`, with the pattern (B, H, T, S) in the open."""
+        """The same as `fused`, with the pattern (B, H, T, S) in the open.
+
+        A pattern that is only looked at, without gradients, leaves the fused result as it is, to the last bit.
+        """
         groups, T, S = q.size(1) // k.size(1), q.size(2), k.size(2)
-        k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
-        scores = q @ k.transpose(-2, -1) / math.sqrt(q.size(-1))
-        if mask is None:
-            mask = torch.ones(T, S, dtype=torch.bool, device=q.device).tril(S - T)
-        pattern = scores.masked_fill(~mask, -torch.inf).softmax(-1)
-        out: Tensor = self.pattern(pattern) @ v
+        keys, values = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
+        scores = q @ keys.transpose(-2, -1) / math.sqrt(q.size(-1))
+        visible = torch.ones(T, S, dtype=torch.bool, device=q.device).tril(S - T) if mask is None else mask
+        pattern = scores.masked_fill(~visible, -torch.inf).softmax(-1)
+        seen = self.pattern(pattern)
+        if seen is pattern and not torch.is_grad_enabled():
+            return fused(q, k, v, mask)
+        out: Tensor = seen @ values
         return out
 
 
@@ -168,16 +174,18 @@ def is_hooked(tap: nn.Module) -> bool:
 
 
 class MLP(nn.Module):
-    """The position-wise half of a block."""
+    """The position-wise half of a block. Of width 0 it adds nothing: the block is attention only."""
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
         self.architecture = config.architecture
         biased = config.architecture == "gpt2"
-        if config.architecture == "qwen3":
-            self.gate = nn.Linear(config.n_embd, config.width_of_mlp, bias=False)
-        self.up = nn.Linear(config.n_embd, config.width_of_mlp, bias=biased)
-        self.down = nn.Linear(config.width_of_mlp, config.n_embd, bias=biased)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Initializing zero-element tensors")  # of width 0
+            if config.architecture == "qwen3":
+                self.gate = nn.Linear(config.n_embd, config.width_of_mlp, bias=False)
+            self.up = nn.Linear(config.n_embd, config.width_of_mlp, bias=biased)
+            self.down = nn.Linear(config.width_of_mlp, config.n_embd, bias=biased)
         self.post = nn.Identity()  # (B, T, F), the hidden neurons after their nonlinearity
 
     def forward(self, x: Float[Tensor, "B T C"]) -> Float[Tensor, "B T C"]:
