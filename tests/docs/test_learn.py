@@ -2,9 +2,11 @@
 
 import contextlib
 import io
+import json
 import linecache
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,8 +18,37 @@ CHAPTERS = sorted((ROOT / "docs" / "learn").glob("*.md"))
 BLOCK = re.compile(r"```(python|text|console)\n(.*?)```", re.S)
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run named demo: the demo's shape, hardly trained, on a few files of the standard library."""
+    folder = tmp_path_factory.mktemp("learn")
+    (folder / "texts").mkdir()
+    for file in sorted(Path(json.__file__).parent.parent.glob("[a-d]*.py"))[:12]:
+        shutil.copyfile(file, folder / "texts" / file.name)
+    shape = {"n-ctx": "64", "n-layer": "4", "n-head": "4", "n-embd": "128"}
+    words = [word for name, value in shape.items() for word in (f"--model.{name}", value)]
+    train = [
+        "train",
+        "--data",
+        "texts",
+        "--tokenizer",
+        "bpe:512",
+        "--steps",
+        "4",
+        "--batch-size",
+        "4",
+        "--name",
+        "demo",
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert run([*train, *words]) == 0
+    return folder
+
+
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
-def test_every_block_prints_what_the_chapter_shows(chapter: Path) -> None:
+def test_every_block_prints_what_the_chapter_shows(chapter: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(home)
     blocks = BLOCK.findall(chapter.read_text(encoding="utf-8"))
     names: dict[str, object] = {"__name__": "__main__"}
     shown = 0
@@ -37,9 +68,9 @@ def test_every_block_prints_what_the_chapter_shows(chapter: Path) -> None:
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
 def test_every_command_runs(
-    chapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    chapter: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(home)
     commands = re.findall(r"^\$ glassworks (.*)$", chapter.read_text(encoding="utf-8"), re.M)
     assert commands
     for command in commands:

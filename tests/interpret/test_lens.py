@@ -47,6 +47,21 @@ def test_attention_pattern_mixes_the_values_into_z() -> None:
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_what_a_head_moves_is_the_norm_of_the_weighted_value_behind_its_output_matrix(architecture: str) -> None:
+    model = random_model(architecture)
+    trace = attention_patterns(model, tokens(), LABELS)
+    with torch.no_grad(), capture(model, "blocks.2.attn.v") as seen:
+        model(tokens()[None])
+    v, D = seen["blocks.2.attn.v"][0], model.config.width_of_head  # (T, K, D)
+    for head in range(2):
+        value = (
+            v[:, head // (2 // v.size(1))] @ model.blocks[2].attn.proj.weight[:, head * D : (head + 1) * D].T.detach()
+        )
+        expected = trace.arrays["pattern"][2, head] * value.norm(dim=-1).numpy()
+        np.testing.assert_allclose(trace.arrays["moved"][2, head], expected, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_last_row_of_the_lens_is_the_models_own_output_exactly(architecture: str) -> None:
     model, ids = random_model(architecture), tokens()
     arrays = logit_lens(model, ids, LABELS, k=4).arrays
@@ -62,6 +77,21 @@ def test_the_last_row_of_the_lens_is_the_models_own_output_exactly(architecture:
     np.testing.assert_allclose(
         arrays["entropy"][-1], torch.distributions.Categorical(logits=log_probability).entropy(), rtol=1e-5
     )
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_lens_says_how_far_each_layer_is_from_the_last(architecture: str) -> None:
+    model, ids = random_model(architecture), tokens()
+    kl = logit_lens(model, ids, LABELS).arrays["kl"]
+    with torch.no_grad(), capture(model, "blocks.1.resid_pre") as seen:
+        last = model(ids[None])[0].log_softmax(-1)
+        layer = model.unembed(seen["blocks.1.resid_pre"])[0].log_softmax(-1)
+    expected = F.kl_div(layer, last, reduction="none", log_target=True).sum(-1)
+    np.testing.assert_allclose(kl[0, 1], expected, rtol=1e-4)
+    assert (kl[0, -1] == 0).all()
+    fresh = logit_lens(GPT(model.config), ids, LABELS).arrays["kl"]
+    assert np.array_equal(fresh[0], fresh[1])
+    assert np.array_equal(fresh[1], kl[1])
 
 
 def test_the_lens_has_a_row_for_the_embedding_and_each_layer() -> None:
@@ -109,5 +139,32 @@ def test_refuses_labels_and_lengths_that_do_not_fit() -> None:
         surprise(model, tokens()[:1], ["a"])
     with pytest.raises(ValueError, match=r"k \(=12\)"):
         logit_lens(model, tokens(), LABELS, k=12)
+    with pytest.raises(ValueError, match=r"tokens \(=11\) must be from 0 to 10"):
+        attention_patterns(model, tokens() + 11 - tokens(), LABELS)
+    with pytest.raises(ValueError, match=r"tokens \(=-1\)"):
+        surprise(model, tokens() - 1 - tokens(), LABELS)
     with pytest.raises(ValueError, match="n_ctx"):
         attention_patterns(model, torch.zeros(9, dtype=torch.int64), list("abcdefghi"))
+
+
+@pytest.mark.parametrize("look", [attention_patterns, logit_lens, surprise])
+def test_says_where_a_nan_begins(look) -> None:  # type: ignore[no-untyped-def]
+    model = random_model("qwen3")
+    with torch.no_grad():
+        model.blocks[2].mlp.gate.weight[0] = torch.nan
+    with pytest.raises(ValueError, match=r"NaN.*blocks\.2\.mlp\.gate"):
+        look(model, tokens(), LABELS)
+
+
+def test_says_which_pattern_is_nan_where_fused_attention_would_hide_it() -> None:
+    model = random_model("qwen3")
+    with torch.no_grad():
+        model.blocks[1].attn.q_norm.weight[0] = torch.nan
+    with pytest.raises(ValueError, match=r"blocks\.1\.attn\.pattern holds NaN"):
+        attention_patterns(model, tokens(), LABELS)
+
+
+def test_refuses_streams_that_do_not_fit_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glassworks.interpret.lens.free_memory", lambda: 1000)
+    with pytest.raises(ValueError, match=r"needs 2,048 bytes, 1,000 are free"):
+        logit_lens(random_model("gpt2"), tokens(), LABELS)

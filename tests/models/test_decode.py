@@ -18,6 +18,8 @@ CONFIGS = {
     "qwen3 tied, grouped": GPTConfig("qwen3", V, 16, 2, 4, 24, n_kv_head=2, head_dim=8, tied=True),
     "nanochat": GPTConfig("nanochat", V, 16, 2, 4, 32),
     "nanochat grouped, no softcap": GPTConfig("nanochat", V, 16, 2, 4, 32, n_kv_head=1, softcap=None),
+    "qwen3 attention only": GPTConfig("qwen3", V, 16, 2, 3, 24, n_inner=0),
+    "nanochat attention only": GPTConfig("nanochat", V, 16, 2, 4, 32, n_inner=0),
 }
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from glassworks.models.config import GPTConfig
+from glassworks.models.config import Architecture, GPTConfig
 from glassworks.models.gpt import GPT, Cache
 
 V, T = 37, 12
@@ -145,12 +145,30 @@ def test_recomputing_gives_the_same_gradients(model: GPT, tokens: torch.Tensor) 
         ("head_dim", {"architecture": "qwen3", "head_dim": 5}),
         ("n_kv_head", {"architecture": "gpt2", "n_kv_head": 2}),
         ("head_dim", {"architecture": "nanochat", "head_dim": 8}),
+        ("n_inner", {"n_inner": -1}),
+        ("n_inner", {"architecture": "gpt2", "n_inner": 0}),
     ],
 )
 def test_shapes_that_cannot_be_built_are_refused_by_field(field: str, values: dict) -> None:
     with pytest.raises(ValueError, match=field) as error:
         GPTConfig(**values)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("architecture", ["qwen3", "nanochat"])
+def test_without_neurons_a_model_is_attention_only(architecture: Architecture, tokens: torch.Tensor) -> None:
+    model = GPT(GPTConfig(architecture, V, 16, 2, 2, 16, n_inner=0))
+    for p in model.parameters():
+        torch.nn.init.normal_(p) if p.numel() else None
+    written = []
+    for block in model.blocks:
+        block.mlp_out.register_forward_hook(lambda module, args, out: written.append(out))
+    loss = F.cross_entropy(model(tokens).flatten(0, 1), tokens.flatten())
+    loss.backward()
+    assert len(written) == 2
+    assert not any(out.any() for out in written)
+    assert sum(p.numel() for p in model.blocks[0].mlp.parameters()) == 0
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
 
 
 def test_a_sequence_beyond_the_context_is_refused(model: GPT) -> None:

@@ -53,6 +53,21 @@ def test_frozen_weights_are_left_out() -> None:
     assert len(grouped) == 4
 
 
+@pytest.mark.parametrize("name", ["muon", "adamw"])
+def test_a_model_without_neurons_trains(name: str) -> None:
+    model = GPT(GPTConfig("qwen3", vocab_size=32, n_ctx=16, n_layer=1, n_head=2, n_embd=32, n_inner=0))
+    optimizer = make_optimizer(model, OptimizerConfig(name))  # type: ignore[arg-type]
+    tokens = torch.arange(16)[None]
+    losses = []
+    for _ in range(5):
+        optimizer.zero_grad()
+        loss = next_token_loss(model, (tokens, (tokens + 1) % 16))
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0]
+
+
 def test_rates_of_embedding_and_head_grow_as_width_shrinks() -> None:
     groups = make_optimizer(gpt(), OptimizerConfig(embedding_lr=0.3, head_lr=0.1)).param_groups
     assert [group["lr"] for group in groups[-2:]] == pytest.approx([0.3 * 24**0.5, 0.1 * 24**0.5])

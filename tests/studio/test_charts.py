@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glassworks.studio.charts import Chart, Level, Line, chart_figure, line_chart
+from glassworks.studio.chart_figures import chart_figure
+from glassworks.studio.charts import Chart, Level, Line, line_chart
 
 LABEL = re.compile(r'<text x="([\d.-]+)" y="([\d.-]+)" text-anchor="(\w+)" class="label">([^<]+)</text>')
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from glassworks.studio.colours import DARK, LEVELS, LIGHT, between, hexadecimal, level, theme
-from glassworks.studio.report import HERE
+from glassworks.studio.page import HERE
 
 
 def luminance(colour: str) -> float:

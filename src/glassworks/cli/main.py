@@ -20,6 +20,7 @@ COMMANDS = {
     "micro": "the scalar engine: train it on moons, draw a graph, play backward step by step",
     "runs": "list runs, or compare some",
     "report": "write a run's page",
+    "look": "look inside a model by any of the methods, with their controls, on one page",
     "reproduce": "repeat a published result, its figure beside ours",
 }
 

@@ -1,11 +1,16 @@
 """`glassworks reproduce`: a published result repeated, its figures beside ours."""
 
+import shlex
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
+
+if TYPE_CHECKING:
+    from glassworks.reproductions.finding import Finding
 
 
 @dataclass(frozen=True)
@@ -21,12 +26,14 @@ class Reproduce:
     """What it is repeated on: for makemore a text file with one word a line, such as the lectures' names.txt."""
     quick: bool = False
     """Compute less: a few minutes, and figures that are not comparable."""
+    full: bool = False
+    """othello only: the paper's own board and network, hours on a GPU, in place of what two CPU cores do in an hour."""
     seed: int | None = None
     """Of weights and batches. None = the source's own."""
     steps: int | None = None
     """Of each training. None = as many as in the source, or few if --quick."""
     name: str | None = None
-    """Name of the run's folder below runs/, or a path. None = the result's name, with -quick if --quick."""
+    """Name of the run's folder below runs/, or a path. None = the result's name, with -quick or -full if asked for."""
     list: bool = False
     """List what can be repeated."""
 
@@ -42,26 +49,40 @@ def run(arguments: list[str]) -> int:
         return 0
     if args.what not in REPRODUCTIONS:
         raise ValueError(f"there is no reproduction {args.what!r}: choose one of {', '.join(REPRODUCTIONS)}")
-    if args.data is None:
-        raise ValueError(f"{args.what} needs a file of words: glassworks reproduce {args.what} WORDS_FILE")
-    return makemore(args, args.data, ["glassworks", "reproduce", *arguments])
-
-
-def makemore(args: Reproduce, data: Path, command: list[str]) -> int:
-    """Repeat makemore on a file of words."""
-    import shlex
-
+    if args.data is not None and args.what != "makemore":
+        raise ValueError(f"{args.what} makes its own data: leave out {args.data}")
+    if args.full and (args.quick or args.what != "othello"):
+        raise ValueError("--full is for othello, without --quick")
     from glassworks.cli.train import folder
-    from glassworks.reproductions.makemore import run as repeat
-    from glassworks.reproductions.words import read_words
 
-    path = folder(args.name or ("makemore-quick" if args.quick else "makemore"), "makemore")
+    command = ["glassworks", "reproduce", *arguments]
+    path = folder(args.name or args.what + ("-quick" if args.quick else "-full" if args.full else ""), args.what)
     try:
-        found = repeat(
-            read_words(data), quick=args.quick, folder=path, seed=args.seed, steps=args.steps, command=command
-        )
+        found = REPEAT[args.what](args, path, command)
     except KeyboardInterrupt:
         print(f"stopped; finished parts are kept in {path}. Go on with: {shlex.join(command)}", file=sys.stderr)
         return 130
     print(f"{found.table()}\n\nsaved: {path / 'finding.json'} and finding.md")
     return 0
+
+
+def makemore(args: Reproduce, path: Path, command: list[str]) -> "Finding":
+    """On a file of words."""
+    if args.data is None:
+        raise ValueError("makemore needs a file of words: glassworks reproduce makemore WORDS_FILE")
+    from glassworks.reproductions.makemore import run as repeat
+    from glassworks.reproductions.words import read_words
+
+    words = read_words(args.data)
+    return repeat(words, quick=args.quick, folder=path, seed=args.seed, steps=args.steps, command=command)
+
+
+def othello(args: Reproduce, path: Path, command: list[str]) -> "Finding":
+    """On games that it plays itself."""
+    from glassworks.reproductions.othello import run as repeat
+
+    return repeat(quick=args.quick, full=args.full, folder=path, seed=args.seed, steps=args.steps, command=command)
+
+
+REPEAT: dict[str, Callable[[Reproduce, Path, list[str]], "Finding"]] = {"makemore": makemore, "othello": othello}
+"""Name to what repeats it in a folder; the names are those of `REPRODUCTIONS`."""

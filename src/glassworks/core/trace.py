@@ -1,5 +1,6 @@
 """A trace: what an interpretation found, as named arrays with axis labels. One renderer draws any of them."""
 
+import importlib
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +45,12 @@ class Trace:
         for axis, labels in self.labels.items():
             if sizes.get(axis) != len(labels):
                 raise ValueError(f"axis {axis!r} has {len(labels)} labels and size {sizes.get(axis)}: they must agree")
+
+    def _repr_html_(self) -> str:
+        """The trace drawn, as a notebook shows it."""
+        # By its name, when a notebook asks: core imports nothing of the package, and the studio lies above everything.
+        html: str = importlib.import_module("glassworks.studio.notebook").trace_html(self)
+        return html
 
     def save(self, stem: Path) -> None:
         """Write `stem`.npz, then `stem`.json, each atomically; the second names the first by its digest."""

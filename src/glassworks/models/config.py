@@ -21,7 +21,7 @@ class GPTConfig:
     head_dim: int | None = None
     """Width of a head; None = n_embd / n_head."""
     n_inner: int | None = None
-    """Width of the MLP; None = 4 n_embd (gpt2, nanochat), 3 n_embd (qwen3)."""
+    """Width of the MLP; None = 4 n_embd (gpt2, nanochat), 3 n_embd (qwen3), 0 = attention only (not gpt2)."""
     tied: bool | None = None
     """Whether the head shares the embedding's weights; None = as the architecture has it (only gpt2 ties)."""
     rope_theta: float = 10_000.0
@@ -35,9 +35,9 @@ class GPTConfig:
         if self.architecture not in ("gpt2", "qwen3", "nanochat"):
             raise ValueError(f"architecture (={self.architecture!r}) must be gpt2, qwen3 or nanochat")
         for name in ("vocab_size", "n_ctx", "n_layer", "n_head", "n_embd", "n_kv_head", "head_dim", "n_inner"):
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, int) or value < 1):
-                raise ValueError(f"{name} (={value!r}) must be a whole number of at least 1")
+            value, least = getattr(self, name), 0 if name == "n_inner" else 1
+            if value is not None and (not isinstance(value, int) or value < least):
+                raise ValueError(f"{name} (={value!r}) must be a whole number of at least {least}")
         if self.head_dim is None and self.n_embd % self.n_head:
             raise ValueError(f"n_embd (={self.n_embd}) must be divisible by n_head (={self.n_head}), or give head_dim")
         if self.n_head % self.kv_heads:
@@ -48,6 +48,8 @@ class GPTConfig:
             self.kv_heads != self.n_head or self.width_of_head * self.n_head != self.n_embd
         ):
             raise ValueError("gpt2 has neither n_kv_head nor head_dim: leave them out, or use qwen3")
+        if self.architecture == "gpt2" and self.n_inner == 0:  # transformers can build one, but not run it
+            raise ValueError("n_inner (=0) is not possible in gpt2: for attention only, use nanochat or qwen3")
         if self.architecture == "nanochat" and self.width_of_head * self.n_head != self.n_embd:
             raise ValueError("nanochat has no head_dim of its own: leave it out, or use qwen3")
 
@@ -64,7 +66,9 @@ class GPTConfig:
     @property
     def width_of_mlp(self) -> int:
         """F, the width of the MLP's hidden layer."""
-        return self.n_inner or (3 if self.architecture == "qwen3" else 4) * self.n_embd
+        if self.n_inner is not None:
+            return self.n_inner
+        return (3 if self.architecture == "qwen3" else 4) * self.n_embd
 
     @property
     def is_tied(self) -> bool:

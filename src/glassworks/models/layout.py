@@ -155,9 +155,9 @@ def check_number(our: str, value: Any, their: str, file: Path) -> None:
         if not isinstance(value, bool):
             raise ValueError(f"{file}: {their} (={value!r}) must be true or false")
     elif value is not None or our not in ("n_kv_head", "head_dim", "n_inner"):
-        largest = LONGEST if our == "n_ctx" else LARGEST
-        if not isinstance(value, int) or not 1 <= value <= largest:
-            raise ValueError(f"{file}: {their} (={value!r}) must be a whole number from 1 to {largest}")
+        least, largest = 0 if our == "n_inner" else 1, LONGEST if our == "n_ctx" else LARGEST
+        if not isinstance(value, int) or not least <= value <= largest:
+            raise ValueError(f"{file}: {their} (={value!r}) must be a whole number from {least} to {largest}")
 
 
 # ----------------------------------------------------------------------------------------------------------------------

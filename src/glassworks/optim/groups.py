@@ -88,7 +88,7 @@ def make_optimizer(
 
 
 def roles(model: nn.Module) -> dict[Tensor, Role]:
-    """What each weight is for, each once, in the model's order; weights that want no gradient are left out.
+    """What each weight is for, each once, in the model's order; those that want no gradient or are empty are left out.
 
     vector     fewer than two axes: gains and biases
     embedding  the weight of an `nn.Embedding`
@@ -100,7 +100,7 @@ def roles(model: nn.Module) -> dict[Tensor, Role]:
     tables = {module.weight for module in model.modules() if isinstance(module, nn.Embedding)}
     found: dict[Tensor, Role] = {}
     for p in model.parameters():
-        if not p.requires_grad:
+        if not p.requires_grad or not p.numel():
             continue
         if p.ndim < 2:
             found[p] = "vector"

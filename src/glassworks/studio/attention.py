@@ -51,6 +51,28 @@ def attention_figure(trace: Trace) -> Markup:
     )
 
 
+def moved_figure(trace: Trace) -> Markup:
+    """How much each head moves from where to where, as small maps on one scale; nothing if the trace does not say."""
+    if "moved" not in trace.arrays:
+        return Markup("")
+    moved = np.nan_to_num(trace.arrays["moved"][:, :, :MAX_POSITIONS, :MAX_POSITIONS].astype(float), posinf=0.0)
+    largest = float(moved.max(initial=0.0)) or 1.0
+    layers, heads = evenly(moved.shape[0], MAX_LAYERS), evenly(moved.shape[1], MAX_HEADS)
+    rows = []
+    for layer in layers:
+        names = [f"layer {layer}, head {head}: at most {moved[layer, head].max(initial=0.0):.3g}" for head in heads]
+        maps = [head_map(np.clip(moved[layer, head] / largest, 0.0, 1.0)) for head in heads]
+        cells = [tag("td", drawn, title=name) for drawn, name in zip(maps, names, strict=True)]
+        rows.append(tag("tr", tag("th", f"layer {layer}", scope="row"), *cells))
+    grid = tag("table", tag("tbody", *rows), class_="heads", style=f"width:{62 + 82 * len(heads)}px;max-width:100%")
+    caption = (
+        "What the same heads move: the norm of what each adds to the stream, from each token. A strong weight on a "
+        "token whose value is nearly nothing moves nearly nothing, and fades here."
+    )
+    marks = ["norm 0", *(f"{largest * share:.2g}" for share in (0.06, 0.25, 0.56, 1.0))]
+    return tag("figure", legend("heat-back", marks), tag("div", grid, class_="scroll"), tag("figcaption", caption))
+
+
 def small_map(pattern: np.ndarray, layer: int, head: int, chosen: tuple[int, int]) -> Markup:
     """One head as a button; its weights in thousandths, row by row up to the diagonal, are data for the enlargement."""
     weights = pattern[layer, head]

@@ -1,8 +1,7 @@
 """Line charts: from plain numbers to inline SVG. Points that are not finite leave a gap."""
 
-import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, NamedTuple
@@ -13,7 +12,6 @@ from glassworks.studio.markup import Markup, join, tag
 from glassworks.studio.scales import Numbers, Real, log_ticks, short, span, spread, thin, ticks
 
 WIDE, NARROW = 760, 350
-HOVERS = 160
 LINE_HEIGHT = 14.0
 
 
@@ -27,6 +25,8 @@ class Line:
     colour: str = "line0"
     """A class of the page's style: line0 to line7 tell things apart, depth0 to depth7 order them."""
     style: Literal["line", "faint", "dots"] = "line"
+    errors: Numbers | None = None
+    """A standard error for each point, drawn as a whisker."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,10 @@ class Chart:
     """x holds whole numbers, such as layers: ticks only there."""
     named: bool = False
     """Write each line's name at its end."""
+    x_labels: Sequence[str] = ()
+    """Names of x = 0, 1, ... in place of the numbers."""
+    band: tuple[Real, Real] | None = None
+    """A stretch of x to shade."""
 
 
 class Frame(NamedTuple):
@@ -97,6 +101,7 @@ def line_chart(chart: Chart, width: int = WIDE, height: int = 320) -> Markup:
     )
     return tag(
         "svg",
+        draw_band(chart.band, frame) if chart.band else "",
         draw_axes(chart, frame, width),
         draw_levels(chart, frame),
         plot,
@@ -117,13 +122,18 @@ def make_frame(chart: Chart, width: int, height: int) -> Frame:
     )
     return Frame(
         left=48,
-        top=30,
+        top=30 if chart.y_title or chart.right else 12,
         right=width - (52 if chart.right else room),
-        bottom=height - (44 if chart.below else 30),
+        bottom=height - (44 if chart.below or is_long(chart.x_title) else 30),
         x_range=x_span(chart),
         y_range=y_range,
         log=chart.log,
     )
+
+
+def is_long(x_title: str) -> bool:
+    """Whether the title of the x axis needs a line of its own."""
+    return len(x_title) > 7
 
 
 def x_span(chart: Chart) -> tuple[float, float]:
@@ -141,6 +151,12 @@ def x_span(chart: Chart) -> tuple[float, float]:
 # Parts
 
 
+def draw_band(band: tuple[Real, Real], frame: Frame) -> Markup:
+    """A shaded stretch from the top to the bottom."""
+    left, right = (frame.x(end) for end in band)
+    return tag("rect", x=left, y=frame.top, width=right - left, height=frame.bottom - frame.top, class_="band")
+
+
 def draw_line(line: Line, frame: Frame) -> Markup:
     """Dots, or a path that is broken where a number is missing; a lone point is a dot."""
     x, y = thin(line.x, line.y)
@@ -149,9 +165,26 @@ def draw_line(line: Line, frame: Frame) -> Markup:
     style = f"line {line.colour} {line.style}"
     path = path_of(places)
     drawn = [tag("path", d=path, class_=style if line.style != "dots" else f"{style} thread")] if path else []
+    if line.errors is not None:
+        drawn += whiskers(line, frame)
     if line.style == "dots":
-        drawn += [tag("circle", cx=place[0], cy=place[1], r=2.6, class_=style) for place in places if place]
+        drawn += [dot(line, float(value), *place, style) for value, place in zip(y, places, strict=True) if place]
     return join(drawn)
+
+
+def dot(line: Line, value: float, x: float, y: float, style: str) -> Markup:
+    """One marked point, with its number for hovering."""
+    return tag("circle", tag("title", f"{line.name} {value:.4g}"), cx=x, cy=y, r=2.6, class_=style)
+
+
+def whiskers(line: Line, frame: Frame) -> list[Markup]:
+    """From a standard error below each point to one above it."""
+    drawn = []
+    for x, y, e in zip(line.x, line.y, line.errors if line.errors is not None else [], strict=True):
+        if math.isfinite(x) and math.isfinite(y) and math.isfinite(e) and e > 0 and (y - e > 0 or not frame.log):
+            d = f"M{frame.x(x):.1f} {frame.y(y - e):.1f}V{frame.y(y + e):.1f}"
+            drawn.append(tag("path", d=d, class_=f"line {line.colour} whisker"))
+    return drawn
 
 
 def path_of(places: Sequence[tuple[Real, Real] | None]) -> str:
@@ -178,20 +211,33 @@ def draw_axes(chart: Chart, frame: Frame, width: int) -> Markup:
         for value in ticks(frame.y_range[0] * factor, frame.y_range[1] * factor, rows):
             parts.append(text(short(value), frame.right + 7, frame.y(value / factor) + 4, "start"))
         parts.append(text(title, width, 12, "end", "title"))
-    columns = max(2, int((frame.right - frame.left) / (35 if chart.counted else 70)))
-    for value in ticks(*frame.x_range, columns):
+    for value, words in x_ticks(chart, frame):
         if not chart.counted or value == round(value):
             x = frame.x(value)
             parts.append(tag("line", x1=x, x2=x, y1=frame.bottom, y2=frame.bottom + 4, class_="tick"))
-            parts.append(text(short(value), x, frame.bottom + 18, "middle"))
+            parts.append(text(words, x, frame.bottom + 18, "middle"))
             if chart.below and value:
                 parts.append(text(short(value * chart.below[1]), x, frame.bottom + 33, "middle", "second"))
     parts.append(tag("line", x1=frame.left, x2=frame.right, y1=frame.bottom, y2=frame.bottom, class_="base"))
     parts.append(text(chart.y_title, 0, 12, "start", "title"))
-    parts.append(text(chart.x_title, 0, frame.bottom + 18, "start", "title"))
+    if is_long(chart.x_title) and not chart.below:
+        parts.append(text(chart.x_title, frame.right, frame.bottom + 34, "end", "title"))
+    else:
+        parts.append(text(chart.x_title, 0, frame.bottom + 18, "start", "title"))
     if chart.below:
         parts.append(text(chart.below[0], 0, frame.bottom + 33, "start", "title second"))
     return join(parts)
+
+
+def x_ticks(chart: Chart, frame: Frame) -> list[tuple[float, str]]:
+    """Places of the ticks across and their labels: round numbers, or as many of the x labels as fit."""
+    wide = frame.right - frame.left
+    if not chart.x_labels:
+        return [
+            (value, short(value)) for value in ticks(*frame.x_range, max(2, int(wide / (35 if chart.counted else 70))))
+        ]
+    step = math.ceil(len(chart.x_labels) * (7 * max(map(len, chart.x_labels)) + 12) / wide)
+    return [(float(i), label) for i, label in enumerate(chart.x_labels) if i % max(step, 1) == 0]
 
 
 def draw_levels(chart: Chart, frame: Frame) -> Markup:
@@ -243,53 +289,3 @@ def draw_names(chart: Chart, frame: Frame) -> Markup:
 def text(words: str, x: Real, y: Real, anchor: str, class_: str = "label") -> Markup:
     """A line of text."""
     return tag("text", words, x=float(x), y=float(y), text_anchor=anchor, class_=class_)
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# A chart on a page
-
-
-def chart_figure(chart: Chart, caption: str, *, legend: bool = False, height: int = 320) -> Markup:
-    """A chart with its caption, drawn for a wide and a narrow page, and what hovering over it says."""
-    return tag(
-        "figure",
-        draw_legend(chart.lines) if legend else "",
-        tag("div", line_chart(chart, WIDE, height), class_="wide"),
-        tag("div", line_chart(chart, NARROW, min(height, 280)), class_="narrow"),
-        tag("figcaption", caption),
-        class_="chart",
-        data_hover=json.dumps(list(hovers(chart)), ensure_ascii=False, separators=(",", ":")),
-    )
-
-
-def draw_legend(lines: Sequence[Line]) -> Markup:
-    """A key of the lines' colours and names."""
-    return tag(
-        "p",
-        *(tag("span", tag("i", class_=f"key {line.colour} {line.style}"), line.name) for line in lines),
-        class_="legend",
-    )
-
-
-def hovers(chart: Chart) -> Iterator[tuple[float, str]]:
-    """Places across the plot in [0, 1], each with what the lines are there: "step 40, train 4.1"."""
-    low, high = x_span(chart)
-    every: set[float] = set()
-    for line in chart.lines:
-        finite = [float(x) for x in line.x if math.isfinite(x)]
-        every |= set(finite[:: max(1, len(finite) // HOVERS)]) | set(finite[-1:])
-    for x in sorted(every):
-        said = []
-        for line in chart.lines:
-            near = nearest(line.x, x)
-            if near is not None and abs(line.x[near] - x) <= (high - low) / HOVERS and math.isfinite(line.y[near]):
-                said.append(f"{line.name} {line.y[near]:.4g}")
-        if said:
-            yield round((x - low) / (high - low), 4), "\n".join([f"{chart.x_title} {x:,.6g}", *said])
-
-
-def nearest(places: Numbers, x: float) -> int | None:
-    """Index of the number nearest to x; None if there is none."""
-    array = np.asarray(places, dtype=float)
-    finite = np.isfinite(array)
-    return int(np.where(finite, abs(array - x), np.inf).argmin()) if finite.any() else None

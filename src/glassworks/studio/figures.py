@@ -8,7 +8,8 @@ from statistics import median
 import numpy as np
 
 from glassworks.core.trace import Trace
-from glassworks.studio.charts import NARROW, Chart, Level, Line, chart_figure, line_chart
+from glassworks.studio.chart_figures import chart_figure
+from glassworks.studio.charts import NARROW, Chart, Level, Line, line_chart
 from glassworks.studio.colours import DEPTHS
 from glassworks.studio.contents import Contents
 from glassworks.studio.markup import Markup, join, tag
@@ -155,7 +156,7 @@ def scale_figure(trace: Trace) -> Markup:
             tag("div", line_chart(Chart(lines, "layer", title, log=True, counted=True, named=True), NARROW, 240))
         )
     caption = (
-        "Scales by layer for one batch of training text, on logarithmic axes: in a healthy network they change slowly; "
+        "Scales by layer for one batch of text, on logarithmic axes: in a healthy network they change slowly; "
         "a stream that grows by orders of magnitude, or gradients that vanish towards layer 0, are signs of trouble."
     )
     if "outer_gradient_rms" in trace.arrays:

@@ -23,6 +23,10 @@
     element.dataset.tip = element.title;
     element.removeAttribute("title");
   }
+  for (const title of document.querySelectorAll("svg title")) {
+    title.parentElement.dataset.tip = title.textContent;
+    title.remove();
+  }
   for (const kind of ["pointermove", "pointerdown"]) {
     document.addEventListener(kind, (event) => {
       const element = event.target.closest?.("[data-tip]");

@@ -5,12 +5,9 @@ from pathlib import Path
 from glassworks.core.files import write_text
 from glassworks.core.runs import Run
 from glassworks.studio import sections
-from glassworks.studio.colours import theme
 from glassworks.studio.contents import Contents, read_contents
-from glassworks.studio.markup import Markup, join, tag
-
-HERE = Path(__file__).parent
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+from glassworks.studio.markup import tag
+from glassworks.studio.page import document
 
 SECTIONS = (
     ("learning", "How it learned", sections.learning),
@@ -37,27 +34,7 @@ def write_report(run: Run) -> Path:
 
 
 def page(contents: Contents) -> str:
-    """The page's HTML: complete without its script, which only adds what hovering and choosing show."""
-    style = Markup("\n".join([theme(), (HERE / "report.css").read_text("utf-8")]))
-    script = Markup((HERE / "report.js").read_text("utf-8"))
+    """The page's HTML."""
     links = [tag("a", title, href=f"#{name}") for name, title, _ in SECTIONS]
     body = [tag("section", tag("h2", title), draw(contents), id=name) for name, title, draw in SECTIONS]
-    html = tag(
-        "html",
-        tag(
-            "head",
-            tag("meta", charset="utf-8"),
-            tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
-            tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-            tag("meta", name="color-scheme", content="light dark"),
-            tag("title", f"{contents.name} – Glassworks"),
-            tag("style", style),
-        ),
-        tag(
-            "body",
-            tag("main", sections.header(contents), tag("nav", *links), *body),
-            tag("script", script),
-        ),
-        lang="en",
-    )
-    return f"<!doctype html>\n{join([html])}\n"
+    return document(contents.name, sections.header(contents), tag("nav", *links), *body)

@@ -1,0 +1,70 @@
+"""`glassworks look`: look inside a model by any of the methods, on one page."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Look:
+    """Look inside a model: each method's figures with their controls on one page, look.html, that opens offline."""
+
+    model: Annotated[str | None, tyro.conf.Positional] = None
+    """A run, or a model folder in the Hugging Face layout."""
+    method: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """A method, or several with commas between; may be repeated. None = a first look, within a minute."""
+    text: str | None = None
+    """The sentence to look at. None = the beginning of a held-out document, or what the model writes."""
+    against: str | None = None
+    """A sentence of as many tokens to contrast it with. None = one token of it is replaced."""
+    data: str | None = None
+    """A file or folder of text to measure on. None = the run's held-out text, or what the model writes."""
+    out: Path | None = None
+    """The page. None = look.html in the run's folder, for a model folder in the current one."""
+    seed: int = 0
+    """Of all that is drawn at random."""
+    list: bool = False
+    """Name every method with one line and its control."""
+
+
+def run(arguments: list[str]) -> int:
+    """Parse, look, write."""
+    args = tyro.cli(Look, args=arguments, prog="glassworks look")
+    from glassworks.interpret.methods import METHODS, choose
+
+    if args.list:
+        for name, method in METHODS.items():
+            first = " (in a first look)" if method.quick else ""
+            print(f"{name}{first}\n    {method.summary}\n    control: {method.control}")
+        return 0
+    if args.model is None:
+        raise ValueError("model (=None) must be a run or a model folder: glassworks look RUN_OR_FOLDER, or --list")
+    names = choose(args.method)
+    from glassworks.cli.main import is_users
+    from glassworks.interpret.subject import open_subject
+    from glassworks.studio.look import look_inside
+
+    given = {key: value for key in ("text", "against", "data") if (value := getattr(args, key)) is not None}
+    subject = open_subject(args.model, seed=args.seed, **given)
+    if "left out" in subject.notes["text"]:
+        print(subject.notes["text"], file=sys.stderr)
+    path = look_inside(
+        subject,
+        names,
+        args.out or (subject.folder or Path()) / "look.html",
+        opening=opening(args.model, given | ({"seed": args.seed} if args.seed else {})),
+        traces=subject.folder / "traces" if subject.folder else None,
+        mendable=is_users,
+        tell=lambda line: print(line, file=sys.stderr),
+    )
+    print(path)
+    return 0
+
+
+def opening(model: str, options: dict[str, str | int]) -> str:
+    """Python that opens the same subject."""
+    words = "".join(f", {key}={value!r}" for key, value in options.items())
+    return f"from glassworks.interpret.subject import open_subject\n\nsubject = open_subject({model!r}{words})"

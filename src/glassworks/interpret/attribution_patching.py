@@ -1,0 +1,172 @@
+"""Attribution patching: activation patching estimated to first order, every place from one gradient.
+
+The estimate is only as good as the model is linear, so the truth is computed beside it and their correlation reported.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from glassworks.core.trace import Trace
+from glassworks.interpret.finite import run_model
+from glassworks.interpret.hooks import capture, patch
+from glassworks.interpret.metrics import Metric
+from glassworks.interpret.restart import (
+    ALWAYS,
+    BUDGET,
+    Stored,
+    check_pair,
+    evaluate,
+    in_evaluation,
+    needed,
+    rotary_of,
+    upto,
+)
+from glassworks.interpret.sites import Site, all_places, effects, find_sites, taps_of
+from glassworks.interpret.sweeps import Comparison, Findings, check_labels, layout, pearson, spearman
+from glassworks.models.gpt import GPT
+
+
+def attribution_patching(
+    model: GPT,
+    clean: Int[Tensor, "B T"],
+    corrupt: Int[Tensor, "B T"],
+    metric: Metric,
+    *,
+    sites: str | Sequence[str] = "resid_pre",
+    by_position: bool = True,
+    labels: Sequence[str] | None = None,
+    check: int | None = None,
+    seed: int = 0,
+    max_bytes: int = BUDGET,
+) -> Trace:
+    """Estimate activation patching at all places from two forward and one backward pass (Nanda 2023).
+
+    The estimate is (clean - corrupt) · d metric / d value at the corrupt run. It is poor where the change is large or
+    the model saturates: the residual stream, early MLPs, heads whose attention is sharp.
+
+    `check` says at how many random places of each site, drawn from `seed`, the truth is computed, too: None = all,
+    0 = none. The other arguments are those of `patching.activation_patching`.
+
+    Arrays, for each site S:
+        S (layer, [head,] [position]): the estimated effect, 0 = corrupt, 1 = clean. Identical inputs give exactly 0.
+        S_true: the effect itself; NaN where it was not computed.
+        clean, corrupt (pair,): the metric of the plain runs.
+
+    Meta: S_pearson and S_spearman, the correlations of the two, and the control S_shuffled, Pearson's correlation of
+    the shuffled estimate. NaN if either is constant.
+    """
+    chosen = find_sites(sites)
+    check_labels(labels, clean.size(1))
+    findings = Findings()
+    runs, slopes = compare_with_slopes(model, clean, corrupt, metric, taps_of(chosen))
+    with in_evaluation(model):
+        for i, (name, site) in enumerate(chosen.items()):
+            estimate = estimated(runs, slopes, site, by_position)
+            axes = layout(site, model.config, runs.T if by_position else None)[1]
+            findings.add(name, estimate, axes)
+            generator = torch.Generator().manual_seed(seed + i)
+            drawn, true = truth(runs, site, by_position, check, generator, max_bytes)
+            if len(drawn):
+                whole = np.full(estimate.size, np.nan, np.float32)
+                whole[drawn] = true
+                findings.add(f"{name}_true", whole.reshape(estimate.shape), axes)
+                findings.meta |= agreement(name, estimate.flatten()[drawn], true, generator)
+    findings.add("clean", runs.top, ("pair",))
+    findings.add("corrupt", runs.base, ("pair",))
+    findings.meta |= {"scale": runs.scale, "pairs": len(clean), "tokens": runs.T, "seed": seed}
+    return findings.trace("attribution_patching", labels)
+
+
+def compare_with_slopes(
+    model: GPT,
+    clean: Int[Tensor, "B T"],
+    corrupt: Int[Tensor, "B T"],
+    metric: Metric,
+    taps: Sequence[str],
+    *,
+    at: Literal["clean", "corrupt"] = "corrupt",
+) -> tuple[Comparison, dict[str, Tensor]]:
+    """Both runs, and the metric's gradient at taps of every block of one of them: two forward passes, one backward.
+
+    Each pair's own gradient is in its row. Parameters get no `.grad`. Both passes record a graph, so that identical
+    inputs give identical numbers: with a graph torch takes other kernels.
+    """
+    check_pair(model, clean, corrupt)
+    T = clean.size(1)
+    reach, judged = needed(metric, T), upto(metric, T)
+    first, top, top_slopes = store_with_slopes(model, clean[:, :reach], judged, taps, at == "clean")
+    second, base, base_slopes = store_with_slopes(model, corrupt[:, :reach], judged, taps, at == "corrupt")
+    return Comparison(first, second, judged, T, top, base), top_slopes | base_slopes
+
+
+def store_with_slopes(
+    model: GPT,
+    tokens: Int[Tensor, "B T"],
+    metric: Metric,
+    taps: Sequence[str],
+    backward: bool = True,
+    start: Float[Tensor, "B T C"] | None = None,
+) -> tuple[Stored, Float[Tensor, " B"], dict[str, Tensor]]:
+    """One run with a graph: what it stored, its metric, and, after the `backward` pass, its gradients.
+
+    `start` is a residual stream that the first block receives instead of the embedding's.
+    """
+    # A graph begins there even if all parameters are frozen.
+    leaf = lambda x: (x if start is None else start).detach().requires_grad_()  # noqa: E731
+    kept = [f"blocks.*.{tap}" for tap in dict.fromkeys((*ALWAYS, *taps))]
+    with torch.enable_grad(), patch(model, {"blocks.0.resid_pre": leaf}), capture(model, kept) as seen:
+        logits = run_model(model, tokens)
+        values = evaluate(metric, logits)
+        total = values.sum()
+    held, slopes = dict(seen), {}
+    if backward:
+        found = torch.autograd.grad(total, list(held.values()), allow_unused=True, materialize_grads=True)
+        slopes = dict(zip(held, found, strict=True))
+    detached = {point: x.detach() for point, x in held.items()}
+    return Stored(model, detached, rotary_of(model, tokens), logits.detach()), values.detach(), slopes
+
+
+def estimated(
+    runs: Comparison, slopes: dict[str, Tensor], site: Site, by_position: bool
+) -> Float[np.ndarray, "*places"]:
+    """(clean - corrupt) · slope at every place, averaged over pairs, on the scale of effects."""
+    layers = []
+    for layer in range(runs.clean.model.config.n_layer):
+        change = runs.clean.at(layer, site.tap) - runs.corrupt.at(layer, site.tap)
+        share = (change * slopes[f"blocks.{layer}.{site.tap}"]).float().sum(-1).mean(0)  # ([H,] T) or (T, H)
+        if site.heads is not None and site.tap != "attn.pattern":
+            share = share.mT
+        layers.append(F.pad(share, (0, runs.T - share.size(-1))))  # later positions do not reach the metric
+    whole = torch.stack(layers) / runs.scale
+    found: np.ndarray = (whole if by_position else whole.sum(-1)).cpu().numpy()
+    return found
+
+
+def truth(
+    runs: Comparison, site: Site, by_position: bool, check: int | None, generator: torch.Generator, max_bytes: int
+) -> tuple[Int[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """Random places of a site, as indices in order, and the effect of patching them."""
+    places = all_places(site, runs.clean.model.config, runs.T if by_position else None)
+    count = len(places) if check is None else min(check, len(places))
+    drawn = torch.randperm(len(places), generator=generator)[:count].sort().values.numpy()
+    some = [places[i] for i in drawn]
+    found = effects(runs.corrupt, site, runs.donors(site), some, runs.metric, max_bytes=max_bytes)
+    return drawn, runs.effect(found)
+
+
+def agreement(
+    name: str, guess: Float[np.ndarray, " n"], true: Float[np.ndarray, " n"], generator: torch.Generator
+) -> dict[str, str | float | int]:
+    """Correlations of an estimate with the truth, and of its shuffle."""
+    mixed = guess[torch.randperm(len(guess), generator=generator).numpy()]
+    return {
+        f"{name}_pearson": pearson(guess, true),
+        f"{name}_spearman": spearman(guess, true),
+        f"{name}_shuffled": pearson(mixed, true),
+    }

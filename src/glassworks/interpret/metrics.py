@@ -1,0 +1,86 @@
+"""What an intervention is judged by: functions from logits (B, T, V) to one number a pair (B,).
+
+Any such function will do. One that reads a single position says so by being an `AtPosition`; then only that position's
+logits are ever computed, which is most of the work in the last layers.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+Metric = Callable[[Tensor], Tensor]
+"""Logits (B, T, V) to (B,), differentiable if it is to be used with attribution."""
+
+
+@dataclass(frozen=True)
+class AtPosition:
+    """A metric of the logits at one position: `function` maps (B, V) to (B,)."""
+
+    function: Callable[[Tensor], Tensor]
+    position: int = -1
+
+    def __call__(self, logits: Float[Tensor, "B T V"]) -> Float[Tensor, " B"]:
+        """Judge all logits by those at the position."""
+        return self.function(logits[:, self.position])
+
+
+def logit_difference(correct: Int[Tensor, " B"], wrong: Int[Tensor, " _"], *, position: int = -1) -> AtPosition:
+    """Logit of the correct token less that of the wrong one, at one position.
+
+    Linear in the residual stream up to the last norm, and it ignores what raises all logits alike (Wang et al. 2022).
+    """
+    if correct.shape != wrong.shape:
+        raise ValueError(f"correct {tuple(correct.shape)} and wrong {tuple(wrong.shape)} must have one token a pair")
+    check = fits(torch.stack([correct, wrong]), "correct and wrong")
+
+    def difference(logits: Tensor) -> Tensor:
+        check(logits)
+        rows = torch.arange(len(correct), device=logits.device)
+        return logits[rows, correct.to(logits.device)] - logits[rows, wrong.to(logits.device)]
+
+    return AtPosition(difference, position)
+
+
+def log_probability(target: Int[Tensor, " B"], *, position: int = -1) -> AtPosition:
+    """Log-probability (nats) of a token at one position; float32 whatever the model's dtype."""
+    check = fits(target[None], "target")
+
+    def probability(logits: Tensor) -> Tensor:
+        check(logits)
+        return logits.float().log_softmax(-1).gather(-1, target.to(logits.device)[:, None])[:, 0]
+
+    return AtPosition(probability, position)
+
+
+def kl_divergence(reference: Float[Tensor, "B T V"], *, position: int | None = None) -> Metric:
+    """KL(reference ‖ model) in nats, at one position or, if None, averaged over all. 0 = the reference's own output.
+
+    `reference` are logits, as those of the clean run. Its gradient at the reference itself is 0: take attributions of
+    it at the other run.
+    """
+
+    def divergence(logits: Tensor, wanted: Tensor) -> Tensor:
+        if logits.shape != wanted.shape:
+            raise ValueError(f"reference has shape {tuple(wanted.shape)}, the logits {tuple(logits.shape)}")
+        p, q = (x.to(logits.device).float().log_softmax(-1) for x in (wanted, logits))
+        return (p.exp() * (p - q)).sum(-1)
+
+    if position is None:
+        return lambda logits: divergence(logits, reference).mean(1)
+    return AtPosition(lambda logits: divergence(logits, reference[:, position]), position)
+
+
+def fits(tokens: Int[Tensor, "N B"], name: str) -> Callable[[Tensor], None]:
+    """A check that tokens are one for each row of some logits, and tokens of their vocabulary."""
+    least, largest = (int(tokens.min()), int(tokens.max())) if tokens.numel() else (0, 0)
+
+    def check(logits: Tensor) -> None:
+        if tokens.size(1) != len(logits):
+            raise ValueError(f"{name} must be one token for each of the {len(logits)} rows, not {tokens.size(1)}")
+        if least < 0 or largest >= logits.size(-1):
+            raise ValueError(f"{name} (from {least} to {largest}) must be below the vocabulary's {logits.size(-1)}")
+
+    return check

@@ -1,0 +1,183 @@
+"""Activation patching: which values of a run carry what differs between two inputs.
+
+A run on the *corrupt* input gets one value from the run on the *clean* one. Effects are on a scale where 0 is the
+corrupt run's metric and 1 the clean run's, both averaged over the pairs of a batch. `activation_patching` tries every
+place of a GPT in batches that restart where they differ (`restart`); `patch_points` works on any module, one run a
+point. `attribution` has the estimate by gradients.
+
+Controls, in every trace: places changed by as much in a random direction.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Int
+from torch import Tensor, nn
+
+from glassworks.core.trace import Trace
+from glassworks.interpret.finite import run_model
+from glassworks.interpret.hooks import capture, patch
+from glassworks.interpret.metrics import Metric
+from glassworks.interpret.restart import BUDGET, evaluate, in_evaluation
+from glassworks.interpret.sites import Site, all_places, effects, find_sites, taps_of
+from glassworks.interpret.sweeps import (
+    Comparison,
+    Findings,
+    check_labels,
+    compare,
+    describe,
+    draw,
+    layout,
+    randomised,
+)
+from glassworks.models.gpt import GPT
+from glassworks.models.modes import evaluating
+
+
+def activation_patching(
+    model: GPT,
+    clean: Int[Tensor, "B T"],
+    corrupt: Int[Tensor, "B T"],
+    metric: Metric,
+    *,
+    sites: str | Sequence[str] = "resid_pre",
+    by_position: bool = True,
+    labels: Sequence[str] | None = None,
+    controls: int = 16,
+    seed: int = 0,
+    max_bytes: int = BUDGET,
+) -> Trace:
+    """Patch each place of some sites from the clean into the corrupt run (Vig et al. 2020; Meng et al. 2022).
+
+    Both inputs need the same shape; what differs should be one thing. A large effect says that the place carries what
+    the metric depends on and the inputs differ in, not that nothing else does.
+
+    Args:
+        model: in any mode; it runs in evaluation mode.
+        clean: tokens of the runs that values are taken from, a row each.
+        corrupt: tokens of the runs that they are put into, each the pair of the same row of `clean`.
+        metric: from logits to a number a pair, as `metrics.logit_difference`.
+        sites: of `sites.SITES`: resid_pre, attn_out, resid_mid, mlp_out, resid_post, q, k, v, pattern, z.
+        by_position: each position by itself, or all positions of a layer (and head) at once.
+        labels: what to call the positions.
+        controls: how many places a site, drawn from `seed` among those that differ, are also changed at random.
+        seed: of the controls.
+        max_bytes: the most that a batch of edits may need.
+
+    Arrays, for each site S:
+        S (layer, [head,] [position]): effect. Under grouped-query attention k and v have the axis kv_head.
+        S_metric (..., pair): the metric itself.
+        S_control, S_control_true (S_draw,): effect of a random change of the same norm, and of the patch there.
+        clean, corrupt (pair,): the metric of the plain runs.
+    """
+    chosen = find_sites(sites)
+    check_labels(labels, clean.size(1))
+    generator, findings = torch.Generator().manual_seed(seed), Findings()
+    with in_evaluation(model):
+        runs = compare(model, clean, corrupt, metric, taps_of(chosen))
+        for name, site in chosen.items():
+            patch_site(runs, name, site, findings, by_position, controls, generator, max_bytes)
+    findings.add("clean", runs.top, ("pair",))
+    findings.add("corrupt", runs.base, ("pair",))
+    findings.meta |= {"scale": runs.scale, "pairs": len(clean), "tokens": runs.T, "seed": seed}
+    return findings.trace("activation_patching", labels)
+
+
+def patch_site(
+    runs: Comparison,
+    name: str,
+    site: Site,
+    findings: Findings,
+    by_position: bool,
+    controls: int,
+    generator: torch.Generator,
+    max_bytes: int,
+) -> None:
+    """One site's sweep and its control."""
+    config, donors, positions = runs.corrupt.model.config, runs.donors(site), runs.T if by_position else None
+    places, (sizes, axes) = all_places(site, config, positions), layout(site, config, positions)
+    found = effects(runs.corrupt, site, donors, places, runs.metric, max_bytes=max_bytes)
+    findings.add(name, runs.effect(found).reshape(sizes), axes)
+    findings.add(f"{name}_metric", torch.unflatten(found, 0, sizes), (*axes, "pair"))
+    drawn = draw(runs.corrupt, donors, site, places, controls, generator)
+    if drawn:
+        random = randomised(runs.corrupt, donors, site, generator)
+        some = [places[i] for i in drawn]
+        control = effects(runs.corrupt, site, random, some, runs.metric, max_bytes=max_bytes)
+        findings.add(f"{name}_control", runs.effect(control), (f"{name}_draw",))
+        findings.add(f"{name}_control_true", runs.effect(found[drawn]), (f"{name}_draw",))
+        findings.labels[f"{name}_draw"] = [describe(place, site) for place in some]
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Any module
+
+
+def patch_points(
+    model: nn.Module,
+    clean: Tensor | tuple[Tensor, ...],
+    corrupt: Tensor | tuple[Tensor, ...],
+    metric: Metric,
+    points: str | Sequence[str],
+    *,
+    positions: Sequence[int] | None = None,
+    seed: int = 0,
+) -> Trace:
+    """Activation patching of any module at points of `hooks.patch`, one run a point.
+
+    Args:
+        model: any module that returns a tensor, or an object with `logits`; batch first.
+        clean: its inputs in the runs that values are taken from.
+        corrupt: those in the runs that they are put into.
+        metric: from its output to a number a row.
+        points: names or globs, as `encoder.*.attention:0`; a name that matches nothing is a ValueError.
+        positions: patch only these along axis 1.
+        seed: of the control.
+
+    Arrays:
+        effect (point,): 0 = corrupt, 1 = clean.
+        control (point,): of a random change with the same norm in each row.
+        metric (point, pair): the metric itself; clean, corrupt (pair,) those of the plain runs.
+    """
+    inputs = [x if isinstance(x, tuple) else (x,) for x in (clean, corrupt)]
+    shapes = [[tuple(x.shape) for x in one] for one in inputs]
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"clean {shapes[0]} and corrupt {shapes[1]} must have the same shapes")
+    generator, rows = torch.Generator().manual_seed(seed), []
+    with torch.no_grad(), evaluating(model):
+        plain, values = zip(*(values_at(model, one, metric, points, positions) for one in inputs), strict=True)
+        for point, new in values[0].items():
+            random = random_change(values[1][point], new, generator)
+            for replacement in (new, random):
+                with patch(model, {point: replacement}, positions=positions):
+                    rows.append(metric(run_model(model, *inputs[1])))
+    found = torch.unflatten(torch.stack(rows), 0, (-1, 2))  # (points, patch and control, pairs)
+    scale = float(plain[0].mean() - plain[1].mean()) or 1.0
+    change = (found - plain[1]).float().mean(-1) / scale
+    findings = Findings(labels={"point": list(values[0])}, meta={"scale": scale, "pairs": len(plain[0]), "seed": seed})
+    findings.add("effect", change[:, 0], ("point",))
+    findings.add("control", change[:, 1], ("point",))
+    findings.add("metric", found[:, 0], ("point", "pair"))
+    findings.add("clean", plain[0], ("pair",))
+    findings.add("corrupt", plain[1], ("pair",))
+    return findings.trace("patch_points")
+
+
+def values_at(
+    model: nn.Module,
+    inputs: tuple[Tensor, ...],
+    metric: Metric,
+    points: str | Sequence[str],
+    positions: Sequence[int] | None,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """A plain run's metric and its values at some points."""
+    with capture(model, points, positions=positions) as seen:
+        judged = evaluate(metric, run_model(model, *inputs))
+    return judged, dict(seen)
+
+
+def random_change(old: Tensor, new: Tensor, generator: torch.Generator) -> Tensor:
+    """As far from `old` as `new` is, in each row, in a random direction."""
+    noise = torch.randn(old.shape, generator=generator).to(old)
+    ratio: Tensor = (new - old).flatten(1).norm(dim=1) / noise.flatten(1).norm(dim=1)
+    return old + noise * ratio.view(-1, *[1] * (old.ndim - 1))

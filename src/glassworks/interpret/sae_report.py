@@ -1,0 +1,109 @@
+"""How good a sparse autoencoder is, and how good one of a network that learned nothing would be."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from glassworks.core.trace import Trace
+from glassworks.interpret.control import randomised
+from glassworks.interpret.hooks import patch
+from glassworks.interpret.sae import SAE, fit_sae, rows_at
+from glassworks.interpret.stream import Batches, parts_of
+from glassworks.models.modes import evaluating
+
+MEASURES = ("l0", "variance_explained", "loss", "loss_spliced", "loss_ablated", "loss_recovered", "dead_share")
+
+
+def sae_report(
+    model: nn.Module,
+    sae: SAE,
+    batches: Batches,
+    held_out: Batches,
+    point: str,
+    loss_fn: Callable[[nn.Module, Any], Tensor],
+    *,
+    fit_steps: int,
+    steps: int,
+    random_model: nn.Module | None = None,
+    lr: float = 3e-3,
+    seed: int = 0,
+) -> Trace:
+    """Judge an autoencoder on held-out activations, beside one of the same size fitted to a random network.
+
+    A random network's activations, too, are sums of few directions to a degree, so only what stands above that row is
+    of the training. Rows: "trained network", "random network".
+
+    Arrays, all (row,), on held-out activations:
+        l0: latents that fire, of a row, on average.
+        variance_explained: 1 - squared error / squared distance from the mean.
+        loss: of the plain model; loss_spliced: with the reconstruction in the activations' place; loss_ablated: with
+            zeros in their place.
+        loss_recovered: (ablated - spliced) / (ablated - plain): 1 = nothing lost, 0 = as bad as zeros. NaN where the
+            model loses nothing by zeros.
+        dead_share: latents that never fire.
+    and frequency (row, latent): the share of rows on which each latent fires.
+
+    Args:
+        model: the network the autoencoder was fitted on.
+        sae: the autoencoder.
+        batches: what the control's autoencoder is fitted on: the same as the other's.
+        held_out: what both are judged on.
+        point: where.
+        loss_fn: the mean loss of a model on the inputs of a batch.
+        fit_steps: steps of the control's fit.
+        steps: batches to judge on.
+        random_model: the control; None makes one, `randomised(model)`.
+        lr: of the control's fit.
+        seed: of the control.
+    """
+    if steps < 1:
+        raise ValueError(f"steps (={steps}) must be at least 1 batch")
+    control = random_model if random_model is not None else randomised(model, seed=seed + 1)
+    other = fit_sae(control, batches, point, sae.config, steps=fit_steps, lr=lr, seed=seed)
+    rows = [judge(net, one, held_out, point, loss_fn, steps) for net, one in ((model, sae), (control, other))]
+    arrays = {name: np.array([row[name] for row in rows], np.float32) for name in MEASURES}
+    frequency = np.stack([row["frequency"] for row in rows])
+    return Trace(
+        method="sae",
+        arrays={**arrays, "frequency": frequency},
+        axes={**dict.fromkeys(arrays, ("row",)), "frequency": ("row", "latent")},
+        labels={"row": ["trained network", "random network"]},
+        meta={"point": point, "latents": sae.config.latents, "kind": sae.config.kind, "steps": steps},
+    )
+
+
+@torch.no_grad()
+def judge(
+    model: nn.Module, sae: SAE, held_out: Batches, point: str, loss_fn: Callable[[nn.Module, Any], Tensor], steps: int
+) -> dict[str, Any]:
+    """The measures of one autoencoder."""
+    count, fired, error, total = 0, torch.zeros(sae.config.latents, dtype=torch.float64), 0.0, 0.0
+    losses = np.zeros(3)
+    edits: list[dict[str, Any]] = [{}, {point: sae}, {point: torch.zeros_like}]
+    with evaluating(model), evaluating(sae):
+        for step in range(steps):
+            rows = rows_at(model, held_out, point, step)
+            latents = sae.encode(rows)
+            fired += (latents > 0).sum(0).double().cpu()
+            error += float((rows - sae.decode(latents)).double().square().sum())
+            total += float((rows - sae.pre_bias).double().square().sum())
+            count += len(rows)
+            inputs, _ = parts_of(held_out(step))
+            for i, edit in enumerate(edits):
+                with patch(model, edit):
+                    losses[i] += float(loss_fn(model, inputs)) / steps
+    plain, spliced, ablated = losses.tolist()
+    harm = ablated - plain
+    return {
+        "l0": float(fired.sum()) / count,
+        "variance_explained": 1 - error / total if total else float("nan"),
+        "loss": plain,
+        "loss_spliced": spliced,
+        "loss_ablated": ablated,
+        "loss_recovered": (ablated - spliced) / harm if abs(harm) > 1e-9 else float("nan"),
+        "dead_share": float((fired == 0).double().mean()),
+        "frequency": (fired / count).float().numpy(),
+    }

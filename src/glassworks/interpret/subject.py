@@ -1,0 +1,278 @@
+"""What a method is tried on: a model, a sentence, a second sentence to contrast it with, and text to measure on.
+
+    subject = open_subject("runs/shakes", text="To be or not to be")
+    logit_lens(subject.model, subject.tokens, subject.labels)
+
+A run brings its own held-out text. A model folder has none: give `data`, or the model writes some itself, which is in
+its own words and so flatters it. Where a contrast is needed and none is given, one token of the sentence is replaced.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from glassworks.core.runs import ROOT, Run
+from glassworks.data.batches import Windows
+from glassworks.data.corpora import documents
+from glassworks.data.tokenizers import Tokenizer, load_tokenizer
+from glassworks.interpret.metrics import Metric, logit_difference
+from glassworks.interpret.traces import PASSAGE, SENTENCE, longest_document
+from glassworks.models.gpt import GPT
+from glassworks.models.io import load_model
+from glassworks.models.sampling import generate
+from glassworks.train.pretrain import corpus_of_run, model_of
+
+FITTED = 2**16  # tokens that probes, lenses and autoencoders are fitted on, at most
+HELD_OUT = 2**13  # tokens that they are judged on
+WRITTEN = 2**12  # tokens that a model without text writes for itself
+WINDOW = 128
+READ = 240  # tokens of a held-out document that are coloured by surprise
+
+Windowed = Callable[[], tuple[Int[Tensor, "N T"], Int[Tensor, "M T"]]]
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A model and texts for it, in its own tokens."""
+
+    model: GPT
+    tokenizer: Tokenizer
+    tokens: Int[Tensor, " T"]
+    """The sentence, led by the token that ends a text."""
+    passage: Int[Tensor, " P"]
+    """A longer text, for what is read rather than drawn."""
+    against: Int[Tensor, " T"]
+    """The sentence to contrast with: as many tokens."""
+    windows: Windowed
+    """Text to fit on and text to judge on, asked for only when a method needs it."""
+    name: str = "model"
+    folder: Path | None = None
+    """The run's, None for a model that is not of a run."""
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """What "text", "data" and "against" are, in sentences."""
+    seed: int = 0
+    """Of all that is drawn at random."""
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """The sentence's tokens as texts."""
+        return self.named(self.tokens)
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """The text of every token of the vocabulary, by id."""
+        known = self.tokenizer.vocab_size
+        return [self.tokenizer.token(id) if id < known else "" for id in range(self.model.config.vocab_size)]
+
+    @cached_property
+    def rows(self) -> tuple[Tensor, Tensor]:
+        """Rows of tokens to fit on and others to judge on."""
+        return self.windows()
+
+    @property
+    def fitting(self) -> Int[Tensor, "N T"]:
+        """Rows to fit on."""
+        return self.rows[0]
+
+    @property
+    def held_out(self) -> Int[Tensor, "M T"]:
+        """Rows that nothing was fitted on."""
+        return self.rows[1]
+
+    @cached_property
+    def answer(self) -> tuple[int, int]:
+        """What the model says next after the sentence, and what it would rather say after the contrasting one.
+
+        The second is the contrast's own likeliest token or, if that is the same, of its five likeliest others the one
+        that has risen most.
+        """
+        with torch.no_grad():
+            clean, corrupt = self.model(torch.stack([self.tokens, self.against]))[:, -1].float().log_softmax(-1)
+        right, wrong = int(clean.argmax()), int(corrupt.argmax())
+        if right == wrong:
+            others = corrupt.index_fill(0, torch.tensor([right]), -torch.inf).topk(min(5, len(corrupt) - 1)).indices
+            wrong = int(others[(corrupt - clean)[others].argmax()])
+        return right, wrong
+
+    @cached_property
+    def metric(self) -> Metric:
+        """Logit of what the model says next less that of what it would rather say after the contrasting sentence."""
+        right, wrong = self.answer
+        return logit_difference(torch.tensor([right]), torch.tensor([wrong]))
+
+    def named(self, tokens: Int[Tensor, " T"]) -> list[str]:
+        """Each token as text."""
+        return [self.tokenizer.token(id) for id in tokens.tolist()]
+
+
+def open_subject(
+    name: str, *, text: str | None = None, against: str | None = None, data: str | None = None, seed: int = 0
+) -> Subject:
+    """A run (by path or name) or a model folder in the Hugging Face layout, on the CPU, with texts to look at it by.
+
+    Args:
+        name: the run or the folder.
+        text: the sentence; None = the beginning of a held-out document, or what the model writes. At most 32 tokens of
+            it, and no more than the context, are drawn.
+        against: the contrasting sentence, of as many tokens; None = one token of the sentence is replaced by another
+            of its own, where that changes the model's next word most.
+        data: a file or folder of text to measure on; None = the run's own, or what the model writes.
+        seed: of what the model writes and of what is drawn at random.
+
+    Raises: ValueError for a text that is too short, and for a contrast of another length; RunError and FileDamaged for
+    a name that is no run or folder, or a damaged one.
+    """
+    folder: Path | None = None
+    if any((folder / "run.json").is_file() for folder in (Path(name), ROOT / name)) or not Path(name).is_dir():
+        run = Run.open(name)
+        name, folder = run.name, run.path
+        model, corpus = model_of(run), corpus_of_run(run)
+        tokenizer = corpus.tokenizer
+        start = longest_document(corpus)
+        first, last = (int(corpus.val.starts[i]) for i in (start, start + 1))
+        passage = torch.from_numpy(corpus.val.read(first, min(READ, last - first)))
+        windows: Windowed = lambda: (  # noqa: E731
+            rows_of(Windows(corpus.train, 1, context(model), seed), corpus.train.num_tokens, FITTED),
+            rows_of(Windows(corpus.val, 1, context(model), seed), corpus.val.num_tokens, HELD_OUT),
+        )
+        notes = {
+            "text": "The text is the beginning of a held-out document.",
+            "data": "Numbers over much text are of the run's own held-out split.",
+        }
+    else:
+        model, tokenizer = load_model(Path(name)), load_tokenizer(Path(name))
+        passage, windows, notes = written(model, tokenizer, seed)
+        name = Path(name).resolve().name
+    if data is not None:
+        windows, notes["data"] = (
+            (lambda: from_file(tokenizer, data, context(model))),
+            f"Numbers over much text are of {data}.",
+        )
+    if text is not None:
+        passage, notes["text"] = torch.tensor([tokenizer.eot, *tokenizer.encode(text)]), "The text is the one given."
+    if tokenizer.vocab_size > model.config.vocab_size:
+        raise ValueError(
+            f"{name}: the tokenizer has {tokenizer.vocab_size} tokens and the model {model.config.vocab_size}: "
+            "they do not belong together; put the model's own tokenizer.json back"
+        )
+    tokens = passage[: min(SENTENCE, model.config.n_ctx)]
+    if len(tokens) < 3:
+        raise ValueError(f"text ({len(tokens) - 1} tokens) must have at least 2 tokens: give a longer one")
+    left_out = len(passage) - len(tokens) if text is not None else 0
+    if left_out:
+        notes["text"] += f" Its last {left_out} tokens are left out of the drawings."
+    if against is not None and text is None:
+        raise ValueError("against needs a text to be contrasted with: give text too")
+    other, notes["against"] = contrast(model, tokenizer, tokens, len(passage), against)
+    return Subject(model, tokenizer, tokens, passage[:PASSAGE], other, windows, name, folder, notes, seed)
+
+
+def context(model: GPT) -> int:
+    """Tokens of a row to measure on."""
+    return min(WINDOW, model.config.n_ctx)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Text to measure on
+
+
+def rows_of(windows: Windows, num_tokens: int, most: int) -> Int[Tensor, "N T"]:
+    """Rows of n_ctx tokens, in the pseudo-random order of training, no more than `most` tokens or all there are."""
+    count = max(1, min(most, num_tokens) // windows.n_ctx)
+    return torch.cat([windows(i).inputs for i in range(count)])
+
+
+def from_file(tokenizer: Tokenizer, data: str, n_ctx: int) -> tuple[Tensor, Tensor]:
+    """Rows of a source of text: four fifths to fit on, the last fifth to judge on."""
+    ids: list[int] = []
+    for document in documents(data):
+        ids += [tokenizer.eot, *tokenizer.encode(document.text)]
+        if len(ids) > FITTED + HELD_OUT:
+            break
+    count = len(ids) // n_ctx
+    if count < 2:
+        raise ValueError(f"data (={data!r}) has {len(ids)} tokens: give at least {2 * n_ctx}")
+    return split(torch.tensor(ids[: count * n_ctx]).view(count, n_ctx))
+
+
+def split(rows: Int[Tensor, "N T"]) -> tuple[Tensor, Tensor]:
+    """The last fifth apart."""
+    cut = min(len(rows) - 1, max(1, len(rows) * 4 // 5))
+    return rows[:cut], rows[cut:]
+
+
+def written(model: GPT, tokenizer: Tokenizer, seed: int) -> tuple[Tensor, Windowed, dict[str, str]]:
+    """What a model without text writes, at temperature 1, from the token that ends a text."""
+    (text,) = generate(model, tokenizer, [""], max_tokens=min(64, model.config.n_ctx - 1), temperature=1.0, seed=seed)
+    passage = torch.tensor([tokenizer.eot, *tokenizer.encode(text)])
+
+    def windows() -> tuple[Tensor, Tensor]:
+        n_ctx = context(model)
+        texts = generate(
+            model, tokenizer, [""] * max(2, WRITTEN // n_ctx), max_tokens=n_ctx - 1, temperature=1.0, seed=seed + 1
+        )
+        ids = [id for text in texts for id in (tokenizer.eot, *tokenizer.encode(text))]
+        ids += [tokenizer.eot] * max(0, 2 * n_ctx - len(ids))  # a model that ends every text at once
+        count = len(ids) // n_ctx
+        return split(torch.tensor(ids[: count * n_ctx]).view(count, n_ctx))
+
+    notes = {
+        "text": f"No text was given, so the model wrote it itself (temperature 1, seed {seed}).",
+        "data": "No data was given: numbers over much text are of what the model writes itself, which flatters it.",
+    }
+    return passage, windows, notes
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# A contrast
+
+
+@torch.no_grad()
+def contrast(
+    model: GPT, tokenizer: Tokenizer, tokens: Int[Tensor, " T"], length: int, against: str | None
+) -> tuple[Tensor, str]:
+    """The contrasting sentence and a sentence on what it is; `length` is that of the text before it was cut."""
+    if against is not None:
+        other = torch.tensor([tokenizer.eot, *tokenizer.encode(against)])
+        if len(other) != length:
+            raise ValueError(
+                f"against ({len(other) - 1} tokens) must have as many tokens as the text ({length - 1}): change single "
+                "words of it, or leave it out"
+            )
+        other = other[: len(tokens)]
+        if other.equal(tokens):
+            raise ValueError("against is the text itself: change a word of it, or leave it out")
+        return other, f"It is contrasted with “{against}”."
+    place, id = replacement(model, tokens)
+    other = tokens.clone()
+    other[place] = id
+    old, new = tokenizer.token(int(tokens[place])), tokenizer.token(id)
+    return other, (
+        f"Where a contrast is needed, token {place} “{old}” is replaced by “{new}”: of the sentence's tokens the one "
+        "whose replacement changes the next word most."
+    )
+
+
+def replacement(model: GPT, tokens: Int[Tensor, " T"]) -> tuple[int, int]:
+    """The place whose token, replaced by another of the sentence, changes the last prediction most (KL), and by which.
+
+    The first and the last place stay. Each is tried with the next token of the sentence that differs from its own.
+    """
+    ids, T = tokens.tolist(), len(tokens)
+    tried = []
+    for place in range(1, max(T - 1, 2)):
+        others = [
+            ids[(place + step) % T] for step in range(1, T) if ids[(place + step) % T] not in (ids[place], ids[0])
+        ]
+        tried.append((place, others[0] if others else (ids[place] + 1) % model.config.vocab_size))
+    rows = tokens.repeat(len(tried), 1)
+    rows[torch.arange(len(tried)), torch.tensor([place for place, _ in tried])] = torch.tensor([id for _, id in tried])
+    last = model(torch.cat([tokens[None], rows]))[:, -1].float().log_softmax(-1)
+    change = (last[0].exp() * (last[0] - last[1:])).sum(-1)
+    return tried[int(np.nan_to_num(change.numpy(), nan=-1.0).argmax())]

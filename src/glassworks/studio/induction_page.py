@@ -1,0 +1,282 @@
+"""The page of the induction-head reproduction: what formed when, one head at work, and what is lost without it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from glassworks.core.files import write_text
+from glassworks.core.trace import Trace
+from glassworks.reproductions.finding import Finding, Row, texts
+from glassworks.reproductions.induction_rows import ONE, TWO, Change, change, chosen, looks
+from glassworks.studio.attention import large_map
+from glassworks.studio.bars import rows as bar_rows
+from glassworks.studio.chart_figures import chart_figure, draw_legend
+from glassworks.studio.charts import Chart, Level, Line
+from glassworks.studio.markup import Markup, join, tag
+from glassworks.studio.page import document
+
+NAMES = ("formation", "head_scores", "ablation", "composition", "attention")
+COLOURS = {ONE: "line6", TWO: "line0"}
+
+
+def write_induction_page(folder: Path) -> Path:
+    """Write `report.html` beside the finding.json of a finished reproduction, atomically; returns its path."""
+    traces = {name: Trace.load(folder / "traces" / name) for name in NAMES}
+    path = folder / "report.html"
+    write_text(path, page(Finding.load(folder / "finding.json"), traces))
+    return path
+
+
+def page(finding: Finding, traces: Mapping[str, Trace]) -> str:
+    """The page's HTML."""
+    formed, heads = traces["formation"], chosen(traces["ablation"])
+    window = change(formed, heads)
+    sections = (
+        ("change", "One change, seen from four sides", change_section(formed, heads, window)),
+        ("head", "An induction head at work", head_section(traces["attention"], traces["ablation"])),
+        ("without", "What is lost without it", ablation_section(traces["ablation"])),
+        ("made", "What it is made of", composition_section(traces["composition"], traces["ablation"])),
+        ("table", "The table", table_section(finding)),
+    )
+    links = [tag("a", title, href=f"#{name}") for name, title, _ in sections]
+    body = [tag("section", tag("h2", title), drawn, id=name) for name, title, drawn in sections]
+    return document("Induction heads", header(finding, heads, formed, window), tag("nav", *links), *body)
+
+
+def header(finding: Finding, heads: Sequence[str], formed: Trace, window: Change) -> Markup:
+    """What was found, in one sentence, and where it is from."""
+    steps = looks(formed)
+    said = (
+        f"Between step {steps[window.first]:,} and step {steps[window.last]:,} of {steps[-1]:,}, "
+        f"{'a head' if len(heads) == 1 else f'{len(heads)} heads'} of the second layer "
+        f"learned to look up what came after the same token before; one layer never did."
+    )
+    if not any(row.what == "two layers form induction heads" and row.ours == 1 for row in finding.rows):
+        said = "No induction head formed in this run: train for more steps."
+    source = join([f"{finding.source}, ", tag("a", finding.url, href=finding.url)])
+    return tag(
+        "header",
+        tag("p", "Glassworks reproduction", class_="kicker"),
+        tag("h1", "Induction heads"),
+        tag("p", said, class_="verdict"),
+        tag("p", source, class_="about"),
+        *(tag("p", note, class_="about") for note in finding.notes),
+    )
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The change
+
+
+def change_section(formed: Trace, heads: Sequence[str], window: Change) -> Markup:
+    """Losses and scores over training, the change shaded."""
+    steps = looks(formed)
+    band = (steps[window.first], steps[window.last])
+    return join(
+        [
+            tag("p", "The stretch in which the induction heads form is shaded in every chart."),
+            loss_chart(formed, band),
+            networks_chart(
+                formed,
+                "in_context",
+                "in-context score, nats",
+                band,
+                "How much the context tells: the loss early in the context less that late in it, on held-out text. "
+                "Step 0 is the untrained network.",
+            ),
+            heads_chart(formed, "induction", heads, band),
+            heads_chart(formed, "previous", heads, band),
+            networks_chart(
+                formed,
+                "second_half",
+                "nats per token",
+                band,
+                "Random tokens that come twice: the loss in their second half. Nothing but the first half can tell it, "
+                "and a network that guesses loses the logarithm of the vocabulary's size (dashed) at best.",
+                [Level("guessing", math.log(float(formed.meta["vocab_size"])))],
+            ),
+        ]
+    )
+
+
+def loss_chart(formed: Trace, band: tuple[int, int]) -> Markup:
+    """Loss on held-out text of both networks."""
+    return networks_chart(
+        formed,
+        "text_loss",
+        "nats per token",
+        band,
+        "Loss on held-out text. If the second layer begins to pay in the change, the curves part there, and its loss "
+        "falls faster than just before and just after: the bump of Olsson et al. 2022.",
+        y_range=lower_part(formed.arrays["text_loss"]),
+    )
+
+
+def lower_part(losses: np.ndarray) -> tuple[float, float]:
+    """A range that shows where networks end, and cuts off how they begin."""
+    low, high = float(np.nanmin(losses)), float(np.nanmax(losses))
+    late = float(np.nanmax(losses[:, losses.shape[1] // 3 :]))
+    top = min(high, late + 0.4 * (late - low))
+    return low - 0.05 * (top - low), top
+
+
+def networks_chart(
+    formed: Trace,
+    array: str,
+    y_title: str,
+    band: tuple[int, int],
+    caption: str,
+    levels: Sequence[Level] = (),
+    y_range: tuple[float, float] | None = None,
+) -> Markup:
+    """One quantity of both networks over the steps."""
+    values, steps = formed.arrays[array], looks(formed)
+    lines = [Line(name, steps, values[i], COLOURS[name]) for i, name in enumerate(formed.labels["network"])]
+    chart = Chart(lines, "step", y_title, levels, y_range, band=band)
+    return chart_figure(chart, caption, legend=True, height=280)
+
+
+def heads_chart(formed: Trace, pattern: str, heads: Sequence[str], band: tuple[int, int]) -> Markup:
+    """One score of every head over the steps; those that matter in colours of their own."""
+    steps, lines = looks(formed), []
+    best = previous_best(formed)
+    marked = [f"{TWO} {head}" for head in (heads if pattern == "induction" else best)]
+    for name, values in zip(formed.labels["head"], formed.arrays[pattern], strict=True):
+        if name not in marked:
+            lines.append(Line(name, steps, values, "line6" if name.startswith(ONE) else "line5", "faint"))
+    for i, name in enumerate(marked):
+        values = formed.arrays[pattern][formed.labels["head"].index(name)]
+        lines.append(Line(name, steps, values, ("line0", "line1", "line2", "line3", "line4")[i % 5]))
+    said = {
+        "induction": "Induction score of every head of both networks: attention to the token that came after the "
+        "earlier occurrence of the present one, on random tokens that come twice. In colour, the induction heads.",
+        "previous": "Previous-token score of every head: attention to the token just before. In colour, the best head "
+        "of the first of two layers, which tells each key what came before it.",
+    }[pattern]
+    chart = Chart(lines, "step", f"{pattern} score", y_range=(-0.02, 1.0), band=band)
+    key = draw_legend([*(line for line in lines if line.name in marked), *others(lines, marked)])
+    return join([key, chart_figure(chart, said, height=300)])
+
+
+def others(lines: Sequence[Line], marked: Sequence[str]) -> list[Line]:
+    """One entry of the key for all heads of a kind."""
+    found = {}
+    for line in lines:
+        if line.name not in marked:
+            kind = "heads of one layer" if line.name.startswith(ONE) else "other heads of two layers"
+            found[kind] = Line(kind, (), (), line.colour, line.style)
+    return list(found.values())
+
+
+def previous_best(formed: Trace) -> list[str]:
+    """The head of the first of two layers that ends on the highest previous-token score."""
+    names = [name for name in formed.labels["head"] if name.startswith(f"{TWO} 0.")]
+    last = [formed.arrays["previous"][formed.labels["head"].index(name)][-1] for name in names]
+    return [names[int(np.argmax(last))].removeprefix(f"{TWO} ")] if names else []
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The heads
+
+
+def head_section(attention: Trace, ablated: Trace) -> Markup:
+    """The patterns of the previous-token head and of the best induction head on one short sequence."""
+    words = attention.labels["query"]
+    half = len(words) // 2
+    parts = []
+    for name, said in (
+        (
+            str(ablated.meta["previous_token_head"]),
+            "A head of the first layer looks one token back, all along: what it writes tells the second layer's keys "
+            "which token came before.",
+        ),
+        (
+            chosen(ablated)[0],
+            f"The induction head. The sequence is {half} random words, twice: from the second time on it looks at what "
+            "came after the same word before, the diagonal one above the repeat, and so knows the next word.",
+        ),
+    ):
+        if "." in name:
+            layer, head = map(int, name.split("."))
+            weights = np.clip(np.nan_to_num(attention.arrays["pattern"][layer, head].astype(float)), 0.0, 1.0)
+            parts.append(tag("figure", large_map(weights, words, (layer, head)), tag("figcaption", said)))
+    return join(parts)
+
+
+def ablation_section(ablated: Trace) -> Markup:
+    """Bars: what each head's absence does to the loss on repeats, and to the in-context score."""
+    zero = ablated.labels["kind"].index("zero")
+    return join(
+        [
+            bars_figure(
+                ablated.labels["ablated"],
+                ablated.arrays["second_half"][zero],
+                None,
+                f"Rise of the loss on the second half of repeats, in nats, without each head. With all heads it is "
+                f"{float(ablated.arrays['plain_second_half']):.2f}.",
+            ),
+            bars_figure(
+                ablated.labels["ablated"],
+                ablated.arrays["in_context"][zero],
+                ablated.arrays["in_context_error"][zero],
+                f"Change of the in-context score on held-out text, in nats; with all heads it is "
+                f"{float(ablated.arrays['plain_in_context']):.2f}. ± is one standard error.",
+            ),
+            tag(
+                "p",
+                "A head is ablated by writing zero in its place while every attention pattern stays as it was. "
+                f"“Induction heads” are {ablated.meta['induction_heads']} together; “others” are as many other heads, "
+                f"the mean of {ablated.meta['other_sets']} such sets.",
+                class_="about",
+            ),
+        ]
+    )
+
+
+def composition_section(composed: Trace, ablated: Trace) -> Markup:
+    """Bars: the induction score without a head of the layer below, by the input that it is missing from."""
+    plain = float(composed.arrays["plain_score"])
+    labels = [
+        f"without {head}, in the {way}" for head in composed.labels["removed"] for way in composed.labels["through"]
+    ]
+    values = composed.arrays["score"].ravel()
+    return join(
+        [
+            bars_figure(
+                ["all heads", *labels],
+                np.array([plain, *values]),
+                None,
+                f"Mean induction score of {composed.meta['induction_heads']} when a head of the layer below is missing "
+                ", but only from the queries, the keys or the values that the second layer makes. If the induction heads "
+                f"find their place by what the previous-token head ({ablated.meta['previous_token_head']}) writes into "
+                "the keys, it is the keys that they miss: K-composition, as Elhage et al. 2021 call it.",
+            )
+        ]
+    )
+
+
+def bars_figure(labels: Sequence[str], values: np.ndarray, errors: np.ndarray | None, caption: str) -> Markup:
+    """A bar for each label."""
+    ends = min(0.0, float(values.min())), max(0.0, float(values.max()))
+    lines = bar_rows(tuple(labels), values[None], None if errors is None else errors[None], ends)
+    return tag("figure", tag("table", *lines, class_="bars ledger"), tag("figcaption", caption))
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def table_section(finding: Finding) -> Markup:
+    """All rows of the finding."""
+    head = tag("tr", *(tag("th", name, scope="col") for name in ("", "published", "ours", "unit", "verdict")))
+    body = [tag("tr", *table_row(row)) for row in finding.rows]
+    table = tag("table", tag("thead", head), tag("tbody", *body), class_="comparison")
+    return join([tag("div", table, class_="scroll"), tag("p", finding.summary)])
+
+
+def table_row(row: Row) -> list[Markup]:
+    """One row: what with its note, then the figures."""
+    what, published, ours, _, unit, verdict, note = texts(row)
+    name = tag("th", what, tag("small", note), scope="row")
+    return [name, *(tag("td", cell) for cell in (published, ours, unit, verdict))]

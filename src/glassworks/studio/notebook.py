@@ -1,0 +1,63 @@
+"""A trace in a notebook: its figures with a style of their own, which neither changes the notebook nor suffers from it.
+
+The pages' style is nested in one class, and dark follows the notebook where it says which it is (JupyterLab and Jupyter
+7, VS Code, Colab, marimo), the system otherwise. There is no script: hovering shows the browser's own titles.
+"""
+
+import re
+
+from glassworks.core.trace import Trace
+from glassworks.studio.colours import classes, schemes
+from glassworks.studio.markup import Markup, tag
+from glassworks.studio.page import style
+from glassworks.studio.traces import trace_figure
+
+NAME = "glassworks-trace"
+DARK_HOSTS = (
+    '[data-jp-theme-light="false"]',
+    ".vscode-dark",
+    'html[theme="dark"]',
+    '[data-theme="dark"]',
+    "html.dark",
+    "body.dark",
+)
+LIGHT_HOSTS = ('[data-jp-theme-light="true"]', ".vscode-light", 'html[theme="light"]', '[data-theme="light"]')
+OURS = """
+background: var(--paper); color: var(--ink); font: 15px/1.55 var(--serif); padding: 18px 20px 2px; border-radius: 4px;
+max-width: 800px; text-align: left;
+tr, td, th { background: none; border: 0; text-align: left; }
+figure { margin-bottom: 26px; }
+button { pointer-events: none; }
+"""
+
+
+def trace_html(trace: Trace) -> str:
+    """The trace as one `<div>` that brings its style along."""
+    name = tag("p", trace.method.replace("_", " "), class_="kicker")
+    return tag("div", tag("style", Markup(scoped())), name, trace_figure(trace), class_=NAME)
+
+
+def scoped() -> str:
+    """The pages' style, for what is inside the class only."""
+    text = style()
+    (light, dark) = (f"{own}{variables}" for own, variables in zip(paper(text), schemes(), strict=True))
+    hosts = [
+        f"{','.join(f'{host} .{NAME}' for host in hosts)}{{{scheme}}}"
+        for hosts, scheme in (
+            (DARK_HOSTS, f"color-scheme:dark;{dark}"),
+            (LIGHT_HOSTS, f"color-scheme:light;{light}"),
+        )
+    ]
+    rules = [
+        f".{NAME}{{color-scheme:light;{light}}}",
+        f"@media (prefers-color-scheme:dark){{.{NAME}{{color-scheme:dark;{dark}}}}}",
+        *hosts,
+        f".{NAME}{{{OURS}{classes()}{re.sub(r':root *{[^}]*}', '', text)}}}",
+    ]
+    return "\n".join(rules)
+
+
+def paper(text: str) -> tuple[str, str]:
+    """The style's own variables, light and dark (the dark ones change only the colours)."""
+    light, dark = (re.sub(r"color-scheme:[^;]*;", "", found) for found in re.findall(r":root *{([^}]*)}", text)[:2])
+    return light.strip(), dark.strip()

@@ -1,0 +1,79 @@
+"""The one renderer of traces: whatever arrays a trace holds, drawn so that a result is seen beside its controls.
+
+A method that has a drawing of its own is drawn by that (attention, lenses, surprise, health). Of any other, each array
+is drawn by its axes (see `axes`): lines along what is in order, heat maps of what is not, bars, coloured text; what has
+more axes than a drawing, as small drawings on one scale. Arrays that belong together are drawn together: a result and
+its `_error`, a result and its `_random` or `_baseline`. Numbers without axes join `meta` in a table.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from glassworks.core.trace import Trace
+from glassworks.studio.attention import attention_figure, moved_figure
+from glassworks.studio.figures import dead_units, scale_figure
+from glassworks.studio.general import Token, general_figure, missing
+from glassworks.studio.markup import Markup, join
+from glassworks.studio.own import curve_figure, neuron_figure
+from glassworks.studio.words import lens_figure, surprise_figure
+
+NO_TOKENIZER: Token = "#{}".format
+
+
+def trace_figure(trace: Trace, token: Token = NO_TOKENIZER, notes: Mapping[str, str] | None = None) -> Markup:
+    """Any trace as figures.
+
+    Args:
+        trace: what an interpretation returned.
+        token: a token's text by its id, for arrays of ids.
+        notes: what each array is, by its name, for the captions.
+    """
+    own = OWN.get(trace.method)
+    if own is None or any(trace.axes.get(name) != axes for name, axes in own.needs.items()):
+        return general_figure(trace, token, notes or {})
+    if all(trace.arrays[name].size for name in own.needs):
+        return join([own.draw(trace, token), general_figure(trace, token, notes or {}, own.without)])
+    return missing("The trace is empty: there is nothing to draw.")
+
+
+@dataclass(frozen=True)
+class Own:
+    """A method's own drawing, the arrays, with their axes, that it needs, and those it leaves nothing to say about."""
+
+    needs: dict[str, tuple[str, ...]]
+    draw: Callable[[Trace, Token], Markup]
+    without: Collection[str]
+
+
+LENS = {
+    "top_ids": ("layer", "position", "top"),
+    "top_probabilities": ("layer", "position", "top"),
+    "next_probability": ("layer", "next"),
+    "next_rank": ("layer", "next"),
+}
+CURVE = {"edges": ("size",), "faithfulness": ("size",), "complement": ("size",), "random": ("draw", "size")}
+OWN_CURVE = Own(CURVE, lambda trace, _: curve_figure(trace), tuple(CURVE))
+NEURONS: dict[str, tuple[str, ...]] = {
+    "activation": ("split", "neuron", "example"),
+    "histogram": ("split", "neuron", "bin"),
+    "window_activation": ("split", "neuron", "example", "offset"),
+}
+NEURON_PARTS = (*NEURONS, "window_token", "row", "position", "scale", "zeros", "vocabulary_count")
+OWN_LENS = Own(LENS, lens_figure, (*LENS, "entropy"))
+HEALTH = {"activation_rms": ("layer", "site"), "gradient_rms": ("layer", "part"), "dead_fraction": ("layer",)}
+OWN = {
+    "attention": Own(
+        {"pattern": ("layer", "head", "query", "key")},
+        lambda trace, _: join([attention_figure(trace), moved_figure(trace)]),
+        ("pattern", "moved"),
+    ),
+    "logit_lens": OWN_LENS,
+    "tuned_lens": OWN_LENS,
+    "faithfulness_curve": OWN_CURVE,
+    "circuit": OWN_CURVE,
+    "neuron_examples": Own(NEURONS, lambda trace, _: neuron_figure(trace), NEURON_PARTS),
+    "surprise": Own({"nats": ("token",)}, surprise_figure, ("nats", "entropy")),
+    "health": Own(
+        HEALTH, lambda trace, _: join([scale_figure(trace), dead_units(trace)]), (*HEALTH, "outer_gradient_rms")
+    ),
+}

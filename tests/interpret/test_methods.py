@@ -1,0 +1,178 @@
+"""The table of methods: complete, quick to read, and each method's shown code makes what the method makes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from glassworks.core.trace import Trace
+from glassworks.data.tokenizers import byte_tokenizer
+from glassworks.interpret.methods import METHODS, array_notes, choose, code, function
+from glassworks.interpret.subject import Subject, contrast, open_subject, split
+from glassworks.interpret.text_labels import TARGETS, text_targets, token_features
+from glassworks.models.config import GPTConfig
+from glassworks.models.gpt import GPT
+from glassworks.models.io import save_model
+
+SLOW = {"tuned_lens", "lens_divergence", "probe", "neuron_rules", "circuit"}
+TEXT = "So it goes, Ann."
+
+
+def make_subject(text: str = TEXT) -> Subject:
+    """A tiny random model with some random text."""
+    model = GPT(GPTConfig("gpt2", 257, 24, 2, 2, 16), seed=1)
+    tokenizer = byte_tokenizer()
+    tokens = torch.tensor([tokenizer.eot, *tokenizer.encode(text)])
+    rows = torch.randint(32, 120, (40, 24), generator=torch.Generator().manual_seed(0))
+    against, note = contrast(model, tokenizer, tokens, len(tokens), None)
+    return Subject(model, tokenizer, tokens, tokens, against, lambda: split(rows), notes={"against": note})
+
+
+@pytest.fixture(scope="module")
+def subject() -> Subject:
+    return make_subject()
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in METHODS])
+def test_the_code_that_a_page_shows_makes_the_methods_trace(name: str, subject: Subject) -> None:
+    made = function(METHODS[name].run)(subject)
+    assert isinstance(made, Trace)
+    scope: dict[str, object] = {"subject": subject}
+    exec(compile(code(METHODS[name]), name, "exec"), scope)
+    again = scope["trace"]
+    assert isinstance(again, Trace)
+    assert again.arrays.keys() == made.arrays.keys()
+    for key, array in made.arrays.items():
+        np.testing.assert_array_equal(array, again.arrays[key], err_msg=key)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_has_one_line_and_its_control_and_says_what_its_arrays_are(name: str) -> None:
+    method = METHODS[name]
+    for line in (method.summary, method.control):
+        assert line == line.strip()
+        assert 15 < len(line) < 121
+        assert "\n" not in line
+        assert not line.endswith(".")
+    assert callable(function(method.run))
+    if name != "surprise":  # its docstring says it in a sentence
+        assert array_notes(method)
+
+
+def test_the_table_is_read_without_torch() -> None:
+    code = "import sys; from glassworks.interpret.methods import METHODS, choose; choose([])"
+    out = subprocess.run([sys.executable, "-c", f"{code}; print('torch' in sys.modules, 'numpy' in sys.modules)"],
+                         capture_output=True, text=True, check=True)  # fmt: skip
+    assert out.stdout.split() == ["False", "False"]
+
+
+def test_names_may_be_given_with_commas_and_hyphens_and_once() -> None:
+    assert choose(["logit-lens,attention", "attention"]) == ["logit_lens", "attention"]
+    assert choose([]) == [name for name, method in METHODS.items() if method.quick]
+    with pytest.raises(ValueError, match="'atention'.* nearest: attention"):
+        choose(["atention"])
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The subject
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder with a tokenizer, and a text beside it."""
+    path = tmp_path_factory.mktemp("models")
+    byte_tokenizer().save(path / "tokenizer.json")
+    save_model(GPT(GPTConfig("qwen3", 257, 16, 2, 2, 16), seed=0), path / "m", path / "tokenizer.json")
+    (path / "text.txt").write_text("Some words that are\nto be read.\n\n" * 20, encoding="utf-8")
+    return path
+
+
+def test_a_folder_without_text_writes_its_own_and_says_so(folder: Path) -> None:
+    first, again = (open_subject(str(folder / "m"), seed=3) for _ in range(2))
+    assert first.tokens.equal(again.tokens)
+    assert first.held_out.equal(again.held_out)
+    assert "wrote it itself" in first.notes["text"]
+    assert "flatters" in first.notes["data"]
+    assert first.folder is None
+
+
+def test_text_and_data_may_be_given(folder: Path) -> None:
+    subject = open_subject(str(folder / "m"), text="abcd", data=str(folder / "text.txt"))
+    assert subject.labels[1:] == list("abcd")
+    assert "text.txt" in subject.notes["data"]
+    found = "".join(subject.named(torch.cat([subject.fitting, subject.held_out]).flatten())[1:])
+    assert found.startswith("Some words that are\nto be read.")
+    assert len(subject.held_out) >= 1
+
+
+def test_a_long_text_says_how_many_tokens_are_left_out(folder: Path) -> None:
+    subject = open_subject(str(folder / "m"), text="x" * 40)
+    assert len(subject.tokens) == 16
+    assert len(subject.passage) == 41
+    assert "last 25 tokens are left out" in subject.notes["text"]
+
+
+def test_without_a_contrast_one_token_is_replaced_by_another_of_the_sentence(subject: Subject) -> None:
+    differs = (subject.tokens != subject.against).nonzero().flatten().tolist()
+    assert len(differs) == 1
+    assert 0 < differs[0] < len(subject.tokens) - 1
+    assert int(subject.against[differs[0]]) in subject.tokens
+    assert f"token {differs[0]} " in subject.notes["against"]
+
+
+@torch.no_grad()
+def test_the_answers_are_what_each_sentence_makes_likelier(subject: Subject) -> None:
+    right, wrong = subject.answer
+    assert right != wrong
+    logits = subject.model(torch.stack([subject.tokens, subject.against]))[:, -1]
+    assert int(logits[0].argmax()) == right
+    clean, corrupt = subject.metric(subject.model(torch.stack([subject.tokens, subject.against]))[:1]), logits[1]
+    assert float(clean) > float(corrupt[right] - corrupt[wrong])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"text": "a"}, r"text \(1 tokens\) must have at least 2"),
+        ({"text": ""}, r"text \(0 tokens\)"),
+        ({"text": "abcd", "against": "abc"}, r"against \(3 tokens\) must have as many tokens as the text \(4\)"),
+        ({"text": "abcd", "against": "abcd"}, "is the text itself"),
+        ({"against": "abcd"}, "give text too"),
+    ],
+)
+def test_texts_that_do_not_fit_are_refused(folder: Path, options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        open_subject(str(folder / "m"), **options)
+
+
+def test_data_that_is_too_short_is_refused(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "short.txt").write_text("abc", encoding="utf-8")
+    subject = open_subject(str(folder / "m"), text="abcd", data=str(tmp_path / "short.txt"))
+    with pytest.raises(ValueError, match="give at least 32"):
+        _ = subject.held_out
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Labels that any text has
+
+
+def test_targets_are_answered_from_the_tokens_texts() -> None:
+    texts = [" A", "b", "\n", "C"]
+    found = text_targets(torch.tensor([[0, 1, 2, 3]]), texts)[0].T.tolist()
+    assert len(found) == len(TARGETS)
+    assert found == [[1, 0, 1, 0], [-100, 1, 0, 1], [-100, -100, 1, 0], [1, 0, 0, 1], [0, 0, 1, 1]]
+
+
+def test_features_say_which_common_token_stands_here_and_before() -> None:
+    features, names = token_features(torch.tensor([[0, 1, 1, 0, 1]]), ["a", "b", "c"], most=2)
+    assert names == ["“b”", "“a”", "“b” before", "“a” before", "eighth of the window"]
+    assert features[0].T.tolist() == [
+        [0, 1, 1, 0, 1],
+        [1, 0, 0, 1, 0],
+        [0, 0, 1, 1, 0],
+        [0, 1, 0, 0, 1],
+        [0, 1, 3, 4, 6],
+    ]

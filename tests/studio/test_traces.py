@@ -1,0 +1,343 @@
+"""Traces: any of them is drawn, with the numbers it holds, and nothing in it breaks the page."""
+
+import math
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from glassworks.core.trace import Trace
+from glassworks.studio.axes import Axis, plan
+from glassworks.studio.heatmap import colours_for
+from glassworks.studio.notebook import NAME
+from glassworks.studio.page import document
+from glassworks.studio.pairing import controls_of, errors_of, note_of
+from glassworks.studio.traces import trace_figure
+
+HOSTILE = "</td><script>alert(1)</script><!-- <b onload=x> & \"q\" 'q' \x00\x1b"
+VOID = {"meta", "br", "hr"}
+
+
+class Reader(HTMLParser):
+    """Checks that every element is closed in order, and keeps what the page consists of."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(page)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.text += data
+
+    def values(self, attribute: str) -> list[str]:
+        """All values of an attribute."""
+        return [attrs[attribute] or "" for _, attrs in self.elements if attribute in attrs]
+
+
+def read(trace: Trace) -> Reader:
+    page = trace_figure(trace)
+    assert not re.search(r' (?:d|x\d?|y\d?|cx|cy|viewBox|style)="[^"]*(?:nan|inf)', page)
+    return Reader(page)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Any trace
+
+
+floats = st.floats(allow_nan=True, allow_infinity=True, width=32)
+axis_names = st.sampled_from(["layer", "head", "position", "row", "neuron", "step", "component", "anything"])
+
+
+@st.composite
+def parts(draw: st.DrawFn) -> tuple:
+    """What a trace is made of: up to three arrays of any kind, whose axes are of any size and may have labels."""
+    sizes = {name: draw(st.integers(0, 5)) for name in draw(st.sets(axis_names, max_size=5))}
+    arrays, axes = {}, {}
+    names = st.sampled_from(["score", "score_error", "score_random", "token_ids", "edge", "text", "error", "control"])
+    for name in draw(st.sets(names, max_size=3)):
+        chosen = tuple(draw(st.permutations(sorted(sizes)))[: draw(st.integers(0, 4))])
+        shape = tuple(sizes[axis] for axis in chosen)
+        count = math.prod(shape)
+        kind = draw(st.sampled_from(["f", "i", "b", "U"]))
+        element = {"f": floats, "i": st.integers(-5, 300), "b": st.booleans(), "U": st.text(max_size=4)}[kind]
+        values = draw(st.lists(element, min_size=count, max_size=count))
+        dtype = {"f": np.float32, "i": np.int64, "b": np.bool_, "U": np.str_}[kind]
+        arrays[name], axes[name] = np.array(values, dtype=dtype).reshape(shape), chosen
+    used = {axis for chosen in axes.values() for axis in chosen}
+    labels = {
+        axis: draw(st.lists(st.text(max_size=5), min_size=sizes[axis], max_size=sizes[axis]))
+        for axis in sorted(used)
+        if draw(st.booleans())
+    }
+    return arrays, axes, labels, {"note": draw(st.text(max_size=9)), "number": draw(floats)}
+
+
+@settings(max_examples=60, deadline=None)
+@given(parts())
+def test_any_trace_is_drawn(found: tuple) -> None:
+    read(Trace("any", *found))
+
+
+def test_a_trace_without_arrays_is_its_settings() -> None:
+    assert "seed" in read(Trace("nothing", {}, {}, {}, {"seed": 3})).text
+
+
+@pytest.mark.parametrize("method", ["attention", "logit_lens", "surprise", "health", "circuit", "neuron_examples"])
+def test_other_arrays_under_the_name_of_a_method_are_drawn_by_their_axes(method: str) -> None:
+    assert "0.25" in read(Trace(method, {"share": np.array([0.25, 0.5])}, {"share": ("part",)})).text
+
+
+def test_empty_arrays_say_so() -> None:
+    trace = Trace("any", {"effect": np.zeros((0, 4))}, {"effect": ("layer", "head")})
+    assert "“effect” is empty" in read(trace).text
+
+
+def test_hostile_words_stay_words() -> None:
+    words = [HOSTILE, "b", "c"]
+    trace = Trace(
+        HOSTILE,
+        {"heat": np.ones((3, 3)), "line": np.eye(3)[:2], "strip": np.ones(3), HOSTILE: np.ones(3)},
+        {"heat": ("component", "key"), "line": ("row", "layer"), "strip": ("key",), HOSTILE: ("component",)},
+        {"component": words, "key": words, "row": words[:2], "layer": words},
+        {HOSTILE: HOSTILE},
+    )
+    reader = read(trace)
+    assert "script" not in [tag for tag, _ in reader.elements]
+    assert not [name for _, attrs in reader.elements for name in attrs if name.startswith("on")]
+    assert "<script>alert(1)</script>" in reader.text
+    Reader(document(HOSTILE, trace_figure(trace)))
+
+
+def test_large_arrays_stay_small_pages_and_say_what_is_left_out() -> None:
+    rng = np.random.default_rng(0)
+    trace = Trace(
+        "any",
+        {"map": rng.normal(size=(40, 5, 300, 300)), "curve": rng.normal(size=(3, 5000)), "bar": rng.normal(size=300)},
+        {"map": ("a", "b", "query", "key"), "curve": ("row", "step"), "bar": ("component",)},
+        {"query": ["q"] * 300, "key": ["k"] * 300, "component": [f"c{i}" for i in range(300)]},
+    )
+    page = trace_figure(trace)
+    assert len(page) < 1_500_000
+    assert "Of 300 along “query” 64 are shown, the first." in page
+    assert "panels" in Reader(page).text
+    assert "Of 300 along “component” 40 are shown, those with the largest values." in page
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# What is drawn is what was given
+
+
+def test_cells_tell_the_numbers_of_the_array_with_their_places_and_errors() -> None:
+    values = np.random.default_rng(0).normal(size=(3, 4))
+    values[1, 2] = np.nan
+    trace = Trace(
+        "any",
+        {"effect": values, "effect_error": np.full((3, 4), 0.125)},
+        {"effect": ("layer", "head"), "effect_error": ("layer", "head")},
+    )
+    titles = [title for title in read(trace).values("title") if title.startswith("layer")]
+    assert len(titles) == 12
+    for title in titles:
+        match = re.fullmatch(r"layer (\d), head (\d): (\S+ \S+|\S+)(?: ± (\S+))?", title)
+        assert match, title
+        value = values[int(match[1]), int(match[2])]
+        if math.isnan(value):
+            assert match[3] == "no number"
+        else:
+            assert float(match[3]) == pytest.approx(value, rel=1e-3)
+            assert match[4] == "0.12"
+
+
+def test_colours_part_at_zero_where_signs_differ() -> None:
+    both = colours_for(np.array([-1.0, 0.5, 2.0]))
+    assert (both.level(2.0), both.level(-2.0)) == ("above15", "below15")
+    assert both.level(0.0)[:5] in ("above", "below")
+    one = colours_for(np.array([0.0, 0.5, 2.0]))
+    assert (one.level(0.0), one.level(2.0)) == ("heat-back0", "heat-back15")
+    assert one.level(math.nan) == "nan"
+
+
+def test_the_scale_starts_at_the_least_number_where_zero_would_hide_all_differences() -> None:
+    assert colours_for(np.array([0.9, 0.95, 1.0])).low == pytest.approx(0.9)
+    assert colours_for(np.array([0.1, 0.95, 1.0])).low == 0.0
+
+
+def test_one_number_far_out_does_not_make_all_others_pale() -> None:
+    values = np.concatenate([np.linspace(1, 2, 199), [1000.0]])
+    colours = colours_for(values)
+    assert colours.high < 3
+    assert colours.beyond == " A few reach 1e+03."
+    assert colours.level(1000.0) == "heat-back15"
+
+
+def test_rows_with_controls_are_lines_of_one_chart() -> None:
+    values = np.random.default_rng(0).uniform(size=(3, 4))
+    trace = Trace(
+        "any",
+        {"accuracy": values, "accuracy_error": 0.1 * values},
+        {"accuracy": ("row", "layer"), "accuracy_error": ("row", "layer")},
+        {"row": ["probe", "random network", "majority"]},
+    )
+    page = trace_figure(trace)
+    reader = Reader(page)
+    assert [tag for tag, _ in reader.elements].count("figure") == 1
+    told = re.findall(r"<title>(probe|random network|majority) (\S+)</title>", page)
+    expected = {(row, f"{x:.4g}") for row, line in zip(trace.labels["row"], values, strict=True) for x in line}
+    assert set(told) == expected
+    assert "Whiskers are one standard error." in reader.text
+
+
+def test_bars_are_as_long_as_their_numbers_from_zero() -> None:
+    reader = read(Trace("any", {"term": np.array([-1.0, 0.0, 3.0])}, {"term": ("part",)}, {"part": ["a", "b", "c"]}))
+    bars = [re.fullmatch(r"margin-left:([\d.]+)%;width:([\d.]+)%", style) for style in reader.values("style")]
+    assert [(float(m[1]), float(m[2])) for m in bars if m] == [(0.0, 25.0), (25.0, 0.0), (25.0, 75.0)]
+
+
+def test_tokens_are_shown_as_text_with_their_numbers() -> None:
+    trace = Trace("any", {"nats": np.array([1.0, 2.5])}, {"nats": ("token",)}, {"token": [" the", "\n"]})
+    reader = read(trace)
+    assert "·the↵" in reader.text
+    assert {"·the: 1", "↵: 2.5"} <= set(reader.values("title"))
+
+
+def test_ids_become_tokens_coloured_by_their_numbers() -> None:
+    trace = Trace(
+        "any",
+        {"top_ids": np.array([[5, 6]]), "top_share": np.array([[0.5, 0.25]]), "bottom_share": np.array([[9.0, 9.0]])},
+        dict.fromkeys(["top_ids", "top_share", "bottom_share"], ("layer", "top")),
+    )
+    page = trace_figure(trace, {5: "five", 6: " six"}.__getitem__)
+    assert {"five: 0.5", "·six: 0.25"} <= set(Reader(page).values("title"))
+
+
+def test_pairs_that_no_edge_joins_have_no_number() -> None:
+    trace = Trace(
+        "any",
+        {"score": np.full((2, 2), 7.0), "edge": np.array([[True, False], [False, False]])},
+        dict.fromkeys(["score", "edge"], ("writer", "reader")),
+    )
+    titles = [title for title in read(trace).values("title") if "writer" in title]
+    assert sorted(title.rpartition(": ")[2] for title in titles) == ["7", "no number", "no number", "no number"]
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Which drawing
+
+
+@pytest.mark.parametrize(
+    ("axes", "drawing", "shown"),
+    [
+        ({"layer": 6}, "lines", ["layer"]),
+        ({"layer": 2}, "bars", ["layer"]),
+        ({"site": 6}, "bars", ["site"]),
+        ({"position": 6}, "strip", ["position"]),
+        ({"neuron": 500}, "sorted", ["neuron"]),
+        ({"row": 3, "layer": 6}, "lines", ["row", "layer"]),
+        ({"layer": 6, "site": 3}, "lines", ["site", "layer"]),
+        ({"layer": 6, "head": 4}, "heat", ["layer", "head"]),
+        ({"component": 20, "position": 9}, "heat", ["component", "position"]),
+        ({"query": 9, "key": 9}, "heat", ["query", "key"]),
+        ({"row": 3, "layer": 6, "head": 4}, "heat", ["layer", "head"]),
+        ({"row": 3, "layer": 6, "site": 4}, "lines", ["row", "layer"]),
+        ({"row": 3, "site": 6}, "groups", ["row", "site"]),
+        ({"row": 3, "point": 2, "neuron": 500}, "sorted", ["row", "neuron"]),
+        ({"component": 20, "site": 6}, "heat", ["component", "site"]),
+    ],
+)
+def test_the_drawing_follows_from_the_axes(axes: dict[str, int], drawing: str, shown: list[str]) -> None:
+    labels = {
+        "row": ["model", "random network", "majority"],
+        "site": list("abcdef"),
+        "point": ["x.1.y", "z"],
+        "position": [f"w{i}" for i in range(9)],
+        "query": [f"w{i}" for i in range(9)],
+        "key": [f"w{i}" for i in range(9)],
+        "component": [f"c{i}" for i in range(20)],
+    }
+    made = [Axis.of(name, size, labels[name][:size] if name in labels else None) for name, size in axes.items()]
+    found = plan(made)
+    assert found.drawing == drawing
+    assert [made[i].name for i in found.shown] == shown
+    assert sorted([*found.panels, *found.shown]) == list(range(len(made)))
+
+
+def test_points_of_a_stack_of_layers_are_in_order() -> None:
+    axis = Axis.of("point", 3, [f"blocks.{i}.resid_post" for i in range(3)])
+    assert axis.kind == "ordered"
+    assert axis.labels == ("0", "1", "2")
+    assert "blocks.*.resid_post" in axis.name
+    assert Axis.of("point", 2, ["blocks.0.resid_pre", "blocks.0.resid_post"]).kind == "named"
+
+
+def test_results_find_their_errors_and_controls() -> None:
+    names = ["kl", "kl_error", "kl_random", "effect", "control", "loss", "z_control", "z_control_true"]
+    axes = dict.fromkeys(names, ("layer",)) | {"effect": ("point",), "control": ("point",)}
+    axes |= {"z_control": ("draw",), "z_control_true": ("draw",)}
+    sizes = {"layer": 2, "point": 3, "draw": 4}
+    trace = Trace("any", {name: np.ones(sizes[axes[name][0]]) for name in names}, axes)
+    assert errors_of(trace) == {"kl": "kl_error"}
+    assert controls_of(trace) == {"kl": ["kl_random"], "effect": ["control"], "z_control": ["z_control_true"]}
+
+
+def test_notes_fit_names_with_a_place_for_any_word() -> None:
+    notes = {"S": "the effect", "S_true": "the truth;", "<measure>_error": "an error", "score": "mine"}
+    assert note_of("score", notes) == "Mine."
+    assert note_of("z", notes) == "The effect."
+    assert note_of("z_true", notes) == "The truth."
+    assert note_of("kl_error", notes) == "An error."
+    assert note_of("kl_error", {}) == ""
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# In a notebook
+
+
+def test_a_notebook_gets_one_element_with_a_style_that_reaches_nothing_else() -> None:
+    html = Trace("any", {"effect": np.eye(3)}, {"effect": ("layer", "head")})._repr_html_()
+    reader = Reader(html)
+    assert reader.elements[0][1]["class"] == NAME
+    assert "script" not in [tag for tag, _ in reader.elements]
+    assert not re.findall(r"url\(|@import|https?:", html)
+    style = re.sub(r"/\*.*?\*/", "", html[html.index("<style>") + 7 : html.index("</style>")], flags=re.DOTALL)
+    depth, start, selectors = 0, 0, []
+    for i, character in enumerate(style):
+        if character == "{":
+            selectors += [style[start:i].strip()] if depth == 0 else []
+            depth += 1
+        elif character == "}":
+            depth -= 1
+            start = i + 1
+    assert depth == 0
+    outer = [one for selector in selectors for one in selector.split(",") if not selector.startswith("@media")]
+    assert outer
+    assert all(one.endswith(f".{NAME}") for one in outer)
+
+
+def test_every_colour_of_the_style_is_defined_inside_the_element() -> None:
+    html = Trace("any", {"effect": np.eye(3)}, {"effect": ("layer", "head")})._repr_html_()
+    defined = set(re.findall(r"(--[\w-]+):", html))
+    assert set(re.findall(r"var\((--[\w-]+)\)", html)) <= defined | {"--columns"}  # set on each table of panels
+
+
+def test_core_does_not_load_the_studio_before_it_draws() -> None:
+    code = "import sys, glassworks.core.trace; print([m for m in sys.modules if 'studio' in m or m == 'torch'])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.strip() == "[]"
