@@ -160,7 +160,7 @@ def test_says_which_pattern_is_nan_where_fused_attention_would_hide_it() -> None
     model = random_model("qwen3")
     with torch.no_grad():
         model.blocks[1].attn.q_norm.weight[0] = torch.nan
-    with pytest.raises(ValueError, match=r"blocks\.1\.attn\.pattern holds NaN"):
+    with pytest.raises(ValueError, match=r"NaN.*blocks\.1\.attn\.q_norm|blocks\.1\.attn\.pattern holds NaN"):
         attention_patterns(model, tokens(), LABELS)
 
 

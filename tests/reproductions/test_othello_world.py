@@ -28,7 +28,7 @@ from glassworks.reproductions.othello_edits import (
 from glassworks.reproductions.othello_games import Played, fresh
 from glassworks.reproductions.othello_lines import EMPTY, MINE, YOURS, lines, middle
 from glassworks.reproductions.othello_probe_edits import Edit, Reader, candidates, choose_edit, edits_of, readers, way
-from glassworks.reproductions.othello_world import Amount, first_targets, judge, labels_of, rows, streams
+from glassworks.reproductions.othello_world import Amount, judge, labels_of, rows, streams
 
 KINDS: tuple[Kind, ...] = ("flip", "erase")
 
@@ -56,10 +56,8 @@ def played(model: GPT) -> Played:
 @pytest.fixture(scope="module")
 def of_streams(model: GPT, played: Played) -> dict[str, Reader]:
     generator = torch.Generator().manual_seed(0)
-    probes = Probes(dict.fromkeys(streams(model)[1:], 16), 36, 3)
-    for reader in probes.readers:
-        torch.nn.init.normal_(reader.weight, generator=generator)
-    return readers(model, probes, played)
+    weights = {point: torch.randn(36, 3, 16, generator=generator) for point in streams(model)[1:]}
+    return readers(model, weights, played)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -270,14 +268,6 @@ def test_judging_counts_right_answers_of_each_game(model: GPT, played: Played) -
     empty = (played.board == EMPTY) & played.present[..., None]
     assert right.shape == (3, 60, 36)
     assert torch.allclose(right[0], empty.sum(1) / played.present.sum(1, keepdim=True))
-
-
-def test_the_first_targets_probes_answer_as_before(model: GPT) -> None:
-    both = Probes({"blocks.0.resid_post": 16}, 72, 3)
-    torch.nn.init.normal_(both.readers[0].weight, generator=torch.Generator().manual_seed(0))
-    x = torch.randn(5, 16, generator=torch.Generator().manual_seed(1))
-    mine = first_targets(both, 36)
-    assert torch.equal(mine.predict("blocks.0.resid_post", x), both.predict("blocks.0.resid_post", x)[:, :36])
 
 
 def test_rows_have_controls_and_finished_parts_are_not_measured_again(

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from glassworks.core.trace import Trace
 from glassworks.interpret.attribution_patching import compare_with_slopes, store_with_slopes
 from glassworks.interpret.edges import Ablated
-from glassworks.interpret.graph import TAPS, Graph, blocks_of, into_heads, raw_heads, writes
+from glassworks.interpret.graph import TAPS, Graph, into_heads, raw_heads, writes
+from glassworks.interpret.lens import blocks_of
 from glassworks.interpret.metrics import Metric
 from glassworks.interpret.restart import BUDGET, Stored, in_evaluation
 from glassworks.interpret.sweeps import Comparison, Findings, pearson, spearman

@@ -10,7 +10,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from glassworks.interpret.graph import Graph, blocks_of, by_each_head, into_heads, writes
+from glassworks.interpret.graph import Graph, by_each_head, into_heads, writes
+from glassworks.interpret.lens import blocks_of
 from glassworks.interpret.metrics import AtPosition
 from glassworks.interpret.restart import last_of
 from glassworks.interpret.sweeps import Comparison
@@ -37,7 +38,7 @@ class Ablated:
         """How many choices of edges are one batch; ValueError if one alone is more than the memory allowed."""
         config = self.graph.config
         readers = config.n_head + 2 * config.kv_heads
-        token = (len(self.graph.writers) + 3 * readers) * config.n_embd + 3 * config.width_of_mlp
+        token = (2 * len(self.graph.writers) + 6 * readers) * config.n_embd + 3 * config.width_of_mlp
         each = token * self.corrupt[0, ..., 0].numel() * self.corrupt.element_size()
         if each > self.max_bytes:
             raise ValueError(

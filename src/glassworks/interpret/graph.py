@@ -17,9 +17,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from glassworks.interpret.lens import blocks_of, check_room
 from glassworks.interpret.restart import Stored
 from glassworks.models.config import GPTConfig
-from glassworks.models.gpt import GPT, Attention, Block, rotate
+from glassworks.models.gpt import Attention, Block, rotate
 
 TAPS = ("resid_mid", "attn.q", "attn.z", "mlp_out")
 """What `writes` reads of a stored run, besides what is always stored."""
@@ -94,9 +95,10 @@ class Graph:
 
 def writes(stored: Stored) -> Float[Tensor, "W B T C"]:
     """What each writer wrote in a run that was stored with `TAPS`."""
-    graph = Graph(stored.model.config)
-    out = stored.at(0, "resid_pre").new_empty(len(graph.writers), *stored.at(0, "resid_pre").shape)
-    out[0] = stored.at(0, "resid_pre")
+    graph, first = Graph(stored.model.config), stored.at(0, "resid_pre")
+    check_room(2 * len(graph.writers) * first.nbytes, first.device, "give fewer or shorter pairs")  # two runs' writes
+    out = first.new_empty(len(graph.writers), *first.shape)
+    out[0] = first
     for layer, block in enumerate(blocks_of(stored.model)):
         heads, mlp = graph.written_by(layer)
         out[heads] = by_each_head(block.attn, stored.at(layer, "attn.z"))
@@ -127,10 +129,3 @@ def into_heads(attn: Attention, raw: Tensor, rope: tuple[Tensor, Tensor] | None)
 def raw_heads(block: Block, x: Float[Tensor, "B T C"]) -> Float[Tensor, "B T R D"]:
     """The product of the normed stream with the matrix of queries, keys and values."""
     return torch.unflatten(block.attn.qkv(block.norm1(x)), -1, (-1, block.attn.width))
-
-
-def blocks_of(model: GPT) -> list[Block]:
-    """The blocks, as what they are."""
-    blocks = list(model.blocks)
-    assert all(isinstance(block, Block) for block in blocks)
-    return blocks  # type: ignore[return-value]

@@ -230,19 +230,29 @@ def precondition(gradient: Pair, inverse: Tensor, likely: Float[Tensor, "S K"], 
 
 
 def two_loops(gradient: Pair, history: list[tuple[Pair, Pair]], precondition: Callable[[Pair], Pair]) -> Pair:
-    """L-BFGS's approximation of the inverse second derivative times the gradient (Nocedal & Wright 2006, alg. 7.4)."""
-    factors = []
-    for step, change in reversed(history):
-        rho = 1 / inner(step, change).clamp(min=1e-30)
+    """L-BFGS's approximation of the inverse second derivative times the gradient (Nocedal & Wright 2006, alg. 7.4).
+
+    A pair counts for the targets along whose step the gradient has grown. For one that has converged, the change is
+    rounding and may point anywhere; left in, it would turn the step against the slope.
+    """
+    factors, curvatures = [], [curvature(*pair) for pair in history]
+    for (step, change), curved in zip(reversed(history), reversed(curvatures), strict=True):
+        rho = torch.where(curved > 0, 1 / curved.clamp(min=1e-30), 0.0)
         alpha = rho * inner(step, gradient)
         gradient = plus(gradient, change, -alpha)
         factors.append((rho, alpha))
-    if not history:
-        return precondition(gradient)
-    step, change = history[-1]
-    gamma = inner(step, change) / inner(change, precondition(change)).clamp(min=1e-30)
     found = precondition(gradient)
-    found = (found[0] * gamma[:, None, None], found[1] * gamma[:, None])
+    if history:
+        change, curved = history[-1][1], curvatures[-1]
+        along = inner(change, precondition(change)).clamp(min=1e-30)
+        gamma = torch.where(curved > 0, curved / along, 1.0)
+        found = (found[0] * gamma[:, None, None], found[1] * gamma[:, None])
     for (step, change), (rho, alpha) in zip(history, reversed(factors), strict=True):
         found = plus(found, step, alpha - rho * inner(change, found))
     return found
+
+
+def curvature(step: Pair, change: Pair) -> Float[Tensor, " S"]:
+    """How much the gradient grew along a step, 0 where that is not above rounding."""
+    curved = inner(step, change)
+    return torch.where(curved > 1e-6 * (inner(step, step) * inner(change, change)).sqrt(), curved, 0.0)

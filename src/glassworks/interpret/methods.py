@@ -148,6 +148,12 @@ METHODS: dict[str, Method] = {
         f"{VIEWS}:similarity",
         source="glassworks.interpret.similarity:similarity",
     ),
+    "sae": Method(
+        "how few directions at a time make up the middle layer's values, and what is lost by them",
+        "an autoencoder of the same size fitted to a random network, on held-out text",
+        f"{VIEWS}:sae",
+        source="glassworks.interpret.sae_report:sae_report",
+    ),
     "steering": Method(
         "what pushing the middle layer towards the other text's values does to the answer",
         "random directions of the same length, the same push at the wrong layer, and no push",

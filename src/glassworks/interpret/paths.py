@@ -18,7 +18,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from glassworks.core.trace import Trace
-from glassworks.interpret.graph import TAPS, Graph, blocks_of, into_heads, raw_heads, writes
+from glassworks.interpret.graph import TAPS, Graph, into_heads, raw_heads, writes
+from glassworks.interpret.lens import blocks_of
 from glassworks.interpret.metrics import AtPosition, Metric
 from glassworks.interpret.restart import BUDGET, in_evaluation, last_of
 from glassworks.interpret.sites import SITES, Place, effects

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from glassworks.interpret.finite import run_model
 from glassworks.interpret.hooks import capture
+from glassworks.interpret.lens import check_room
 from glassworks.interpret.metrics import AtPosition, Metric
 from glassworks.models.gpt import GPT, Block, Cache
 from glassworks.models.modes import evaluating
@@ -57,6 +58,9 @@ def store(model: GPT, tokens: Int[Tensor, "B T"], taps: Sequence[str] = ()) -> S
     ValueError for an empty batch, tokens outside of the vocabulary, and NaN in the output, with where they begin.
     """
     check_tokens(model, tokens, "tokens")
+    weight = model.embed.weight
+    logits_bytes = 2 * tokens.numel() * model.config.vocab_size * weight.element_size()
+    check_room(logits_bytes, weight.device, "give fewer or shorter sequences")
     with capture(model, [f"blocks.*.{tap}" for tap in dict.fromkeys((*ALWAYS, *taps))]) as seen:
         logits = run_model(model, tokens)
     return Stored(model, dict(seen), rotary_of(model, tokens), logits)

@@ -259,6 +259,32 @@ def similarity(subject: Subject) -> Trace:
     )
 
 
+def sae(subject: Subject) -> Trace:
+    """A sparse autoencoder of the middle layer, fitted on the text to fit on."""
+    from glassworks.interpret.sae import SAEConfig, fit_sae
+    from glassworks.interpret.sae_report import sae_report
+    from glassworks.objectives.losses import next_token_loss
+
+    rows, held_out = subject.fitting, subject.held_out
+    point = f"blocks.{subject.model.config.n_layer // 2}.resid_post"
+    config = SAEConfig(4 * subject.model.config.n_embd, k=min(16, subject.model.config.n_embd // 2))
+
+    found = fit_sae(
+        subject.model, lambda step: rows[4 * step % len(rows) :][:4], point, config, steps=200, seed=subject.seed
+    )
+    return sae_report(
+        subject.model,
+        found,
+        lambda step: rows[4 * step % len(rows) :][:4],
+        lambda step: held_out[8 * step :][:8],
+        point,
+        lambda model, tokens: next_token_loss(model, (tokens[:, :-1], tokens[:, 1:])),
+        fit_steps=200,
+        steps=max(1, len(held_out) // 8),
+        seed=subject.seed,
+    )
+
+
 def steering(subject: Subject) -> Trace:
     """The contrast's own direction in the middle layer, pushed along at the last token of the contrasting sentence."""
     import torch

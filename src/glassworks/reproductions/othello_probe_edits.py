@@ -18,7 +18,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from glassworks.interpret.hooks import capture
-from glassworks.interpret.probes import Probes
 from glassworks.models.gpt import GPT
 from glassworks.reproductions.othello_edits import Cases, LastToken, legal_squares, mistakes
 from glassworks.reproductions.othello_games import BATCH, Played
@@ -47,24 +46,22 @@ class Reader:
     """Of the positions in which a square has a state; 0 if there are none."""
 
 
-def readers(model: GPT, probes: Probes, played: Played) -> dict[str, Reader]:
-    """The readers of all streams that have a probe, the means taken over some games."""
-    S = played.size**2
-    sums = {point: torch.zeros(3 * S, probes.widths[point], device=played.inputs.device) for point in probes.points}
+def readers(model: GPT, weights: Mapping[str, Float[Tensor, "S 3 C"]], played: Played) -> dict[str, Reader]:
+    """The readers of the streams whose probes' weights are given, the means taken over some games."""
+    points = list(weights)
+    S, C = played.size**2, weights[points[0]].size(2)
+    sums = torch.zeros(len(points), 3 * S, C, device=played.inputs.device)
     counts = torch.zeros(3 * S, device=played.inputs.device)
     for step in range(played.steps):
         inputs, keep = played.batch(step)
         board = played.board[step * BATCH : (step + 1) * BATCH]
         states = F.one_hot(board[keep].long(), 3).flatten(1).float()
         counts += states.sum(0)
-        with torch.no_grad(), capture(model, probes.points) as seen:
+        with torch.no_grad(), capture(model, points) as seen:
             model(inputs)
-        for point in probes.points:
-            sums[point] += states.T @ seen[point][keep].float()
-    return {
-        point: Reader(probes.weight(point), (sums[point] / counts.clamp(min=1)[:, None]).view(S, 3, -1))
-        for point in probes.points
-    }
+        sums += torch.stack([states.T @ seen[point][keep].float() for point in points])
+    means = torch.unflatten(sums / counts.clamp(min=1)[:, None], 1, (S, 3))
+    return {point: Reader(weights[point], mean) for point, mean in zip(points, means, strict=True)}
 
 
 @dataclass(frozen=True, eq=False)

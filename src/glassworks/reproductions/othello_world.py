@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from glassworks.core.files import atomic_file
 from glassworks.interpret.probes import Probes, fit_probes
 from glassworks.interpret.stream import IGNORE, stream
 from glassworks.models.gpt import GPT
@@ -72,7 +74,7 @@ def rows(model: GPT, *, size: int, seed: int, quick: bool, folder: Path) -> list
         f"{kind}{name}": kept(
             folder / f"{kind}{name}.json",
             functools.partial(
-                edit_part, nets[name], Probes.load(folder / f"probes{name}.safetensors"), kind, size, amount, seed
+                edit_part, nets[name], load_file(folder / f"probes{name}.safetensors"), kind, size, amount, seed
             ),
         )
         for kind in kinds
@@ -113,13 +115,13 @@ def probe_part(nets: Mapping[str, GPT], size: int, amount: Amount, seed: int, fo
     judged = fresh(model, size, games=amount.judged, seed=seed, first=2**21)
     half = fresh(model, size, games=max(BATCH, amount.fitted // 2), seed=seed)
     both = fit_probes(model, labels_of(played, colours=True), points, steps=played.steps, classes=3)
-    mine = first_targets(both, size * size)
     floor = fit_probes(nets["_scrambled"], labels_of(half), points, steps=half.steps, classes=3)
     shuffled = fit_probes(model, labels_of(half, other=1), points, steps=half.steps, classes=3)
-    folder.mkdir(parents=True, exist_ok=True)
-    mine.save(folder / "probes.safetensors")
-    floor.save(folder / "probes_scrambled.safetensors")
     S = size * size
+    for name, probes in (("", both), ("_scrambled", floor)):
+        weights = {point: probes.weight(point)[:S].contiguous() for point in points[1:]}  # x0 holds a move, no board
+        with atomic_file(folder / f"probes{name}.safetensors") as temporary:
+            save_file(weights, temporary)
     right = judge(both, model, judged, colours=True)
     found = {"mine": right[..., :S], "colour": right[..., S:]}
     found |= {"scrambled": judge(floor, nets["_scrambled"], judged), "shuffled": judge(shuffled, model, judged)}
@@ -131,16 +133,6 @@ def probe_part(nets: Mapping[str, GPT], size: int, amount: Amount, seed: int, fo
         "majority": 100 * float(common.float().mean()),
         **{name: summary(values) for name, values in found.items()},
     }
-
-
-def first_targets(probes: Probes, targets: int) -> Probes:
-    """The same linear probes for the first targets only."""
-    found = Probes(probes.widths, targets, probes.classes)
-    state = probes.state_dict()
-    rows = targets * probes.classes
-    sizes = {name: targets if name == "common" else rows for name in state}
-    found.load_state_dict({name: value[: sizes[name]].clone() for name, value in state.items()})
-    return found
 
 
 def judge(probes: Probes, model: GPT, played: Played, *, colours: bool = False) -> Tensor:
@@ -168,10 +160,12 @@ def summary(right: Tensor) -> dict[str, list[float]]:
 # Edits
 
 
-def edit_part(model: GPT, probes: Probes, kind: Kind, size: int, amount: Amount, seed: int) -> dict[str, Any]:
+def edit_part(
+    model: GPT, weights: Mapping[str, Tensor], kind: Kind, size: int, amount: Amount, seed: int
+) -> dict[str, Any]:
     """Choose an edit on some positions and score it, with its controls, on others."""
-    of_streams = readers(model, probes, fresh(model, size, games=min(500, amount.fitted), seed=seed))
-    of_streams.pop("blocks.0.resid_pre")  # it holds the last move and no board
+    weights = {point: weights[point].to(model.embed.weight.device) for point in streams(model)[1:]}
+    of_streams = readers(model, weights, fresh(model, size, games=min(500, amount.fitted), seed=seed))
     tuned, edited = (
         choose_cases(fresh(model, size, games=2 * number, seed=seed, first=first), kind, number, seed)
         for number, first in ((amount.tuned, 2**22), (amount.edited, 2**23))

@@ -248,8 +248,8 @@ def composition_section(composed: Trace, ablated: Trace) -> Markup:
                 ["all heads", *labels],
                 np.array([plain, *values]),
                 None,
-                f"Mean induction score of {composed.meta['induction_heads']} when a head of the layer below is missing "
-                ", but only from the queries, the keys or the values that the second layer makes. If the induction heads "
+                f"Mean induction score of {composed.meta['induction_heads']} if a head of the layer below is missing, "
+                "but only from the queries, the keys or the values that the second layer makes. If the induction heads "
                 f"find their place by what the previous-token head ({ablated.meta['previous_token_head']}) writes into "
                 "the keys, it is the keys that they miss: K-composition, as Elhage et al. 2021 call it.",
             )
