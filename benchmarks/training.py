@@ -38,7 +38,7 @@ from glassworks.optim.groups import OptimizerConfig, make_optimizer
 from glassworks.optim.schedules import constant, make_schedule
 from glassworks.train.device import matmul_peak, synchronize
 from glassworks.train.fit import fit
-from glassworks.train.plan import build
+from glassworks.train.plan import build, compiled
 from glassworks.train.recipe import read_recipe
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "shakespeare-char.toml"
@@ -234,7 +234,7 @@ class Ours:
 def part_throughput(nanogpt_path: Path, turns: int) -> None:
     """Print tokens/s of our gpt2 beside nanoGPT's at each shape."""
     if torch.cuda.is_available():
-        shapes = [("cuda", 12, 12, 768, 1024, 16, 50304, (torch.bfloat16,))]
+        shapes = [("cuda", 12, 12, 768, 1024, batch, 50304, (torch.bfloat16,)) for batch in (16, 64)]
     else:
         both = (torch.float32, torch.bfloat16)
         shapes = [("cpu", 4, 4, 128, 64, 12, 65, both), ("cpu", 6, 6, 384, 256, 16, 65, both)]
@@ -243,7 +243,7 @@ def part_throughput(nanogpt_path: Path, turns: int) -> None:
         tokens = torch.randint(vocab_size, (2**20,), generator=torch.Generator().manual_seed(0))
         peer = NanoGPT(nanogpt_path, shape, batch, tokens.numpy(), device=device)
         config = GPTConfig("gpt2", vocab_size, n_ctx, n_layer, n_head, n_embd)
-        count = TURN if n_embd == 128 else 2
+        count = 2 if n_embd == 384 else TURN
         sides: list[Turn] = [lambda: peer.ask(count)]  # noqa: B023  # called in this round only
         sides += [our_turns(config, batch, tokens, device, dtype, count) for dtype in dtypes]
         times: list[list[float]] = [[] for _ in sides]
@@ -271,8 +271,7 @@ def our_turns(config: GPTConfig, batch: int, tokens: torch.Tensor, device: str, 
     keep_freed_memory()
     model = GPT(config).to(device)
     optimizer = make_optimizer(model, OptimizerConfig("adamw", betas=(0.9, 0.99), weight_decay=0.1))
-    if device == "cuda":
-        model.compile()
+    loss_fn = compiled(next_token_loss) if device == "cuda" else next_token_loss
     generator, offsets = torch.Generator().manual_seed(0), torch.arange(config.n_ctx + 1)
 
     def batches(step: int) -> Batch:
@@ -283,7 +282,7 @@ def our_turns(config: GPTConfig, batch: int, tokens: torch.Tensor, device: str, 
     def turn() -> list[float]:
         synchronize(torch.device(device))
         began = time.perf_counter()
-        fit(model, batches, next_token_loss, optimizer, steps=count, schedule=constant, clip=1.0, autocast=dtype)
+        fit(model, batches, loss_fn, optimizer, steps=count, schedule=constant, clip=1.0, autocast=dtype)
         synchronize(torch.device(device))
         return [(time.perf_counter() - began) / count] * count
 

@@ -1,13 +1,18 @@
 """`glassworks reproduce`, as a user types it."""
 
+import dataclasses
 import random
 from pathlib import Path
 
 import pytest
 
+import glassworks.reproductions.induction as induction
 import glassworks.reproductions.makemore as makemore
 from glassworks.cli.main import run
+from glassworks.cli.reproduce import REPEAT
+from glassworks.models.config import GPTConfig
 from glassworks.reproductions import REPRODUCTIONS
+from glassworks.train.recipe import Recipe
 
 
 @pytest.fixture(autouse=True)
@@ -25,13 +30,41 @@ def test_alone_it_lists_what_there_is(arguments: list[str], capsys: pytest.Captu
     assert [line.split()[0] for line in lines] == list(REPRODUCTIONS)
 
 
+def test_everything_listed_can_be_repeated() -> None:
+    assert list(REPEAT) == list(REPRODUCTIONS)
+
+
+def test_induction_prints_the_table_and_writes_a_page(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("text.txt").write_text("\n\n".join(" ".join(map(str, range(i, i + 20))) for i in range(200)), encoding="utf-8")
+    network, shape = induction.network, {"n_ctx": 16, "n_head": 2, "n_embd": 8, "n_inner": 0}
+
+    def tiny(layers: int, data: str, *, steps: int, seed: int) -> Recipe:
+        told = network(layers, data, steps=steps, seed=seed)
+        model = GPTConfig("qwen3", n_layer=layers, **shape)
+        return dataclasses.replace(told, model=model, tokenizer="chars", batch_size=8)
+
+    monkeypatch.setattr(induction, "network", tiny)
+    command = ["reproduce", "induction", "text.txt", "--steps", "6"]
+    assert run(command) == 0
+    assert "saved: runs/induction/finding.json, finding.md and report.html" in capsys.readouterr().out
+    page = Path("runs/induction/report.html").read_text(encoding="utf-8")
+    assert "No induction head formed in this run" in page
+    for heading in ("One change, seen from four sides", "An induction head at work", "What is lost without it"):
+        assert heading in page
+    assert run(command) == 0  # nothing is left to do
+    assert run([*command, "--full"]) == 2
+    assert "--full is for othello" in capsys.readouterr().err
+
+
 def test_makemore_prints_the_table_and_says_where_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     command = ["reproduce", "makemore", "words.txt", "--steps", "4", "--name", "small"]
     assert run(command) == 0
     out = capsys.readouterr().out
     assert "OTHER DATA: 60 words" in out
     assert "6: the tree, wider: dev" in out
-    assert "saved: runs/small/finding.json" in out
+    assert "saved: runs/small/finding.json, finding.md" in out
     assert Path("runs/small/finding.md").exists()
 
     assert run(command) == 0  # nothing is left to do
@@ -63,6 +96,8 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     [
         (["mikemore"], "there is no reproduction 'mikemore': choose one of makemore"),
         (["makemore"], "glassworks reproduce makemore WORDS_FILE"),
+        (["othello", "words.txt"], "othello makes its own data: leave out words.txt"),
+        (["induction", "missing.txt"], "missing.txt"),
         (["makemore", "missing.txt"], "missing.txt: No such file or directory"),
         (["makemore", "."], "Is a directory"),
         (["makemore", "empty.txt"], "words (=0) must be at least 10"),

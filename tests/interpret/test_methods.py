@@ -1,5 +1,7 @@
 """The table of methods: complete, quick to read, and each method's shown code makes what the method makes."""
 
+import copy
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +19,20 @@ from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
 from glassworks.models.io import save_model
 
+DETERMINED = {
+    "surprise",
+    "attention",
+    "head_scores",
+    "logit_attribution",
+    "residual_decomposition",
+    "activation_patching",
+    "attribution_patching",
+    "ablation",
+    "path_patching",
+    "edge_attribution",
+    "steering",
+}
+"""Methods without a fit and without ranks, whose numbers are the same on any device."""
 SLOW = {"tuned_lens", "lens_divergence", "probe", "neuron_rules", "circuit"}
 TEXT = "So it goes, Ann."
 
@@ -60,6 +76,25 @@ def test_every_method_has_one_line_and_its_control_and_says_what_its_arrays_are(
     assert callable(function(method.run))
     if name != "surprise":  # its docstring says it in a sentence
         assert array_notes(method)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("name", METHODS)
+def test_a_cuda_device_says_what_the_cpu_says(name: str, subject: Subject) -> None:
+    there = dataclasses.replace(
+        subject,
+        model=copy.deepcopy(subject.model).cuda(),
+        tokens=subject.tokens.cuda(),
+        passage=subject.passage.cuda(),
+        against=subject.against.cuda(),
+        windows=lambda: (subject.fitting.cuda(), subject.held_out.cuda()),
+    )
+    made, same = function(METHODS[name].run)(there), function(METHODS[name].run)(subject)
+    assert made.labels.keys() == same.labels.keys()
+    for key, array in same.arrays.items():
+        assert made.arrays[key].shape == array.shape
+        if name in DETERMINED:
+            np.testing.assert_allclose(made.arrays[key], array, rtol=1e-3, atol=1e-4, err_msg=key)
 
 
 def test_the_table_is_read_without_torch() -> None:

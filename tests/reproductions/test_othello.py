@@ -232,7 +232,7 @@ def test_the_command_repeats_it_in_a_folder_of_its_own_and_prints_the_table(
     assert main(["reproduce", "othello", "--quick", "--steps", "3"]) == 0
     out = capsys.readouterr().out
     assert "illegal moves, trained" in out
-    assert "saved: runs/othello-quick/finding.json" in out
+    assert "saved: runs/othello-quick/finding.json, finding.md" in out
     assert Run(Path("runs/othello-quick")).record["reproduction"]["steps"] == 3
 
 

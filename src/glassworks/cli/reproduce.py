@@ -22,8 +22,9 @@ class Reproduce:
 
     what: Annotated[str | None, tyro.conf.Positional] = None
     """Which result, e.g. makemore."""
-    data: Annotated[Path | None, tyro.conf.Positional] = None
-    """What it is repeated on: for makemore a text file with one word a line, such as the lectures' names.txt."""
+    data: Annotated[str | None, tyro.conf.Positional] = None
+    """What it is repeated on. makemore: a file with one word a line, such as the lectures' names.txt. induction: text,
+    as train takes it; None = this Python's own library."""
     quick: bool = False
     """Compute less: a few minutes, and figures that are not comparable."""
     full: bool = False
@@ -49,7 +50,7 @@ def run(arguments: list[str]) -> int:
         return 0
     if args.what not in REPRODUCTIONS:
         raise ValueError(f"there is no reproduction {args.what!r}: choose one of {', '.join(REPRODUCTIONS)}")
-    if args.data is not None and args.what != "makemore":
+    if args.data is not None and args.what == "othello":
         raise ValueError(f"{args.what} makes its own data: leave out {args.data}")
     if args.full and (args.quick or args.what != "othello"):
         raise ValueError("--full is for othello, without --quick")
@@ -62,7 +63,8 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print(f"stopped; finished parts are kept in {path}. Go on with: {shlex.join(command)}", file=sys.stderr)
         return 130
-    print(f"{found.table()}\n\nsaved: {path / 'finding.json'} and finding.md")
+    page = " and report.html" if (path / "report.html").exists() else ""
+    print(f"{found.table()}\n\nsaved: {path / 'finding.json'}, finding.md{page}")
     return 0
 
 
@@ -73,7 +75,7 @@ def makemore(args: Reproduce, path: Path, command: list[str]) -> "Finding":
     from glassworks.reproductions.makemore import run as repeat
     from glassworks.reproductions.words import read_words
 
-    words = read_words(args.data)
+    words = read_words(Path(args.data))
     return repeat(words, quick=args.quick, folder=path, seed=args.seed, steps=args.steps, command=command)
 
 
@@ -84,5 +86,20 @@ def othello(args: Reproduce, path: Path, command: list[str]) -> "Finding":
     return repeat(quick=args.quick, full=args.full, folder=path, seed=args.seed, steps=args.steps, command=command)
 
 
-REPEAT: dict[str, Callable[[Reproduce, Path, list[str]], "Finding"]] = {"makemore": makemore, "othello": othello}
+def induction(args: Reproduce, path: Path, command: list[str]) -> "Finding":
+    """On text, with a page."""
+    from glassworks.reproductions.induction import run as repeat
+    from glassworks.studio.induction_page import write_induction_page
+
+    data = args.data or "stdlib"
+    found = repeat(data, quick=args.quick, folder=path, seed=args.seed, steps=args.steps, command=command)
+    write_induction_page(path)
+    return found
+
+
+REPEAT: dict[str, Callable[[Reproduce, Path, list[str]], "Finding"]] = {
+    "makemore": makemore,
+    "othello": othello,
+    "induction": induction,
+}
 """Name to what repeats it in a folder; the names are those of `REPRODUCTIONS`."""

@@ -96,7 +96,11 @@ class Subject:
             clean, corrupt = self.model(torch.stack([self.tokens, self.against]))[:, -1].float().log_softmax(-1)
         right, wrong = int(clean.argmax()), int(corrupt.argmax())
         if right == wrong:
-            others = corrupt.index_fill(0, torch.tensor([right]), -torch.inf).topk(min(5, len(corrupt) - 1)).indices
+            others = (
+                corrupt.index_fill(0, self.tokens.new_tensor([right]), -torch.inf)
+                .topk(min(5, len(corrupt) - 1))
+                .indices
+            )
             wrong = int(others[(corrupt - clean)[others].argmax()])
         return right, wrong
 
@@ -104,7 +108,7 @@ class Subject:
     def metric(self) -> Metric:
         """Logit of what the model says next less that of what it would rather say after the contrasting sentence."""
         right, wrong = self.answer
-        return logit_difference(torch.tensor([right]), torch.tensor([wrong]))
+        return logit_difference(self.tokens.new_tensor([right]), self.tokens.new_tensor([wrong]))
 
     def named(self, tokens: Int[Tensor, " T"]) -> list[str]:
         """Each token as text."""

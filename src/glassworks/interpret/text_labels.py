@@ -26,10 +26,10 @@ def text_targets(tokens: Int[Tensor, "B T"], texts: Sequence[str]) -> Int[Tensor
 
     `texts` has the text of every id that occurs, by id.
     """
-    space = torch.tensor([any(c.isspace() for c in text) for text in texts])[tokens].long()
-    capital = torch.tensor([text.strip()[:1].isupper() for text in texts])[tokens].long()
-    B, T = tokens.shape
-    late = (torch.arange(T) >= T // 2).long().expand(B, T)
+    (B, T), device = tokens.shape, tokens.device
+    space = torch.tensor([any(c.isspace() for c in text) for text in texts], device=device)[tokens].long()
+    capital = torch.tensor([text.strip()[:1].isupper() for text in texts], device=device)[tokens].long()
+    late = (torch.arange(T, device=device) >= T // 2).long().expand(B, T)
     return torch.stack([space, earlier(space, 1), earlier(space, 2), capital, late], -1)
 
 
@@ -50,7 +50,7 @@ def token_features(tokens: Int[Tensor, "B T"], texts: Sequence[str], most: int =
     before = torch.zeros_like(here)
     before[:, 1:] = here[:, :-1]
     B, T = tokens.shape
-    place = (torch.arange(T) * 8 // T).expand(B, T)[..., None]
+    place = (torch.arange(T, device=tokens.device) * 8 // T).expand(B, T)[..., None]
     names = [f"“{texts[i]}”" for i in common.tolist()]
     found = torch.cat([here.byte(), before.byte(), place.byte()], -1)
     return found, [*names, *(f"{name} before" for name in names), "eighth of the window"]

@@ -13,6 +13,7 @@ import numpy as np
 from glassworks.core.trace import Trace
 from glassworks.reproductions.finding import Finding, Row
 from glassworks.reproductions.induction_measures import INDUCTION
+from glassworks.reproductions.induction_training import SYNTHETIC
 
 TITLE = "induction: two layers of attention alone form induction heads, one layer does not"
 SOURCE = "Olsson et al. 2022, In-context Learning and Induction Heads; Elhage et al. 2021, A Mathematical Framework"
@@ -42,8 +43,9 @@ def finding(found: Mapping[str, Trace], *, data: str, steps: int, quick: bool) -
 def notes(found: Mapping[str, Trace], data: str, steps: int) -> Iterator[str]:
     """What a reader of the table must know."""
     yield (
-        f"Both networks were trained for {steps:,} steps on {data}. Theirs read other text, with other tokens, in "
-        "contexts of 8192: how many nats a context tells is not comparable, when and by which heads it tells them is."
+        f"Both networks were trained for {steps:,} steps on {data}; one row of a batch in {SYNTHETIC} is random tokens "
+        "that come again, which brings the change forward. Theirs read text alone, with other tokens, in contexts of "
+        "8192: how many nats a context tells is not comparable, by which heads and in which order it tells them is."
     )
     yield "A claim is 1 where it holds. Scores are attention on random tokens that come twice; 1 is all of a head's."
     steps_of = found["formation"].labels["step"]

@@ -73,18 +73,17 @@ def choose_cases(played: Played, kind: Kind, number: int, seed: int) -> Cases:
 
     Raises: ValueError when the games have too few such positions.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator, device = torch.Generator().manual_seed(seed), played.present.device
     N, T = played.present.shape
     tries = []
     for _ in range(8):
-        ply = (
-            torch.rand(N, generator=generator) * (played.present.sum(1) - 1)
-        ).long() + 1  # a game's first board is one
-        before = played.board[torch.arange(N), ply.clamp(max=T - 1)]
+        share = torch.rand(N, generator=generator).to(device)
+        ply = (share * (played.present.sum(1) - 1)).long() + 1  # a game's first board is one
+        before = played.board[torch.arange(N, device=device), ply.clamp(max=T - 1)]
         occupied = (before != EMPTY).float()
         if kind == "erase":
             occupied[:, middle(played.size)] = 0
-        square = torch.multinomial(occupied + 1e-9, 1, generator=generator)
+        square = torch.multinomial(occupied.cpu() + 1e-9, 1, generator=generator).to(device)
         after = before.scatter(1, square, change(before.gather(1, square), kind))
         old, new = legal_squares(before, played.size), legal_squares(after, played.size)
         good = (old != new).any(1) & old.any(1) & new.any(1) & (occupied.gather(1, square)[:, 0] > 0)
@@ -96,7 +95,7 @@ def choose_cases(played: Played, kind: Kind, number: int, seed: int) -> Cases:
     which = which[games]
     ply, before, after = (part[which, games] for part in (ply, before, after))
     padding = ply.max() - ply
-    gathered = (torch.arange(int(ply.max()) + 1) - padding[:, None]).clamp(min=0)
+    gathered = (torch.arange(int(ply.max()) + 1, device=device) - padding[:, None]).clamp(min=0)
     inputs = played.inputs[games].gather(1, gathered)
     return Cases(played.size, inputs, padding, before, after)
 
@@ -179,7 +178,7 @@ def rollout(
     """
     size = runner.cases.size
     mine, yours = boards_of(board == MINE), boards_of(board == YOURS)
-    going = torch.ones(len(board), dtype=torch.bool)
+    going = torch.ones(len(board), dtype=torch.bool, device=board.device)
     illegal = made = 0
     for step in range(steps):
         legal = legal_moves(mine, yours, size)

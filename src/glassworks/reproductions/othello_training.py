@@ -36,7 +36,7 @@ from glassworks.reproductions.othello_games import FRESH
 from glassworks.train.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
 from glassworks.train.device import can_compile, pick_device, pick_precision
 from glassworks.train.fit import fit
-from glassworks.train.plan import build
+from glassworks.train.plan import LossFn, build, compiled
 from glassworks.train.recipe import Recipe
 
 Scale = Literal["quick", "default", "full"]
@@ -153,8 +153,9 @@ def train(run: Run, told: Experiment) -> GPT:
     checkpoint = newest_checkpoint(run)
     begin = load_checkpoint(checkpoint, {"model": model}, optimizer) if checkpoint is not None else 0
     run.rewind(begin)
+    loss_fn: LossFn = expected_loss if told.expected else next_token_loss
     if device.type == "cuda" and can_compile(device):
-        model.compile()
+        loss_fn = compiled(loss_fn)
     few = held_out(told, 200)
 
     def save(step: int, _: nn.Module) -> dict[str, float]:
@@ -172,7 +173,7 @@ def train(run: Run, told: Experiment) -> GPT:
         ended = fit(
             model,
             GameBatches(told, device),
-            expected_loss if told.expected else next_token_loss,
+            loss_fn,
             optimizer,
             steps=recipe.steps,
             every=[(max(1, recipe.steps // 20), judge), (max(1, recipe.steps // 60), save)],
@@ -191,7 +192,7 @@ def train(run: Run, told: Experiment) -> GPT:
         save(ended.step, model)
         raise KeyboardInterrupt
     save_model(model, run.path / "model")
-    return load_model(run.path / "model", device=device)  # a compiled one has its hooks compiled away
+    return model
 
 
 # ----------------------------------------------------------------------------------------------------------------------

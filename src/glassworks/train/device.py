@@ -1,5 +1,6 @@
 """What the machine offers: device, precision, compiler, its matrix-product peak, its memory."""
 
+import importlib.util
 import resource
 import shutil
 import sys
@@ -53,7 +54,7 @@ def has_bfloat16_units() -> bool:
 def can_compile(device: torch.device) -> bool:
     """Whether torch.compile has the compiler it needs: Triton on CUDA, a C++ compiler on a CPU."""
     if device.type == "cuda":
-        return torch.utils._triton.has_triton()
+        return importlib.util.find_spec("triton") is not None
     return device.type == "cpu" and any(shutil.which(name) for name in ("g++", "clang++"))
 
 
@@ -64,7 +65,7 @@ def matmul_peak(device: torch.device, dtype: torch.dtype, *, size: int | None = 
     CPU and 8192 elsewhere, on as many threads as torch uses.
     """
     n = size or (1024 if device.type == "cpu" else 8192)
-    a, b = (torch.ones(n, n, dtype=dtype, device=device) for _ in range(2))
+    a, b = torch.randn(2, n, n, device=device).to(dtype)  # of equal numbers some devices are faster
     out = torch.empty_like(a)
     best, deadline = float("inf"), time.perf_counter() + budget
     while best == float("inf") or time.perf_counter() < deadline:

@@ -1,11 +1,14 @@
 """Deciding how a run goes before it begins, and saying what it came to: steps, precision, speed, memory."""
 
+import inspect
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from glassworks.core.config import from_dict
 from glassworks.core.errors import FileDamaged
@@ -51,31 +54,43 @@ def build(recipe: Recipe, device: torch.device) -> tuple[GPT, torch.optim.Optimi
     return model, make_optimizer(model, recipe.optimizer, dtype=dtype)
 
 
+LossFn = Callable[[nn.Module, Any], Tensor]
+
+
+def compiled(loss_fn: LossFn) -> LossFn:
+    """A loss compiled together with the model that it is given, which itself stays as it is.
+
+    One graph from tokens to the loss: logits, the largest tensor of a step, are never written in float32. The model's
+    hooks, its evaluation and generation with it see nothing of that.
+    """
+    found: LossFn = torch.compile(inspect.unwrap(loss_fn), dynamic=False)  # a training has one shape of batch
+    return found
+
+
 def make_plan(recipe: Recipe, corpus: Corpus, device: torch.device, place: Ranks) -> Plan:
     """Decide steps, precision and compilation. Under torchrun, rank 0 decides for all."""
     dtype = pick_precision(recipe.precision, device, recipe.model.n_embd)
-    compiled = recipe.compile == "on" or (recipe.compile == "auto" and device.type == "cuda")
-    if compiled and not can_compile(device):
+    compiles = recipe.compile == "on" or (recipe.compile == "auto" and device.type == "cuda")
+    if compiles and not can_compile(device):
         if recipe.compile == "on":
             raise ValueError(f"compile (='on') needs a C++ compiler on a CPU or Triton on CUDA; {device} has none here")
-        compiled = False
+        compiles = False
     steps, step_seconds = recipe.steps, None
     if recipe.minutes is not None:
-        step_seconds = measure_step(recipe, corpus, device, dtype, compiled, place)
+        step_seconds = measure_step(recipe, corpus, device, dtype, compiles, place)
         steps = place.agree(max(1, int(recipe.minutes * 60 / step_seconds)))
-    return Plan(steps, str(dtype).removeprefix("torch."), compiled, step_seconds)
+    return Plan(steps, str(dtype).removeprefix("torch."), compiles, step_seconds)
 
 
 def measure_step(
-    recipe: Recipe, corpus: Corpus, device: torch.device, dtype: torch.dtype, compiled: bool, place: Ranks
+    recipe: Recipe, corpus: Corpus, device: torch.device, dtype: torch.dtype, compiles: bool, place: Ranks
 ) -> float:
     """Seconds of a training step, on a copy of the model that is then thrown away.
 
     Their lower quartile: other work on the machine comes in bursts, and one of them must not plan a run for minutes.
     """
     model, optimizer = build(recipe, device)
-    if compiled:
-        model.compile()
+    loss_fn = compiled(next_token_loss) if compiles else next_token_loss
     batches = Windows(corpus.train, recipe.batch_size, recipe.model.n_ctx, recipe.seed, place.rank, place.world)
     times: list[float] = []
     while place.agree(len(times) < 4 or (len(times) < 10 and sum(times) < 15) or (len(times) < 50 and sum(times) < 3)):
@@ -83,7 +98,7 @@ def measure_step(
         ended = fit(
             model,
             batches,
-            next_token_loss,
+            loss_fn,
             optimizer,
             steps=len(times) + 1,
             start=len(times),

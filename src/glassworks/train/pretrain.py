@@ -30,7 +30,7 @@ from glassworks.train.checkpoint import load_checkpoint, newest_checkpoint, save
 from glassworks.train.device import pick_device
 from glassworks.train.distributed import Ranks
 from glassworks.train.fit import Every, fit
-from glassworks.train.plan import build, make_plan, plan_of, result
+from glassworks.train.plan import build, compiled, make_plan, plan_of, result
 from glassworks.train.recipe import Recipe, recipe_of, to_dict
 
 Watch = Callable[[Corpus, GPT, int], Every]
@@ -102,8 +102,6 @@ def go_on(run: Run, watch: Watch | None, place: Ranks, report: Report) -> bool:
     begin = load_checkpoint(checkpoint, modules, optimizer) if checkpoint is not None else 0
     if place.first:
         run.rewind(begin)
-    if plan.compile:
-        model.compile()
 
     def save(step: int, _: nn.Module) -> dict[str, float]:
         if bad := [name for name, p in model.named_parameters() if not p.isfinite().all()]:
@@ -133,7 +131,7 @@ def go_on(run: Run, watch: Watch | None, place: Ranks, report: Report) -> bool:
     ended = fit(
         model,
         Windows(corpus.train, recipe.batch_size, recipe.model.n_ctx, recipe.seed, place.rank, place.world),
-        next_token_loss,
+        compiled(next_token_loss) if plan.compile else next_token_loss,
         optimizer,
         steps=plan.steps,
         every=every,
