@@ -118,6 +118,29 @@ def test_the_list_names_every_method_with_its_control_and_loads_no_torch() -> No
         )
 
 
+def test_what_belongs_beside_a_method_is_a_method_too(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = ["svcca", "mlp_probe", "rule_swap"]
+    assert run(["look", "a", "--method", ",".join(names)]) == 0
+    _, html = page(capsys)
+    assert re.findall(r'<section id="(\w+)">', html) == names
+    assert "Not drawn:" not in html
+    found = {name: Trace.load(home / "runs/a/traces" / name) for name in names}
+    assert found["svcca"].labels["row"][:2] == ["models", "with a random network"]
+    assert {"linear", "MLP", "MLP, random network", "MLP, shuffled labels"} <= set(found["mlp_probe"].labels["row"])
+    assert found["rule_swap"].labels["replacement"] == ["reference", "trees", "random trees", "mean ablation"]
+
+
+def test_readings_have_a_control_drawn_beside_them(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["look", "a", "--method", "surprise,attention,health"]) == 0
+    _, html = page(capsys)
+    drawn = {name: Trace.load(home / "runs/a/traces" / name).arrays for name in ("surprise", "attention", "health")}
+    assert {"nats_baseline"} <= drawn["surprise"].keys()
+    assert {"habit", "entropy"} <= drawn["attention"].keys()
+    assert {"activation_rms_untrained", "dead_fraction_untrained"} <= drawn["health"].keys()
+    for words in ("nats baseline", "habit", "activation RMS untrained", "dead fraction untrained"):
+        assert words in html
+
+
 def test_the_same_run_gives_the_same_page_but_for_the_time(capsys: pytest.CaptureFixture[str]) -> None:
     pages = []
     for _ in range(2):

@@ -1,4 +1,5 @@
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,36 @@ def test_round_trips_with_types_and_names(tmp_path: Path) -> None:
     for name, array in trace.arrays.items():
         assert loaded.arrays[name].dtype == array.dtype
         np.testing.assert_array_equal(loaded.arrays[name], array)
+
+
+def test_meta_may_hold_numbers_of_numpy_and_none_at_all(tmp_path: Path) -> None:
+    meta = {"a": np.float32(0.5), "b": np.int64(3), "c": math.nan, "d": math.inf, "e": np.float32("nan"), "f": 7}
+    trace = Trace("m", {}, {})
+    trace.meta.update(meta)  # the tests' check of types would refuse NumPy's in the constructor
+    trace.save(tmp_path / "a")
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    text = (tmp_path / "a.json").read_text()
+    assert json.loads(text, parse_constant=refuse)["meta"] == {
+        "a": 0.5,
+        "b": 3,
+        "c": None,
+        "d": None,
+        "e": None,
+        "f": 7,
+    }
+    found = Trace.load(tmp_path / "a").meta
+    assert (found["a"], found["b"], found["f"]) == (0.5, 3, 7)
+    assert all(math.isnan(found[name]) for name in "cde")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["file", "allow_pickle", "blocks.0.attn/z"])
+def test_an_array_may_have_any_name(tmp_path: Path, name: str) -> None:
+    Trace("m", {name: np.arange(3)}, {name: ("x",)}).save(tmp_path / "a")
+    assert Trace.load(tmp_path / "a").arrays[name].tolist() == [0, 1, 2]
+    assert np.load(tmp_path / "a.npz")[name].tolist() == [0, 1, 2]
 
 
 def test_saving_again_replaces(tmp_path: Path) -> None:

@@ -3,10 +3,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from glassworks.interpret import ablation as module
 from glassworks.interpret.ablation import ablate_points, ablation, check_kinds, other_rows
 from glassworks.interpret.metrics import AtPosition, log_probability
 from glassworks.interpret.planted import induction_model
-from glassworks.interpret.sites import SITES
+from glassworks.interpret.restart import store
+from glassworks.interpret.sites import SITES, metrics_of
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
 
@@ -98,6 +100,22 @@ def test_silencing_the_planted_heads_is_what_costs_the_prediction() -> None:
     assert trace.arrays["z_control"].shape == trace.arrays["z_control_true"].shape == (2, len(trace.labels["z_draw"]))
 
 
+def test_what_a_control_puts_in_is_as_far_away_as_the_ablation_and_in_no_like_direction(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, given = GPT(GPTConfig("gpt2", 50, 8, 2, 1, 64), seed=1), []
+    tokens = torch.randint(50, (3, 8), generator=torch.Generator().manual_seed(1))
+    monkeypatch.setattr(module, "metrics_of", lambda *args, **kw: given.append(args[2]) or metrics_of(*args, **kw))
+    ablation(model, tokens, log_probability(torch.tensor([1, 2, 3])), sites="z", draws=1)
+    assert len(given) == 6  # three kinds, then their controls
+    stored = store(model, tokens, ["attn.z"])
+    for real, random in zip(given[:3], given[3:], strict=True):
+        for layer in range(2):
+            changes = [donors[layer][0] - stored.at(layer, "attn.z") for donors in (real, random)]
+            torch.testing.assert_close(changes[1].norm(dim=-1), changes[0].norm(dim=-1), rtol=1e-4, atol=1e-6)
+            assert abs(float(torch.cosine_similarity(*(x.flatten() for x in changes), 0))) < 0.15
+
+
 def test_resampling_never_draws_the_row_itself_and_is_seeded() -> None:
     generator = torch.Generator().manual_seed(0)
     draws = [other_rows(5, 5, True, generator) for _ in range(50)]
@@ -119,6 +137,10 @@ def test_refuses_what_does_not_fit() -> None:
         check_kinds(["nought"], tokens)
     with pytest.raises(ValueError, match="nearest: z"):
         ablation(model, tokens, metric(), sites="zz")
+    with pytest.raises(ValueError, match=r"draws \(=0\) must be at least 1"):
+        ablation(model, tokens, metric(), draws=0)
+    with pytest.raises(ValueError, match=r"controls \(=-1\) must be at least 0"):
+        ablation(model, tokens, metric(), controls=-1)
     one = ablation(model, tokens[:1], log_probability(torch.tensor([1])), kinds=["zero"], controls=0)
     assert one.arrays["z"].shape == (1, 2, 2)
 
@@ -145,3 +167,22 @@ def test_any_module_is_ablated_point_by_point() -> None:
     )
     assert trace.arrays["control"].shape == (3, 2)
     assert trace.labels["point"] == ["0", "2"]
+
+
+def test_the_control_of_a_point_is_as_far_away_as_the_ablation_and_in_no_like_direction() -> None:
+    torch.manual_seed(0)
+    model, received = nn.Sequential(nn.Linear(3, 400), nn.Identity()), list[Tensor]()
+    model[1].register_forward_hook(lambda _m, args, _o: received.append(args[0]))
+    x = torch.randn(2, 3)
+    ablate_points(model, x, lambda out: out[:, 0], "0")
+    with torch.no_grad():
+        old = model[0](x)
+    for silent, control in zip(received[-6::2], received[-5::2], strict=True):
+        torch.testing.assert_close((control - old).norm(dim=1), (silent - old).norm(dim=1), rtol=1e-4, atol=0)
+        assert torch.cosine_similarity(control - old, silent - old).abs().max() < 0.2
+
+
+def test_points_that_cannot_be_silenced_beside_a_control_are_refused() -> None:
+    model = GPT(CONFIGS["gpt2"])
+    with pytest.raises(ValueError, match=r"points: embed:in has shape \(2, 5\) and dtype torch.int64"):
+        ablate_points(model, two_rows(), metric(), "embed:in")

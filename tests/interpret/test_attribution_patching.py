@@ -5,7 +5,7 @@ from torch import Tensor
 
 from glassworks.interpret.attribution_patching import attribution_patching
 from glassworks.interpret.hooks import capture, patch
-from glassworks.interpret.metrics import logit_difference
+from glassworks.interpret.metrics import kl_divergence, logit_difference
 from glassworks.interpret.patching import activation_patching
 from glassworks.interpret.sites import SITES
 from glassworks.models.config import GPTConfig
@@ -114,3 +114,43 @@ def test_frozen_parameters_training_mode_and_no_grad_change_nothing() -> None:
     np.testing.assert_array_equal(found, expected)
     assert model.training
     assert all(p.grad is None for p in model.parameters())
+
+
+def test_slopes_at_the_reference_of_a_divergence_are_refused() -> None:
+    model, (clean, corrupt) = random_model("gpt2"), inputs()
+    with torch.no_grad():
+        there, here = kl_divergence(model(clean)), kl_divergence(model(corrupt))
+    assert attribution_patching(model, clean, corrupt, there, check=0).arrays["resid_pre"].any()
+    with pytest.raises(ValueError, match=r"metric is flat at the corrupt run.*exchanging the two"):
+        attribution_patching(model, clean, corrupt, here)
+
+
+def test_correlations_that_do_not_exist_are_left_out() -> None:
+    model = GPT(GPTConfig("qwen3", 50, 8, 2, 2, 16, n_inner=0))
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for p in model.parameters():
+            p.normal_(0, 0.3, generator=generator)
+    trace = attribution_patching(model, *inputs(), METRIC, sites=["z", "mlp_out"])
+    assert "z_pearson" in trace.meta
+    assert not any(name.startswith("mlp_out") for name in trace.meta)
+
+
+def test_refuses_what_has_no_gradient_or_cannot_be_counted() -> None:
+    model, (clean, corrupt) = random_model("gpt2"), inputs()
+    with pytest.raises(ValueError, match="without a gradient: leave out argmax, detach"):
+        attribution_patching(model, clean, corrupt, lambda logits: METRIC(logits).detach())
+    with pytest.raises(ValueError, match="torch.int64: it must give floats"):
+        attribution_patching(model, clean, corrupt, lambda logits: logits.argmax(-1).sum(1))
+    with pytest.raises(ValueError, match=r"check \(=-1\) must be at least 0"):
+        attribution_patching(model, clean, corrupt, METRIC, check=-1)
+
+
+def test_memory_for_the_gradients_is_asked_for_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = GPT(GPTConfig("qwen3", 40_000, 16, 1, 1, 8))
+    tokens, sizes = torch.zeros(16, 16, dtype=torch.int64), []
+    model.head.register_forward_hook(lambda _m, _a, out: sizes.append(out.nbytes))
+    monkeypatch.setattr("glassworks.interpret.checks.free_memory", lambda: 2**23)
+    with pytest.raises(ValueError, match=r"needs [0-9,]+ bytes, 8,388,608 are free: give fewer or shorter pairs"):
+        attribution_patching(model, tokens, tokens + 1, logit_difference(tokens[:, 0], tokens[:, 0] + 1))
+    assert not sizes

@@ -3,11 +3,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from glassworks.interpret.circuits import faithfulness_curve, find_circuit, usual_sizes, without_dead_ends
+from glassworks.interpret.circuits import (
+    faithfulness_curve,
+    find_circuit,
+    random_circuit,
+    usual_sizes,
+    without_dead_ends,
+)
 from glassworks.interpret.edge_attribution import edge_attribution
 from glassworks.interpret.edges import Ablated
 from glassworks.interpret.graph import TAPS, Graph
-from glassworks.interpret.metrics import AtPosition, logit_difference
+from glassworks.interpret.metrics import AtPosition, kl_divergence, logit_difference
 from glassworks.interpret.paths import path_patching
 from glassworks.interpret.planted import CIRCUIT, induction_model
 from glassworks.interpret.restart import in_evaluation
@@ -85,7 +91,7 @@ def test_one_cut_edge_is_a_patched_path(name: str) -> None:
     np.testing.assert_allclose(found, paths.arrays["metric"][*exists.T], rtol=1e-4, atol=1e-4)
 
 
-def test_batches_of_any_size_give_the_same_and_too_big_is_refused() -> None:
+def test_batches_of_any_size_give_the_same_and_too_big_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     model, (clean, corrupt) = random_model("gpt2"), inputs()
     random = np.random.default_rng(0)
     edges = Graph(model.config).edges
@@ -96,6 +102,10 @@ def test_batches_of_any_size_give_the_same_and_too_big_is_refused() -> None:
         np.testing.assert_allclose(many, few, atol=1e-4)
         with pytest.raises(ValueError, match=r"max_bytes \(=100\) must be at least [0-9,]+"):
             Ablated(runs, 100).faithfulness(keep)
+        ablated = Ablated(runs, 2**26)
+        monkeypatch.setattr("glassworks.interpret.checks.free_memory", lambda: 2**14)
+        with pytest.raises(ValueError, match=r"needs [0-9,]+ bytes, 16,384 are free: give a smaller max_bytes"):
+            ablated.faithfulness(keep)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -195,6 +205,103 @@ def test_dead_ends_are_dropped_without_changing_the_run() -> None:
     assert found[0] == pytest.approx(found[1], abs=1e-4)
 
 
+@pytest.mark.parametrize("name", ["gpt2", "qwen3", "attention only"])
+def test_random_circuits_are_connected_of_the_size_asked_for_and_differ(name: str) -> None:
+    graph, random = Graph(CONFIGS[name]), np.random.default_rng(0)
+    for size in (0, 1, 2, 3, 7, 20, int(graph.edges.sum()) // 2):
+        drawn = [random_circuit(graph, size, random) for _ in range(4)]
+        for keep in drawn:
+            assert keep.sum() == size
+            assert not (keep & ~graph.edges).any()
+            np.testing.assert_array_equal(without_dead_ends(graph, keep), keep)
+        if size > 2:
+            assert not all(np.array_equal(drawn[0], keep) for keep in drawn[1:])
+
+
+def test_controls_are_drawn_anew_each_time_and_from_the_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, clean, corrupt, metric = planted("first")
+    tried: list[np.ndarray] = []
+    run = Ablated.faithfulness
+    monkeypatch.setattr(Ablated, "faithfulness", lambda self, keep: tried.append(keep) or run(self, keep))
+    traces = [find_circuit(model, clean, corrupt, metric, threshold=0.05, draws=3, seed=seed) for seed in (0, 0, 1)]
+    curves = [keep for keep in tried if len(keep) > 10]
+    sizes = traces[0].arrays["edges"]
+    middle = sizes.tolist().index(10)
+    orders = [keep[len(sizes) * row + middle] for keep in (curves[0], curves[2]) for row in (1, 2, 3)]
+    best = curves[0][middle]
+    assert all(keep.sum() == 10 for keep in orders)
+    assert len({keep.tobytes() for keep in (best, *orders)}) == 7  # each draw of each seed is another
+    judged = [keep for keep in tried if len(keep) == 5]
+    others = [keep for trial in (judged[0], judged[2]) for keep in trial[2:]]
+    assert all(keep.sum() == judged[0][0].sum() for keep in others)
+    assert len({keep.tobytes() for keep in (judged[0][0], *others)}) > 4
+    for name in ("random", "same_size", "same_size_edges"):
+        np.testing.assert_array_equal(traces[0].arrays[name], traces[1].arrays[name])
+    assert (traces[0].arrays["same_size_edges"] == traces[0].meta["kept_edges"]).all()
+
+
+def test_a_circuit_is_judged_on_pairs_that_it_was_not_searched_on() -> None:
+    model, clean, corrupt, metric = planted("first")
+    others = clean.roll(1, 0).clone()
+    others[:, 5] = 6  # a token that nothing repeats
+    less = others.clone()
+    less[:, 1] = torch.tensor([3, 6])
+    held_out = (others, less, logit_difference(torch.tensor([2, 5]), torch.tensor([7, 4])))
+    trace = find_circuit(model, clean, corrupt, metric, held_out=held_out, threshold=0.05)
+    assert trace.labels["pairs"] == ["searched on", "held out"]
+    assert trace.arrays["same_size"].shape == (2, 3)
+    assert trace.meta["held_out_faithfulness"] == pytest.approx(1, abs=0.1)
+    assert trace.meta["held_out_complement"] == pytest.approx(0, abs=0.1)
+    assert trace.meta["held_out_faithfulness"] != trace.meta["circuit_faithfulness"]
+    alone = find_circuit(model, clean, corrupt, metric, threshold=0.05)
+    np.testing.assert_array_equal(alone.arrays["kept"], trace.arrays["kept"])
+    assert alone.labels["pairs"] == ["searched on"]
+    assert "held_out_faithfulness" not in alone.meta
+
+
+def test_slopes_at_the_reference_of_a_divergence_are_refused_and_found_at_the_other_run() -> None:
+    model, clean, corrupt, _ = planted("first")
+    with torch.no_grad():
+        metric = kl_divergence(model(clean), position=-1)
+    for find in (edge_attribution, find_circuit):
+        with pytest.raises(ValueError, match=r"metric is flat at the clean run.*`at`"):
+            find(model, clean, corrupt, metric)
+    trace = edge_attribution(model, clean, corrupt, metric, at="corrupt")
+    assert trace.meta["at"] == "corrupt"
+    assert np.abs(trace.arrays["score"]).max() > 0.01
+    assert edge_attribution(model, clean, corrupt, metric, steps=3, check=0).arrays["score"].any()
+    found = find_circuit(model, clean, corrupt, metric, at="corrupt", threshold=0.05)
+    assert found.meta["circuit_faithfulness"] == pytest.approx(1, abs=0.1)
+
+
+def test_at_the_corrupt_run_the_scores_are_its_slopes() -> None:
+    model, (clean, corrupt) = random_model("gpt2"), inputs()
+    forth = edge_attribution(model, clean, corrupt, METRIC, at="corrupt", check=0)
+    back = edge_attribution(model, corrupt, clean, METRIC, at="clean", check=0)
+    np.testing.assert_allclose(forth.arrays["score"], back.arrays["score"], rtol=1e-4, atol=1e-6)
+
+
+def test_a_metric_without_a_gradient_is_refused() -> None:
+    model, (clean, corrupt) = random_model("gpt2"), inputs()
+    for metric in (lambda logits: METRIC(logits.detach()), lambda logits: logits.argmax(-1).float().mean(1)):
+        with pytest.raises(ValueError, match="without a gradient: leave out argmax, detach"):
+            edge_attribution(model, clean, corrupt, metric)
+    with pytest.raises(ValueError, match=r"torch.int64: it must give floats"):
+        edge_attribution(model, clean, corrupt, lambda logits: logits.argmax(-1).sum(1))
+
+
+def test_memory_for_the_gradients_is_asked_for_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = GPT(GPTConfig("qwen3", 40_000, 16, 1, 1, 8))
+    tokens, sizes = torch.zeros(16, 16, dtype=torch.int64), []
+    model.head.register_forward_hook(lambda _m, _a, out: sizes.append(out.nbytes))
+    metric = logit_difference(tokens[:, 0], tokens[:, 0] + 1)
+    monkeypatch.setattr("glassworks.interpret.checks.free_memory", lambda: 2**23)
+    for find in (edge_attribution, find_circuit):
+        with pytest.raises(ValueError, match=r"needs [0-9,]+ bytes, 8,388,608 are free: give fewer or shorter pairs"):
+            find(model, tokens, tokens + 1, metric)
+    assert not sizes
+
+
 def test_usual_sizes_reach_from_none_to_all() -> None:
     assert usual_sizes(37) == [0, 1, 2, 5, 10, 20, 37]
     assert usual_sizes(1) == [0, 1]
@@ -204,6 +311,11 @@ def test_refuses_what_does_not_fit() -> None:
     model, clean, corrupt, metric = planted("first")
     with pytest.raises(ValueError, match=r"threshold \(=0\.0\)"):
         find_circuit(model, clean, corrupt, metric, threshold=0.0)
+    with pytest.raises(ValueError, match=r"check \(=-1\) must be at least 0"):
+        edge_attribution(model, clean, corrupt, metric, check=-1)
+    with pytest.raises(ValueError, match=r"draws \(=-1\) must be at least 0"):
+        find_circuit(model, clean, corrupt, metric, draws=-1)
+    assert find_circuit(model, clean, corrupt, metric, draws=0).arrays["same_size"].shape == (1, 0)
     with pytest.raises(ValueError, match=r"steps \(=0\)"):
         edge_attribution(model, clean, corrupt, metric, steps=0)
     with pytest.raises(ValueError, match=r"score \(2, 2\) must have"):

@@ -4,6 +4,7 @@ import torch
 
 from glassworks.interpret.decomposition import decompose, residual_decomposition
 from glassworks.interpret.hooks import capture, patch
+from glassworks.interpret.lens import untrained
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
 
@@ -81,13 +82,16 @@ def test_norms_and_cosines_are_those_of_the_writes() -> None:
 
 
 def test_an_untrained_network_stands_beside() -> None:
-    trace = residual_decomposition(GPT(CONFIGS["gpt2"], seed=3), tokens(), LABELS, seed=3)
-    assert trace.labels["network"] == ["model", "untrained"]
-    for name in ("norm", "cosine", "share"):
-        assert np.array_equal(trace.arrays[name][0], trace.arrays[name][1])
-    other = residual_decomposition(random_model("gpt2"), tokens(), LABELS, seed=3)
-    assert np.array_equal(other.arrays["norm"][1], trace.arrays["norm"][1])
-    assert not np.array_equal(other.arrays["norm"][0], trace.arrays["norm"][0])
+    for name, config in CONFIGS.items():
+        trace = residual_decomposition(untrained(GPT(config), 3), tokens(), LABELS, seed=3)
+        assert trace.labels["network"] == ["model", "untrained"]
+        for array in ("norm", "cosine", "share"):
+            assert np.array_equal(trace.arrays[array][0], trace.arrays[array][1])
+        other = residual_decomposition(random_model(name), tokens(), LABELS, seed=3)
+        assert np.array_equal(other.arrays["norm"][1], trace.arrays["norm"][1])
+        assert not np.array_equal(other.arrays["norm"][0], trace.arrays["norm"][0])
+        written = [i for i, x in enumerate(trace.labels["component"]) if "bias" not in x and x[2:] != "mlp"]
+        assert (trace.arrays["norm"][1, written] > 0).all()  # every head writes, not the embedding alone
 
 
 def test_refuses_positions_that_are_not_there_and_what_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,6 +102,6 @@ def test_refuses_positions_that_are_not_there_and_what_does_not_fit(monkeypatch:
         residual_decomposition(model, tokens(), LABELS, positions=[])
     with pytest.raises(ValueError, match=r"tokens \(=37\) must be from 0 to 36"):
         residual_decomposition(model, torch.tensor([1, 37]), list("ab"))
-    monkeypatch.setattr("glassworks.interpret.lens.free_memory", lambda: 1000)
-    with pytest.raises(ValueError, match=r"needs 4,032 bytes, 1,000 are free"):
+    monkeypatch.setattr("glassworks.interpret.checks.free_memory", lambda: 4000)
+    with pytest.raises(ValueError, match=r"needs 4,032 bytes, 4,000 are free"):
         residual_decomposition(model, tokens(), LABELS)

@@ -2,7 +2,10 @@ import pytest
 import torch
 from torch import nn
 
-from glassworks.interpret.finite import run_model
+from glassworks.interpret.finite import check_values, run_model, where_it_begins
+from glassworks.interpret.hooks import patch
+from glassworks.interpret.lens import residual_streams
+from glassworks.interpret.restart import store
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
 
@@ -33,3 +36,58 @@ def test_a_finite_output_is_the_models_own_without_dropout() -> None:
     x = torch.ones(1, 2)
     assert torch.equal(run_model(model, x), model[0](x))
     assert model.training
+
+
+def hidden_nan(architecture: str) -> GPT:
+    """A model whose queries are NaN, which torch's fused attention turns into 0 on some CPUs."""
+    model = GPT(GPTConfig(architecture, vocab_size=7, n_ctx=8, n_layer=2, n_head=2, n_embd=8))  # type: ignore[arg-type]
+    with torch.no_grad():
+        if architecture == "qwen3":
+            model.blocks[1].attn.q_norm.weight[0] = torch.nan
+        else:
+            model.blocks[1].attn.qkv.weight[0] = torch.nan
+    return model
+
+
+@pytest.mark.parametrize("architecture", ["gpt2", "qwen3"])
+def test_a_nan_that_the_output_does_not_show_is_named(architecture: str) -> None:
+    model, tokens = hidden_nan(architecture), torch.tensor([[1, 2, 3]])
+    for run in (run_model, residual_streams, store):
+        with pytest.raises(ValueError, match=r"NaN, which begin at the weights of blocks\.1\.attn\.q"):
+            run(model, tokens)
+
+
+def test_a_value_that_is_kept_is_looked_at_even_if_the_weights_are_well() -> None:
+    model, tokens = GPT(GPTConfig("qwen3", 7, 8, 2, 2, 8)), torch.tensor([[1, 2, 3]])
+    broken = patch(model, {"blocks.1.attn.q": lambda q: q * torch.nan})
+    with broken, pytest.raises(ValueError, match=r"blocks\.1\.attn\.q holds NaN"):
+        store(model, tokens, ["attn.q"])
+    broken = patch(model, {"blocks.0.mlp_out": lambda x: x * torch.inf})
+    with broken, pytest.raises(ValueError, match=r"blocks\.0 holds NaN"):
+        residual_streams(model, tokens)
+    check_values({"a": torch.full((3,), 6e4, dtype=torch.float16), "b": torch.tensor([1])})  # its sum is infinite
+
+
+class Masked(nn.Module):
+    """Scores with a mask of -inf, and then a root."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mask, self.root = nn.Identity(), Root()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        mask = self.mask(torch.full(x.shape, -torch.inf).triu(1))
+        return self.root((x + mask).softmax(-1) - 0.5)
+
+
+def test_a_mask_of_infinities_is_not_blamed_for_a_nan() -> None:
+    assert where_it_begins(Masked(), torch.zeros(3, 3)) == "root"
+    with pytest.raises(ValueError, match=r"NaN, which begin at root$"):
+        run_model(Masked(), torch.zeros(3, 3))
+
+
+def test_a_compiled_model_is_named_as_it_was_written() -> None:
+    broken = hidden_nan("gpt2")
+    for model in (torch.compile(broken, backend="eager"), nn.Sequential(torch.compile(broken, backend="eager"))):
+        with pytest.raises(ValueError, match=r"the weights of (0\.)?blocks\.1\.attn\.qkv\.weight"):
+            run_model(model, torch.tensor([[1, 2, 3]]))

@@ -4,8 +4,11 @@ import torch
 import torch.nn.functional as F
 
 from glassworks.interpret import heads
+from glassworks.interpret.control import randomised
 from glassworks.interpret.heads import PATTERNS, head_scores, look_at_repeats, repeated_tokens
 from glassworks.interpret.hooks import capture, patch
+from glassworks.interpret.lens import untrained
+from glassworks.interpret.planted import induction_model
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
 
@@ -74,10 +77,44 @@ def test_the_uniform_row_is_one_over_the_tokens_seen() -> None:
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_a_network_with_fresh_weights_scores_the_floor(name: str) -> None:
-    trace = head_scores(GPT(CONFIGS[name], seed=5), seed=5, batch=4)
+    fresh = randomised(GPT(CONFIGS[name]), seed=5)
+    assert isinstance(fresh, GPT)
+    trace = head_scores(fresh, seed=5, batch=4)
     assert trace.labels["network"] == ["model", "untrained", "uniform"]
     assert np.array_equal(trace.arrays["score"][0], trace.arrays["score"][1])
     np.testing.assert_allclose(trace.arrays["score"][1], trace.arrays["score"][2], atol=0.15)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_untrained_row_is_of_another_network_than_the_model(name: str) -> None:
+    model = random_model(name)
+    trace = head_scores(model, seed=5, batch=4)
+    other = head_scores(untrained(model, 5), seed=5, batch=4)
+    for array in ("score", "loss"):
+        np.testing.assert_array_equal(trace.arrays[array][1], other.arrays[array][0])
+        assert np.abs(trace.arrays[array][1] - trace.arrays[array][0]).max() > 0.01
+    assert float(trace.meta["first_half_loss_untrained"]) == pytest.approx(np.log(50), abs=1)
+
+
+def test_without_the_induction_head_the_loss_of_the_second_half_rises_and_without_another_it_does_not() -> None:
+    model = induction_model(size=17)
+    whole = head_scores(model, first=0, length=8)
+    assert whole.meta["best_induction"] == "1.0"
+    assert whole.meta["best_previous"] == "0.0"
+    assert whole.meta["induction_loss"] < 0.3
+    assert whole.meta["induction_loss_untrained"] > 2
+    for head in range(4):
+        keep = (torch.arange(4) != head).float()[:, None]
+        with patch(model, {"blocks.1.attn.z": lambda z, keep=keep: z * keep}):
+            without = head_scores(model, first=0, length=8).meta
+        rise = float(without["induction_loss"]) - float(whole.meta["induction_loss"])
+        assert rise > 2 if head == 0 else abs(rise) < 0.1
+
+
+def test_memory_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glassworks.interpret.checks.free_memory", lambda: 2**23)
+    with pytest.raises(ValueError, match=r"needs [0-9,]+ bytes, 8,388,608 are free: give fewer or shorter sequences"):
+        head_scores(GPT(GPTConfig("qwen3", 40_000, 16, 1, 1, 8)))
 
 
 def test_the_loss_of_each_half_is_the_models_cross_entropy() -> None:

@@ -1,4 +1,6 @@
+from collections import OrderedDict
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -93,11 +95,14 @@ def test_a_wrong_name_lists_the_nearest_and_leaves_no_hook() -> None:
 
 def test_refuses_an_output_that_is_not_one_tensor() -> None:
     model = nn.Sequential(nn.LSTM(2, 2))
-    with pytest.raises(ValueError, match="0 returns a tuple of 2: choose an item, as 0:0"), capture(model, "0"):
+    with pytest.raises(ValueError, match="0 is a tuple of 2: choose an item, as 0:0"), capture(model, "0"):
         model(torch.ones(1, 2, 2))
-    with pytest.raises(ValueError, match=r"0:1 is a tuple"), capture(model, "0:1"):
+    with pytest.raises(ValueError, match="0:1 is a tuple of 2: choose an item, as 0:1.0"), capture(model, "0:1"):
         model(torch.ones(1, 2, 2))
-    with pytest.raises(ValueError, match=r"0:2: the module returns a tuple of 2"), capture(model, "0:2"):
+    with (
+        pytest.raises(ValueError, match="0:2: it is a tuple of 2, without item 2: choose another item"),
+        capture(model, "0:2"),
+    ):
         model(torch.ones(1, 2, 2))
 
 
@@ -134,6 +139,114 @@ def test_inputs_calls_and_items_are_chosen_in_the_name() -> None:
     assert torch.equal(seen["relu#1"], seen["relu:in#1"].relu())
     assert torch.equal(seen["both:in"], seen["relu#2"])
     assert torch.equal(seen["both:1"], seen["relu#2"] - 1)
+
+
+class Many(nn.Module):
+    """A submodule that is given several arguments and returns a nest of values."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.nest, self.lstm = Nest(), nn.LSTM(3, 3, batch_first=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out = self.nest(x, x + 1, mask=x * 0 + 2)
+        return self.lstm(out["list"][0] + out["pair"].left)[1][0]
+
+
+class Nest(nn.Module):
+    def forward(self, x: torch.Tensor, y: torch.Tensor, mask: torch.Tensor) -> dict[str, object]:
+        return {"list": [x, y], "pair": Pair(x * mask, y * mask), "none": None}
+
+
+class Pair(NamedTuple):
+    left: torch.Tensor
+    right: torch.Tensor
+
+
+def test_further_arguments_and_items_inside_items_are_points() -> None:
+    model, x = Many(), torch.randn(2, 4, 3)
+    names = ["nest:in", "nest:in.1", "nest:in.mask", "nest:list.1", "nest:pair.right", "nest:pair.0", "lstm:1.0"]
+    with torch.no_grad(), capture(model, names) as seen:
+        out = model(x)
+    assert set(seen) == set(names)
+    assert torch.equal(seen["nest:in.1"], x + 1)
+    assert torch.equal(seen["nest:in.mask"], x * 0 + 2)
+    assert torch.equal(seen["nest:list.1"], x + 1)
+    assert torch.equal(seen["nest:pair.right"], (x + 1) * 2)
+    assert torch.equal(seen["nest:pair.0"], x * 2)
+    assert seen["lstm:1.0"] is out
+    edits = {"nest:in.1": x * 3, "nest:in.mask": x * 0 + 5, "nest:pair.left": x * 4, "nest:list.0": x * 7}
+    with torch.no_grad(), patch(model, edits), capture(model, ["nest:list.1", "nest:pair.right", "lstm:in"]) as seen:
+        model(x)
+    assert torch.equal(seen["nest:list.1"], x * 3)
+    assert torch.equal(seen["nest:pair.right"], x * 3 * 5)
+    assert torch.equal(seen["lstm:in"], x * 7 + x * 4)
+    with torch.no_grad(), patch(model, {"lstm:1.0": torch.ones(1, 2, 3)}):
+        assert torch.equal(model(x), torch.ones(1, 2, 3))
+
+
+def test_a_wrong_item_says_what_there_is() -> None:
+    for name, message in {
+        "nest:list": "nest:list is a list of 2: choose an item, as nest:list.0",
+        "nest:else": "nest:else: it is a dict of list, pair, none, without item else",
+        "nest:pair.up": "item pair is a Pair of 2, without item up",
+        "nest:none": "nest:none is a NoneType: choose a point where one tensor passes",
+        "nest:in.2": "nest:in.2: it is called with 0, 1, mask, without item 2",
+    }.items():
+        with pytest.raises(ValueError, match=message), capture(model := Many(), name):
+            model(torch.ones(1, 2, 3))
+
+
+def test_a_glob_passes_over_what_has_no_tensor() -> None:
+    model = Many()
+    with torch.no_grad(), capture(model, "*") as seen, patch(model, {"*": lambda x: x}):
+        model(torch.ones(1, 2, 3))
+    assert set(seen) == {""}
+    with pytest.raises(ValueError, match="never came by there with a tensor"), capture(model, "n*"):
+        model(torch.ones(1, 2, 3))
+
+
+def test_a_module_with_two_names_is_found_by_either() -> None:
+    model = nn.Sequential(OrderedDict(a=nn.Linear(3, 3), b=nn.ReLU()))
+    model.c = model.a  # the last of three modules, and the first one's other name
+    with torch.no_grad(), capture(model, ["a#*", "c#1", "b"]) as seen:
+        out = model(torch.ones(1, 3))
+    assert set(seen) == {"a#0", "a#1", "b", "c#1"}
+    assert seen["c#1"] is out
+    with torch.no_grad(), capture(model, "[abc]#1") as seen:
+        model(torch.ones(1, 3))
+    assert set(seen) == {"a#1"}
+
+
+def test_a_named_module_that_is_never_called_is_an_error_and_a_glob_passes_it_by() -> None:
+    model = nn.MultiheadAttention(4, 2, batch_first=True)
+    x = torch.ones(1, 3, 4)
+    with pytest.raises(ValueError, match="'out_proj'.*never came by.*weights are used"), capture(model, "out_proj"):
+        model(x, x, x)
+    with capture(model, ["*", ":0"]) as seen:
+        model(x, x, x)
+    assert set(seen) == {":0"}
+    with pytest.raises(ValueError, match="'relu#3'.*never came by"), capture(reuse := Reuse(), "relu#3"):
+        reuse(torch.ones(1, 3))
+
+
+def test_a_model_that_returns_nothing_is_checked_too() -> None:
+    class Silent(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.line, self.other = nn.Linear(2, 2), nn.Linear(2, 2)
+
+        def forward(self, x: torch.Tensor) -> None:
+            self.line(x)
+
+    model = Silent()
+    with capture(model, "line") as seen:
+        model(torch.ones(1, 2))
+    assert set(seen) == {"line"}
+    with pytest.raises(ValueError, match="never came by"), capture(model, "other"):
+        model(torch.ones(1, 2))
+    with pytest.raises(ValueError, match="never came by"), patch(model, {"other": torch.ones(1, 2)}):
+        model(torch.ones(1, 2))
 
 
 def test_a_module_called_twice_wants_its_calls_chosen() -> None:
@@ -242,6 +355,14 @@ def test_a_spill_folder_must_exist(tmp_path: Path) -> None:
         pass
 
 
+def test_a_module_called_by_itself_again_and_again_takes_the_place_of_the_call_before() -> None:
+    model = nn.Sequential(nn.Linear(4, 4))
+    with torch.no_grad(), capture(model, "0", max_bytes=16) as seen:
+        for i in range(3):
+            model[0](torch.full((1, 4), float(i)))
+    assert torch.equal(seen["0"], model[0](torch.full((1, 4), 2.0)))
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 # Patching
 
@@ -283,6 +404,45 @@ def test_patches_only_the_chosen_positions_and_keeps_gradients() -> None:
     assert gradient.abs().sum() > 0
 
 
+def test_an_edit_may_work_in_place_at_chosen_positions() -> None:
+    model = small()
+    for edit in (lambda x: x.zero_(), torch.zeros_like):
+        edits = {"blocks.0.resid_post": edit}
+        with torch.no_grad(), patch(model, edits, positions=[2]), capture(model, "blocks.1.resid_pre") as seen:
+            model(TOKENS)
+        assert torch.equal(seen["blocks.1.resid_pre"][:, 2], torch.zeros(1, 8))
+        assert (seen["blocks.1.resid_pre"][:, 1] != 0).any()
+
+
+def test_a_replacement_is_not_overwritten_by_modules_that_work_in_place() -> None:
+    model = nn.Sequential(nn.Linear(3, 3), nn.ReLU(inplace=True))
+    new = -torch.ones(2, 3)
+    with torch.no_grad():
+        for edit in (new, lambda x: new):
+            with patch(model, {"0": edit}):
+                assert torch.equal(model(torch.ones(2, 3)), torch.zeros(2, 3))
+            assert torch.equal(new, -torch.ones(2, 3))
+        with patch(model, {"0": torch.tensor([[-1.0, 1.0, 2.0]])}):
+            assert torch.equal(model(torch.ones(2, 3)), torch.tensor([[0.0, 1.0, 2.0]] * 2))
+
+
+def test_fractions_do_not_become_tokens() -> None:
+    model = small()
+    with (
+        pytest.raises(ValueError, match=r"edit of :in is torch.float32, what it replaces torch.int64"),
+        patch(model, {":in": torch.full((1, 4), 1.9)}),
+    ):
+        model(TOKENS)
+    with torch.no_grad(), patch(model, {":in": TOKENS.int().flip(1)}):
+        assert torch.equal(model(TOKENS), small_logits(model, TOKENS.flip(1)))
+
+
+def small_logits(model: GPT, tokens: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad(), capture(model, "head") as seen:
+        model(tokens)
+    return seen["head"]
+
+
 def test_one_row_is_patched_into_a_whole_batch() -> None:
     model, batch = small(), TOKENS.repeat(3, 1)
     with torch.no_grad(), patch(model, {"blocks.1.attn_out": torch.zeros(1, 4, 8)}):
@@ -311,7 +471,7 @@ def test_an_edit_that_is_never_come_by_is_an_error() -> None:
         model(torch.ones(1, 3))
 
 
-@pytest.mark.parametrize("wrong", ["head:out", "head#-1", "a:b:c", "head##1"])
+@pytest.mark.parametrize("wrong", ["head:", "head#-1", "a:b:c", "head##1"])
 def test_refuses_what_is_no_point(wrong: str) -> None:
     with pytest.raises(ValueError, match="must be NAME, NAME:in or NAME:item"), capture(small(), wrong):
         pass
@@ -337,6 +497,35 @@ def test_a_compiled_model_is_read_and_patched_too() -> None:
     assert set(seen) == {"0"}
 
 
+@pytest.mark.parametrize("how", ["child", "forward", "class"])
+def test_what_is_compiled_inside_a_model_is_read_too(how: str) -> None:
+    class Stack(nn.Sequential):
+        if how == "class":
+
+            @torch.compile(backend="eager")
+            def forward(self, x: torch.Tensor) -> torch.Tensor:
+                return super().forward(x)
+
+    model, x = nn.Sequential(Stack(nn.Linear(3, 3), nn.Tanh())), torch.randn(2, 3)
+    inner = model[0]
+    if how == "child":
+        model[0] = torch.compile(inner, backend="eager")
+    if how == "forward":
+        model.forward = torch.compile(model.forward, backend="eager")  # type: ignore[method-assign]
+    with torch.no_grad():
+        plain = model(x)  # compiled before anybody looks
+        with capture(model, ["0", "0.0", "0.*"]) as seen:
+            assert torch.equal(model(x), plain)
+        assert torch.equal(seen["0.0"], inner[0](x))
+        assert torch.equal(seen["0"], plain)
+        with patch(model, {"0.1": torch.zeros(2, 3)}):
+            assert torch.equal(model(x), torch.zeros(2, 3))
+        if how == "child":
+            with capture(model, "0._orig_mod.0") as seen:
+                model(x)
+            assert torch.equal(seen["0._orig_mod.0"], inner[0](x))
+
+
 def test_a_bfloat16_model_is_read_and_patched_in_its_own_dtype() -> None:
     model = small().to(torch.bfloat16)
     with torch.no_grad(), patch(model, {"blocks.0.attn_out": torch.zeros(1, 4, 8)}), capture(model, "head") as seen:
@@ -351,10 +540,13 @@ def test_a_transformers_model_is_read_as_it_is() -> None:
     model = GPT2LMHeadModel(GPT2Config(vocab_size=7, n_positions=8, n_embd=8, n_layer=2, n_head=2)).eval()
     with torch.no_grad():
         plain = model(TOKENS).logits
-        with capture(model, ["transformer.h.*.mlp", "transformer.h.1.attn:0"]) as seen:
+        with capture(model, ["transformer.h.*.mlp", "transformer.h.1.attn:0", ":logits"]) as seen:
             looked = model(TOKENS).logits
+        with patch(model, {":logits": torch.zeros(1, 4, 7)}):
+            assert not model(TOKENS).logits.any()
         with patch(model, {"transformer.h.0.mlp": lambda x: x * 0}):
             patched = model(TOKENS).logits
     assert torch.equal(plain, looked)
     assert not torch.equal(plain, patched)
     assert seen["transformer.h.1.attn:0"].shape == (1, 4, 8)
+    assert seen[":logits"] is looked

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from glassworks.interpret.hooks import capture
-from glassworks.interpret.lens import attention_patterns, logit_lens, surprise
+from glassworks.interpret.lens import attention_patterns, logit_lens, surprise, untrained
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
 
@@ -35,6 +35,29 @@ def test_attention_rows_sum_to_one_and_the_future_is_zero(architecture: str) -> 
     np.testing.assert_allclose(pattern.sum(-1), 1, atol=1e-6)
     assert (pattern[..., *np.triu_indices(8, 1)] == 0).all()
     assert trace.labels["query"] == LABELS
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_heads_habits_stand_beside_an_untrained_networks_and_a_uniform_heads(architecture: str) -> None:
+    model = random_model(architecture)
+    trace = attention_patterns(model, tokens(), LABELS)
+    other = attention_patterns(untrained(model), tokens(), LABELS)
+    assert trace.labels["network"] == ["model", "untrained", "uniform"]
+    assert trace.labels["place"] == ["itself", "the one before", "the first"]
+    for i, network in enumerate((trace, other)):
+        head = network.arrays["pattern"][1, 0]
+        expected = [
+            np.mean([head[t, t] for t in range(1, 8)]),
+            np.mean([head[t, t - 1] for t in range(1, 8)]),
+            head[1:, 0].mean(),
+        ]
+        np.testing.assert_allclose(trace.arrays["habit"][i, :, 1, 0], expected, rtol=1e-5)
+        rows = [-sum(w * np.log(w) for w in row if w > 0) for row in head[1:]]
+        assert trace.arrays["entropy"][i, 1, 0] == pytest.approx(np.mean(rows), rel=1e-4)
+    assert np.abs(trace.arrays["habit"][1] - trace.arrays["habit"][0]).max() > 0.01
+    even = np.mean([1 / (t + 1) for t in range(1, 8)])
+    np.testing.assert_allclose(trace.arrays["habit"][2], even, rtol=1e-5)
+    np.testing.assert_allclose(trace.arrays["entropy"][2], np.mean([np.log(t + 1) for t in range(1, 8)]), rtol=1e-5)
 
 
 def test_attention_pattern_mixes_the_values_into_z() -> None:
@@ -89,9 +112,10 @@ def test_the_lens_says_how_far_each_layer_is_from_the_last(architecture: str) ->
     expected = F.kl_div(layer, last, reduction="none", log_target=True).sum(-1)
     np.testing.assert_allclose(kl[0, 1], expected, rtol=1e-4)
     assert (kl[0, -1] == 0).all()
-    fresh = logit_lens(GPT(model.config), ids, LABELS).arrays["kl"]
+    fresh = logit_lens(untrained(model), ids, LABELS).arrays["kl"]
     assert np.array_equal(fresh[0], fresh[1])
     assert np.array_equal(fresh[1], kl[1])
+    assert (fresh[1, :-1] > 0).all()  # an untrained network's layers do not agree of themselves
 
 
 def test_the_lens_has_a_row_for_the_embedding_and_each_layer() -> None:
@@ -119,6 +143,10 @@ def test_surprise_is_the_cross_entropy_of_each_token_in_its_window() -> None:
             [F.cross_entropy(model(ids[None, a:b])[0], ids[a + 1 : b + 1], reduction="none") for a, b in windows]
         )
     np.testing.assert_allclose(trace.arrays["nats"], expected, rtol=1e-6)
+    counts = [ids[1:].tolist().count(id) for id in ids[1:].tolist()]
+    np.testing.assert_allclose(trace.arrays["nats_baseline"], [-np.log(n / 19) for n in counts], rtol=1e-5)
+    assert trace.meta["mean"] == pytest.approx(float(expected.mean()), rel=1e-5)
+    assert trace.meta["mean_baseline"] == pytest.approx(trace.arrays["nats_baseline"].mean(), rel=1e-5)
     assert trace.labels["token"] == [str(i) for i in range(1, 20)]
 
 
@@ -164,7 +192,11 @@ def test_says_which_pattern_is_nan_where_fused_attention_would_hide_it() -> None
         attention_patterns(model, tokens(), LABELS)
 
 
-def test_refuses_streams_that_do_not_fit_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("glassworks.interpret.lens.free_memory", lambda: 1000)
-    with pytest.raises(ValueError, match=r"needs 2,048 bytes, 1,000 are free"):
+def test_refuses_streams_and_logits_that_do_not_fit_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glassworks.interpret.checks.free_memory", lambda: 2000)
+    with pytest.raises(ValueError, match=r"needs 2,048 bytes, 2,000 are free"):
         logit_lens(random_model("gpt2"), tokens(), LABELS)
+    monkeypatch.setattr("glassworks.interpret.checks.free_memory", lambda: 1000)
+    for look in (attention_patterns, logit_lens, surprise):
+        with pytest.raises(ValueError, match=r"needs 1,056 bytes, 1,000 are free: give a shorter text"):
+            look(random_model("gpt2"), tokens(), LABELS)

@@ -2,9 +2,11 @@
 
 import copy
 import dataclasses
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ import torch
 
 from glassworks.core.trace import Trace
 from glassworks.data.tokenizers import byte_tokenizer
+from glassworks.interpret.control import randomised
 from glassworks.interpret.methods import METHODS, array_notes, choose, code, function
 from glassworks.interpret.subject import Subject, contrast, open_subject, split
 from glassworks.interpret.text_labels import TARGETS, text_targets, token_features
@@ -33,16 +36,16 @@ DETERMINED = {
     "steering",
 }
 """Methods without a fit and without ranks, whose numbers are the same on any device."""
-SLOW = {"tuned_lens", "lens_divergence", "probe", "neuron_rules", "circuit"}
+SLOW = {"tuned_lens", "lens_divergence", "probe", "mlp_probe", "neuron_rules", "rule_swap", "circuit"}
 TEXT = "So it goes, Ann."
 
 
-def make_subject(text: str = TEXT) -> Subject:
+def make_subject(text: str = TEXT, model: GPT | None = None, count: int = 40) -> Subject:
     """A tiny random model with some random text."""
-    model = GPT(GPTConfig("gpt2", 257, 24, 2, 2, 16), seed=1)
+    model = GPT(GPTConfig("gpt2", 257, 24, 2, 2, 16), seed=1) if model is None else model
     tokenizer = byte_tokenizer()
     tokens = torch.tensor([tokenizer.eot, *tokenizer.encode(text)])
-    rows = torch.randint(32, 120, (40, 24), generator=torch.Generator().manual_seed(0))
+    rows = torch.randint(32, 120, (count, 24), generator=torch.Generator().manual_seed(0))
     against, note = contrast(model, tokenizer, tokens, len(tokens), None)
     return Subject(model, tokenizer, tokens, tokens, against, lambda: split(rows), notes={"against": note})
 
@@ -65,6 +68,54 @@ def test_the_code_that_a_page_shows_makes_the_methods_trace(name: str, subject: 
         np.testing.assert_array_equal(array, again.arrays[key], err_msg=key)
 
 
+RUNNING = [name for name in METHODS if name != "neuron_directions"]
+"""Methods that run the model; the other one reads only an MLP's weights."""
+
+
+@pytest.mark.parametrize("architecture", ["gpt2", "qwen3"])
+@pytest.mark.parametrize("name", RUNNING)
+def test_every_method_refuses_a_nan_that_the_output_does_not_show(name: str, architecture: str) -> None:
+    """Torch's fused attention makes 0 of NaN queries on some CPUs."""
+    subject = make_subject(model=GPT(GPTConfig(architecture, 257, 24, 2, 2, 16), seed=1))  # type: ignore[arg-type]
+    assert subject.answer
+    with torch.no_grad():
+        attention = subject.model.blocks[1].attn
+        weight = attention.qkv.weight if architecture == "gpt2" else attention.q_norm.weight  # type: ignore[union-attr]
+        weight[0] = torch.nan  # type: ignore[index,operator]
+    with pytest.raises(ValueError, match=r"NaN.*blocks\.1"):
+        function(METHODS[name].run)(subject)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_model_without_mlps_is_looked_at_or_refused_in_words_and_no_number_is_nan(name: str) -> None:
+    config = GPTConfig("qwen3", 257, 24, 2, 2, 16, n_inner=0)
+    subject = make_subject(model=cast("GPT", randomised(GPT(config), seed=2)))
+    if re.search("neuron|rule", name):
+        with pytest.raises(ValueError, match="neurons|width|features|axes|MLP|unit"):
+            function(METHODS[name].run)(subject)
+        return
+    trace = function(METHODS[name].run)(subject)
+    assert not [key for key, value in trace.meta.items() if isinstance(value, float) and np.isnan(value)]
+    if name == "path_patching":
+        assert "logits" in trace.labels["reader"]
+        assert "a1.h0.v" in trace.labels["reader"]
+
+
+def test_ablation_has_a_reference_even_with_one_row_held_out() -> None:
+    subject = make_subject(count=2)
+    assert len(subject.held_out) == 1
+    trace = function(METHODS["ablation"].run)(subject)
+    assert trace.labels["kind"] == ["zero", "mean", "resample"]
+
+
+def test_health_stands_beside_an_untrained_networks(subject: Subject) -> None:
+    trace = function(METHODS["health"].run)(subject)
+    for name in ("activation_rms", "gradient_rms", "dead_fraction", "outer_gradient_rms"):
+        assert trace.axes[f"{name}_untrained"] == trace.axes[name]
+    assert not np.array_equal(trace.arrays["activation_rms"], trace.arrays["activation_rms_untrained"])
+    assert float(trace.meta["loss_untrained"]) == pytest.approx(np.log(257), abs=0.5)
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_has_one_line_and_its_control_and_says_what_its_arrays_are(name: str) -> None:
     method = METHODS[name]
@@ -74,8 +125,7 @@ def test_every_method_has_one_line_and_its_control_and_says_what_its_arrays_are(
         assert "\n" not in line
         assert not line.endswith(".")
     assert callable(function(method.run))
-    if name != "surprise":  # its docstring says it in a sentence
-        assert array_notes(method)
+    assert array_notes(method)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -175,6 +225,7 @@ def test_the_answers_are_what_each_sentence_makes_likelier(subject: Subject) -> 
         ({"text": ""}, r"text \(0 tokens\)"),
         ({"text": "abcd", "against": "abc"}, r"against \(3 tokens\) must have as many tokens as the text \(4\)"),
         ({"text": "abcd", "against": "abcd"}, "is the text itself"),
+        ({"text": "x" * 20 + "y", "against": "x" * 21}, "differs only after token 15, and no more are looked at"),
         ({"against": "abcd"}, "give text too"),
     ],
 )

@@ -82,6 +82,19 @@ def test_other_models_and_other_losses() -> None:
     assert trace.arrays["control_effect"].shape == (3,)
 
 
+def test_a_channel_of_a_convolution_is_a_neuron() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(3 * 12, 2))
+    x = torch.randn(20, 1, 4, 5, generator=torch.Generator().manual_seed(0))
+    trace = neuron_ablation(model, x, "1", loss=lambda logits, x: logits.square().sum(-1), batch_size=7)
+    with torch.no_grad():
+        maps = model[:2](x)
+        changed = maps.clone()
+        changed[:, 1] = maps[:, 1].mean()
+        expected = (model[2:](changed).square() - model[2:](maps).square()).sum(1)
+    assert trace.arrays["effect"].shape == (3,)
+    assert trace.arrays["effect"][1] == pytest.approx(expected.mean().item(), rel=1e-4, abs=1e-7)
+
+
 def test_refuses_bad_input() -> None:
     model = small("gpt2")
     with pytest.raises(ValueError, match="must not be empty"):

@@ -131,6 +131,25 @@ def test_a_neuron_that_detects_a_token_agrees_with_itself_and_not_with_another()
     assert (trace.arrays["window_token"][:, 0, :8, 16] == 2).all()
     assert trace.arrays["vocabulary_count"].tolist() == torch.bincount(tokens(40).flatten(), minlength=11).tolist()
 
+    alone = neuron_examples(Detector(), tokens(40), tokens(40, 2), "post", neurons=[1])
+    assert alone.arrays["token_agreement"].tolist() == [1]
+    assert np.isnan(alone.arrays["token_agreement_control"]).tolist() == [True]  # not the neuron itself
+
+
+def test_channels_of_a_convolution_are_neurons_and_its_places_positions() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(3 * 12, 2))
+    x = torch.randn(10, 1, 4, 5, generator=torch.Generator().manual_seed(0))
+    keep = torch.rand(10, 3, 4, generator=torch.Generator().manual_seed(1)) < 0.7
+    arrays = neuron_examples(model, x, x, "1", keep=keep, examples=SMALL, batch_size=4).arrays
+    with torch.no_grad():
+        maps = model[:2](x).masked_fill(~keep[:, None], -1)  # (10, 3, 3, 4)
+    np.testing.assert_allclose(arrays["activation"][0, :, 0], maps.amax((0, 2, 3)), rtol=1e-6)
+    for neuron in range(3):
+        row, position = arrays["row"][0, neuron, 0], arrays["position"][0, neuron, 0]
+        assert maps[row, neuron].flatten()[position] == arrays["activation"][0, neuron, 0]
+    kept = [maps[:, i][keep] for i in range(3)]
+    np.testing.assert_allclose(arrays["mean"][0], [k.mean() for k in kept], rtol=1e-5)
+
 
 def test_works_on_any_module_and_the_result_does_not_depend_on_batches() -> None:
     model = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))

@@ -6,10 +6,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from glassworks.interpret import patching
+from glassworks.interpret.checks import check_pair
 from glassworks.interpret.metrics import AtPosition, kl_divergence, log_probability, logit_difference
 from glassworks.interpret.patching import activation_patching, patch_points
-from glassworks.interpret.restart import check_pair, store
-from glassworks.interpret.sites import SITES
+from glassworks.interpret.restart import store
+from glassworks.interpret.sites import SITES, metrics_of
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
 
@@ -146,6 +148,26 @@ def test_controls_are_random_changes_of_the_same_norm() -> None:
     assert first.arrays["z_control"][0] != first.arrays["z_control_true"][0]
 
 
+@pytest.mark.parametrize("site", ["resid_pre", "z", "k", "pattern"])
+def test_what_a_control_puts_in_is_as_far_away_as_the_patch_and_in_no_like_direction(
+    site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = GPTConfig("gpt2", 50, 8, 2, 1, 64) if site != "pattern" else GPTConfig("gpt2", 50, 64, 2, 1, 16)
+    model, given = random_model(config), []
+    clean, corrupt = torch.randint(50, (2, 3, config.n_ctx), generator=torch.Generator().manual_seed(1))
+    monkeypatch.setattr(patching, "metrics_of", lambda *args, **kw: given.append(args[2]) or metrics_of(*args, **kw))
+    trace = activation_patching(model, clean, corrupt, difference(), sites=site, by_position=False)
+    patch, control = given
+    stored = store(model, corrupt, [SITES[site].tap])
+    for layer in range(2):
+        old = stored.at(layer, SITES[site].tap)
+        real, random = patch[layer][0] - old, control[layer][0] - old
+        torch.testing.assert_close(random.norm(dim=-1), real.norm(dim=-1), rtol=1e-4, atol=1e-5)
+        cosine = torch.cosine_similarity(random.flatten(), real.flatten(), 0)
+        assert abs(float(cosine)) < 0.15
+    assert not np.allclose(trace.arrays[f"{site}_control"], trace.arrays[f"{site}_control_true"], rtol=0.05)
+
+
 def test_works_in_bfloat16_and_on_one_token() -> None:
     model = random_model(CONFIGS["qwen3"]).to(torch.bfloat16)
     clean, corrupt = inputs()
@@ -170,9 +192,9 @@ def test_refuses_what_does_not_fit() -> None:
         activation_patching(model, clean, corrupt, difference(), sites="resid_pr")
     with pytest.raises(ValueError, match=r"clean \(3, 5\) and corrupt \(3, 4\)"):
         check_pair(model, clean, corrupt[:, :4])
-    with pytest.raises(ValueError, match="vocabulary's 50"):
+    with pytest.raises(ValueError, match=r"corrupt \(=\d+\) must be from 0 to 49"):
         activation_patching(model, clean, corrupt + 50, difference())
-    with pytest.raises(ValueError, match=r"\(0, 5\): give at least one"):
+    with pytest.raises(ValueError, match=r"clean has shape \(0, 5\): give a batch \(B, T\) of at least one"):
         activation_patching(model, clean[:0], corrupt[:0], difference())
     with pytest.raises(ValueError, match=r"labels \(2\)"):
         activation_patching(model, clean, corrupt, difference(), labels=["a", "b"])
@@ -242,6 +264,17 @@ class TwoWays(nn.Module):
         return self.out(self.left(x) + self.right(x)[0])  # type: ignore[no-any-return]
 
 
+class Odd(nn.Module):
+    """Values of one axis, and whole numbers, on the way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flat, self.ids = nn.Identity(), nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.flat(x[:, 0, 0])[:, None, None] + self.ids(x.long()).float()
+
+
 def rows() -> tuple[Tensor, Tensor]:
     return torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0)), torch.zeros(2, 5, 3)
 
@@ -267,6 +300,20 @@ def test_any_module_is_patched_point_by_point() -> None:
     assert not np.allclose(trace.arrays["control"], trace.arrays["effect"])
 
 
+def test_the_control_of_a_point_is_as_far_away_as_the_patch_and_in_no_like_direction() -> None:
+    torch.manual_seed(0)
+    model, received = nn.Sequential(nn.Linear(3, 400), nn.Identity()), list[Tensor]()
+    model[1].register_forward_hook(lambda _m, args, _o: received.append(args[0]))
+    clean, corrupt = torch.randn(2, 2, 3)
+    patch_points(model, clean, corrupt, lambda out: out[:, 0], "0")
+    with torch.no_grad():
+        new, old = model[0](clean), model[0](corrupt)
+    patched, control = received[-2:]
+    torch.testing.assert_close(patched, new)
+    torch.testing.assert_close((control - old).norm(dim=1), (new - old).norm(dim=1), rtol=1e-4, atol=0)
+    assert torch.cosine_similarity(control - old, new - old).abs().max() < 0.2
+
+
 def test_points_can_be_patched_at_some_positions() -> None:
     torch.manual_seed(0)
     model, (clean, corrupt) = TwoWays(), rows()
@@ -279,5 +326,31 @@ def test_patch_points_refuses_what_does_not_fit() -> None:
     model, (clean, corrupt) = TwoWays(), rows()
     with pytest.raises(ValueError, match="nearest: left"):
         patch_points(model, clean, corrupt, judge, "lef")
+    for point in ("flat", "ids"):
+        with pytest.raises(ValueError, match=rf"points: {point} has shape .* choose one with floats"):
+            patch_points(Odd(), clean, corrupt, judge, point)
+    with pytest.raises(ValueError, match=r"metric gave torch.int64: it must give floats"):
+        patch_points(model, clean, corrupt, lambda out: out[:, -1, 0].long(), "left")
     with pytest.raises(ValueError, match=r"clean \[\(2, 5, 3\)\] and corrupt \[\(1, 5, 3\)\]"):
         patch_points(model, clean, corrupt[:1], judge, "left")
+
+
+def test_memory_that_is_not_there_is_refused_before_it_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glassworks.interpret.checks.free_memory", lambda: 2**23)
+    sizes: list[int] = []
+    model = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 40_000))
+    model[1].register_forward_hook(lambda _m, _a, out: sizes.append(out.nbytes))
+    with pytest.raises(ValueError, match=r"needs 81,920,000 bytes, 8,388,608 are free: give fewer or smaller inputs"):
+        patch_points(model, torch.zeros(256, 4), torch.ones(256, 4), lambda out: out[:, 0], "0")
+    assert not sizes
+    small = random_model(CONFIGS["gpt2"])
+    monkeypatch.setattr("glassworks.interpret.checks.free_memory", lambda: 2**14)
+    with pytest.raises(ValueError, match=r"needs [0-9,]+ bytes, 16,384 are free: give a smaller max_bytes"):
+        activation_patching(small, *inputs(), difference())
+    monkeypatch.setattr("glassworks.interpret.checks.free_memory", lambda: 2**23)
+    large = GPT(GPTConfig("qwen3", 40_000, 16, 1, 1, 8))
+    tokens = torch.zeros(16, 16, dtype=torch.int64)
+    large.head.register_forward_hook(lambda _m, _a, out: sizes.append(out.nbytes))
+    with pytest.raises(ValueError, match=r"needs [0-9,]+ bytes, 8,388,608 are free"):
+        activation_patching(large, tokens, tokens + 1, log_probability(tokens[:, 0]))
+    assert not sizes

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from glassworks.interpret import paths
 from glassworks.interpret.edge_attribution import edge_attribution
 from glassworks.interpret.graph import TAPS, Graph, into_heads, raw_heads, writes
 from glassworks.interpret.hooks import capture
@@ -190,9 +191,30 @@ def test_the_planted_circuit_is_read_off_its_paths() -> None:
         assert np.abs(trace.arrays["control"]).max() < 0.5
 
 
+def test_what_a_control_sends_is_as_large_as_the_write_and_in_a_random_direction_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, sent = GPT(GPTConfig("gpt2", 50, 8, 2, 2, 128), seed=1), []
+    clean, corrupt = inputs()
+    read = paths.read
+    monkeypatch.setattr(paths, "read", lambda *args: sent.append(args[2]) or read(*args))
+    path_patching(model, clean, corrupt, METRIC, writers=["embed", "m0"])
+    change, noise = (x.flatten(0, 2) for x in sent)  # (writers, pairs and positions, C)
+    torch.testing.assert_close(noise.norm(dim=-1), change.norm(dim=-1), rtol=1e-4, atol=1e-6)
+    assert torch.cosine_similarity(noise, change, dim=-1).abs().max() < 0.4
+    some = noise[change.norm(dim=-1) > 0]  # one pair has the same token at one position
+    unit = some / some.norm(dim=-1, keepdim=True)
+    between = (unit @ unit.T).fill_diagonal_(0)  # no two vectors share a direction, a constant one neither
+    assert between.abs().max() < 0.45
+    assert abs(float(between.mean())) < 0.02
+
+
 def test_refuses_unknown_nodes() -> None:
     model, (clean, corrupt) = random_model("gpt2"), inputs()
     with pytest.raises(ValueError, match=r"readers \(='a1.h1.z'\) match no node; nearest: a1.h1"):
         path_patching(model, clean, corrupt, METRIC, readers="a1.h1.z")
+    for name in ("writers", "readers"):
+        with pytest.raises(ValueError, match=rf"{name} \(=\[\]\) must name at least one node"):
+            path_patching(model, clean, corrupt, METRIC, **{name: []})  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"writers \(='head'\) match no node"):
         path_patching(model, clean, corrupt, METRIC, writers="head")

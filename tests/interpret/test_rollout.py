@@ -5,7 +5,9 @@ import torch
 
 from glassworks.interpret import rollout
 from glassworks.interpret.hooks import capture, patch
-from glassworks.interpret.rollout import attention_rollout, roll_out, spearman
+from glassworks.interpret.lens import untrained
+from glassworks.interpret.rollout import attention_rollout, roll_out
+from glassworks.interpret.sweeps import spearman
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
 
@@ -110,6 +112,15 @@ def test_guesses_are_compared_with_both_ablations_by_rank() -> None:
             assert trace.arrays["correlation"][i, j] == pytest.approx(expected, abs=1e-6)
     assert trace.meta["correlation_cut"] == pytest.approx(trace.arrays["correlation"][0, 0])
     assert trace.meta["correlation_replaced"] == pytest.approx(trace.arrays["correlation"][0, 1])
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_untrained_guess_is_of_another_network_than_the_model(name: str) -> None:
+    model = random_model(name)
+    guess = attention_rollout(model, tokens(), LABELS, samples=1, seed=3).arrays["guess"]
+    expected = roll_out(torch.from_numpy(patterns_of(untrained(model, 3))))[-1]
+    np.testing.assert_allclose(guess[2], expected, atol=1e-6)
+    assert np.abs(guess[2] - guess[0]).max() > 1e-3
 
 
 def test_rank_correlation_shares_ties_and_has_none_for_a_constant() -> None:

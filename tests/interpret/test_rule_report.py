@@ -107,9 +107,9 @@ def test_perfect_rules_leave_the_network_as_it_was() -> None:
     assert top1[:2].tolist() == [1, 1]
     assert (top1[2:] < 0.95).all()
     with torch.no_grad():
-        expected = model(tokens[rows])[:, 0, 0].double()
+        expected = model(tokens[rows][trace.arrays["judged"]])[:, 0, 0].double()
     np.testing.assert_allclose(trace.arrays["first_logit"][:2, 0], expected.mean(), rtol=1e-6)
-    np.testing.assert_allclose(trace.arrays["first_logit_error"][0, 0], expected.std() / 24**0.5, rtol=1e-6)
+    np.testing.assert_allclose(trace.arrays["first_logit_error"][0, 0], expected.std() / 12**0.5, rtol=1e-6)
 
 
 def test_mean_ablation_and_the_rest_are_what_a_hook_by_hand_does() -> None:
@@ -119,8 +119,9 @@ def test_mean_ablation_and_the_rest_are_what_a_hook_by_hand_does() -> None:
     report = rule_report(model, tokens, features, "hidden", depth=3, keep=keep)
     rows = torch.from_numpy(report.arrays["held_out"])
     train = torch.ones(120, dtype=torch.bool).index_fill(0, rows, False)
+    judged = rows[swap_in(model, tokens[rows], features[rows], report, keep=keep[rows]).arrays["judged"]]
     with torch.no_grad(), capture(model, "hidden") as seen:
-        own = model(tokens[rows]).log_softmax(-1)
+        own = model(tokens[judged]).log_softmax(-1)
         hidden = seen["hidden"].clone()
         model(tokens[train])
         mean = seen["hidden"][keep[train]].mean(0)
@@ -132,6 +133,39 @@ def test_mean_ablation_and_the_rest_are_what_a_hook_by_hand_does() -> None:
             other = model.head(edited).log_softmax(-1)
         kl = (own.exp() * (own - other)).sum(-1)[:, 2:].mean()
         assert trace.arrays["kl"][3, 0] == pytest.approx(kl.item(), rel=1e-4)
+
+
+def test_neurons_are_chosen_on_other_inputs_than_those_that_judge() -> None:
+    model = GPT(GPTConfig("gpt2", 6, 9, 2, 2, 8), seed=5)
+    tokens, features = data(40)
+    report = rule_report(model, tokens, features, "blocks.0.mlp.post", depth=2)
+    judged = swap_in(model, tokens, features, report).arrays["judged"]
+    assert len(judged) == 20
+    halves = []
+    for rows in (np.setdiff1d(np.arange(40), judged), judged):
+        with torch.no_grad(), capture(model, "blocks.0.mlp.post") as seen:
+            model(tokens[rows])
+        y = seen["blocks.0.mlp.post"].flatten(0, 1)
+        halves.append(score_rules(rules_of(report, "blocks.0.mlp.post"), features[rows].flatten(0, 1), y).r2)
+    cut = next(c for c in np.linspace(0.05, 0.95, 91) if len({int((r2 >= c).sum()) for r2 in halves}) == 2)
+    trace = swap_in(model, tokens, features, report, min_r2=cut)
+    assert trace.arrays["num_replaced"].tolist() == [(halves[0] >= cut).sum()]
+    report.arrays["r2"][:] = np.nan
+    again = swap_in(model, tokens, features, report, min_r2=cut)
+    np.testing.assert_array_equal(again.arrays["kl"], trace.arrays["kl"])
+
+
+def test_channels_of_a_convolution_have_rules_and_any_module_its_untrained_row() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 3, 1), nn.ReLU(), nn.Flatten(), nn.Linear(3 * 12, 2))
+    x = (torch.rand(40, 1, 3, 4, generator=torch.Generator().manual_seed(0)) < 0.5).float()
+    features = x.movedim(1, -1).bool()  # (40, 3, 4, 1): all that a channel of a 1 x 1 convolution sees
+    report = rule_report(model, x, features, "0", depth=1)
+    assert report.labels["row"] == ["trees", "shuffled features", "untrained network"]
+    np.testing.assert_allclose(report.arrays["r2"][0, 0], 1, atol=1e-6)
+    trace = swap_in(model, x, features, report)
+    assert trace.arrays["num_replaced"] == [3]
+    np.testing.assert_allclose(trace.arrays["kl"][:2, 0], 0, atol=1e-6)
+    assert trace.arrays["kl"][3, 0] > 1e-5
 
 
 def test_random_trees_keep_values_and_questions() -> None:
@@ -172,5 +206,7 @@ def test_refuses_what_does_not_fit() -> None:
     report = rule_report(model, tokens, features, "hidden")
     with pytest.raises(ValueError, match="must be one of the report's: hidden"):
         rules_of(report, "head")
+    with pytest.raises(ValueError, match="must be 2 or more: some choose the neurons"):
+        swap_in(model, tokens[:1], features[:1], report)
     with pytest.raises(ValueError, match=r"features \(119, 9, 7\)"):
         swap_in(model, tokens, features[:-1], report)

@@ -1,11 +1,15 @@
+import inspect
+
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from glassworks.interpret.similarity import KEPT, similarity
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
 
+unchecked = inspect.unwrap(similarity)  # as a user calls it, without the tests' check of types
 METHODS = ("cka", "svcca")
 
 
@@ -48,6 +52,65 @@ def test_independent_representations_are_unlike() -> None:
     assert compare(left, right, "svcca", steps=40) < 0.1
 
 
+def test_directions_between_batches_count_for_svcca() -> None:
+    """Each batch is one cluster: all that both sides share is which."""
+    centre = torch.randn(64, 3, generator=torch.Generator().manual_seed(5))
+
+    def clusters(step: int) -> Tensor:
+        noise = torch.randn(8, 6, generator=torch.Generator().manual_seed(step))
+        return 0.1 * noise + torch.cat([centre[step], centre[step]])
+
+    left, right = linear(torch.eye(6)[:3]), linear(torch.eye(6)[3:])
+    trace = similarity(left, clusters, "", steps=64, other=right, method="svcca")
+    assert trace.arrays["similarity"][0, 0, 0] > 0.95
+    whole = torch.cat([clusters(step) for step in range(64)])
+    once = similarity(left, lambda step: whole, "", steps=1, other=right, method="svcca")
+    assert trace.arrays["similarity"] == pytest.approx(once.arrays["similarity"], abs=1e-5)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_rows_in_random_order_are_what_chance_gives(method: str) -> None:
+    """Few rows of many numbers: SVCCA calls independent noise alike, and the floor says so."""
+    noise = torch.randn(40, 24, generator=torch.Generator().manual_seed(0))
+    left, right = linear(torch.eye(24)[:12]), linear(torch.eye(24)[12:])
+    trace = similarity(left, lambda step: noise, "", steps=1, other=right, method=method)  # type: ignore[arg-type]
+    assert trace.labels["row"] == ["models", "with a random network", "rows in random order"]
+    models, _, floor = trace.arrays["similarity"][:, 0, 0]
+    assert models == pytest.approx(floor, abs=0.15)
+    assert (floor > 0.4) == (method == "svcca")
+    same = similarity(left, lambda step: noise, "", steps=1, method=method)  # type: ignore[arg-type]
+    assert same.arrays["similarity"][0, 0, 0] == pytest.approx(1, abs=1e-5)
+    assert same.arrays["similarity"][2, 0, 0] < 0.7
+
+
+class Largest(TorchDispatchMode):
+    """The most numbers that a tensor of the block had."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        out = func(*args, **(kwargs or {}))
+        if isinstance(out, Tensor):
+            self.numbers = max(self.numbers, out.numel())
+        return out
+
+
+def test_all_pairs_need_no_more_than_their_gram_matrices_and_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = nn.Sequential(*(nn.Linear(4, 4) for _ in range(8)))
+    x = torch.randn(64, 4, generator=torch.Generator().manual_seed(0))
+    points = [str(i) for i in range(8)]
+    with Largest() as largest:
+        similarity(model, lambda step: x, points, steps=1)
+    assert largest.numbers == 8 * 64 * 64
+    monkeypatch.setattr("glassworks.interpret.checks.free_memory", lambda: 8 * 8 * 64 * 64)
+    with pytest.raises(ValueError, match="needs 1,048,576 bytes, 262,144 are free: give batches of fewer than 64 rows"):
+        similarity(model, lambda step: x, points, steps=1)
+    with pytest.raises(ValueError, match="are free: give fewer steps or points"):
+        similarity(model, lambda step: x, points, steps=999, method="svcca")
+
+
 def test_agrees_with_the_textbook_on_much_data() -> None:
     base = torch.randn(5, 6, generator=torch.Generator().manual_seed(2))
     other = base.roll(1, 0) * torch.tensor([[3.0], [1.0], [1.0], [1.0], [0.5]])
@@ -77,5 +140,9 @@ def test_refuses_what_cannot_be_compared() -> None:
         similarity(linear(torch.eye(6)), lambda step: inputs(step)[:3], "", steps=1)
     with pytest.raises(ValueError, match="do not differ"):
         similarity(linear(torch.zeros(6, 6)), inputs, "", steps=1)
+    with pytest.raises(ValueError, match=r"method \(='CKA'\) must be cka or svcca"):
+        unchecked(linear(torch.eye(6)), inputs, "", steps=1, method="CKA")
+    with pytest.raises(ValueError, match="mask of torch.int64: here it must be bool"):
+        similarity(linear(torch.eye(6)), lambda step: (inputs(step), torch.ones(64, 1).long()), "", steps=1)
     with pytest.raises(ValueError, match="twice as many rows"):
         similarity(linear(torch.eye(6)), lambda step: inputs(step)[:8], "", steps=1, method="svcca")

@@ -1,10 +1,12 @@
+import re
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from glassworks.interpret.control import randomised
 from glassworks.interpret.hooks import capture
-from glassworks.interpret.stream import chunks, stream
+from glassworks.interpret.stream import Batches, chunks, gather, places, stream, unplaced
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
 
@@ -42,19 +44,89 @@ def test_labels_choose_the_rows_that_have_one() -> None:
 def test_chunks_hold_the_same_rows() -> None:
     model = small()
     plain = torch.cat([rows.values[POINTS[0]] for rows in stream(model, tokens, POINTS, steps=5)])
-    parts = list(chunks(model, tokens, POINTS, steps=5, max_bytes=100 * 33 * 4))
-    assert len(parts) > 1
-    assert torch.equal(torch.cat([part.values[POINTS[0]].clone() for part in parts]), plain) or sum(
-        len(part) for part in parts
-    ) == len(plain)
+    row = 4 * (16 + 16)
+    found = [part.values[POINTS[0]].clone() for part in chunks(model, tokens, POINTS, steps=5, max_bytes=100 * row)]
+    assert [len(part) for part in found] == [96, 64]  # whole batches of 32 rows
+    assert torch.equal(torch.cat(found), plain)
 
 
-def test_values_that_are_not_finite_are_named() -> None:
+def test_a_block_leaves_room_for_the_work_on_it_and_is_not_begun_without_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, row = small(), 4 * (16 + 16)
+    sizes = [len(part) for part in chunks(model, tokens, POINTS, steps=5, max_bytes=100 * row, work=lambda rows: row)]
+    assert max(sizes) <= 50
+    assert sum(sizes) == 160
+    monkeypatch.setattr("glassworks.interpret.checks.free_memory", lambda: 100 * row)
+    with pytest.raises(ValueError, match=rf"needs {160 * row:,} bytes, {100 * row:,} are free: lower max_bytes"):
+        next(chunks(model, tokens, POINTS, steps=5, max_bytes=1 << 30))
+
+
+def test_gathering_too_much_says_a_size_above_the_limit() -> None:
+    row = 4 * (16 + 16)
+    assert len(gather(small(), tokens, POINTS, steps=5, max_bytes=160 * row)) == 160
+    with pytest.raises(ValueError, match=r"need (\d+,?)+ bytes or more, above max_bytes") as caught:
+        gather(small(), tokens, POINTS, steps=5, max_bytes=159 * row)
+    said, limit = (int(x.replace(",", "")) for x in re.findall(r"[\d,]{4,}\d", str(caught.value)))
+    assert said > limit == 159 * row
+    thin = lambda step: (tokens(step), torch.arange(8).expand(4, 8) < (8 if step == 0 else 2))  # noqa: E731
+    assert len(gather(small(), thin, POINTS, steps=5, max_bytes=70 * row)) == 32 + 4 * 8
+
+
+def test_values_that_are_not_finite_are_named_with_where_they_begin() -> None:
     model = small()
     with torch.no_grad():
         model.blocks[1].attn.qkv.weight.fill_(torch.nan)
-    with pytest.raises(ValueError, match="blocks.1.attn.z"):
+    with pytest.raises(ValueError, match=r"blocks.1.attn.z holds NaN in \d+ of 32 rows.*weights of blocks.1.attn.qkv"):
         list(stream(model, tokens, POINTS, steps=1))
+    line = nn.Sequential(nn.Linear(2, 2), Root(), nn.Linear(2, 2), nn.ReLU())
+    for inputs in (-torch.ones(3, 2), {"input": -torch.ones(3, 2)}):
+        with pytest.raises(ValueError, match="3 holds NaN in 3 of 3 rows, which begin at 1: mend the model there"):
+            list(stream(line, lambda step, inputs=inputs: inputs, "3", steps=1))
+
+
+class Root(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - 1000).sqrt()
+
+
+def test_inputs_may_be_a_dict_of_keywords() -> None:
+    model = small()
+    (plain,) = stream(model, tokens, POINTS, steps=1)
+    (named,) = stream(model, lambda step: {"tokens": tokens(step)}, POINTS, steps=1)
+    assert torch.equal(plain.values[POINTS[0]], named.values[POINTS[0]])
+    assert not model._forward_pre_hooks
+
+
+def test_only_a_mask_or_labels_are_taken() -> None:
+    def with_keep(keep: Tensor) -> Batches:
+        return lambda step: (tokens(step), keep)
+
+    model = small()
+    with pytest.raises(ValueError, match=r"labels of torch.float32: give a bool mask, or labels as whole numbers"):
+        list(stream(model, with_keep(torch.ones(4, 8, 1)), POINTS, steps=1))
+    with pytest.raises(ValueError, match=r"mask of torch.int64: here it must be bool, as mask.bool\(\)"):
+        list(stream(model, with_keep(torch.ones(4, 8, dtype=torch.int64)), POINTS, steps=1, mask_only=True))
+    with pytest.raises(ValueError, match="batch of 0 examples: give fewer steps"):
+        list(stream(nn.Linear(3, 3), lambda step: torch.ones(0, 3), "", steps=1))
+
+
+def test_a_row_of_a_convolutions_map_is_one_place_with_all_channels() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 5, 2), nn.ReLU(), nn.Flatten(), nn.Linear(5 * 3 * 4, 2))
+    images = torch.randn(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        maps = model[:2](images)  # (2, 5, 3, 4)
+    (rows,) = stream(model, lambda step: images, "1", steps=1)
+    assert rows.values["1"].shape == (2 * 3 * 4, 5)
+    assert torch.equal(rows.values["1"].view(2, 3, 4, 5), maps.movedim(1, -1))
+    assert rows.example.tolist() == [0] * 12 + [1] * 12
+    keep = torch.zeros(2, 3, 4, dtype=torch.bool)
+    keep[1, 2, 0] = True
+    (rows,) = stream(model, lambda step: (images, keep), "1", steps=1)
+    assert torch.equal(rows.values["1"][0], maps[1, :, 2, 0])
+    (rows,) = stream(model, lambda step: (images, torch.tensor([[1], [0]])), "1", steps=1)  # a label an image
+    assert torch.equal(rows.values["1"], maps.flatten(1))
+    assert torch.equal(unplaced(model, places(model, maps), maps), maps)
 
 
 def test_refuses_no_batches_and_masks_that_do_not_fit() -> None:

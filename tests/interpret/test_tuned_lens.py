@@ -70,6 +70,7 @@ def test_beats_the_logit_lens_on_held_out_text(fitted: tuple[GPT, TunedLens, tor
     assert (kl["tuned lens"][1:] < kl["constant"][1:]).all()
     assert (np.diff(kl["tuned lens"]) < 0).all()
     assert kl["logit lens"][3] == kl["tuned lens"][3] == kl["untrained"][3] == 0
+    assert (kl["untrained"][:3] > 0).all()
 
 
 def test_the_last_layers_loss_is_the_models_and_early_ones_are_higher(
@@ -81,7 +82,7 @@ def test_the_last_layers_loss_is_the_models_and_early_ones_are_higher(
         own = F.cross_entropy(model(text)[:, :-1].mT, text[:, 1:])
     np.testing.assert_allclose(loss[:2, -1], own, rtol=1e-5)
     assert (loss[0, :-1] > float(own)).all()
-    assert loss[3, 0] == pytest.approx(np.log(V), rel=1e-5)  # an untrained nanochat predicts nothing
+    assert (loss[3] > float(own) + 0.5).all()  # an untrained network predicts nothing
 
 
 def test_no_constant_is_nearer_than_the_constant_row(fitted: tuple[GPT, TunedLens, torch.Tensor]) -> None:
@@ -141,6 +142,31 @@ def test_the_loss_in_parts_is_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-4)
 
 
+def test_readings_some_positions_at_a_time_are_the_readings(
+    fitted: tuple[GPT, TunedLens, torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = lens_divergence(*fitted).arrays
+    monkeypatch.setattr(module, "MAX_LOGITS", 8 * V * 3)
+    parts = lens_divergence(*fitted).arrays
+    for name, array in whole.items():
+        np.testing.assert_allclose(parts[name], array, rtol=1e-4, atol=1e-5)
+
+
+def test_logits_that_do_not_fit_the_memory_are_refused_before_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = GPT(GPTConfig("qwen3", 40_000, T, 1, 1, 8))
+    text, sizes = torch.zeros(16, T, dtype=torch.int64), []
+    model.head.register_forward_hook(lambda _m, _a, out: sizes.append(out.nbytes))
+    monkeypatch.setattr("glassworks.interpret.checks.free_memory", lambda: 2**23)
+    with pytest.raises(ValueError, match=r"needs [0-9,]+ bytes, 8,388,608 are free: give fewer sequences at once"):
+        lens_divergence(model, TunedLens(1, 8), text)
+    with pytest.raises(ValueError, match=r"needs [0-9,]+ bytes, 8,388,608 are free: give fewer or shorter"):
+        fit_tuned_lens(model, lambda _: text, steps=1)
+    assert not sizes
+    monkeypatch.undo()
+    lens_divergence(model, TunedLens(1, 8), text)
+    assert max(sizes) <= 4 * module.MAX_LOGITS
+
+
 def test_a_lens_round_trips_through_a_tensor_file(fitted: tuple[GPT, TunedLens, torch.Tensor], tmp_path) -> None:  # type: ignore[no-untyped-def]
     model, lens, text = fitted
     write_tensors(lens.state_dict(), tmp_path / "lens.safetensors")
@@ -153,11 +179,13 @@ def test_refuses_what_does_not_fit() -> None:
     model, text = random_model("gpt2"), language(2, seed=7)[:, :T]
     with pytest.raises(ValueError, match=r"lens \(3, 16, 16\) does not fit the model's \(2, 16, 16\)"):
         lens_divergence(model, TunedLens(3, 16), text)
-    with pytest.raises(ValueError, match=r"tokens \(0, 16\)"):
+    with pytest.raises(ValueError, match=r"tokens has shape \(0, 16\)"):
         lens_divergence(model, TunedLens(2, 16), text[:0])
     with pytest.raises(ValueError, match=r"batch \(=0\)"):
         lens_divergence(model, TunedLens(2, 16), text, batch=0)
     with pytest.raises(ValueError, match=r"steps \(=0\)"):
         fit_tuned_lens(model, lambda _: text, steps=0)
+    with pytest.raises(ValueError, match=r"tokens has shape \(0, 16\): give a batch \(B, T\) of at least one token"):
+        fit_tuned_lens(model, lambda _: text[:0], steps=1)
     with pytest.raises(ValueError, match=r"tokens \(=16\) must be from 0 to 15"):
         fit_tuned_lens(model, lambda _: text + 16 - text, steps=1)

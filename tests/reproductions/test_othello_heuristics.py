@@ -1,6 +1,7 @@
 """The bag of heuristics: lines, the neurons that stand for them, and what is kept between runs."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,10 +12,16 @@ from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
 from glassworks.reproductions import othello_heuristics
 from glassworks.reproductions.finding import Row
-from glassworks.reproductions.othello_games import fresh, scrambled
-from glassworks.reproductions.othello_heuristics import Amount, ablation, draw, features_of, misses, rows, without
-from glassworks.reproductions.othello_lines import EMPTY, MINE, YOURS, lines, middle, square_name
-from glassworks.reproductions.othello_patterns import confirm, count_firing, published_patterns, strict_patterns
+from glassworks.reproductions.othello_games import Played, fresh, scrambled
+from glassworks.reproductions.othello_heuristics import Amount, features_of, patterns, rows
+from glassworks.reproductions.othello_lines import EMPTY, MINE, YOURS, Lines, lines, middle, square_name
+from glassworks.reproductions.othello_patterns import (
+    Firing,
+    confirm,
+    count_firing,
+    published_patterns,
+    strict_patterns,
+)
 
 
 def small(size: int = 6, *, layers: int = 2) -> GPT:
@@ -141,8 +148,36 @@ def test_no_neuron_no_pattern(present: Tensor) -> None:
     assert confirm(found, silent, present, 0.9).neurons == []
 
 
+def test_neurons_are_listed_with_their_lines_by_the_published_definition(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = (lines(6).square == 3).nonzero()[:2, 0].tolist()
+
+    def some(firing: Firing, table: Lines, level: float) -> Tensor:
+        found = torch.zeros(64, len(table), dtype=torch.bool)
+        found[5, ours] = level == 0.9
+        return found
+
+    monkeypatch.setattr(othello_heuristics, "published_patterns", some)
+    found = patterns(small(layers=1), 6, 20, 0)
+    assert found["neurons"] == [[0, 5, ours]]
+    assert found["published"] == {"0.95": [0], "0.9": [1]}
+
+
+def test_patterns_are_confirmed_on_other_games(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def recording(*about: Any, **more: Any) -> Played:
+        asked.append(fresh(*about, **more))
+        return asked[-1]
+
+    monkeypatch.setattr(othello_heuristics, "fresh", recording)
+    patterns(small(layers=1), 6, 30, 0)
+    chosen, other = ({tuple(game) for game in played.inputs.tolist()} for played in asked)
+    assert len(chosen) == len(other) == 30
+    assert not chosen & other
+
+
 # ----------------------------------------------------------------------------------------------------------------------
-# Controls, features, ablation
+# Controls, features
 
 
 def test_a_scrambled_network_has_the_same_numbers_elsewhere() -> None:
@@ -164,66 +199,15 @@ def test_features_say_what_is_on_the_board() -> None:
     assert not features[:, 0, 36 * 3 :].any()
 
 
-def test_ablation_takes_from_the_move_that_the_neuron_writes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A neuron that is given the line and raises its move's logit: only that move loses."""
-    model = GPT(GPTConfig("gpt2", vocab_size(6), 36, 1, 2, 64, tied=False), seed=3)
-    played = fresh(model, 6, games=20, seed=0, first=2**20)
-    table = lines(6)
-    shown = table.present(played.board.flatten(0, 1)).view(*played.inputs.shape, -1)
-    line = int(shown.sum((0, 1)).argmax())
-    move = int(table.square[line])
-    with torch.no_grad():
-        for weight in (model.blocks[0].mlp.up.weight, model.blocks[0].mlp.down.weight, model.head.weight):
-            weight.zero_()
-        model.head.weight[move] = 0.1 * torch.linspace(-1, 1, 64)
-        model.blocks[0].mlp.down.weight[:, 0] = 0.1 * torch.linspace(-1, 1, 64)  # beside embeddings of 0.02
-    given = shown[..., line].float()
-
-    def forward(self: torch.nn.Module, x: Tensor) -> Tensor:
-        return self.down(self.post(torch.nn.functional.pad(given[..., None], (0, 255))))  # type: ignore[operator]
-
-    monkeypatch.setattr(type(model.blocks[0].mlp), "forward", forward)
-    lost = ablation(model, 6, 20, 0, {"neurons": [[0, 0, [line]]]})
-    assert lost["moves"] == 1
-    assert lost["matched"] > 0.1
-    assert lost["control_matched"] == pytest.approx(0, abs=1e-6)
-    assert lost["elsewhere"] < lost["matched"] / 3
-
-
-def test_nothing_is_ablated_without_pattern_neurons() -> None:
-    assert ablation(small(), 6, 5, 0, {"neurons": []}) == {"moves": 0}
-
-
-def test_without_sets_neurons_to_their_means_and_no_others() -> None:
-    model = small()
-    played = fresh(model, 6, games=4, seed=0)
-    means = {f"blocks.{i}.mlp.post": torch.zeros(64) for i in range(2)}
-    plain = model(played.inputs).softmax(-1)
-    assert torch.allclose(without(model, played, [], means), plain, atol=1e-6)
-    assert not torch.allclose(without(model, played, [(1, 5)], means), plain, atol=1e-6)
-
-
-def test_control_neurons_are_as_many_of_each_layer_and_none_of_the_move() -> None:
-    neurons = [(0, 1), (0, 2), (3, 7)]
-    chosen = draw(neurons, neurons, 8, torch.Generator().manual_seed(0))
-    assert sorted(layer for layer, _ in chosen) == [0, 0, 3]
-    assert not set(chosen) & set(neurons)
-
-
-def test_misses_are_legal_moves_that_rank_too_low() -> None:
-    legal = torch.tensor([[[True, False, True, False]]])
-    assert misses(torch.tensor([[[0.1, 0.2, 0.4, 0.3]]]), legal).tolist() == [[[True, False, False, False]]]
-    assert not misses(torch.tensor([[[0.4, 0.2, 0.3, 0.1]]]), legal).any()
-
-
 # ----------------------------------------------------------------------------------------------------------------------
 # All rows
 
 
+@pytest.mark.slow
 def test_rows_have_controls_and_finished_parts_are_not_measured_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(othello_heuristics, "QUICK", Amount(patterns=12, trees=6, ablation=4))
+    monkeypatch.setattr(othello_heuristics, "QUICK", Amount(patterns=12, trees=12, ablation=4))
 
     def call() -> list[Row]:
         return rows(small(layers=1), size=6, seed=0, quick=True, folder=tmp_path / "bag")

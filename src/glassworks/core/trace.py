@@ -1,6 +1,7 @@
 """A trace: what an interpretation found, as named arrays with axis labels. One renderer draws any of them."""
 
 import importlib
+import math
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,7 @@ class Trace:
     labels: dict[str, list[str]] = field(default_factory=dict)
     """The labels of an axis' ticks, by axis name; an axis may go without."""
     meta: dict[str, str | float | int] = field(default_factory=dict)
+    """Single facts. A file has no infinities: an infinite or missing number comes back from one as NaN."""
 
     def __post_init__(self) -> None:
         """Refuse axes and labels that do not fit the arrays, naming the array or the axis."""
@@ -55,15 +57,17 @@ class Trace:
     def save(self, stem: Path) -> None:
         """Write `stem`.npz, then `stem`.json, each atomically; the second names the first by its digest."""
         numbers = beside(stem, ".npz")
-        with atomic_file(numbers) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **self.arrays)
+        with atomic_file(numbers) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, array in self.arrays.items():  # np.savez has parameters of its own: no array could be named so
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                    np.lib.format.write_array(file, array, allow_pickle=False)
         write_json(
             beside(stem, ".json"),
             {
                 "method": self.method,
                 "axes": self.axes,
                 "labels": self.labels,
-                "meta": self.meta,
+                "meta": {name: plain(value) for name, value in self.meta.items()},
                 "npz_sha256": sha256(numbers),
             },
         )
@@ -89,8 +93,14 @@ def read_fields(description: Any) -> dict[str, Any]:
         "method": str(description["method"]),
         "axes": {name: tuple(axes) for name, axes in description["axes"].items()},
         "labels": {axis: [str(label) for label in labels] for axis, labels in description["labels"].items()},
-        "meta": dict(description["meta"]),
+        "meta": {name: math.nan if value is None else value for name, value in description["meta"].items()},
     }
+
+
+def plain(value: Any) -> str | float | int | None:
+    """A value as JSON has it: NumPy's and torch's single numbers as Python's, null for what is not finite."""
+    found = value.item() if hasattr(value, "item") else value
+    return None if isinstance(found, float) and not math.isfinite(found) else found
 
 
 def beside(stem: Path, suffix: str) -> Path:

@@ -1,9 +1,9 @@
 """Ablation: how much a metric falls when a part of the model is silenced.
 
-Three ways to silence a value, from the crudest to the least disturbing: `zero`; `mean`, the average over other inputs
-at the same position (Wang et al. 2022), which keeps what is common to all; `resample`, the value from a random other
-input (Chan et al. 2022), which is a value that the model knows. An effect of zero ablation alone may only say that
-zero is unlike anything the rest of the model has met.
+Three ways to silence a value, from the crudest to the least disturbing: `zero`; `mean`, the average over the reference
+inputs at the same position (Wang et al. 2022), which keeps what is common to all; `resample`, the value from a random
+other input (Chan et al. 2022), which is a value that the model knows. An effect of zero ablation alone may only say
+that zero is unlike anything the rest of the model has met.
 
 `ablation` sweeps over a GPT's places with restarts, `ablate_points` over points of any module, one run each. Controls,
 in every trace: the same places changed by as much in a random direction.
@@ -18,13 +18,14 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from glassworks.core.trace import Trace
+from glassworks.interpret.checks import check_count, check_labels, check_tokens
 from glassworks.interpret.finite import run_model
 from glassworks.interpret.hooks import patch
 from glassworks.interpret.metrics import Metric
 from glassworks.interpret.patching import random_change, values_at
-from glassworks.interpret.restart import BUDGET, Stored, check_tokens, evaluate, in_evaluation, needed, store, upto
-from glassworks.interpret.sites import Donors, Place, Site, all_places, effects, find_sites, taps_of
-from glassworks.interpret.sweeps import Findings, check_labels, describe, draw, layout, randomised
+from glassworks.interpret.restart import BUDGET, Stored, evaluate, in_evaluation, needed, store, upto
+from glassworks.interpret.sites import Donors, Place, Site, all_places, find_sites, metrics_of, taps_of
+from glassworks.interpret.sweeps import Findings, describe, draw, layout, randomised
 from glassworks.models.gpt import GPT
 from glassworks.models.modes import evaluating
 
@@ -55,11 +56,12 @@ def ablation(
         metric: from logits to a number a row, as `metrics.log_probability`.
         sites: of `sites.SITES`; z is the heads.
         kinds: of "zero", "mean" and "resample".
-        reference: the other inputs, whose values are averaged or drawn; None = the inputs, each the others' reference.
+        reference: the other inputs, whose values are averaged or drawn; None = the inputs themselves. Then a mean is
+            over all of them, the row that is silenced too; what is drawn is never from that row.
         by_position: each position by itself, or all positions of a layer (and head) at once.
         labels: what to call the positions.
-        draws: resampled values are drawn so often, and the effects averaged.
-        controls: how many random places a site are also changed at random.
+        draws: resampled values are drawn so often, at least once, and the effects averaged.
+        controls: how many random places a site are also changed at random; 0 = none.
         seed: of the draws and controls.
         max_bytes: the most that a batch of edits may need.
 
@@ -70,9 +72,12 @@ def ablation(
         plain (pair,): the metric of the untouched runs.
     """
     chosen = find_sites(sites)
-    check_labels(labels, tokens.size(1))
-    check_tokens(model, tokens, "tokens")
     others = tokens if reference is None else reference
+    check_tokens(model, tokens)
+    check_tokens(model, others, "reference")
+    check_labels(labels, tokens.size(1))
+    check_count("draws", draws, 1)
+    check_count("controls", controls, 0)
     check_kinds(kinds, others)
     T, reach, judged = tokens.size(1), needed(metric, tokens.size(1)), upto(metric, tokens.size(1))
     if others.size(1) != T:
@@ -104,7 +109,7 @@ class Sweep:
 
     def run(self, donors: Sequence[Donors], places: Sequence[Place]) -> Float[Tensor, "n B"]:
         """The metric of edits, averaged over draws of their donors."""
-        draws = [effects(self.stored, self.site, d, places, self.metric, max_bytes=self.max_bytes) for d in donors]
+        draws = [metrics_of(self.stored, self.site, d, places, self.metric, max_bytes=self.max_bytes) for d in donors]
         return torch.stack(draws).mean(0)
 
     def change(self, values: Float[Tensor, "k n B"]) -> Float[Tensor, "k n"]:
@@ -185,13 +190,14 @@ def ablate_points(
     positions: Sequence[int] | None = None,
     seed: int = 0,
 ) -> Trace:
-    """Silence points of any module, one run a point and kind. The rows of the inputs are each other's reference.
+    """Silence points of any module, one run a point and kind. The inputs are their own reference, as in `ablation`.
 
     Args:
         model: any module that returns a tensor, or an object with `logits`; batch first.
         inputs: its inputs.
         metric: from its output to a number a row.
-        points: names or globs of `hooks.patch`; a name that matches nothing is a ValueError.
+        points: names or globs of `hooks.patch`; a name that matches nothing is a ValueError, and so is a point whose
+            value is not floats (B, ...) of two axes or more.
         kinds: of "zero", "mean" and "resample" (drawn once).
         positions: silence only these along axis 1.
         seed: of the draws and controls.

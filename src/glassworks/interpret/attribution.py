@@ -23,8 +23,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from glassworks.core.trace import Trace
+from glassworks.interpret.checks import check, check_room
 from glassworks.interpret.decomposition import Parts, decompose, places
-from glassworks.interpret.lens import blocks_of, check, counted, to_numpy
+from glassworks.interpret.lens import blocks_of, counted, to_numpy
 from glassworks.models.gpt import GPT
 
 
@@ -170,6 +171,7 @@ class Goal:
             self.logit = self.logit - pick(before, self.against)
         self.direction = through_norm(model, rows) / self.scale[:, None]  # (P, C)
         self.constant = rows @ norm_weights(model)[1]  # (P,)
+        check_room(3 * 4 * model.head.weight.numel(), model.head.weight.device, "use a device with more memory")
         head = model.head.weight.float()
         self.middle = head.mean(0)  # (C,)
         self.covariance = (head - self.middle).t() @ (head - self.middle) / len(head)  # (C, C)

@@ -13,22 +13,22 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from glassworks.core.trace import Trace
-from glassworks.interpret.finite import run_model
+from glassworks.interpret.checks import check_count, check_labels, check_pair, check_room
+from glassworks.interpret.finite import check_values, run_model
 from glassworks.interpret.hooks import capture, patch
 from glassworks.interpret.metrics import Metric
 from glassworks.interpret.restart import (
     ALWAYS,
     BUDGET,
     Stored,
-    check_pair,
     evaluate,
     in_evaluation,
     needed,
     rotary_of,
     upto,
 )
-from glassworks.interpret.sites import Site, all_places, effects, find_sites, taps_of
-from glassworks.interpret.sweeps import Comparison, Findings, check_labels, layout, pearson, spearman
+from glassworks.interpret.sites import Site, all_places, find_sites, metrics_of, taps_of
+from glassworks.interpret.sweeps import Comparison, Findings, agreement, layout
 from glassworks.models.gpt import GPT
 
 
@@ -59,10 +59,14 @@ def attribution_patching(
         clean, corrupt (pair,): the metric of the plain runs.
 
     Meta: S_pearson and S_spearman, the correlations of the two, and the control S_shuffled, Pearson's correlation of
-    the shuffled estimate. NaN if either is constant.
+    the shuffled estimate; left out where either is constant.
+
+    Raises: ValueError for a metric without a gradient, and for one whose slopes vanish at the corrupt run.
     """
     chosen = find_sites(sites)
+    check_pair(model, clean, corrupt)
     check_labels(labels, clean.size(1))
+    check_count("check", 0 if check is None else check, 0)
     findings = Findings()
     runs, slopes = compare_with_slopes(model, clean, corrupt, metric, taps_of(chosen))
     with in_evaluation(model):
@@ -76,7 +80,9 @@ def attribution_patching(
                 whole = np.full(estimate.size, np.nan, np.float32)
                 whole[drawn] = true
                 findings.add(f"{name}_true", whole.reshape(estimate.shape), axes)
-                findings.meta |= agreement(name, estimate.flatten()[drawn], true, generator)
+                guess = estimate.flatten()[drawn]
+                mixed = guess[torch.randperm(len(guess), generator=generator).numpy()]
+                findings.meta |= agreement(f"{name}_", guess, true, mixed)
     findings.add("clean", runs.top, ("pair",))
     findings.add("corrupt", runs.base, ("pair",))
     findings.meta |= {"scale": runs.scale, "pairs": len(clean), "tokens": runs.T, "seed": seed}
@@ -90,19 +96,41 @@ def compare_with_slopes(
     metric: Metric,
     taps: Sequence[str],
     *,
-    at: Literal["clean", "corrupt"] = "corrupt",
+    at: Literal["clean", "corrupt"] | None = "corrupt",
 ) -> tuple[Comparison, dict[str, Tensor]]:
     """Both runs, and the metric's gradient at taps of every block of one of them: two forward passes, one backward.
 
-    Each pair's own gradient is in its row. Parameters get no `.grad`. Both passes record a graph, so that identical
-    inputs give identical numbers: with a graph torch takes other kernels.
+    With `at` None there is no backward pass, and no gradient. Each pair's own gradient is in its row. Parameters get no
+    `.grad`. Both passes record a graph, so that identical inputs give identical numbers: with a graph torch takes other
+    kernels.
+
+    Raises: ValueError if the slopes vanish where the metric does not: it is flat there, and estimates are rounding.
     """
     check_pair(model, clean, corrupt)
     T = clean.size(1)
     reach, judged = needed(metric, T), upto(metric, T)
     first, top, top_slopes = store_with_slopes(model, clean[:, :reach], judged, taps, at == "clean")
     second, base, base_slopes = store_with_slopes(model, corrupt[:, :reach], judged, taps, at == "corrupt")
-    return Comparison(first, second, judged, T, top, base), top_slopes | base_slopes
+    runs, slopes = Comparison(first, second, judged, T, top, base), top_slopes | base_slopes
+    if at is not None and flatness(runs, slopes) < FLAT:
+        raise ValueError(
+            f"metric is flat at the {at} run, as a divergence is at its own reference: take the slopes at the other "
+            "run, by `at` where there is one or else by exchanging the two, or choose another metric"
+        )
+    return runs, slopes
+
+
+FLAT = 1e-3
+"""The share of the metric's change below which slopes are called flat."""
+
+
+def flatness(runs: Comparison, slopes: dict[str, Tensor]) -> float:
+    """What the slopes at the last stream make of its change, by the change of the metric; 1 if there is none."""
+    layers = runs.clean.model.config.n_layer
+    change = runs.clean.at(layers, "resid_pre") - runs.corrupt.at(layers, "resid_pre")
+    estimate = (change * slopes[f"blocks.{layers - 1}.resid_post"]).sum((1, 2)).abs().sum()
+    true = (runs.top - runs.base).abs().sum()
+    return float(estimate / true) if true > 0 else 1.0
 
 
 def store_with_slopes(
@@ -115,8 +143,10 @@ def store_with_slopes(
 ) -> tuple[Stored, Float[Tensor, " B"], dict[str, Tensor]]:
     """One run with a graph: what it stored, its metric, and, after the `backward` pass, its gradients.
 
-    `start` is a residual stream that the first block receives instead of the embedding's.
+    `start` is a residual stream that the first block receives instead of the embedding's. ValueError if the run would
+    not fit the memory, and for weights, values or slopes that are not finite.
     """
+    check_room(bytes_with_graph(model, tokens, taps), model.embed.weight.device, "give fewer or shorter pairs")
     # A graph begins there even if all parameters are frozen.
     leaf = lambda x: (x if start is None else start).detach().requires_grad_()  # noqa: E731
     kept = [f"blocks.*.{tap}" for tap in dict.fromkeys((*ALWAYS, *taps))]
@@ -124,12 +154,24 @@ def store_with_slopes(
         logits = run_model(model, tokens)
         values = evaluate(metric, logits)
         total = values.sum()
+    check_values(seen)
     held, slopes = dict(seen), {}
     if backward:
         found = torch.autograd.grad(total, list(held.values()), allow_unused=True, materialize_grads=True)
         slopes = dict(zip(held, found, strict=True))
+        check_values({f"the slope at {point}": slope for point, slope in slopes.items()})
     detached = {point: x.detach() for point, x in held.items()}
     return Stored(model, detached, rotary_of(model, tokens), logits.detach()), values.detach(), slopes
+
+
+def bytes_with_graph(model: GPT, tokens: Int[Tensor, "B T"], taps: Sequence[str]) -> int:
+    """About what a run keeps for its gradients, and those: all that a layer computes, and the logits four times."""
+    config, T = model.config, tokens.size(1)
+    heads = (config.n_head + 2 * config.kv_heads) * config.width_of_head
+    layer = 8 * config.n_embd + 4 * heads + 4 * config.width_of_mlp
+    pattern = 4 * config.n_head * T if "attn.pattern" in taps else 0
+    each = config.n_layer * (layer + pattern) + 4 * config.vocab_size
+    return tokens.numel() * each * model.embed.weight.element_size()
 
 
 def estimated(
@@ -156,17 +198,5 @@ def truth(
     count = len(places) if check is None else min(check, len(places))
     drawn = torch.randperm(len(places), generator=generator)[:count].sort().values.numpy()
     some = [places[i] for i in drawn]
-    found = effects(runs.corrupt, site, runs.donors(site), some, runs.metric, max_bytes=max_bytes)
+    found = metrics_of(runs.corrupt, site, runs.donors(site), some, runs.metric, max_bytes=max_bytes)
     return drawn, runs.effect(found)
-
-
-def agreement(
-    name: str, guess: Float[np.ndarray, " n"], true: Float[np.ndarray, " n"], generator: torch.Generator
-) -> dict[str, str | float | int]:
-    """Correlations of an estimate with the truth, and of its shuffle."""
-    mixed = guess[torch.randperm(len(guess), generator=generator).numpy()]
-    return {
-        f"{name}_pearson": pearson(guess, true),
-        f"{name}_spearman": spearman(guess, true),
-        f"{name}_shuffled": pearson(mixed, true),
-    }

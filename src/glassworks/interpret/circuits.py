@@ -5,16 +5,19 @@ Edges are scored by `edge_attribution` and then truly cut, from the last reader 
 needs a run a reader instead of a run an edge. A circuit is judged by running it: `faithfulness` is the share of the
 clean run's metric that the kept edges alone preserve, `complement` what all other edges preserve without them.
 
-Controls: edges kept in random order, and random circuits of the same size.
+Controls: edges kept in random order, and random circuits of the same size, all of whose edges lie on ways from the
+embedding to the logits. A circuit fits the pairs it was searched on: on others it is to be judged again (`held_out`).
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from glassworks.core.trace import Trace
+from glassworks.interpret.checks import check_count
 from glassworks.interpret.edge_attribution import scored
 from glassworks.interpret.edges import Ablated
 from glassworks.interpret.graph import TAPS, Graph
@@ -45,7 +48,7 @@ def faithfulness_curve(
         metric: from logits to a number a pair.
         score: of every edge, as `edge_attribution` gives it.
         sizes: numbers of edges; None = 0, 1, 2, 5, 10, ... to all.
-        draws: random orders of the edges, drawn from `seed`.
+        draws: random orders of the edges, drawn from `seed`; 0 = none.
         seed: of the control.
         max_bytes: the most that a batch of runs may need.
 
@@ -55,6 +58,7 @@ def faithfulness_curve(
         complement (size,): with all other edges instead.
         random (draw, size): the control.
     """
+    check_count("draws", draws, 0)
     graph = Graph(model.config)
     if score.shape != graph.edges.shape:
         raise ValueError(f"score {score.shape} must have the graph's writers and readers {graph.edges.shape}")
@@ -102,14 +106,20 @@ def chosen(edges: Bool[np.ndarray, "W R"], numbers: Int[np.ndarray, " n"]) -> Bo
 # Discovery
 
 
+Pairs = tuple[Tensor, Tensor, Metric]
+"""Clean tokens, corrupt tokens, and the metric of their logits."""
+
+
 def find_circuit(
     model: GPT,
     clean: Int[Tensor, "B T"],
     corrupt: Int[Tensor, "B T"],
     metric: Metric,
     *,
+    held_out: Pairs | None = None,
     threshold: float = 0.01,
     steps: int = 1,
+    at: Literal["clean", "corrupt"] = "clean",
     draws: int = 3,
     seed: int = 0,
     max_bytes: int = BUDGET,
@@ -126,41 +136,90 @@ def find_circuit(
         clean: tokens of the runs that show the behaviour, a row each.
         corrupt: tokens of the runs whose writes cut edges carry.
         metric: from logits to a number a pair; differentiable.
+        held_out: other pairs with their metric, on which the circuit is judged, too; None = none.
         threshold: the change that keeps an edge, as a share of the metric's difference between clean and corrupt.
         steps: of `edge_attribution`.
-        draws: random circuits of the same size, and random orders of the curve.
+        at: of `edge_attribution`.
+        draws: random circuits of the same size, and random orders of the curve; 0 = none.
         seed: of the controls.
         max_bytes: the most that a batch of runs may need.
 
     Arrays:
         kept (writer, reader): the circuit.
         score (writer, reader): its edges' and all others' attribution; edge (writer, reader): which exist.
-        same_size (draw,): the control, faithfulness of random circuits of as many edges.
+        same_size (pairs, draw): the control, faithfulness of random connected circuits of as many edges (fewer where
+            none of that size was met), on the pairs "searched on" and, if given, "held out".
+        same_size_edges (draw,): their edges.
         edges, faithfulness, complement, random: the curve, as in `faithfulness_curve`.
 
-    Meta: kept_edges, circuit_faithfulness, circuit_complement, runs (how many with cut edges the search needed).
+    Meta: kept_edges, circuit_faithfulness, circuit_complement, runs (how many with cut edges the search needed), and
+    held_out_faithfulness, held_out_complement if there are such pairs.
     """
     if not 0 < threshold < 1:
         raise ValueError(f"threshold (={threshold}) must be between 0 and 1: a share of the metric's difference")
+    check_count("draws", draws, 0)
     graph = Graph(model.config)
-    runs, score = scored(model, clean, corrupt, metric, steps, max_bytes)
+    runs, score = scored(model, clean, corrupt, metric, steps, at, max_bytes)
     with in_evaluation(model):
         ablated = Ablated(runs, max_bytes)
         kept = prune(ablated, score, threshold)
         needed = ablated.runs
         findings = curve(ablated, score, usual_sizes(int(graph.edges.sum())), draws, seed)
         random = np.random.default_rng(seed)
-        numbers = [random.permutation(int(graph.edges.sum()))[: kept.sum()] for _ in range(draws)]
-        judged = ablated.faithfulness(np.stack([kept, graph.edges & ~kept, *(chosen(graph.edges, n) for n in numbers)]))
-    findings.labels |= {"writer": graph.writers, "reader": graph.readers}
+        others = [random_circuit(graph, int(kept.sum()), random) for _ in range(draws)]
+        tried = np.stack([kept, graph.edges & ~kept, *others])
+        judged = {"searched on": ablated.faithfulness(tried)}
+        if held_out is not None:
+            judged["held out"] = Ablated(compare(model, *held_out, TAPS), max_bytes).faithfulness(tried)
+    findings.labels |= {"writer": graph.writers, "reader": graph.readers, "pairs": list(judged)}
     findings.add("kept", kept, ("writer", "reader"))
     findings.add("score", score, ("writer", "reader"))
     findings.add("edge", graph.edges, ("writer", "reader"))
-    findings.add("same_size", judged[2:], ("draw",))
+    findings.add("same_size", np.stack([found[2:] for found in judged.values()]), ("pairs", "draw"))
+    findings.add("same_size_edges", tried[2:].sum((1, 2)), ("draw",))
     findings.meta |= {"kept_edges": int(kept.sum()), "total": int(graph.edges.sum()), "runs": needed}
-    findings.meta |= {"circuit_faithfulness": float(judged[0]), "circuit_complement": float(judged[1])}
+    for found, name in zip(judged.values(), ("circuit", "held_out"), strict=False):
+        findings.meta |= {f"{name}_faithfulness": float(found[0]), f"{name}_complement": float(found[1])}
     findings.meta |= {"threshold": threshold, "pairs": len(clean), "seed": seed, "scale": runs.scale}
     return findings.trace("circuit")
+
+
+def random_circuit(graph: Graph, size: int, random: np.random.Generator) -> Bool[np.ndarray, "W R"]:
+    """So many edges on random ways from the embedding to the logits; fewer if none of that size is met in many tries.
+
+    Ways are added one by one, each drawn from its end (see `random_way`), while they leave room; what cannot be
+    completed is begun again.
+    """
+    embed, feeds = graph.writers.index("embed"), [writer_of(graph, name) or [] for name in graph.readers]
+    readers_of = {w: [r for r, fed in enumerate(feeds) if w in fed] for w in range(len(graph.writers))}
+    keep = np.zeros_like(graph.edges)
+    for _ in range(50):
+        keep[:], fed, useful, failures = False, {embed}, {len(graph.readers) - 1}, 0
+        while keep.sum() < size and failures < 100:
+            way = random_way(graph, sorted(useful), fed, readers_of, random)
+            if keep.sum() + sum(not keep[edge] for edge in way) > size or all(keep[edge] for edge in way):
+                failures += 1
+                continue
+            keep[*np.array(way).T] = True
+            fed |= {w for _, reader in way for w in feeds[reader]}
+            useful |= {r for writer, _ in way for r in readers_of[writer]}
+            failures = 0
+        if keep.sum() == size:
+            break
+    return keep
+
+
+def random_way(
+    graph: Graph, useful: list[int], fed: set[int], readers_of: dict[int, list[int]], random: np.random.Generator
+) -> list[tuple[int, int]]:
+    """Edges from a reader that the logits hear of back to a writer that is fed, by random writers and their readers."""
+    reader, way = int(random.choice(useful)), list[tuple[int, int]]()
+    while True:
+        writer = int(random.choice(np.flatnonzero(graph.edges[:, reader])))
+        way.append((writer, reader))
+        if writer in fed:
+            return way
+        reader = int(random.choice(readers_of[writer]))
 
 
 def prune(ablated: Ablated, score: Float[np.ndarray, "W R"], threshold: float) -> Bool[np.ndarray, "W R"]:

@@ -1,30 +1,81 @@
 """The control network: the same architecture that has learned nothing."""
 
 import copy
+import math
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import nn
 
+from glassworks.core.trace import Trace
+from glassworks.models.gpt import GPT
+
 
 def randomised(model: nn.Module, *, seed: int) -> nn.Module:
-    """A copy of any module with the same architecture and other weights.
+    """A copy of any module with the same architecture and other weights, drawn from `seed`.
 
-    A module with `reset_parameters` (torch's own layers have it) draws its parameters anew; the numbers of any other
-    parameter are put in random order, which keeps their distribution. Buffers stay; a tied parameter is drawn once.
-    This is the initialisation of torch's layers, not the one that the model was trained from: where that matters, give
-    a network of your own to the functions that take one.
+    - Our GPT is made anew, as its training begins. Matrices that begin as 0 are drawn like its others: a network whose
+      blocks write nothing agrees with itself at every layer, and would be no control.
+    - A Hugging Face model is drawn by its own `init_weights`.
+    - Of any other, a module with `reset_parameters` (torch's own layers have it) draws its parameters anew, which is
+      torch's default and not what the model was trained from; the numbers of any other parameter are put in random
+      order, which keeps their distribution. A BatchNorm's running statistics become mean 0 and variance 1; all other
+      buffers stay. A tied parameter is drawn once.
+
+    Device, precision and mode are the model's. Give a network of your own where another initialisation matters.
     """
-    found = copy.deepcopy(model)
-    done: set[int] = set()
+    root = getattr(model, "_orig_mod", model)
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(seed)  # inside the fork: the caller's generator is as it was afterwards
-        for module in found.modules():
-            own = [p for p in module.parameters(recurse=False) if id(p) not in done]
-            done |= {id(p) for p in own}
-            reset = getattr(module, "reset_parameters", None)
-            if callable(reset) and own:
-                reset()
-                continue
-            for p in own:
-                p.copy_(p.flatten()[torch.randperm(p.numel()).to(p.device)].view_as(p))
+        if isinstance(root, GPT):
+            return fresh_gpt(root, seed)
+        found = copy.deepcopy(root)
+        if callable(getattr(found, "_init_weights", None)) and callable(getattr(found, "init_weights", None)):
+            initialise_again(found)
+        else:
+            reset(found)
     return found
+
+
+def fresh_gpt(model: GPT, seed: int) -> GPT:
+    """A GPT of the same shape with fresh weights, none of its matrices 0."""
+    found = GPT(model.config, seed=seed)
+    generator = torch.Generator().manual_seed(seed + 2**32)  # not the numbers that the embedding was made of
+    for p in found.parameters():
+        if p.ndim == 2 and p.numel() and not p.any():
+            bound = math.sqrt(3 / p.size(1))
+            p.copy_(torch.empty(p.shape).uniform_(-bound, bound, generator=generator))
+    return found.to(model.embed.weight).train(model.training)
+
+
+def initialise_again(model: Any) -> None:
+    """Draw a Hugging Face model's weights as its class does; what marks them as loaded is taken away."""
+    for part in (*model.modules(), *model.parameters(), *model.buffers()):
+        part.__dict__.pop("_is_hf_initialized", None)
+    model.init_weights()
+
+
+def reset(model: nn.Module) -> None:
+    """Draw the parameters of any module anew, or put them in random order."""
+    done: set[int] = set()
+    for module in model.modules():
+        own = [p for p in module.parameters(recurse=False) if id(p) not in done]
+        done |= {id(p) for p in own}
+        draw = getattr(module, "reset_parameters", None)
+        if callable(draw) and (own or getattr(module, "running_mean", None) is not None):
+            draw()
+            continue
+        for p in own:
+            p.copy_(p.flatten()[torch.randperm(p.numel()).to(p.device)].view_as(p))
+
+
+def beside(found: Trace, control: Trace) -> Trace:
+    """A trace and, beside each of its arrays, the same of a control network, as <array>_untrained."""
+    pairs = {f"{name}_untrained": name for name in found.arrays}
+    return replace(
+        found,
+        arrays=found.arrays | {new: control.arrays[name] for new, name in pairs.items()},
+        axes=found.axes | {new: found.axes[name] for new, name in pairs.items()},
+        meta=found.meta | {f"{name}_untrained": value for name, value in control.meta.items() if name == "loss"},
+    )

@@ -14,9 +14,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from glassworks.core.trace import Trace
-from glassworks.interpret.finite import run_model
+from glassworks.interpret.checks import check, check_room
+from glassworks.interpret.finite import check_values, run_model
 from glassworks.interpret.hooks import capture
-from glassworks.interpret.lens import blocks_of, check, check_room, output_weights, to_numpy, untrained
+from glassworks.interpret.lens import blocks_of, output_weights, to_numpy, untrained
 from glassworks.models.gpt import GPT
 
 
@@ -48,6 +49,7 @@ def decompose(model: GPT, tokens: Int[Tensor, " T"], positions: Sequence[int]) -
     points = ["blocks.*.attn.z", "blocks.*.mlp.post", "blocks.*.mlp_out", "blocks.0.resid_pre"]
     with capture(model, [*points, f"blocks.{config.n_layer - 1}.resid_post"], positions=positions) as seen:
         logits = run_model(model, tokens[None])[0, list(positions)].float()
+    check_values(seen)
     values = {name: value[0].float() for name, value in seen.items()}  # (P, ...)
     writes = {"embed": values["blocks.0.resid_pre"]}
     if config.architecture == "gpt2":

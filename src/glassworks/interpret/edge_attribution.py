@@ -9,6 +9,8 @@ Two forward passes give the writes, one backward pass the slopes at every reader
 all edges. A reader's slope is that of its own input: of the stream as this one head reads it, through the norm.
 """
 
+from typing import Literal
+
 import numpy as np
 import torch
 from jaxtyping import Float, Int
@@ -16,12 +18,13 @@ from torch import Tensor, nn
 
 from glassworks.core.trace import Trace
 from glassworks.interpret.attribution_patching import compare_with_slopes, store_with_slopes
+from glassworks.interpret.checks import check_count
 from glassworks.interpret.edges import Ablated
 from glassworks.interpret.graph import TAPS, Graph, into_heads, raw_heads, writes
 from glassworks.interpret.lens import blocks_of
 from glassworks.interpret.metrics import Metric
 from glassworks.interpret.restart import BUDGET, Stored, in_evaluation
-from glassworks.interpret.sweeps import Comparison, Findings, pearson, spearman
+from glassworks.interpret.sweeps import Comparison, Findings, agreement
 from glassworks.models.gpt import GPT
 
 SLOPES = (*TAPS, "norm2")
@@ -35,6 +38,7 @@ def edge_attribution(
     metric: Metric,
     *,
     steps: int = 1,
+    at: Literal["clean", "corrupt"] = "clean",
     check: int = 32,
     seed: int = 0,
     max_bytes: int = BUDGET,
@@ -46,8 +50,9 @@ def edge_attribution(
         clean: tokens of the runs that show the behaviour, a row each.
         corrupt: tokens of the runs that do not, each the pair of the same row of `clean`.
         metric: from logits to a number a pair; differentiable.
-        steps: 1 = the slope at the clean run; more = the mean slope at so many points of the way from the corrupt
-            embedding to the clean one (integrated gradients, Hanna et al. 2024), one more forward and backward each.
+        steps: 1 = the slope at one run; more = the mean slope at so many points of the way from the corrupt embedding
+            to the clean one (integrated gradients, Hanna et al. 2024), one more forward and backward each.
+        at: the run whose slope one step takes. A divergence from the clean run is flat there: take "corrupt".
         check: how many edges are also removed one by one: half those of highest score, half at random. 0 = none.
         seed: of the choice of edges.
         max_bytes: the most that a batch of slopes or runs may need.
@@ -59,18 +64,22 @@ def edge_attribution(
         estimate, true (checked,): the score of some edges, and what their removal takes away.
         clean, corrupt (pair,): the metric of the plain runs.
 
-    Meta: pearson and spearman of the two, and as control shuffled, Pearson's correlation of the shuffled scores.
+    Meta: pearson and spearman of the two, and as control shuffled, Pearson's correlation of the shuffled scores; left
+    out where one of the two is constant.
+
+    Raises: ValueError for a metric without a gradient, and for one whose slopes vanish where they are taken.
     """
-    if steps < 1:
-        raise ValueError(f"steps (={steps}) must be at least 1")
+    check_count("check", check, 0)
     graph = Graph(model.config)
-    runs, score = scored(model, clean, corrupt, metric, steps, max_bytes)
+    runs, score = scored(model, clean, corrupt, metric, steps, at, max_bytes)
     findings = Findings(labels={"writer": graph.writers, "reader": graph.readers})
     findings.add("score", score, ("writer", "reader"))
     findings.add("edge", graph.edges, ("writer", "reader"))
     findings.add("clean", runs.top, ("pair",))
     findings.add("corrupt", runs.base, ("pair",))
     findings.meta |= {"scale": runs.scale, "pairs": len(clean), "steps": steps, "seed": seed}
+    if steps == 1:
+        findings.meta["at"] = at
     chosen = some_edges(score, graph, check, seed)
     if len(chosen):
         with in_evaluation(model):
@@ -83,8 +92,7 @@ def edge_attribution(
         findings.add("estimate", estimate, ("checked",))
         findings.add("true", true, ("checked",))
         findings.labels["checked"] = [f"{graph.writers[w]} → {graph.readers[r]}" for w, r in chosen]
-        findings.meta |= {"pearson": pearson(estimate, true), "spearman": spearman(estimate, true)}
-        findings.meta["shuffled"] = pearson(mixed, true)
+        findings.meta |= agreement("", estimate, true, mixed)
     return findings.trace("edge_attribution")
 
 
@@ -104,14 +112,21 @@ def some_edges(score: Float[np.ndarray, "W R"], graph: Graph, count: int, seed: 
 
 
 def scored(
-    model: GPT, clean: Int[Tensor, "B T"], corrupt: Int[Tensor, "B T"], metric: Metric, steps: int, max_bytes: int
+    model: GPT,
+    clean: Int[Tensor, "B T"],
+    corrupt: Int[Tensor, "B T"],
+    metric: Metric,
+    steps: int,
+    at: Literal["clean", "corrupt"],
+    max_bytes: int,
 ) -> tuple[Comparison, Float[np.ndarray, "W R"]]:
     """Both runs, and every edge's score."""
-    runs, slopes = compare_with_slopes(model, clean, corrupt, metric, SLOPES, at="clean")
+    check_count("steps", steps, 1)
+    runs, slopes = compare_with_slopes(model, clean, corrupt, metric, SLOPES, at=at if steps == 1 else None)
     with torch.no_grad():
         change = writes(runs.clean) - writes(runs.corrupt)  # (W, B, T, C)
         if steps == 1:
-            total = contract(runs.clean, slopes, change, max_bytes)
+            total = contract(runs.clean if at == "clean" else runs.corrupt, slopes, change, max_bytes)
         else:
             total = torch.zeros(len(change), len(Graph(model.config).readers), device=change.device)
             tokens = clean[:, : runs.clean.shape[1]]

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from glassworks.interpret.checks import check_room
 from glassworks.interpret.graph import Graph, by_each_head, into_heads, writes
 from glassworks.interpret.lens import blocks_of
 from glassworks.interpret.metrics import AtPosition
@@ -31,11 +32,14 @@ class Ablated:
     def faithfulness(self, keep: Bool[np.ndarray, "n W R"]) -> Float[np.ndarray, " n"]:
         """How much of the clean run's metric is left with only these edges: 1 = as clean, 0 = as corrupt."""
         chosen = torch.from_numpy(keep).to(self.exists.device)
-        found = [self.metrics(some) for some in torch.split(chosen, self.at_once())]
+        found = [self.metrics(some) for some in torch.split(chosen, self.at_once(len(keep)))]
         return self.compared.effect(torch.cat(found))
 
-    def at_once(self) -> int:
-        """How many choices of edges are one batch; ValueError if one alone is more than the memory allowed."""
+    def at_once(self, count: int) -> int:
+        """How many of `count` choices of edges are one batch.
+
+        Raises: ValueError if one alone is more than the memory allowed, and if the batch is more than is free.
+        """
         config = self.graph.config
         readers = config.n_head + 2 * config.kv_heads
         token = (2 * len(self.graph.writers) + 6 * readers) * config.n_embd + 3 * config.width_of_mlp
@@ -45,7 +49,9 @@ class Ablated:
                 f"max_bytes (={self.max_bytes:,}) must be at least {each:,}, one run of {self.corrupt.size(1)} pairs "
                 "whose readers have inputs of their own: give fewer pairs, or more memory"
             )
-        return self.max_bytes // each
+        size = min(self.max_bytes // each, count)
+        check_room(size * each, self.corrupt.device, "give a smaller max_bytes")
+        return max(size, 1)
 
     def metrics(self, keep: Bool[Tensor, "n W R"]) -> Float[Tensor, "n B"]:
         """The metric with each choice of edges, for each pair."""

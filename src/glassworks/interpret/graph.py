@@ -17,7 +17,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from glassworks.interpret.lens import blocks_of, check_room
+from glassworks.interpret.checks import check_room
+from glassworks.interpret.lens import blocks_of
 from glassworks.interpret.restart import Stored
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import Attention, Block, rotate
@@ -96,7 +97,8 @@ class Graph:
 def writes(stored: Stored) -> Float[Tensor, "W B T C"]:
     """What each writer wrote in a run that was stored with `TAPS`."""
     graph, first = Graph(stored.model.config), stored.at(0, "resid_pre")
-    check_room(2 * len(graph.writers) * first.nbytes, first.device, "give fewer or shorter pairs")  # two runs' writes
+    # two runs' writes, their difference, and what a caller makes of it
+    check_room(4 * len(graph.writers) * first.nbytes, first.device, "give fewer or shorter pairs")
     out = first.new_empty(len(graph.writers), *first.shape)
     out[0] = first
     for layer, block in enumerate(blocks_of(stored.model)):

@@ -19,9 +19,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from glassworks.core.trace import Trace
-from glassworks.interpret.finite import kind, where_it_begins
+from glassworks.interpret.checks import check_count, check_room
+from glassworks.interpret.finite import check_values, check_weights, is_finite, kind, where_it_begins
 from glassworks.interpret.hooks import capture
-from glassworks.interpret.lens import check_patterns, counted, to_numpy, untrained
+from glassworks.interpret.lens import counted, to_numpy, untrained
 from glassworks.models.gpt import GPT
 
 MAX_NUMBERS = 2**25  # of one layer's attention pattern, or of the logits, at once: 128 MiB in float32
@@ -93,8 +94,7 @@ def repeated_tokens(model: GPT, *, seed: int, batch: int, length: int, first: in
     exactly one earlier occurrence); otherwise each is drawn alone.
     """
     config, extra = model.config, 0 if first is None else 1
-    if batch < 1:
-        raise ValueError(f"batch (={batch}) must be at least 1 sequence")
+    check_count("batch", batch, 1)
     if length < 2 or 2 * length + extra > config.n_ctx:
         raise ValueError(
             f"length (={length}) must be between 2 and {(config.n_ctx - extra) // 2}: "
@@ -124,8 +124,11 @@ def look_at_repeats(
     One pass through the model; of the patterns only one layer's are in memory, and of the sequences only as many as
     keep it below `MAX_NUMBERS` numbers.
     """
+    check_weights(model)
     T = tokens.size(1)
-    size = max(1, MAX_NUMBERS // (T * max(model.config.n_head * T, model.config.vocab_size)))
+    each = T * max(model.config.n_head * T, model.config.vocab_size)
+    size = min(max(1, MAX_NUMBERS // each), len(tokens))
+    check_room(3 * 4 * size * each, tokens.device, "give fewer or shorter sequences")  # logits, in float32, as a loss
     parts = [look_at_part(model, part) for part in torch.split(tokens, size)]
     return torch.cat([score for score, _ in parts]), torch.cat([loss for _, loss in parts])
 
@@ -138,10 +141,10 @@ def look_at_part(model: GPT, tokens: Tensor) -> tuple[Tensor, Tensor]:
     for i, block in enumerate(model.blocks):
         with capture(block, "attn.pattern") as seen:
             x = block(x, rope, mask, None)
-        check_patterns({f"blocks.{i}.attn.pattern": seen["attn.pattern"]})
+        check_values({f"blocks.{i}.attn.pattern": seen["attn.pattern"]})
         layers.append(mass(seen["attn.pattern"].float(), masks))
     logits = model.unembed(x)[:, :-1].float()
-    if not torch.isfinite(logits).all():
+    if not is_finite(logits):
         raise ValueError(f"the output holds {kind(logits)}, which begin at {where_it_begins(model, tokens)}")
     loss = F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten(), reduction="none")
     return torch.stack(layers, 2).cpu(), loss.view(len(tokens), -1).cpu()

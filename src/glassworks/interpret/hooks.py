@@ -4,16 +4,21 @@ A *point* is written as a string:
 
     blocks.3.attn.z       what a module returns (our models' taps are modules, so a tap's name is a point)
     blocks.3.mlp:in       what it is given: its first argument
-    encoder.layer.0:1     item 1 of the tuple that it returns
+    mlp:in.1, mlp:in.mask another argument, by its place or its keyword
+    encoder.layer.0:1     item 1 of the tuple or list that it returns
+    lstm:1.0, model:logits  an item of an item; an item by its name, of a dict, a named tuple or a ModelOutput
     relu#2, relu:in#2     the third time that it is called in one forward pass; relu#* for every time
 
-Names are those of `named_modules`, or globs over them (`*` also matches dots). Inside a block the model is in
-evaluation mode, so dropout is off; afterwards every submodule is as it was and all hooks are gone, however the block
-ended. A run that is only looked at is the plain run to the last bit. Blocks nest; an inner one sees the edits of an
-outer one: `with patch(...), capture(...)` reads what was patched.
+Names are those of `named_modules`, or globs over them (`*` also matches dots). A module that is registered under two
+names has both; inside a compiled child, `_orig_mod` may be left out. A glob passes over modules that return no tensor,
+or that the forward pass does not call. Inside a block the model is in evaluation mode, so dropout is off; afterwards
+every submodule is as it was and all hooks are gone, however the block ended. Without gradients, a run that is only
+looked at is the plain run to the last bit; with them, torch may choose other kernels for a module in training mode.
+Blocks nest; an inner one sees the edits of an outer one: `with patch(...), capture(...)` reads what was patched.
 
-A model compiled as a module (`torch.compile(model)` or `model.compile()`) runs uncompiled inside a block, since
-compiled code passes hooks by. A function that was compiled around a model passes them by, too: call the model itself.
+What was compiled of a model (`torch.compile(model)`, `model.compile()`, a compiled child or a compiled `forward`) runs
+uncompiled inside a block, since compiled code passes hooks by. Other compiled functions that call its modules pass
+hooks by, too; then a point that was named is an error, as it is not come by.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -64,13 +69,17 @@ def capture(
             longer used. None = refuse them.
 
     Raises ValueError for a name without a match, with the nearest; for a module that was called more than once in a
-    pass unless calls are chosen by `#`; for a value that is no tensor; for a value changed in place after it was read;
-    and for more bytes than `max_bytes`, with the number that the whole pass needs.
+    pass unless calls are chosen by `#`; for a value that is no tensor; for a name whose module the model never calls,
+    and a glob none of whose modules gives a tensor; for a value changed in place after it was read; and for more bytes
+    than `max_bytes`, with the number that the whole pass needs.
     """
+    specs = [names] if isinstance(names, str) else list(names)
     storage = Storage(max_bytes, spill, works_in_place(model))
     seen: dict[str, Tensor] = {}
+    visited: set[Point] = set()
 
     def keep(point: Point, call: int, value: Tensor) -> None:
+        visited.add(point)
         key = point.key(call)
         if call and point.call is None:
             raise ValueError(
@@ -83,11 +92,26 @@ def capture(
 
     def begin() -> None:
         seen.clear()
+        visited.clear()
         storage.begin()
 
-    with watching(model, [names] if isinstance(names, str) else names, keep, begin=begin, end=storage.check):
+    def end() -> None:
+        storage.check()
+        missed = [point for point in points if point.exact and point not in visited]
+        if missed or (specs and not visited):
+            raise ValueError(never(missed[0].spec if missed else specs[0]))
+
+    with watching(model, specs, keep, begin=begin, end=end) as points:
         yield seen
         storage.check()
+
+
+def never(name: str) -> str:
+    """What to say of a place that the model never came by."""
+    return (
+        f"names (={name!r}): the model ran, and never came by there with a tensor: choose another point. A module may "
+        "be passed by because its weights are used without calling it, or by a compiled function that calls it"
+    )
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -111,11 +135,12 @@ def patch(
         positions: replace only these along `axis`; tensors have, and functions are given, only these. None = all.
         axis: the axis of positions: 1 in (B, T, ...), 2 for the queries of an attention pattern (B, H, T, S).
 
-    A replacement has the shape of what it replaces, or size 1 along the batch; it is moved to its dtype and device.
-    Gradients flow through it.
+    A replacement has the shape of what it replaces, or size 1 along the batch; it is copied, to the other's dtype and
+    device. Gradients flow through it.
 
-    Raises ValueError for a name without a match, for shapes that do not fit (saying both), and, at the end of the
-    block, for an edit that no forward pass came by.
+    Raises ValueError for a name without a match, for shapes that do not fit (saying both), for a dtype that cannot
+    become the other's (fractions in the place of tokens), and, at the end of the block, for an edit that no forward
+    pass came by.
     """
     done: set[str] = set()
     passes = 0
@@ -126,10 +151,10 @@ def patch(
         where = None if positions is None else indices(value, positions, axis, key)
         part = value if where is None else value.index_select(axis, where)
         new = edit if isinstance(edit, Tensor) else edit(part)
-        if new is part:
+        if new is value:
             return value
         new = fitting(new, part, key)
-        return new if where is None else torch.index_copy(value, axis, where, new)
+        return new.clone() if where is None else torch.index_copy(value, axis, where, new)
 
     def end() -> None:
         nonlocal passes
@@ -142,7 +167,7 @@ def patch(
         yield
         missed = [spec for spec in edits if spec not in done]
         if passes and missed:
-            raise ValueError(f"edits (={missed[0]!r}): the model ran, and never came by there: choose another point")
+            raise ValueError(never(missed[0]).replace("names", "edits", 1))
 
 
 def fitting(new: Any, old: Tensor, key: str) -> Tensor:
@@ -151,6 +176,8 @@ def fitting(new: Any, old: Tensor, key: str) -> Tensor:
         raise ValueError(f"the edit of {key} gave a {type(new).__name__}: it must return a tensor")
     if new.shape != old.shape and (new.ndim != old.ndim or new.shape != (1, *old.shape[1:])):
         raise ValueError(f"the edit of {key} has shape {tuple(new.shape)}, what it replaces {tuple(old.shape)}")
+    if not torch.can_cast(new.dtype, old.dtype):
+        raise ValueError(f"the edit of {key} is {new.dtype}, what it replaces {old.dtype}: give it in that dtype")
     return new.to(device=old.device, dtype=old.dtype).expand(old.shape)
 
 

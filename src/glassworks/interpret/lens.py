@@ -3,7 +3,7 @@
 Each function takes one sequence of tokens (1-D) with a label for each, and returns a `Trace` of float32 arrays.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import numpy as np
@@ -12,9 +12,11 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from glassworks.core.memory import free_memory
 from glassworks.core.trace import Trace
-from glassworks.interpret.finite import kind, run_model, where_it_begins
+from glassworks.interpret.checks import check
+from glassworks.interpret.checks import check_room as check_room  # others import it from here
+from glassworks.interpret.control import randomised
+from glassworks.interpret.finite import check_values, check_weights, run_model
 from glassworks.interpret.hooks import capture
 from glassworks.models.gpt import GPT, Block
 from glassworks.models.modes import evaluating
@@ -28,30 +30,68 @@ def attention_patterns(model: GPT, tokens: Int[Tensor, " T"], labels: Sequence[s
     a token, often the first. So beside the weights stands what they move (Kobayashi et al. 2020, eq. 6). T may not
     exceed the model's n_ctx. The pattern is computed explicitly here, fused elsewhere; both agree to rounding.
 
+    A pattern looks meaningful in any network: what its weights come to on the whole stands beside an untrained
+    network's, and a head's that looks at everything alike.
+
     Arrays:
         pattern (layer, head, query, key): each query's row sums to 1, the future is 0.
         moved (layer, head, query, key): the norm of what a head adds to the query's residual stream from each key,
             weight · |v W_O|; 0 wherever the weight is.
+        habit (network, place, layer, head): mean weight of the queries after the first on the token itself, the one
+            before it, and the first.
+        entropy (network, layer, head): of their rows, in nats; networks are "model", "untrained" and "uniform".
     """
     check(model, tokens, labels)
-    with capture(model, ["blocks.*.attn.pattern", "blocks.*.attn.v"]) as seen:
-        run_model(model, tokens[None])
-    layers = range(model.config.n_layer)
-    check_patterns(seen)
-    pattern = torch.stack([seen[f"blocks.{i}.attn.pattern"][0] for i in layers])  # (L, H, T, T)
-    sizes = torch.stack([value_sizes(model, i, seen[f"blocks.{i}.attn.v"][0]) for i in layers])  # (L, H, T)
+    pattern, values = attention_of(model, tokens)
+    even = torch.ones_like(pattern).tril()
+    networks = {
+        "model": pattern,
+        "untrained": attention_of(untrained(model), tokens)[0],
+        "uniform": even / even.sum(-1, keepdim=True),
+    }
+    sizes = torch.stack([value_sizes(model, i, v) for i, v in enumerate(values)])  # (L, H, T)
+    found = [habits(weights.float()) for weights in networks.values()]
+    arrays = {"pattern": pattern, "moved": pattern * sizes[:, :, None]}
+    arrays |= {"habit": torch.stack([habit for habit, _ in found]), "entropy": torch.stack([x for _, x in found])}
     axes = ("layer", "head", "query", "key")
     return Trace(
         method="attention",
-        arrays={"pattern": to_numpy(pattern), "moved": to_numpy(pattern * sizes[:, :, None])},
-        axes={"pattern": axes, "moved": axes},
+        arrays={name: to_numpy(x) for name, x in arrays.items()},
+        axes={
+            "pattern": axes,
+            "moved": axes,
+            "habit": ("network", "place", "layer", "head"),
+            "entropy": ("network", "layer", "head"),
+        },
         labels={
-            "layer": counted(len(layers)),
+            "layer": counted(model.config.n_layer),
             "head": counted(model.config.n_head),
             "query": list(labels),
             "key": list(labels),
+            "network": list(networks),
+            "place": ["itself", "the one before", "the first"],
         },
     )
+
+
+def attention_of(
+    model: GPT, tokens: Int[Tensor, " T"]
+) -> tuple[Float[Tensor, "L H T T"], list[Float[Tensor, "T K D"]]]:
+    """Every head's pattern, and each layer's values; ValueError for what is not finite, or would not fit the memory."""
+    config, T = model.config, len(tokens)
+    numbers = 4 * config.n_layer * config.n_head * T * T
+    check_room(numbers * model.embed.weight.element_size(), tokens.device, "give a shorter text")
+    with capture(model, ["blocks.*.attn.pattern", "blocks.*.attn.v"]) as seen:
+        run_model(model, tokens[None])
+    check_values(seen)
+    patterns, values = ([seen[f"blocks.{i}.attn.{x}"][0] for i in range(config.n_layer)] for x in ("pattern", "v"))
+    return torch.stack(patterns), values
+
+
+def habits(pattern: Float[Tensor, "L H T T"]) -> tuple[Float[Tensor, "3 L H"], Float[Tensor, "L H"]]:
+    """Mean weight on the token itself, the one before and the first, and mean entropy; of queries after the first."""
+    places = (pattern.diagonal(dim1=-2, dim2=-1)[..., 1:], pattern.diagonal(-1, -2, -1), pattern[..., 1:, 0])
+    return torch.stack([x.mean(-1) for x in places]), torch.special.entr(pattern[..., 1:, :]).sum(-1).mean(-1)
 
 
 def value_sizes(model: GPT, layer: int, v: Float[Tensor, "T K D"]) -> Float[Tensor, "H T"]:
@@ -148,8 +188,9 @@ def read_stream(
 def residual_streams(model: GPT, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "L_plus_1 B T C"]:
     """What enters the first block, and what each block leaves: (n_layer + 1, B, T, C), without gradients.
 
-    Raises: ValueError if the model's values are not finite, naming the module where that begins.
+    Raises: ValueError if weights or streams are not finite, naming the first; and if they would not fit the memory.
     """
+    check_weights(model)
     with torch.no_grad(), evaluating(model):
         x, rope, mask = model.inputs(tokens, None)
         check_room((model.config.n_layer + 1) * x.numel() * x.element_size(), x.device, "give fewer or shorter texts")
@@ -158,8 +199,7 @@ def residual_streams(model: GPT, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "L
         for i, block in enumerate(model.blocks):
             x = block(x, rope, mask, None)
             streams[i + 1] = x
-        if not torch.isfinite(x).all():
-            raise ValueError(f"the last layer holds {kind(x)}, which begin at {where_it_begins(model, tokens)}")
+    check_values({"the first block's input" if i == 0 else f"blocks.{i - 1}": x for i, x in enumerate(streams)})
     return streams
 
 
@@ -169,11 +209,19 @@ def residual_streams(model: GPT, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "L
 
 @torch.no_grad()
 def surprise(model: GPT, tokens: Int[Tensor, " T"], labels: Sequence[str]) -> Trace:
-    """How little the model expected each token of a text: `nats` (token,) = -ln p, for all tokens but the first.
+    """How little the model expected each token of a text but the first.
 
-    `entropy` (token,) is what the model expected its surprise to be. A text longer than n_ctx is read as the score of a
-    split is taken, in consecutive windows of which each sees only itself: at the start of a window a high surprise may
-    be the missing context's. Give a document with its leading separator to have its first token predicted too.
+    A text longer than n_ctx is read as the score of a split is taken, in consecutive windows of which each sees only
+    itself: at the start of a window a high surprise may be the missing context's. Give a document with its leading
+    separator to have its first token predicted too.
+
+    Arrays:
+        nats (token,): -ln p.
+        entropy (token,): what the model expected its surprise to be.
+        nats_baseline (token,): -ln of the token's share of this very text. No prediction that ignores what came before
+            has a lower mean here, so what is below it was told by the context.
+
+    Meta: `mean` and `mean_baseline`, nats a token.
     """
     check(model, tokens, labels)
     nats, expected = [], []
@@ -182,50 +230,18 @@ def surprise(model: GPT, tokens: Int[Tensor, " T"], labels: Sequence[str]) -> Tr
         log_probability = run_model(model, window[None, :-1])[0].float().log_softmax(-1)  # (T, V)
         nats.append(F.nll_loss(log_probability, window[1:], reduction="none"))
         expected.append(entropy(log_probability))
+    shares = torch.bincount(tokens[1:]) / (len(tokens) - 1)
+    arrays = {"nats": torch.cat(nats), "entropy": torch.cat(expected), "nats_baseline": -shares[tokens[1:]].log()}
     return Trace(
         method="surprise",
-        arrays={"nats": to_numpy(torch.cat(nats)), "entropy": to_numpy(torch.cat(expected))},
-        axes={"nats": ("token",), "entropy": ("token",)},
+        arrays={name: to_numpy(x) for name, x in arrays.items()},
+        axes=dict.fromkeys(arrays, ("token",)),
         labels={"token": list(labels[1:])},
+        meta={"mean": float(arrays["nats"].mean()), "mean_baseline": float(arrays["nats_baseline"].mean())},
     )
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-
-
-def check(model: GPT, tokens: Tensor, labels: Sequence[str], k: int = 1) -> None:
-    """Refuse a sequence without a next token, labels that are not one a token, and what the vocabulary has not."""
-    if len(tokens) < 2:
-        raise ValueError(f"tokens ({len(tokens)}) must be at least 2: give a longer text")
-    if len(tokens) != len(labels):
-        raise ValueError(f"labels ({len(labels)}) must be one for each of the {len(tokens)} tokens")
-    check_vocabulary(model, tokens)
-    if not 1 <= k <= model.config.vocab_size:
-        raise ValueError(f"k (={k}) must be between 1 and the vocabulary's {model.config.vocab_size} tokens")
-
-
-def check_vocabulary(model: GPT, tokens: Tensor) -> None:
-    """Refuse tokens that the model does not know."""
-    low, high = (int(x) for x in tokens.aminmax())
-    if low < 0 or high >= model.config.vocab_size:
-        raise ValueError(
-            f"tokens (={low if low < 0 else high}) must be from 0 to {model.config.vocab_size - 1}: "
-            "give those of the model's own tokenizer"
-        )
-
-
-def check_room(size: int, device: torch.device, remedy: str) -> None:
-    """Refuse what would not fit the memory that is free, before it is allocated."""
-    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory()
-    if free is not None and size > free:
-        raise ValueError(f"this needs {size:,} bytes, {free:,} are free: {remedy}")
-
-
-def check_patterns(seen: Mapping[str, Tensor]) -> None:
-    """Refuse NaN, naming the first value in the model's order that has it: torch's fused attention makes 0 of it."""
-    for name, value in seen.items():
-        if not torch.isfinite(value).all():
-            raise ValueError(f"{name} holds {kind(value)}, though the output does not: mend this layer's weights")
 
 
 def blocks_of(model: GPT) -> list[Block]:
@@ -234,8 +250,8 @@ def blocks_of(model: GPT) -> list[Block]:
 
 
 def untrained(model: GPT, seed: int = 0) -> GPT:
-    """A network of the same shape with fresh weights, on the same device and of the same precision: the floor."""
-    return GPT(model.config, seed=seed).to(model.embed.weight).eval()
+    """A network of the same shape with fresh weights (`control.randomised`), in evaluation mode: the floor."""
+    return cast("GPT", randomised(model, seed=seed).eval())
 
 
 def divergence(last: Float[Tensor, "*B V"], other: Float[Tensor, "*B V"]) -> Float[Tensor, "*B"]:

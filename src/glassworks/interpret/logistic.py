@@ -30,7 +30,7 @@ def logistic(
     labels: Int[Tensor, "N S"],
     classes: int,
     *,
-    l2: float = 1.0,
+    l2: float | Float[Tensor, " S"] = 1.0,
     tolerance: float = 0.02,
     iterations: int = 100,
     dtype: torch.dtype | None = None,
@@ -40,13 +40,14 @@ def logistic(
 
     For each target: the sum over its labelled rows of the cross-entropy + l2/2·|w|², where w multiplies columns with
     their mean subtracted and divided by their standard deviation; the bias is free. That is scikit-learn's
-    `make_pipeline(StandardScaler(), LogisticRegression(C=1/l2))`.
+    `make_pipeline(StandardScaler(), LogisticRegression(C=1/l2))`; of two classes, C = 2/l2, since scikit-learn has one
+    vector for both there, and the penalty here is on the two of opposite sign that come to the same.
 
     Args:
         x: rows.
         labels: 0 to classes - 1; -100 = none.
         classes: K.
-        l2: strength of the penalty.
+        l2: strength of the penalty; one number, or one for each target.
         tolerance: stop when, for every target, a step promises less than this share of C·(K - 1)/2N nats a row, which
             is what finding so many weights from so few rows costs anyway (Akaike 1974).
         iterations: most steps.
@@ -55,7 +56,8 @@ def logistic(
     """
     dtype = native_dtype(x.device) if dtype is None else dtype
     mean, scale = moments(x)
-    problem = Problem(standardise(x, mean, scale, dtype), *known(labels), classes, l2)
+    strength = torch.as_tensor(l2, dtype=torch.float32, device=x.device).expand(labels.size(1))
+    problem = Problem(standardise(x, mean, scale, dtype), *known(labels), classes, strength)
     if start is None:
         frequency = problem.frequencies()
         weight, bias = x.new_zeros(labels.size(1), classes, x.size(1), dtype=torch.float32), frequency.log()
@@ -88,7 +90,8 @@ class Problem:
     valid: Tensor | None
     """(S, N), 1.0 where there is a label; None if there is one everywhere."""
     classes: int
-    l2: float
+    l2: Tensor
+    """(S,)"""
 
     def blocks(self) -> Iterator[slice]:
         """Rows that are looked at together."""
@@ -116,7 +119,7 @@ class Problem:
                 residual *= self.valid[:, None, rows]
             total = total + residual.sum(2)
             slope += residual.flatten(0, 1).to(self.x.dtype) @ self.x[rows]
-        return slope.view_as(weight).add_(weight, alpha=self.l2), torch.as_tensor(total)
+        return slope.view_as(weight).addcmul_(self.l2[:, None, None], weight), torch.as_tensor(total)
 
     def line_search(self, logits: Tensor, along: Tensor, weight: Tensor, step: Tensor) -> Float[Tensor, " S"]:
         """How far to go along the step for each target: Newton's steps, kept between what is too near and too far."""
@@ -175,7 +178,7 @@ def preconditioner(problem: Problem) -> Float[Tensor, "C C"]:
     size = min(rows, max(4 * columns, 2 * rows * outputs // columns))
     chosen = torch.randperm(rows, generator=torch.Generator().manual_seed(0))[:size].to(problem.x.device)
     covariance = products(problem.x[chosen].float()) / size
-    covariance.diagonal().add_(SHRINKAGE + problem.l2 * problem.classes / rows)
+    covariance.diagonal().add_(SHRINKAGE + problem.l2.mean() * problem.classes / rows)
     return torch.cholesky_inverse(torch.linalg.cholesky(covariance))
 
 

@@ -1,7 +1,7 @@
 """Every method by name: one line on what it shows, one on the control that stands beside it, and where it is.
 
 The table is read without torch, so that a list of it is there at once; `trace` finds a method's function when it is
-run. Each function of `views` takes a `Subject` and is as short as what a person would type; its body is what a page
+run. Each function of the views takes a `Subject` and is as short as what a person would type; its body is what a page
 shows as the way to repeat it.
 """
 
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 VIEWS = "glassworks.interpret.views"
+REPRESENTATIONS = "glassworks.interpret.representation_views"
 
 
 @dataclass(frozen=True)
@@ -36,14 +37,14 @@ class Method:
 METHODS: dict[str, Method] = {
     "surprise": Method(
         "a text coloured by how little the model expected each token",
-        "the model's own expected surprise (entropy) beside each token's",
+        "each token's share of the text (no guess without context does better), and the model's own expected surprise",
         f"{VIEWS}:surprise",
         quick=True,
         source="glassworks.interpret.lens:surprise",
     ),
     "attention": Method(
         "where each head looks, and how much it takes from there",
-        "rows sum to 1 and the future is 0; the norm of what is moved stands beside the weight",
+        "an untrained network's heads and one that looks everywhere alike; the norm of what is moved beside the weight",
         f"{VIEWS}:attention",
         quick=True,
         source="glassworks.interpret.lens:attention_patterns",
@@ -132,7 +133,7 @@ METHODS: dict[str, Method] = {
     ),
     "circuit": Method(
         "the few paths that carry the contrast between two texts, found by true cuts",
-        "faithfulness of as many edges in random order, of random circuits, and of everything else",
+        "faithfulness of as many edges in random order, of random connected circuits, and of everything else",
         f"{VIEWS}:circuit",
         source="glassworks.interpret.circuits:find_circuit",
     ),
@@ -140,18 +141,30 @@ METHODS: dict[str, Method] = {
         "what a linear probe reads off each layer about the text: white space, capitals, place",
         "a random network, shuffled labels and the majority, on held-out text",
         f"{VIEWS}:probe",
-        source="glassworks.interpret.probes:probe",
+        source="glassworks.interpret.probe_report:probe",
+    ),
+    "mlp_probe": Method(
+        "what a probe with a hidden layer reads off each layer, beside the linear one",
+        "both probes on a random network and on shuffled labels, and the majority, on held-out text",
+        f"{REPRESENTATIONS}:mlp_probe",
+        source="glassworks.interpret.probe_report:probe",
     ),
     "similarity": Method(
         "how alike the layers' representations are (CKA)",
-        "the same layers beside those of a random network",
-        f"{VIEWS}:similarity",
+        "the same layers beside those of a random network, and rows in random order",
+        f"{REPRESENTATIONS}:similarity",
+        source="glassworks.interpret.similarity:similarity",
+    ),
+    "svcca": Method(
+        "how alike the layers' representations are, by canonical correlation (SVCCA)",
+        "the same layers beside those of a random network, and rows in random order",
+        f"{REPRESENTATIONS}:svcca",
         source="glassworks.interpret.similarity:similarity",
     ),
     "sae": Method(
         "how few directions at a time make up the middle layer's values, and what is lost by them",
         "an autoencoder of the same size fitted to a random network, on held-out text",
-        f"{VIEWS}:sae",
+        f"{REPRESENTATIONS}:sae",
         source="glassworks.interpret.sae_report:sae_report",
     ),
     "steering": Method(
@@ -163,30 +176,36 @@ METHODS: dict[str, Method] = {
     "neuron_examples": Method(
         "what four neurons of the middle layer fire on: strongest, typical, random and weakest",
         "the same on held-out text; how far the strongest tokens agree, beside another neuron's",
-        f"{VIEWS}:neuron_examples",
+        f"{REPRESENTATIONS}:neuron_examples",
         source="glassworks.interpret.neurons:neuron_examples",
     ),
     "neuron_directions": Method(
         "which tokens some neurons read and promote, by their weights",
         "random directions as long as the neurons'",
-        f"{VIEWS}:neuron_directions",
+        f"{REPRESENTATIONS}:neuron_directions",
         source="glassworks.interpret.neuron_directions:neuron_directions",
     ),
     "neuron_ablation": Method(
         "how much worse the model gets without each of some neurons",
         "other neurons of the layer, drawn at random",
-        f"{VIEWS}:neuron_ablation",
+        f"{REPRESENTATIONS}:neuron_ablation",
         source="glassworks.interpret.neuron_effects:neuron_ablation",
     ),
     "neuron_rules": Method(
         "how much of every neuron small rules explain: which tokens stand here and before",
         "rules on shuffled features, and rules of an untrained network, on held-out text",
-        f"{VIEWS}:neuron_rules",
+        f"{REPRESENTATIONS}:neuron_rules",
         source="glassworks.interpret.rule_report:rule_report",
+    ),
+    "rule_swap": Method(
+        "what the model still says with small rules in the place of the neurons that they explain",
+        "rules with their questions dealt out anew, and the same neurons set to their means, on held-out text",
+        f"{REPRESENTATIONS}:rule_swap",
+        source="glassworks.interpret.rule_swap:swap_in",
     ),
     "health": Method(
         "scales of activations and gradients by layer, and units that never fire",
-        "a reading of one batch, without a control: compare it with an earlier checkpoint's",
+        "the same batch in an untrained network of the same shape",
         f"{VIEWS}:health",
         quick=True,
         source="glassworks.interpret.health:health",
@@ -223,7 +242,7 @@ def array_notes(method: Method) -> dict[str, str]:
     if not method.source:
         return {}
     text = inspect.getdoc(inspect.unwrap(function(method.source))) or ""
-    match = re.search(r"^Arrays[^\n]*:\n((?:    .*\n?|\n)*)", text, re.MULTILINE)
+    match = re.search(r"^Arrays(?:.*\n(?=\S))*?.*:\n((?:    .*\n?|\n)*)", text, re.MULTILINE)
     notes: dict[str, str] = {}
     for entry in re.split(r"\n(?=\S)", textwrap.dedent(match[1]).strip()) if match else []:
         names, _, note = entry.partition(":")

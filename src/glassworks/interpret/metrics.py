@@ -58,8 +58,8 @@ def log_probability(target: Int[Tensor, " B"], *, position: int = -1) -> AtPosit
 def kl_divergence(reference: Float[Tensor, "B T V"], *, position: int | None = None) -> Metric:
     """KL(reference ‖ model) in nats, at one position or, if None, averaged over all. 0 = the reference's own output.
 
-    `reference` are logits, as those of the clean run. Its gradient at the reference itself is 0: take attributions of
-    it at the other run.
+    `reference` are logits, as those of the clean run. Its gradient at the reference itself is 0: take attributions at
+    the other run (`at="corrupt"` in `edge_attribution` and `find_circuit`), or they refuse it.
     """
 
     def divergence(logits: Tensor, wanted: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from glassworks.core.trace import Trace
 from glassworks.interpret.finite import run_model
 from glassworks.interpret.hooks import capture, patch
 from glassworks.interpret.lens import divergence
+from glassworks.interpret.stream import places, unplaced
 from glassworks.models.gpt import GPT, Block
 from glassworks.models.modes import evaluating
 
@@ -50,7 +51,7 @@ def neuron_ablation(
     layer: most neurons matter little, and one that matters stands out of them.
 
     Args:
-        model: any module whose `point` has its neurons along the last axis.
+        model: any module whose `point` has its neurons along the last axis, or along the channels of a map.
         inputs: what it takes, one example a row, such as tokens (B, T).
         point: as `capture` takes it; one only.
         neurons: which; None = all. Their numbers become the labels of the axis neuron.
@@ -112,7 +113,7 @@ def mean_activation(model: nn.Module, batches: Sequence[Tensor], point: str) -> 
             model(x)
         if len(seen) != 1:
             raise ValueError(f"point (={point!r}) must stand for one place, not {len(seen)}: {', '.join(seen)}")
-        a = next(iter(seen.values())).flatten(0, -2)
+        a = places(model, next(iter(seen.values()))).flatten(0, 1)
         total = total.to(a.device) + a.sum(0, dtype=torch.float64)
         number += len(a)
     return (total / number).float()
@@ -141,13 +142,14 @@ def measure(
 def patched(model: nn.Module, x: Tensor, point: str, mean: Tensor, neurons: Sequence[int]) -> Iterator[Tensor]:
     """The logits without each of the neurons, one run after the other."""
     for neuron in neurons:
-        with patch(model, {point: partial(silenced, neuron=neuron, value=float(mean[neuron]))}):
+        with patch(model, {point: partial(silenced, model=model, neuron=neuron, value=float(mean[neuron]))}):
             yield run_model(model, x)
 
 
-def silenced(a: Tensor, neuron: int, value: float) -> Tensor:
+def silenced(a: Tensor, model: nn.Module, neuron: int, value: float) -> Tensor:
     """Activations with one neuron the same everywhere."""
-    return a.index_fill(-1, torch.tensor([neuron], device=a.device), value)
+    rows = places(model, a).index_fill(-1, torch.tensor([neuron], device=a.device), value)
+    return unplaced(model, rows, a)
 
 
 def resumed(model: nn.Module, x: Tensor, point: str, mean: Tensor, neurons: Sequence[int]) -> Iterator[Tensor]:

@@ -33,9 +33,10 @@ def neuron_features(
     is what so few firings do by chance.
 
     Args:
-        model: any module whose `point` has its neurons along the last axis.
+        model: any module whose `point` has its neurons along the last axis, or along the channels of a map.
         inputs: what it takes, one example a row.
-        features: numbers for each place of the point, such as the squares of a board, (B, T, P) or (B, P).
+        features: numbers for each place of the point, such as the squares of a board, (B, T, P) or (B, P), or
+            (B, H, W, P) for a map.
         point: as `capture` takes it; one only.
         neurons: which; None = all. Their numbers become the labels of the axis neuron.
         names: of the features.

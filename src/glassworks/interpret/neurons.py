@@ -18,7 +18,7 @@ from jaxtyping import Bool, Shaped
 from torch import Tensor, nn
 
 from glassworks.core.trace import Trace
-from glassworks.interpret.lens import check_room
+from glassworks.interpret.checks import check_room
 from glassworks.interpret.tallies import Best, Tally, activations_of
 
 SPLITS = ("ranked", "held out")
@@ -84,7 +84,8 @@ def neuron_examples(
     """Collect each neuron's examples and statistics, on inputs to look at and on inputs to check what was seen there.
 
     Args:
-        model: any module whose `point` gives (B, T, F) or (B, F); the last axis are the neurons.
+        model: any module whose `point` gives (B, T, F) or (B, F), or a convolution's map (B, F, H, W), whose channels
+            are the neurons and whose places count as positions, row by row.
         inputs: what it takes, one example a row, such as tokens (B, T).
         held_out: more of the same.
         point: as `capture` takes it, such as "blocks.3.mlp.post"; one only.
@@ -107,7 +108,7 @@ def neuron_examples(
         histogram (split, neuron, bin): the other activations, in bins that divide [-scale, scale] evenly.
         scale (split, neuron): a power of 2.
         token_agreement (neuron): of the held-out strongest, the share whose token is also among the ranked strongest's.
-        token_agreement_control (neuron): the same beside another neuron's strongest.
+        token_agreement_control (neuron): the same beside the strongest of the neuron before; NaN for a single neuron.
         vocabulary_count (vocabulary): how often each token occurs in `inputs`; only if names are given.
     """
     want = examples or Examples()
@@ -238,10 +239,13 @@ def token_arrays(arrays: dict[str, np.ndarray], texts: Sequence[Tensor], want: E
         windows.append(np.where(inside, ids, -1).astype(np.int32))
     tokens = np.stack(windows)
     ranked, held_out = tokens[:, :, : want.k, want.before]
+    control = agreement(held_out, np.roll(ranked, 1, 0))
+    if len(control) == 1:  # there is no other neuron
+        control.fill(np.nan)
     return {
         "window_token": tokens,
         "token_agreement": agreement(held_out, ranked),
-        "token_agreement_control": agreement(held_out, np.roll(ranked, 1, 0)),
+        "token_agreement_control": control,
     }
 
 

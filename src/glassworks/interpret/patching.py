@@ -3,35 +3,31 @@
 A run on the *corrupt* input gets one value from the run on the *clean* one. Effects are on a scale where 0 is the
 corrupt run's metric and 1 the clean run's, both averaged over the pairs of a batch. `activation_patching` tries every
 place of a GPT in batches that restart where they differ (`restart`); `patch_points` works on any module, one run a
-point. `attribution` has the estimate by gradients.
+point. `attribution_patching` has the estimate by gradients.
 
 Controls, in every trace: places changed by as much in a random direction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 
 import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
 from glassworks.core.trace import Trace
-from glassworks.interpret.finite import run_model
+from glassworks.interpret.checks import check_count, check_labels, check_pair, check_room
+from glassworks.interpret.finite import check_values, run_model
 from glassworks.interpret.hooks import capture, patch
 from glassworks.interpret.metrics import Metric
 from glassworks.interpret.restart import BUDGET, evaluate, in_evaluation
-from glassworks.interpret.sites import Site, all_places, effects, find_sites, taps_of
-from glassworks.interpret.sweeps import (
-    Comparison,
-    Findings,
-    check_labels,
-    compare,
-    describe,
-    draw,
-    layout,
-    randomised,
-)
+from glassworks.interpret.sites import Site, all_places, find_sites, metrics_of, taps_of
+from glassworks.interpret.sweeps import Comparison, Findings, compare, describe, draw, layout, randomised
 from glassworks.models.gpt import GPT
 from glassworks.models.modes import evaluating
+
+SMALL = 2**20
+"""Bytes that are not asked after: reading how much is free takes longer than computing so little."""
 
 
 def activation_patching(
@@ -71,7 +67,9 @@ def activation_patching(
         clean, corrupt (pair,): the metric of the plain runs.
     """
     chosen = find_sites(sites)
+    check_pair(model, clean, corrupt)
     check_labels(labels, clean.size(1))
+    check_count("controls", controls, 0)
     generator, findings = torch.Generator().manual_seed(seed), Findings()
     with in_evaluation(model):
         runs = compare(model, clean, corrupt, metric, taps_of(chosen))
@@ -96,14 +94,14 @@ def patch_site(
     """One site's sweep and its control."""
     config, donors, positions = runs.corrupt.model.config, runs.donors(site), runs.T if by_position else None
     places, (sizes, axes) = all_places(site, config, positions), layout(site, config, positions)
-    found = effects(runs.corrupt, site, donors, places, runs.metric, max_bytes=max_bytes)
+    found = metrics_of(runs.corrupt, site, donors, places, runs.metric, max_bytes=max_bytes)
     findings.add(name, runs.effect(found).reshape(sizes), axes)
     findings.add(f"{name}_metric", torch.unflatten(found, 0, sizes), (*axes, "pair"))
     drawn = draw(runs.corrupt, donors, site, places, controls, generator)
     if drawn:
         random = randomised(runs.corrupt, donors, site, generator)
         some = [places[i] for i in drawn]
-        control = effects(runs.corrupt, site, random, some, runs.metric, max_bytes=max_bytes)
+        control = metrics_of(runs.corrupt, site, random, some, runs.metric, max_bytes=max_bytes)
         findings.add(f"{name}_control", runs.effect(control), (f"{name}_draw",))
         findings.add(f"{name}_control_true", runs.effect(found[drawn]), (f"{name}_draw",))
         findings.labels[f"{name}_draw"] = [describe(place, site) for place in some]
@@ -130,7 +128,8 @@ def patch_points(
         clean: its inputs in the runs that values are taken from.
         corrupt: those in the runs that they are put into.
         metric: from its output to a number a row.
-        points: names or globs, as `encoder.*.attention:0`; a name that matches nothing is a ValueError.
+        points: names or globs, as `encoder.*.attention:0`; a name that matches nothing is a ValueError, and so is a
+            point whose value is not floats (B, ...) of two axes or more.
         positions: patch only these along axis 1.
         seed: of the control.
 
@@ -171,9 +170,38 @@ def values_at(
     positions: Sequence[int] | None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """A plain run's metric and its values at some points."""
-    with capture(model, points, positions=positions) as seen:
+    with capture(model, points, positions=positions) as seen, watching_room(model):
         judged = evaluate(metric, run_model(model, *inputs))
+    check_values(seen)
+    check_changeable(seen)
     return judged, dict(seen)
+
+
+def check_changeable(seen: Mapping[str, Tensor]) -> None:
+    """Refuse points whose values have no random direction to be changed in."""
+    for name, value in seen.items():
+        if value.ndim < 2 or not value.is_floating_point():
+            raise ValueError(
+                f"points: {name} has shape {tuple(value.shape)} and dtype {value.dtype}: choose one with floats "
+                "(B, ...) of two axes or more"
+            )
+
+
+@contextmanager
+def watching_room(model: nn.Module) -> Iterator[None]:
+    """Inside the block refuse, before each linear layer is called, an output that would not fit the memory, twice."""
+
+    def look(module: nn.Linear, args: tuple[Tensor, ...]) -> None:
+        for x in args:  # none if it was given by name
+            size = 2 * x.numel() // max(module.in_features, 1) * module.out_features * x.element_size()
+            if size > SMALL:
+                check_room(size, x.device, "give fewer or smaller inputs")
+
+    with ExitStack() as stack:
+        for module in model.modules():
+            if isinstance(module, nn.Linear):
+                stack.callback(module.register_forward_pre_hook(look).remove)
+        yield
 
 
 def random_change(old: Tensor, new: Tensor, generator: torch.Generator) -> Tensor:

@@ -18,11 +18,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from glassworks.core.trace import Trace
+from glassworks.interpret.checks import check_pair
 from glassworks.interpret.graph import TAPS, Graph, into_heads, raw_heads, writes
 from glassworks.interpret.lens import blocks_of
 from glassworks.interpret.metrics import AtPosition, Metric
 from glassworks.interpret.restart import BUDGET, in_evaluation, last_of
-from glassworks.interpret.sites import SITES, Place, effects
+from glassworks.interpret.sites import SITES, Place, metrics_of
 from glassworks.interpret.sweeps import Comparison, Findings, compare
 from glassworks.models.gpt import GPT
 
@@ -56,6 +57,7 @@ def path_patching(
         edge (writer, reader): whether there is such an edge; a ValueError if there is none at all.
         metric (writer, reader, pair): the metric itself; clean, corrupt (pair,) those of the plain runs.
     """
+    check_pair(model, clean, corrupt)
     graph = Graph(model.config)
     sources, targets = (
         find_nodes(*x) for x in (("writers", writers, graph.writers), ("readers", readers, graph.readers))
@@ -107,7 +109,7 @@ def read(runs: Comparison, reader: str, change: Float[Tensor, "n B T C"], max_by
         site, head, value = SITES[name], int(number), heads["qkv".index(name)]
     places = [Place(layer, head, None, i) for i in range(n)]
     donors = {layer: torch.unflatten(value, 0, (n, -1))}
-    return effects(stored, site, donors, places, runs.metric, max_bytes=max_bytes)
+    return metrics_of(stored, site, donors, places, runs.metric, max_bytes=max_bytes)
 
 
 def judge_streams(runs: Comparison, streams: Float[Tensor, "n B T C"], max_bytes: int) -> Float[Tensor, "n B"]:
@@ -132,6 +134,8 @@ def rows_at_once(runs: Comparison, max_bytes: int) -> int:
 def find_nodes(argument: str, patterns: str | Sequence[str], known: Sequence[str]) -> list[int]:
     """Which of the known nodes names or globs stand for, in their order."""
     wanted = [patterns] if isinstance(patterns, str) else list(patterns)
+    if not wanted:
+        raise ValueError(f"{argument} (=[]) must name at least one node, as {known[0]}, or * for all")
     for pattern in wanted:
         if not any(fnmatchcase(name, pattern) for name in known):
             near = ", ".join(difflib.get_close_matches(pattern, known, n=3, cutoff=0.0))

@@ -1,16 +1,16 @@
-"""Probes: can a label be read off the activations? All points and all targets at once, with the controls beside them.
+"""Probes: can a label be read off the activations? All points and all targets at once.
 
 A linear probe is the minimiser of a convex loss, so it is solved rather than trained: `logistic` needs no learning rate
 and a few passes over the rows. The model runs once over the stream; what it showed at every point is gathered in
-blocks of at most `max_bytes`, each block is solved from where the last one ended, and the solutions are averaged. A
-stream that fits one block gets the exact minimiser. An MLP probe is trained by `fit` on the same blocks.
+blocks of at most `max_bytes`, each block is solved from where the last one ended, and each target's solutions are
+averaged by its labels in the blocks. A stream that fits one block gets the exact minimiser. An MLP probe is trained by
+`fit` on the same blocks. `probe_report` sets probes beside their controls.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
@@ -18,10 +18,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from glassworks.core.trace import Trace
-from glassworks.interpret.control import randomised
 from glassworks.interpret.logistic import logistic
-from glassworks.interpret.stream import IGNORE, Batches, Rows, chunks, parts_of, stream
+from glassworks.interpret.probe_labels import count_labels
+from glassworks.interpret.stream import IGNORE, Batches, Rows, chunks
 from glassworks.train.fit import fit
 
 MAX_BYTES = 2 << 30
@@ -180,12 +179,16 @@ def fit_probes(
         steps: number of batches.
         classes: labels are 0 to classes - 1, for every target.
         hidden: units of an MLP probe's hidden layer, shared by all targets; None is a linear probe.
-        l2: of a linear probe: the loss is the sum of cross-entropies of a target's labels + l2/2·|weights|², which
-            is scikit-learn's LogisticRegression with C = 1/l2. No penalty on the bias.
+        l2: of a linear probe: the loss is the sum of cross-entropies of a target's labels + l2/2·|weights|², of the
+            weights of standardised activations (mean 0, deviation 1). Behind a StandardScaler that is scikit-learn's
+            LogisticRegression with C = 1/l2, of two classes with C = 2/l2. No penalty on the bias.
         passes: of an MLP probe, over each block.
         lr: of an MLP probe's AdamW.
-        max_bytes: of activations held at once, in float32; see the module's docstring for what a longer stream means.
+        max_bytes: of activations held at once, in float32, and of what solving them takes, logits above all; see the
+            module's docstring for what a longer stream means.
         seed: of an MLP probe's first weights and order of rows.
+
+    `batches` is called twice for each step: all labels are counted before the model runs.
     """
     (probes,) = fit_jobs(
         model,
@@ -225,52 +228,55 @@ def fit_jobs(
     seed: int,
 ) -> list[Probes]:
     """The probes of each job, all from one run of the model."""
+    counts = count_labels(batches, steps, classes)  # (S, K)
     found: list[Probes] = []
-    counts = torch.zeros(1)
-    rows_before = 0
-    for rows in chunks(model, batches, points, steps=steps, max_bytes=max_bytes):
-        check_labels(rows.labels, classes)
-        labels = [rows.labels[:, job.columns] for job in jobs]
+    before = torch.zeros(len(counts))
+    for rows in chunks(
+        model, batches, points, steps=steps, max_bytes=max_bytes, work=lambda rows: bytes_to_solve(rows, jobs, classes)
+    ):
         if not found:
-            widths = {name: x.size(1) for name, x in rows.values.items()}
-            found = [
-                Probes(widths, y.size(1), classes, hidden=job.hidden, seed=seed).to(y.device)
-                for job, y in zip(jobs, labels, strict=True)
-            ]
-            counts = torch.zeros(len(jobs), labels[0].size(1), classes, device=labels[0].device)
-        for probes, y, count in zip(found, labels, counts, strict=True):
-            count += F.one_hot(y.clamp(min=0), classes).mul(y.ne(IGNORE).unsqueeze(-1)).sum(0)
-            if probes.hidden is None:
-                solve(probes, rows, y, l2, share=len(rows) / (rows_before + len(rows)))
+            widths, device = {name: x.size(1) for name, x in rows.values.items()}, rows.labels.device
+            for job in jobs:
+                targets = len(counts[job.columns])
+                found.append(Probes(widths, targets, classes, hidden=job.hidden, seed=seed).to(device))
+        here = rows.labels.ne(IGNORE).sum(0).cpu()  # (S,)
+        for job, probes in zip(jobs, found, strict=True):
+            y, part, total = (x[..., job.columns] for x in (rows.labels, here, counts.sum(1)))
+            if job.hidden is None:
+                share = part / (before[job.columns] + part).clamp(min=1)
+                solve(probes, rows, y, l2 * part / total.clamp(min=1), share)
             else:
-                train(probes, rows, y, first=rows_before == 0, passes=passes, lr=lr, seed=seed)
-        rows_before += len(rows)
-    if not found:
-        raise ValueError("batches have no labels: all of them are -100")
-    for probes, count in zip(found, counts, strict=True):
-        probes.common = count.argmax(-1)
+                train(probes, rows, y, first=not before.any(), passes=passes, lr=lr, seed=seed)
+        before += here
+    for job, probes in zip(jobs, found, strict=True):
+        probes.common = counts[job.columns].argmax(-1).to(probes.common.device)
     return found
 
 
-def check_labels(labels: Int[Tensor, "N S"], classes: int) -> None:
-    """Refuse labels that are no class."""
-    if classes < 2:
-        raise ValueError(f"classes (={classes}) must be at least 2")
-    if not labels.size(1):
-        raise ValueError("batches give no labels: give (inputs, labels) with labels (B, ..., targets)")
-    wrong = labels[((labels < 0) & (labels != IGNORE)) | (labels >= classes)]
-    if len(wrong):
-        raise ValueError(f"labels (one is {int(wrong[0])}) must be 0 to {classes - 1} (classes={classes}), or -100")
+def bytes_to_solve(rows: Rows, jobs: Sequence[Job], classes: int) -> int:
+    """Memory beside a row's activations while a point is solved or trained: its standardised copy, and logits thrice.
+
+    Logits of a point's row, how they change along a step, and the step before.
+    """
+    outputs = classes * max(len(range(rows.labels.size(1))[job.columns]) for job in jobs)
+    return 4 * max(x.size(1) for x in rows.values.values()) + 3 * 4 * outputs
 
 
 @torch.no_grad()
-def solve(probes: Probes, rows: Rows, labels: Int[Tensor, "N S"], l2: float, *, share: float) -> None:
-    """Solve a block's linear probes and average them with those of the blocks before; `share` is this block's."""
+def solve(
+    probes: Probes, rows: Rows, labels: Int[Tensor, "N S"], l2: Float[Tensor, " S"], share: Float[Tensor, " S"]
+) -> None:
+    """Solve a block's linear probes and average them with those of the blocks before.
+
+    `l2` is each target's part of the whole penalty, as large as the block's part of its labels; `share` is this block's
+    among all blocks so far, 0 for a target without labels here.
+    """
     for point, x in rows.values.items():
-        linear = probes.linear(point)
-        weight, bias = logistic(x, labels, probes.classes, l2=l2, start=(probes.weight(point), probes.bias(point)))
-        linear.weight.lerp_(weight.flatten(0, 1), share)
-        linear.bias.lerp_(bias.flatten(), share)
+        linear, start = probes.linear(point), (probes.weight(point), probes.bias(point))
+        weight, bias = logistic(x, labels, probes.classes, l2=l2.to(x.device), start=start)
+        part = share.to(x.device).repeat_interleave(probes.classes)
+        linear.weight.lerp_(weight.flatten(0, 1), part[:, None])
+        linear.bias.lerp_(bias.flatten(), part)
 
 
 def train(
@@ -297,8 +303,10 @@ def train(
 
     def loss(module: nn.Module, batch: Any) -> Tensor:
         values, y = batch
-        each = [F.cross_entropy(module(name, x).flatten(0, 1), y.flatten()) for name, x in values.items()]
-        return torch.stack(each).sum()
+        outputs = [module(name, x).flatten(0, 1) for name, x in values.items()]
+        each = [F.cross_entropy(logits, y.flatten(), reduction="sum") for logits in outputs]
+        total: Tensor = torch.stack(each).sum() / y.ne(IGNORE).sum().clamp(min=1)
+        return total
 
     optimizer = torch.optim.AdamW(probes.parameters(), lr=lr, weight_decay=0.01)
     ended = fit(probes, batch, loss, optimizer, steps=passes * per_pass, schedule=falling, log_every=per_pass)
@@ -309,173 +317,3 @@ def train(
 def falling(step: int, steps: int) -> float:
     """A linear fall of the learning rate to nothing."""
     return 1 - step / steps
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# The report
-
-
-def probe(
-    model: nn.Module,
-    batches: Batches,
-    held_out: Batches,
-    points: str | Sequence[str],
-    *,
-    steps: int,
-    held_out_steps: int,
-    classes: int | Sequence[str],
-    targets: Sequence[str] | None = None,
-    hidden: int | None = None,
-    random_model: nn.Module | None = None,
-    l2: float = 1.0,
-    passes: int = 10,
-    lr: float = 1e-3,
-    max_bytes: int = MAX_BYTES,
-    seed: int = 0,
-) -> Trace:
-    """What a probe at each point knows of each target on held-out examples, and what it would know anyway.
-
-    Rows: "linear" (and "MLP" if `hidden`), each also ", random network" (the same architecture with other weights: what
-    the inputs alone give away through random features) and ", shuffled labels" (fitted to the labels of other examples,
-    position for position: what position and class sizes give away); "majority" names each target's most common class.
-
-    Arrays:
-        accuracy (row, point): share of the held-out labels that are named right, over all targets.
-        error (row, point): its standard error, with examples, not their positions, as the independent units.
-        target_accuracy (row, point, target): the same for each target; NaN where it has no held-out label.
-        class_recall (row, point, class): share of a class' held-out labels that are named right.
-        class_share (class,): how much of the held-out labels each class makes up.
-
-    Args: as `fit_probes`, and
-        held_out: `held_out(step)` gives (inputs, labels) of other examples, for `held_out_steps` steps.
-        classes: their number or their names.
-        targets: their names; None numbers them.
-        random_model: the control network; None makes one, `randomised(model, seed=...)`.
-    """
-    names = [str(i) for i in range(classes)] if isinstance(classes, int) else list(classes)
-    kinds: list[int | None] = [None] if hidden is None else [None, hidden]
-    options: dict[str, Any] = {"classes": len(names), "l2": l2, "passes": passes, "lr": lr, "max_bytes": max_bytes}
-    num_targets = count_targets(batches)
-    real, other = slice(0, num_targets), slice(num_targets, None)
-    jobs = [Job(kind, columns) for kind in kinds for columns in (real, other)]
-    found = fit_jobs(model, with_shuffled(batches, seed), points, jobs, steps=steps, seed=seed, **options)
-    where = found[0].points
-    control = random_model if random_model is not None else randomised(model, seed=seed + 1)
-    jobs = [Job(kind, real) for kind in kinds]
-    floor = fit_jobs(control, batches, where, jobs, steps=steps, seed=seed, **options)
-    real_tally = tally(found, model, held_out, where, held_out_steps, names)
-    floor_tally = tally(floor, control, held_out, where, held_out_steps, names)
-    rows = []
-    for i, kind in enumerate("linear" if kind is None else "MLP" for kind in kinds):
-        rows += [(kind, real_tally, 2 * i), (f"{kind}, random network", floor_tally, i)]
-        rows += [(f"{kind}, shuffled labels", real_tally, 2 * i + 1)]
-    rows += [("majority", real_tally, len(found))]
-    arrays = [scores({name: array[i] if name in PER_PROBE else array for name, array in t.items()}) for _, t, i in rows]
-    return Trace(
-        method="probe",
-        arrays={name: np.stack([each[name] for each in arrays]) for name in arrays[0]}
-        | {"class_share": (real_tally["class_count"] / real_tally["class_count"].sum()).numpy().astype(np.float32)},
-        axes={
-            "accuracy": ("row", "point"),
-            "error": ("row", "point"),
-            "target_accuracy": ("row", "point", "target"),
-            "class_recall": ("row", "point", "class"),
-            "class_share": ("class",),
-        },
-        labels={
-            "row": [name for name, _, _ in rows],
-            "point": where,
-            "target": list(targets) if targets is not None else [str(i) for i in range(num_targets)],
-            "class": names,
-        },
-        meta={"examples": len(real_tally["count"]), "labels": int(real_tally["count"].sum())},
-    )
-
-
-PER_PROBE = ("correct", "target_correct", "class_correct")
-
-
-def count_targets(batches: Batches) -> int:
-    """How many targets the first batch has."""
-    _, labels = parts_of(batches(0))
-    if labels is None or labels.dtype is torch.bool or labels.ndim < 2:
-        raise ValueError("batches must give (inputs, labels) with labels (B, ..., targets), whole numbers")
-    return labels.size(-1)
-
-
-def with_shuffled(batches: Batches, seed: int) -> Batches:
-    """The same batches with further targets: the labels of another example of the batch, at the same positions."""
-
-    def shuffled(step: int) -> tuple[Any, Tensor]:
-        inputs, labels = parts_of(batches(step))
-        assert labels is not None
-        generator = torch.Generator().manual_seed(seed + step)
-        flat = labels if len(labels) > 1 else labels.flatten(0, -2)  # a single example: another of its positions
-        if len(flat) > 1:
-            by = int(torch.randint(1, len(flat), (), generator=generator))
-            flat = flat.roll(by, 0)
-        return inputs, torch.cat([labels, flat.view_as(labels)], -1)
-
-    return shuffled
-
-
-@torch.no_grad()
-def tally(
-    fitted: Sequence[Probes], model: nn.Module, held_out: Batches, points: Sequence[str], steps: int, names: list[str]
-) -> dict[str, Tensor]:
-    """Right answers on the held-out stream, by probe and point, counted by example, target and class.
-
-    The last probe is the majority's answer.
-    """
-    parts: dict[str, list[Tensor]] = {}
-    sums: dict[str, Tensor] = {}
-    for rows in stream(model, held_out, points, steps=steps):
-        check_labels(rows.labels, len(names))
-        y = rows.labels
-        if y.size(1) != fitted[0].targets:
-            raise ValueError(f"held_out has {y.size(1)} targets, batches have {fitted[0].targets}: they must agree")
-        valid = y.ne(IGNORE)
-        answers = [[probes.predict(point, rows.values[point]) for point in points] for probes in fitted]
-        answers += [[fitted[0].common.expand_as(y)] * len(points)]
-        right = torch.stack([torch.stack([(a == y) & valid for a in each]) for each in answers]).float()  # (P, L, N, S)
-        _, local = torch.unique_consecutive(rows.example, return_inverse=True)
-        examples = int(local[-1]) + 1 if len(local) else 0
-        kinds = F.one_hot(y.clamp(min=0), len(names)).mul(valid.unsqueeze(-1)).float()  # (N, S, K)
-        blank = right.new_zeros(examples)
-        by_example = right.new_zeros(*right.shape[:2], examples).index_add_(2, local, right.sum(-1))
-        parts.setdefault("correct", []).append(by_example)
-        parts.setdefault("count", []).append(blank.index_add(0, local, valid.float().sum(-1)))
-        now = {
-            "target_correct": right.sum(2),
-            "target_count": valid.float().sum(0),
-            "class_correct": torch.einsum("plns,nsk->plk", right, kinds),
-            "class_count": kinds.sum((0, 1)),
-        }
-        sums = {name: x.double() + sums.get(name, 0.0) for name, x in now.items()}
-    if not sums:
-        raise ValueError("held_out has no labels: all of them are -100")
-    return {name: x.cpu() for name, x in sums.items()} | {
-        name: torch.cat(x, -1).double().cpu() for name, x in parts.items()
-    }
-
-
-def scores(tally: dict[str, Tensor]) -> dict[str, np.ndarray]:
-    """One row's arrays from its counts."""
-    correct, count = tally["correct"], tally["count"]  # (L, E), (E,)
-    accuracy, error = grouped(correct, count)
-    found = {
-        "accuracy": accuracy,
-        "error": error,
-        "target_accuracy": tally["target_correct"] / tally["target_count"],
-        "class_recall": tally["class_correct"] / tally["class_count"],
-    }
-    return {name: x.numpy().astype(np.float32) for name, x in found.items()}
-
-
-def grouped(correct: Float[Tensor, "L E"], count: Float[Tensor, " E"]) -> tuple[Tensor, Tensor]:
-    """The share of right answers, and its standard error with the E examples as units (a ratio's, by linearisation)."""
-    share = correct.sum(-1) / count.sum()
-    residual = correct - share[:, None] * count
-    groups = int((count > 0).sum())
-    correction = groups / (groups - 1) if groups > 1 else float("nan")
-    return share, (correction * residual.square().sum(-1)).sqrt() / count.sum()

@@ -18,9 +18,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from glassworks.interpret.finite import run_model
+from glassworks.interpret.checks import check_logits, check_room, check_tokens
+from glassworks.interpret.finite import check_values, run_model
 from glassworks.interpret.hooks import capture
-from glassworks.interpret.lens import check_room
 from glassworks.interpret.metrics import AtPosition, Metric
 from glassworks.models.gpt import GPT, Block, Cache
 from glassworks.models.modes import evaluating
@@ -55,14 +55,14 @@ class Stored:
 def store(model: GPT, tokens: Int[Tensor, "B T"], taps: Sequence[str] = ()) -> Stored:
     """Run the model and keep what `Stored` needs, and more taps of every block (as "attn.z").
 
-    ValueError for an empty batch, tokens outside of the vocabulary, and NaN in the output, with where they begin.
+    ValueError for what is no batch of the model's tokens, for logits that do not fit the memory, and for weights or
+    values that are not finite, with where they begin.
     """
-    check_tokens(model, tokens, "tokens")
-    weight = model.embed.weight
-    logits_bytes = 2 * tokens.numel() * model.config.vocab_size * weight.element_size()
-    check_room(logits_bytes, weight.device, "give fewer or shorter sequences")
+    check_tokens(model, tokens)
+    check_logits(model, tokens.numel(), "give fewer or shorter sequences")
     with capture(model, [f"blocks.*.{tap}" for tap in dict.fromkeys((*ALWAYS, *taps))]) as seen:
         logits = run_model(model, tokens)
+    check_values(seen)
     return Stored(model, dict(seen), rotary_of(model, tokens), logits)
 
 
@@ -70,23 +70,6 @@ def store(model: GPT, tokens: Int[Tensor, "B T"], taps: Sequence[str] = ()) -> S
 def rotary_of(model: GPT, tokens: Int[Tensor, "B T"]) -> tuple[Tensor, Tensor] | None:
     """The rotary table's rows for these positions, as blocks take them."""
     return model.inputs(tokens[:1], None)[1]
-
-
-def check_tokens(model: GPT, tokens: Tensor, name: str) -> None:
-    """Refuse an empty batch and tokens that the model has no embedding for."""
-    if tokens.numel() == 0:
-        raise ValueError(f"{name} has shape {tuple(tokens.shape)}: give at least one sequence of one token")
-    least, largest, size = int(tokens.min()), int(tokens.max()), model.config.vocab_size
-    if least < 0 or largest >= size:
-        raise ValueError(f"{name} (from {least} to {largest}) must be below the vocabulary's {size} tokens")
-
-
-def check_pair(model: GPT, clean: Tensor, corrupt: Tensor) -> None:
-    """Refuse two batches that cannot be compared position by position."""
-    check_tokens(model, clean, "clean")
-    check_tokens(model, corrupt, "corrupt")
-    if clean.shape != corrupt.shape:
-        raise ValueError(f"clean {tuple(clean.shape)} and corrupt {tuple(corrupt.shape)} must have the same shape")
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -165,11 +148,15 @@ def judge(stored: Stored, metric: Metric, start: int, entering: Sequence[Enterin
 
 
 def evaluate(metric: Metric, logits: Float[Tensor, "B ..."]) -> Float[Tensor, " B"]:
-    """The metric of a plain run's output, checked: one finite number a row."""
+    """The metric of a plain run's output, checked: one finite number a row, with a gradient if the logits have one."""
     values = metric(logits)
     if not isinstance(values, Tensor) or values.shape != logits.shape[:1]:
         shape = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
         raise ValueError(f"metric gave {shape} for logits {tuple(logits.shape)}: it must give one number a row")
+    if not values.is_floating_point():
+        raise ValueError(f"metric gave {values.dtype}: it must give floats, as with .float()")
+    if logits.requires_grad and not values.requires_grad:
+        raise ValueError("metric gave values without a gradient: leave out argmax, detach and item, or patch instead")
     if not torch.isfinite(values).all():
         raise ValueError(f"metric gave {values.tolist()}: it must be finite for the plain run")
     return values
@@ -192,8 +179,10 @@ def upto(metric: Metric, T: int) -> Metric:
     return replace(metric, position=last_of(metric, T)) if isinstance(metric, AtPosition) else metric
 
 
-def edits_at_once(stored: Stored, metric: Metric, start: int, max_bytes: int) -> int:
-    """How many edits at position `start` are one batch; ValueError if even one exceeds `max_bytes`.
+def edits_at_once(stored: Stored, metric: Metric, start: int, count: int, max_bytes: int) -> int:
+    """How many of `count` edits at position `start` are one batch.
+
+    Raises: ValueError if even one edit exceeds `max_bytes`, and if the batch exceeds what is free.
 
     An estimate of the peak: stream, norm, the attention's parts or the MLP's hidden neurons, and the logits.
     """
@@ -208,7 +197,9 @@ def edits_at_once(stored: Stored, metric: Metric, start: int, max_bytes: int) ->
             f"max_bytes (={max_bytes:,}) must be at least {each:,}, one edit of {B} x {T} tokens: give fewer tokens, "
             "or more memory"
         )
-    return max_bytes // each
+    size = min(max_bytes // each, count)
+    check_room(size * each, stored.logits.device, "give a smaller max_bytes")
+    return size
 
 
 def in_evaluation(model: GPT) -> ExitStack:

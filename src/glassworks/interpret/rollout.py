@@ -21,9 +21,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from glassworks.core.trace import Trace
+from glassworks.interpret.checks import check, check_count, check_logits
 from glassworks.interpret.finite import run_model
-from glassworks.interpret.hooks import capture
-from glassworks.interpret.lens import check, check_patterns, divergence, to_numpy, untrained
+from glassworks.interpret.lens import attention_of, divergence, to_numpy, untrained
+from glassworks.interpret.sweeps import spearman
 from glassworks.models.gpt import GPT
 from glassworks.models.modes import evaluating
 
@@ -76,22 +77,21 @@ def attention_rollout(
         raise ValueError(f"fusion (={fusion!r}) must be mean, max or min")
     if not 0 <= discard < 1:
         raise ValueError(f"discard (={discard}) is a share: give a number from 0 to below 1")
-    if samples < 1:
-        raise ValueError(f"samples (={samples}) must be at least 1")
+    check_count("samples", samples, 1)
     if not -len(tokens) <= position < len(tokens) or position in (0, -len(tokens)):
         raise ValueError(f"position (={position}) must be one of the {len(tokens)} tokens, and not the first")
     tokens = tokens[: position % len(tokens) + 1]
     labels = list(labels[: len(tokens)])
-    patterns = layer_patterns(model, tokens)  # (L, H, T, T)
+    patterns = attention_of(model, tokens)[0]  # (L, H, T, T)
     even = torch.ones_like(patterns).tril()
     rolled = roll_out(patterns, fusion, discard)
     guesses = {
         "rollout": rolled[-1],
         "uniform": roll_out(even / even.sum(-1, keepdim=True), fusion, discard)[-1],
-        "untrained": roll_out(layer_patterns(untrained(model, seed), tokens), fusion, discard)[-1],
+        "untrained": roll_out(attention_of(untrained(model, seed), tokens)[0], fusion, discard)[-1],
         "last layer": fuse(patterns[-1:], fusion, discard)[0, -1],
     }
-    target, kl, drop = effects(model, tokens, samples, seed)
+    target, kl, drop = prediction_without(model, tokens, samples, seed)
     guess, before = to_numpy(torch.stack(list(guesses.values()))), slice(0, len(tokens) - 1)
     correlation = np.array([[spearman(g[before], effect[before]) for effect in kl] for g in guess], dtype=np.float32)
     meta: dict[str, str | float | int] = {"fusion": fusion, "discard": discard, "samples": samples, "target": target}
@@ -145,19 +145,13 @@ def fuse(patterns: Float[Tensor, "L H T T"], fusion: Fusion, discard: float) -> 
     return torch.where(total > 0, fused / total.clamp(min=1e-30), alone)
 
 
-def layer_patterns(model: GPT, tokens: Int[Tensor, " T"]) -> Float[Tensor, "L H T T"]:
-    """Every head's attention."""
-    with capture(model, "blocks.*.attn.pattern") as seen:
-        run_model(model, tokens[None])
-    check_patterns(seen)
-    return torch.stack([pattern[0].float() for pattern in seen.values()])
-
-
 # ----------------------------------------------------------------------------------------------------------------------
 # The truth
 
 
-def effects(model: GPT, tokens: Int[Tensor, " T"], samples: int, seed: int) -> tuple[int, np.ndarray, np.ndarray]:
+def prediction_without(
+    model: GPT, tokens: Int[Tensor, " T"], samples: int, seed: int
+) -> tuple[int, np.ndarray, np.ndarray]:
     """The token predicted last; for each ablation and source, the KL and the fall of that token's log-probability."""
     T, V = len(tokens), model.config.vocab_size
     last = run_model(model, tokens[None])[0, -1].float().log_softmax(-1)  # (V,)
@@ -168,6 +162,7 @@ def effects(model: GPT, tokens: Int[Tensor, " T"], samples: int, seed: int) -> t
     texts = tokens.repeat(T, samples, 1)  # (source, sample, T)
     texts[torch.arange(T, device=tokens.device), :, torch.arange(T, device=tokens.device)] = others
     size = max(1, MAX_NUMBERS // (T * max(T, model.config.n_embd)))
+    check_logits(model, min(size, T * samples), "give fewer samples")
     with evaluating(model):
         runs = [
             [away_from(last, without_edges(model, tokens, part)) for part in torch.split(torch.arange(T), size)],
@@ -194,21 +189,3 @@ def without_edges(model: GPT, tokens: Int[Tensor, " T"], sources: Int[Tensor, " 
     for block in model.blocks:
         x = block(x, rope, (allowed & ~later)[:, None], None)
     return model.unembed(x[:, -1])
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-
-
-def spearman(a: np.ndarray, b: np.ndarray) -> float:
-    """Spearman's rank correlation; NaN where one of the two is constant."""
-    x, y = ranks(a), ranks(b)
-    x, y = x - x.mean(), y - y.mean()
-    length = float(np.sqrt((x @ x) * (y @ y)))
-    return float(x @ y) / length if length > 0 else float("nan")
-
-
-def ranks(values: np.ndarray) -> np.ndarray:
-    """The place of each number among all, from 0; equal numbers share the mean of their places."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    middle: np.ndarray = np.cumsum(counts) - (counts + 1) / 2
-    return middle[inverse]

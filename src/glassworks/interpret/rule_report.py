@@ -16,11 +16,10 @@ from torch import Tensor, nn
 
 from glassworks.core.memory import free_memory
 from glassworks.core.trace import Trace
-from glassworks.interpret.lens import untrained
+from glassworks.interpret.control import randomised
 from glassworks.interpret.points import find_points
 from glassworks.interpret.rules import CHUNK_BYTES, Doubles, Rules, as_rows, check, fit_rules
 from glassworks.interpret.tallies import activations_of
-from glassworks.models.gpt import GPT
 
 TREE = ("feature", "threshold", "value", "fires", "count")
 
@@ -94,7 +93,7 @@ def rule_report(
     trees in the trace usable again, `swap_in` tries them in the network.
 
     Args:
-        model: any module that takes `inputs`.
+        model: any module that takes `inputs`. The channels of a convolution's map are neurons, its places (B, H, W).
         inputs: what the model takes, one example a row, such as tokens (B, T).
         features: what may be said about each place that the points have activations for, as `fit_rules` takes it.
         points: names or globs, as `capture` takes them; all of one width.
@@ -105,7 +104,7 @@ def rule_report(
         above: a neuron fires where its activation is above this.
         min_r2: a neuron with at least this R² counts as explained.
         held_out: the share of inputs that is kept for scoring, drawn from `seed`.
-        fresh: an untrained network of the same shape, for the control; None = made here for our GPT, else left out.
+        fresh: an untrained network of the same shape, for the control; None makes one, `randomised(model)`.
         batch_size: inputs to a forward pass.
         max_bytes: the most that the activations of one point may take; None = half of what is free.
         seed: draws the split, the shuffling and the fresh network's weights.
@@ -120,17 +119,13 @@ def rule_report(
         feature_mean (feature,): over the fitted places.  held_out (held_out_input,): rows of `inputs`.
     """
     train, test, rows = split(inputs, features, keep, held_out, seed)
-    networks = {"trees": model}
-    if fresh is None and isinstance(model, GPT):
-        fresh = untrained(model, seed)
-    if fresh is not None:
-        networks["untrained network"] = fresh
+    networks = {"trees": model, "untrained network": randomised(model, seed=seed + 1) if fresh is None else fresh}
     found = [point.key(0) for point in find_points(model, [points] if isinstance(points, str) else points)]
     options = {"names": names, "depth": depth, "min_leaf": min_leaf, "above": above, "threads": threads}
     room = max_bytes if max_bytes is not None else (free_memory() or 2**34) // 2
     generator = torch.Generator().manual_seed(seed)
     mixed = [part.features[torch.randperm(len(part.features), generator=generator)] for part in (train, test)]
-    scores: dict[str, list[Scores]] = {row: [] for row in ("trees", "shuffled features", *list(networks)[1:])}
+    scores: dict[str, list[Scores]] = {row: [] for row in ("trees", "shuffled features", "untrained network")}
     trees: list[Rules] = []
     for point in found:
         for row, network in networks.items():

@@ -9,12 +9,15 @@ import torch
 from jaxtyping import Bool, Shaped
 from torch import Tensor, nn
 
+from glassworks.core.memory import free_memory
 from glassworks.core.trace import Trace
 from glassworks.interpret.finite import run_model
 from glassworks.interpret.hooks import patch
 from glassworks.interpret.lens import divergence
-from glassworks.interpret.rule_report import rules_of
+from glassworks.interpret.rule_report import activations, rules_of, score_rules, split
 from glassworks.interpret.rules import Rules
+from glassworks.interpret.stream import places as by_places
+from glassworks.interpret.stream import unplaced
 
 Measure = Callable[[Tensor, Tensor], Tensor]
 """Logits (b, T, V) and the rows of the inputs that they are of (b,), to one number a row (b,)."""
@@ -34,14 +37,15 @@ def swap_in(
     rest: Literal["keep", "ablate"] = "keep",
     measures: Mapping[str, Measure] | None = None,
     batch_size: int = 64,
+    max_bytes: int | None = None,
     seed: int = 0,
     threads: int | None = None,
 ) -> Trace:
     """Replace the neurons that their trees explain by what the trees say, and compare with the untouched network.
 
     Rules that hold the neurons' information bring the network near its own output; the controls say how far away it is
-    without that information. Chosen are neurons of a held-out R² of at least `min_r2`, at one point after the other
-    and at all together.
+    without that information. One half of the inputs chooses the neurons, those whose trees have an R² of at least
+    `min_r2` there; the other half judges them, at one point after the other and at all together.
 
     Args:
         model: what the report is about.
@@ -51,9 +55,11 @@ def swap_in(
         report: what `rule_report` returned.
         min_r2: which neurons are replaced.
         rest: "keep" leaves the other neurons of a point as they are; "ablate" sets them to their means in every row.
-        measures: more numbers to take of the logits, such as the share of legal moves, by name.
+        measures: more numbers to take of the logits, such as the share of legal moves, by name; each is given the
+            logits of some judged inputs, and which rows of `inputs` those are.
         batch_size: inputs to a forward pass.
-        seed: draws the random trees.
+        max_bytes: the most that the activations of one point may take; None = half of what is free.
+        seed: draws the halves and the random trees.
         threads: None = as many as torch uses.
 
     Arrays, where replacement is "reference" (nothing is replaced), "trees", "random trees" (the same values behind
@@ -63,35 +69,38 @@ def swap_in(
             averaged over the places that count. kl_error, top1_error: standard errors over inputs.
         <measure>, <measure>_error (replacement, place).
         num_replaced (place,): neurons.
+        judged (judged_input,): the rows of `inputs` that the numbers are of.
     """
     points = report.labels["point"]
     rules = {point: rules_of(report, point) for point in points}
-    chosen = {p: torch.from_numpy(report.arrays["r2"][0, i] >= min_r2) for i, p in enumerate(points)}
-    mask = torch.ones(features.shape[:-1], dtype=torch.bool) if keep is None else keep.cpu()
-    if len(features) != len(inputs) or mask.shape != features.shape[:-1] or not mask.any():
-        shapes = f"inputs {tuple(inputs.shape)}, features {tuple(features.shape)} and keep {tuple(mask.shape)}"
-        raise ValueError(f"{shapes} must begin with the same axes and count some place")
+    if len(inputs) < 2:
+        raise ValueError(f"inputs {tuple(inputs.shape)} must be 2 or more: some choose the neurons, others judge them")
+    choosing, judging, judged = split(inputs, features, keep, 0.5, seed)
+    room = max_bytes if max_bytes is not None else (free_memory() or 2**34) // 2
+    chosen = {}
+    for point in points:
+        y = activations(model, choosing, point, batch_size, room)
+        chosen[point] = torch.from_numpy(score_rules(rules[point], choosing.features, y, threads=threads).r2 >= min_r2)
     places = {point: [point] for point in points} | ({"all points": points} if len(points) > 1 else {})
     dealt = {point: deal(rules[point], seed) for point in points}
     found: dict[str, list[Tensor]] = {}
-    for first in range(0, len(inputs), batch_size):
-        rows = torch.arange(first, min(first + batch_size, len(inputs)))
-        rows = rows[mask[rows].flatten(1).any(1)]
-        if not len(rows):
-            continue
+    kept = judging.keep.view(len(judged), -1).any(1).nonzero()[:, 0]
+    for some in torch.split(kept, batch_size):
+        rows, mask, said_of = judged[some], judging.keep[some], features[judged[some]].flatten(0, -2)
         said = {
-            name: {p: trees[p].predict(features[rows].flatten(0, -2), threads=threads) for p in points}
+            name: {p: trees[p].predict(said_of, threads=threads) for p in points}
             for name, trees in (("trees", rules), ("random trees", dealt))
         }
         said["mean ablation"] = {p: torch.from_numpy(rules[p].value[:, 0]) for p in points}
         edits = {
-            (name, place): {p: edit(said[name][p], chosen[p], rules[p], mask[rows], rest) for p in group}
+            (name, place): {p: edit(model, said[name][p], chosen[p], rules[p], mask, rest) for p in group}
             for name in said
             for place, group in places.items()
         }
-        for name, values in look(model, inputs[rows], mask[rows], rows, edits, list(places), measures or {}).items():
+        for name, values in look(model, inputs[rows], mask, rows, edits, list(places), measures or {}).items():
             found.setdefault(name, []).append(values)
-    return to_trace(found, places, {p: int(c.sum()) for p, c in chosen.items()}, {"min_r2": min_r2, "rest": rest})
+    number = {p: int(c.sum()) for p, c in chosen.items()}
+    return to_trace(found, places, number, judged[kept], {"min_r2": min_r2, "rest": rest})
 
 
 def deal(rules: Rules, seed: int) -> Rules:
@@ -103,17 +112,24 @@ def deal(rules: Rules, seed: int) -> Rules:
     return replace(rules, feature=feature, threshold=threshold)
 
 
-def edit(said: Tensor, chosen: Tensor, rules: Rules, mask: Tensor, rest: str) -> Callable[[Tensor], Tensor]:
+def edit(
+    model: nn.Module, said: Tensor, chosen: Tensor, rules: Rules, mask: Tensor, rest: str
+) -> Callable[[Tensor], Tensor]:
     """What replaces a point's value: `said` (places, F) or (F,) for the chosen neurons, at the places that count."""
     mean = torch.from_numpy(rules.value[:, 0])
+    counts = mask.view(len(mask), -1, 1)  # (B, P, 1)
 
     def change(value: Tensor) -> Tensor:
-        if value.shape != (*mask.shape, len(chosen)):
-            raise ValueError(f"the point has shape {tuple(value.shape)}, its rules {(*mask.shape, len(chosen))}")
-        new = said.view(*mask.shape, -1) if said.ndim == 2 else said
-        other = mean.to(value) if rest == "ablate" else value
-        changed = torch.where(chosen.to(value.device), new.to(value), other)
-        return torch.where(mask[..., None].to(value.device), changed, value)
+        old = by_places(model, value)  # (B, P, F)
+        if old.shape != (*counts.shape[:2], len(chosen)):
+            shape = (*counts.shape[:2], len(chosen))
+            raise ValueError(
+                f"the point has shape {tuple(value.shape)}, its rules are of {shape}: give the same inputs"
+            )
+        new = said.view(old.shape) if said.ndim == 2 else said
+        other = mean.to(old) if rest == "ablate" else old
+        changed = torch.where(chosen.to(old.device), new.to(old), other)
+        return unplaced(model, torch.where(counts.to(old.device), changed, old), value)
 
     return change
 
@@ -133,13 +149,14 @@ def look(
     x = inputs.to(device)
     logits = run_model(model, x)
     weight = (mask if mask.shape == logits.shape[:-1] else torch.ones(logits.shape[:-1])).to(logits.device).double()
-    weight = weight / weight.sum(tuple(range(1, weight.ndim)), keepdim=True)
+    weight = weight.reshape(len(x), -1)  # (b, places)
+    weight = weight / weight.sum(1, keepdim=True)
     own, first = logits.float().log_softmax(-1), logits.argmax(-1)
 
     def numbers(other: Tensor) -> dict[str, Tensor]:
         values = {
-            "kl": divergence(own, other.float().log_softmax(-1)).double() * weight,
-            "top1": (other.argmax(-1) == first) * weight,
+            "kl": divergence(own, other.float().log_softmax(-1)).double().reshape(weight.shape) * weight,
+            "top1": (other.argmax(-1) == first).reshape(weight.shape) * weight,
         }
         own_measures = {name: measure(other, rows).double() for name, measure in measures.items()}
         return {name: value.flatten(1).sum(1) for name, value in values.items()} | own_measures
@@ -160,20 +177,23 @@ def to_trace(
     found: Mapping[str, list[Tensor]],
     places: Mapping[str, Sequence[str]],
     chosen: Mapping[str, int],
+    judged: Tensor,
     meta: dict[str, str | float | int],
 ) -> Trace:
     """Means and standard errors over the inputs."""
     arrays = {"num_replaced": np.array([sum(chosen[p] for p in group) for group in places.values()])}
+    axes: dict[str, tuple[str, ...]] = {"num_replaced": ("place",), "judged": ("judged_input",)}
     for name, parts in found.items():
         values = torch.cat(parts)
         arrays[name] = values.mean(0).numpy()
         arrays[f"{name}_error"] = (
             (values.std(0) / len(values) ** 0.5).numpy() if len(values) > 1 else np.full(arrays[name].shape, np.nan)
         )
+    arrays["judged"] = judged.numpy()
     return Trace(
         method="neuron_rules_swapped_in",
         arrays=arrays,
-        axes={name: ("place",) if name == "num_replaced" else ("replacement", "place") for name in arrays},
+        axes={name: axes.get(name, ("replacement", "place")) for name in arrays},
         labels={"replacement": list(REPLACEMENTS), "place": list(places)},
         meta=meta | {"num_inputs": len(torch.cat(found["kl"]))},
     )

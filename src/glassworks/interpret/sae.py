@@ -1,6 +1,6 @@
 """Sparse autoencoders: activations written as a sum of a few of many directions.
 
-    x ≈ pre_bias + Σ_i f_i · decoder_i,     f = act(encoder (x - pre_bias) + bias)
+    scale · x ≈ pre_bias + Σ_i f_i · decoder_i,     f = act(encoder (scale · x - pre_bias) + bias)
 
 Two ways to make f sparse:
 
@@ -9,7 +9,8 @@ Two ways to make f sparse:
                (Rajamanoharan et al. 2024, eq. 8, 11 and 12)
 
 Decoder directions have length 1. Rows are scaled by one number, so that their mean squared distance from their mean is
-the width, whatever the layer. For topk, latents that have not fired for a while learn what the others leave over (Gao
+the width, whatever the layer. All biases are learned; `pre_bias` (b_pre there, b_dec here) begins as the mean of some
+rows. For topk, latents that have not fired for a while learn what the others leave over (Gao
 et al. 2024, appendix A.2), so that few stay dead.
 """
 
@@ -71,7 +72,6 @@ class SAEConfig:
 class SAE(nn.Module):
     """Activations (N, C) to their reconstruction (N, C). `encode` gives the latents (N, latents)."""
 
-    pre_bias: Tensor
     scale: Tensor
     silent_for: Tensor
 
@@ -86,7 +86,7 @@ class SAE(nn.Module):
         self.bias = nn.Parameter(torch.zeros(config.latents))
         if config.kind == "jumprelu":
             self.log_threshold = nn.Parameter(torch.full((config.latents,), math.log(0.5)))
-        self.register_buffer("pre_bias", torch.zeros(width))
+        self.pre_bias = nn.Parameter(torch.zeros(width))
         self.register_buffer("scale", torch.ones(()))
         self.register_buffer("silent_for", torch.zeros(config.latents, dtype=torch.int64), persistent=False)
 
@@ -100,13 +100,13 @@ class SAE(nn.Module):
 
     def decode(self, latents: Float[Tensor, "*N latents"]) -> Float[Tensor, "*N C"]:
         """Activations from latents."""
-        return latents @ self.decoder / self.scale + self.pre_bias
+        return (latents @ self.decoder + self.pre_bias) / self.scale
 
     def scaled(self, x: Tensor) -> Tensor:
-        """Activations in the units of the latents."""
+        """Activations in the units of the latents, less `pre_bias`."""
         if x.size(-1) != self.width:
             raise ValueError(f"activations {tuple(x.shape)} must be {self.width} wide, as the autoencoder is")
-        return (x.float() - self.pre_bias) * self.scale
+        return x.float() * self.scale - self.pre_bias
 
     def before(self, scaled: Tensor) -> Tensor:
         """Pre-activations."""
@@ -122,13 +122,14 @@ class SAE(nn.Module):
 
     @torch.no_grad()
     def prepare(self, rows: Float[Tensor, "N C"]) -> None:
-        """Take the mean and the scale from some activations; once, before training."""
+        """Take the scale, and what `pre_bias` begins with, from some activations; once, before training."""
         rows = rows.float()
-        self.pre_bias.copy_(rows.mean(0))
-        size = (rows - self.pre_bias).square().mean().sqrt()
+        mean = rows.mean(0)
+        size = (rows - mean).square().mean().sqrt()
         if not size > 0:
             raise ValueError(f"activations {tuple(rows.shape)} must differ from each other: choose another point")
         self.scale.fill_(1 / size)
+        self.pre_bias.copy_(mean / size)
 
     @torch.no_grad()
     def straighten(self) -> None:
@@ -209,13 +210,15 @@ def fit_sae(
 
     Args:
         model: any module.
-        batches: what it is run on, as `stream` takes it; a batch of activations is one step.
+        batches: what it is run on, as `stream` takes it, perhaps with a bool mask; a batch of activations is one step.
         point: one point, as `capture` takes it.
         config: the autoencoder.
         steps: steps to train; the learning rate falls to 0 over their last half.
         lr: Adam's first learning rate.
         seed: of the first directions.
         report: where progress is told.
+
+    Raises: KeyboardInterrupt when it is stopped before its last step, after the step at hand.
     """
     if steps < 1 or lr <= 0:
         raise ValueError(f"steps (={steps}) and lr (={lr}) must be above 0")
@@ -227,7 +230,7 @@ def fit_sae(
         sae.straighten()
         return {}
 
-    fit(
+    ended = fit(
         sae,
         lambda step: rows_at(model, batches, point, step),
         sae_loss,
@@ -238,12 +241,14 @@ def fit_sae(
         clip=1.0,
         report=report,
     )
+    if ended.interrupted:
+        raise KeyboardInterrupt
     return sae.eval()
 
 
 def rows_at(model: nn.Module, batches: Batches, point: str, step: int) -> Float[Tensor, "N C"]:
     """One batch of activations."""
-    (rows,) = stream(model, batches, point, steps=1, start=step)
+    (rows,) = stream(model, batches, point, steps=1, start=step, mask_only=True)
     if len(rows.values) != 1:
         raise ValueError(f"point (={point!r}) must be one point, not {len(rows.values)}: {', '.join(rows.values)}")
     (values,) = rows.values.values()

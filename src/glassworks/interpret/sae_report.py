@@ -1,6 +1,7 @@
 """How good a sparse autoencoder is, and how good one of a network that learned nothing would be."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ from glassworks.core.trace import Trace
 from glassworks.interpret.control import randomised
 from glassworks.interpret.hooks import patch
 from glassworks.interpret.sae import SAE, fit_sae, rows_at
-from glassworks.interpret.stream import Batches, parts_of
+from glassworks.interpret.stream import Batches, parts_of, places, unplaced
 from glassworks.models.modes import evaluating
+from glassworks.train.fit import move
 
 MEASURES = ("l0", "variance_explained", "loss", "loss_spliced", "loss_ablated", "loss_recovered", "dead_share")
 
@@ -38,7 +40,7 @@ def sae_report(
 
     Arrays, all (row,), on held-out activations:
         l0: latents that fire, of a row, on average.
-        variance_explained: 1 - squared error / squared distance from the mean.
+        variance_explained: 1 - squared error / squared distance from the mean of the held-out rows; NaN if that is 0.
         loss: of the plain model; loss_spliced: with the reconstruction in the activations' place; loss_ablated: with
             zeros in their place.
         loss_recovered: (ablated - spliced) / (ablated - plain): 1 = nothing lost, 0 = as bad as zeros. NaN where the
@@ -52,7 +54,7 @@ def sae_report(
         batches: what the control's autoencoder is fitted on: the same as the other's.
         held_out: what both are judged on.
         point: where.
-        loss_fn: the mean loss of a model on the inputs of a batch.
+        loss_fn: the mean loss of a model on the inputs of a batch, which are on the model's device.
         fit_steps: steps of the control's fit.
         steps: batches to judge on.
         random_model: the control; None makes one, `randomised(model)`.
@@ -80,30 +82,38 @@ def judge(
     model: nn.Module, sae: SAE, held_out: Batches, point: str, loss_fn: Callable[[nn.Module, Any], Tensor], steps: int
 ) -> dict[str, Any]:
     """The measures of one autoencoder."""
-    count, fired, error, total = 0, torch.zeros(sae.config.latents, dtype=torch.float64), 0.0, 0.0
+    count, fired, error = 0, torch.zeros(sae.config.latents, dtype=torch.float64), 0.0
+    total, square = torch.zeros(sae.width, dtype=torch.float64), 0.0
     losses = np.zeros(3)
-    edits: list[dict[str, Any]] = [{}, {point: sae}, {point: torch.zeros_like}]
+    edits: list[dict[str, Any]] = [{}, {point: partial(spliced, model=model, sae=sae)}, {point: torch.zeros_like}]
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
     with evaluating(model), evaluating(sae):
         for step in range(steps):
             rows = rows_at(model, held_out, point, step)
             latents = sae.encode(rows)
             fired += (latents > 0).sum(0).double().cpu()
             error += float((rows - sae.decode(latents)).double().square().sum())
-            total += float((rows - sae.pre_bias).double().square().sum())
+            total += rows.double().sum(0).cpu()
+            square += float(rows.double().square().sum())
             count += len(rows)
-            inputs, _ = parts_of(held_out(step))
+            inputs = move(parts_of(held_out(step))[0], device)
             for i, edit in enumerate(edits):
                 with patch(model, edit):
                     losses[i] += float(loss_fn(model, inputs)) / steps
-    plain, spliced, ablated = losses.tolist()
-    harm = ablated - plain
+    plain, after, ablated = losses.tolist()
+    harm, spread = ablated - plain, square - float(total.square().sum()) / count
     return {
         "l0": float(fired.sum()) / count,
-        "variance_explained": 1 - error / total if total else float("nan"),
+        "variance_explained": 1 - error / spread if spread > 1e-12 * square else float("nan"),
         "loss": plain,
-        "loss_spliced": spliced,
+        "loss_spliced": after,
         "loss_ablated": ablated,
-        "loss_recovered": (ablated - spliced) / harm if abs(harm) > 1e-9 else float("nan"),
+        "loss_recovered": (ablated - after) / harm if abs(harm) > 1e-9 else float("nan"),
         "dead_share": float((fired == 0).double().mean()),
         "frequency": (fired / count).float().numpy(),
     }
+
+
+def spliced(x: Tensor, model: nn.Module, sae: SAE) -> Tensor:
+    """The reconstruction of a point's value, in its shape: of its places' numbers, as `stream` makes rows of them."""
+    return unplaced(model, sae(places(model, x)), x)

@@ -6,19 +6,20 @@
            Unchanged by any invertible linear map of those directions.
 
 Both are 1 for a representation and itself. Neither is 0 for networks that learned nothing: inputs that are alike stay
-alike in random features, so the same pairs with a random network stand beside them.
+alike in random features, so the same pairs with a random network stand beside them. And few rows of many numbers can
+be turned to look alike: so do the same pairs with the rows of one side in random order, which is what chance gives.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from glassworks.core.memory import free_memory
 from glassworks.core.trace import Trace
+from glassworks.interpret.checks import check_room
 from glassworks.interpret.control import randomised
 from glassworks.interpret.stream import Batches, stream
 
@@ -47,28 +48,42 @@ def similarity(
         steps: number of batches.
         other: the model to compare with; None = the model itself.
         other_points: of the other; None = the same names.
-        method: "cka" or "svcca".
+        method: "cka" or "svcca"; svcca keeps all rows of both in memory.
         random_model: in the control row it takes the other's place; None makes one, `randomised(other)`.
-        seed: of the random network.
+        seed: of the random network, and of the order of rows.
 
     Arrays:
-        similarity (row, point, other point): rows "models" and "with a random network".
+        similarity (row, point, other point): rows "models", "with a random network" and "rows in random order".
     """
     if steps < 1:
         raise ValueError(f"steps (={steps}) must be at least 1 batch")
+    if method not in ("cka", "svcca"):
+        raise ValueError(f"method (={method!r}) must be cka or svcca")
     second = model if other is None else other
-    control = random_model if random_model is not None else randomised(second, seed=seed)
-    compare: Callable[..., tuple[list[str], list[str], np.ndarray]] = cka if method == "cka" else svcca
+    control = random_model if random_model is not None else randomised(second, seed=seed + 1)
+    compare: Callable[..., Compared] = cka if method == "cka" else svcca
     theirs = points if other_points is None else other_points
-    found = [compare(model, net, batches, points, theirs, steps) for net in (second, control)]
-    names, others, _ = found[0]
+    found, beside = (compare(model, net, batches, points, theirs, steps, seed) for net in (second, control))
     return Trace(
         method=f"similarity_{method}",
-        arrays={"similarity": np.stack([values for _, _, values in found]).astype(np.float32)},
+        arrays={"similarity": np.stack([found.values, beside.values, found.floor]).astype(np.float32)},
         axes={"similarity": ("row", "point", "other point")},
-        labels={"row": ["models", "with a random network"], "point": names, "other point": others},
+        labels={
+            "row": ["models", "with a random network", "rows in random order"],
+            "point": found.points,
+            "other point": found.others,
+        },
         meta={"steps": steps, "seed": seed},
     )
+
+
+class Compared(NamedTuple):
+    """What a comparison gives: the points of both, their similarities (P, Q), and those with rows in random order."""
+
+    points: list[str]
+    others: list[str]
+    values: np.ndarray
+    floor: np.ndarray
 
 
 def pairs(
@@ -79,11 +94,11 @@ def pairs(
     other_points: str | Sequence[str],
     step: int,
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """One batch's rows (N, width) at the points of both, in float64 with mean 0."""
+    """One batch's rows (N, width) at the points of both, in float64."""
     sides = []
     for net, where in ((model, points), (other, other_points)):
-        (rows,) = stream(net, batches, where, steps=1, start=step)
-        sides.append({name: (x.double() - x.double().mean(0)) for name, x in rows.values.items()})
+        (rows,) = stream(net, batches, where, steps=1, start=step, mask_only=True)
+        sides.append({name: x.double() for name, x in rows.values.items()})
     sizes = {len(x) for side in sides for x in side.values()}
     if len(sizes) != 1:
         raise ValueError(f"points must have one row for each place of the inputs: found {sorted(sizes)} rows")
@@ -101,42 +116,45 @@ def cka(
     points: str | Sequence[str],
     other_points: str | Sequence[str],
     steps: int,
-) -> tuple[list[str], list[str], np.ndarray]:
-    """The names of the points of both, and CKA of each pair."""
-    cross: Tensor | None = None
-    own: Tensor | None = None
+    seed: int,
+) -> Compared:
+    """CKA of each pair."""
+    sums: list[Tensor] = []
     names: tuple[list[str], list[str]] = ([], [])
+    generator = torch.Generator().manual_seed(seed)
     for step in range(steps):
         left, right = pairs(model, other, batches, points, other_points, step)
-        rows = len(next(iter(left.values())))
-        if rows < 4:
-            raise ValueError(f"batches of {rows} rows are too few for the unbiased estimate: give at least 4")
-        check_room(8 * rows * rows * (len(left) + len(right)), "rows to a batch")
+        first = next(iter(left.values()))
+        N, names = len(first), (list(left), list(right))
+        if N < 4:
+            raise ValueError(f"batches of {N} rows are too few for the unbiased estimate: give at least 4")
+        grams = len(left) + 2 * len(right) + max(len(left), len(right))  # both sides', a reordered one's, and work
+        check_room(8 * N * N * grams, first.device, f"give batches of fewer than {N} rows, or fewer points")
         x, y = (torch.stack([gram(v) for v in side.values()]) for side in (left, right))
-        products = hsic(x[:, None], y[None])
-        alone = torch.cat([hsic(x, x), hsic(y, y)])
-        cross, own = (products, alone) if cross is None or own is None else (cross + products, own + alone)
-        names = (list(left), list(right))
-    assert cross is not None
-    assert own is not None
-    first, second = own[: len(names[0])], own[len(names[0]) :]
-    if not (own > 0).all():
-        empty = [*names[0], *names[1]][int((own <= 0).nonzero()[0])]
+        order = torch.randperm(N, generator=generator).to(first.device)
+        new = [hsic(x, y), hsic(x, y[:, order][:, :, order]), hsic(x, x).diagonal(), hsic(y, y).diagonal()]
+        sums = [old + more for old, more in zip(sums, new, strict=True)] if sums else new
+    cross, floor, own, others = sums
+    alone = torch.cat([own, others])
+    if not (alone > 0).all():
+        empty = [*names[0], *names[1]][int((alone <= 0).nonzero()[0])]
         raise ValueError(f"{empty} has rows that do not differ: choose another point")
-    return *names, (cross / (first[:, None] * second[None]).sqrt()).cpu().numpy()
+    scale = (own[:, None] * others[None]).sqrt()
+    return Compared(*names, (cross / scale).cpu().numpy(), (floor / scale).cpu().numpy())
 
 
 def gram(rows: Float[Tensor, "N C"]) -> Float[Tensor, "N N"]:
-    """Inner products of rows, without those of a row and itself."""
+    """Inner products of rows less their mean, without those of a row and itself."""
+    rows = rows - rows.mean(0)
     return (rows @ rows.T).fill_diagonal_(0)
 
 
-def hsic(k: Float[Tensor, "*P N N"], m: Float[Tensor, "*Q N N"]) -> Float[Tensor, "*R"]:
-    """The unbiased estimate of HSIC from two Gram matrices with empty diagonals (Song et al. 2012, eq. 5)."""
+def hsic(k: Float[Tensor, "P N N"], m: Float[Tensor, "Q N N"]) -> Float[Tensor, "P Q"]:
+    """The unbiased estimate of HSIC of all pairs of Gram matrices with empty diagonals (Song et al. 2012, eq. 5)."""
     n = k.size(-1)
-    trace = (k * m).sum((-2, -1))
-    sums = k.sum((-2, -1)) * m.sum((-2, -1)) / ((n - 1) * (n - 2))
-    between = (k.sum(-1) * m.sum(-1)).sum(-1) * 2 / (n - 2)
+    trace = k.flatten(1) @ m.flatten(1).T
+    sums = torch.outer(k.sum((-2, -1)), m.sum((-2, -1))) / ((n - 1) * (n - 2))
+    between = k.sum(-1) @ m.sum(-1).T * 2 / (n - 2)
     return (trace + sums - between) / (n * (n - 3))
 
 
@@ -151,21 +169,28 @@ def svcca(
     points: str | Sequence[str],
     other_points: str | Sequence[str],
     steps: int,
-) -> tuple[list[str], list[str], np.ndarray]:
-    """The names of the points of both, and the mean canonical correlation of each pair."""
+    seed: int,
+) -> Compared:
+    """The mean canonical correlation of each pair."""
     left: dict[str, list[Tensor]] = {}
     right: dict[str, list[Tensor]] = {}
     for step in range(steps):
         both = pairs(model, other, batches, points, other_points, step)
         if step == 0:
-            size = sum(x.numel() for side in both for x in side.values())
-            check_room(8 * size * steps, "steps")
+            sizes = [x.numel() for side in both for x in side.values()]
+            work = 8 * steps * (2 * sum(sizes) + 2 * max(sizes))  # rows, their bases, and one point's decomposition
+            check_room(work, next(iter(both[0].values())).device, "give fewer steps or points")
         for kept, side in zip((left, right), both, strict=True):
             for name, x in side.items():
                 kept.setdefault(name, []).append(x)
     bases = [{name: basis(torch.cat(parts), name) for name, parts in kept.items()} for kept in (left, right)]
-    values = [[correlation(x, y) for y in bases[1].values()] for x in bases[0].values()]
-    return list(bases[0]), list(bases[1]), np.array(values)
+    rows = len(next(iter(bases[0].values())))
+    order = torch.randperm(rows, generator=torch.Generator().manual_seed(seed))
+    values, floor = (
+        np.array([[correlation(x, y[to.to(y.device)]) for y in bases[1].values()] for x in bases[0].values()])
+        for to in (torch.arange(rows), order)
+    )
+    return Compared(list(bases[0]), list(bases[1]), values, floor)
 
 
 def basis(rows: Float[Tensor, "N C"], name: str) -> Float[Tensor, "N k"]:
@@ -184,10 +209,3 @@ def basis(rows: Float[Tensor, "N C"], name: str) -> Float[Tensor, "N k"]:
 def correlation(x: Float[Tensor, "N k"], y: Float[Tensor, "N m"]) -> float:
     """Mean canonical correlation of two orthonormal bases."""
     return float(torch.linalg.svdvals(x.T @ y).clamp(max=1).mean())
-
-
-def check_room(needed: int, what: str) -> None:
-    """ValueError if so many bytes are not free."""
-    free = free_memory()
-    if free is not None and needed > free:
-        raise ValueError(f"{needed:,} bytes are needed and {free:,} are free: give fewer {what}")

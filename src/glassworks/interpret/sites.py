@@ -1,7 +1,7 @@
 """Where a GPT can be edited, and what an edit there does to the residual stream behind it.
 
 A *site* is a tap of every block; a *place* is one spot of a site: a layer, for some sites a head, and a position or
-all of them. `effects` gives the metric for any list of places, each with a replacement from one of several *donors*.
+all of them. `metrics_of` gives the metric for any list of places, each with a replacement from one of several *donors*.
 
 The part of a block behind an edit is computed for what changed only: a head's new z adds (z' - z) W_O to the stream, a
 new query redoes one row of one head's attention, a new key or value one head's, and the MLP follows at the positions
@@ -100,7 +100,7 @@ def all_places(site: Site, config: GPTConfig, positions: int | None) -> list[Pla
 # The sweep
 
 
-def effects(
+def metrics_of(
     stored: Stored, site: Site, donors: Donors, places: Sequence[Place], metric: Metric, *, max_bytes: int
 ) -> Float[Tensor, "n B"]:
     """The metric after each edit, for each pair. The order of places is kept; positions are those of `stored`."""
@@ -115,7 +115,7 @@ def effects(
     for start, members in by_start.items():
         # Edits of all positions and edits of position 0 begin alike, but are not computed alike.
         members.sort(key=lambda i: (places[i].layer, places[i].position is None))
-        size = edits_at_once(stored, metric, start, max_bytes)
+        size = edits_at_once(stored, metric, start, len(members), max_bytes)
         for first in range(0, len(members), size):
             chunk = members[first : first + size]
             entering = [entry(stored, site, donors, group) for group in grouped([places[i] for i in chunk])]

@@ -1,13 +1,15 @@
-"""Steering: add a direction to what passes a point, and see what changes; beside what any other push would change.
+"""Steering: change what passes a point along a direction, and see what changes; beside what any other edit changes.
 
-    x ← x + scale · direction
+    add        x ← x + scale · direction
+    reflect    x ← x - (1 + scale) (x · d) d,  d the unit vector: a probe's edit; 0 erases what it reads, 1 mirrors it
 
-A network moves under any push, so the effect of a direction says something only beside the same push along random
+A network moves under any edit, so the effect of a direction says something only beside the same edit along random
 directions, and along the same direction at another place.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -18,7 +20,9 @@ from glassworks.core.trace import Trace
 from glassworks.interpret.finite import run_model
 from glassworks.interpret.hooks import Edit, patch
 from glassworks.interpret.metrics import Metric
-from glassworks.interpret.stream import Batches, stream
+from glassworks.interpret.points import Point, watching
+from glassworks.interpret.stream import Batches, spread, stream
+from glassworks.train.fit import move
 
 
 @torch.no_grad()
@@ -30,53 +34,65 @@ def steer(
     metric: Metric,
     *,
     scales: Sequence[float | int],
+    how: Literal["add", "reflect"] = "add",
     positions: Sequence[int] | None = None,
     wrong_point: str | None = None,
     draws: int = 8,
     seed: int = 0,
 ) -> Trace:
-    """The metric under pushes of some sizes along a direction, and along others.
+    """The metric under edits of some sizes along a direction, and along others.
 
     Args:
         model: any module.
-        inputs: what it takes.
-        direction: what is added, times each scale; its length counts.
+        inputs: what it takes: a tensor, or a dict of keyword arguments.
+        direction: along which; its length counts where it is added. A probe's is `Probes.direction`.
         point: where; its last axis has the direction's width.
         metric: from the output (logits) to a number a row, as those of `metrics`.
-        scales: factors of the direction; negative ones push the other way.
-        positions: of axis 1 that are pushed; None = all.
-        wrong_point: another point of the same width, for the row "wrong place"; None leaves the row out.
+        scales: of the edit; of "add" negative ones push the other way, of "reflect" 0 erases and 1 mirrors.
+        how: "add" or "reflect"; see the formulas at the module's head.
+        positions: of axis 1 that are edited; None = all.
+        wrong_point: another point of the same width, for the row "wrong place"; None = `farthest`.
         draws: random directions of the same length.
         seed: draws them.
 
     Arrays:
         metric (row, scale): the mean over the inputs. Rows: "direction"; "random directions", their mean; "wrong
-            place" if there is one; "null", the plain run, the same for every scale.
+            place", NaN where the model has no other point of that shape; "null", the plain run, the same for every
+            scale.
         deviation (row, scale): the standard deviation over random directions; NaN in the other rows.
         metric_of_pair (scale, pair): along the direction, for each input.
 
-    Meta: `beyond_random`, how many deviations of random directions the effect of the largest scale is from their mean.
+    Meta: `wrong_point`, "" if there is none; `beyond_random`, how many deviations of random directions the effect of
+    the largest scale is from their mean.
     """
     if not len(scales):
         raise ValueError("scales (=()) must have at least one factor")
+    if how not in EDITS:
+        raise ValueError(f"how (={how!r}) must be one of {', '.join(EDITS)}")
     if draws < 2:
         raise ValueError(f"draws (={draws}) must be at least 2, to have a deviation")
     if not direction.norm() > 0 or not torch.isfinite(direction).all():
         raise ValueError(f"direction must be finite and longer than 0; its length is {float(direction.norm())}")
+    inputs = move(inputs, next((p.device for p in model.parameters()), direction.device))
     generator = torch.Generator().manual_seed(seed)
     others = torch.randn(draws, len(direction), generator=generator).to(direction)
     others *= direction.norm() / others.norm(dim=1, keepdim=True)
 
-    def judged(where: str, along: Tensor, scale: float | int) -> Tensor:
-        with patch(model, {where: push(along, scale)}, positions=positions):
-            return metric(run_model(model, inputs)).float().cpu()
+    def judged(where: str, along: Tensor) -> Tensor:  # (scales, B)
+        found = []
+        for scale in scales:
+            with patch(model, {where: EDITS[how](along, scale)}, positions=positions):
+                found.append(metric(run_model(model, inputs)).float().cpu())
+        return torch.stack(found)
 
-    plain = float(metric(run_model(model, inputs)).float().mean())
-    along = torch.stack([judged(point, direction, scale) for scale in scales])  # (scales, B)
-    random = torch.stack([torch.stack([judged(point, d, scale).mean() for scale in scales]) for d in others])
-    rows = {"direction": along.mean(1), "random directions": random.mean(0)}
-    if wrong_point is not None:
-        rows["wrong place"] = torch.stack([judged(wrong_point, direction, scale).mean() for scale in scales])
+    with ExitStack() as stack:
+        stack.enter_context(spread(model, inputs))
+        wrong = wrong_point if wrong_point is not None else farthest(model, inputs, point)
+        plain = float(metric(run_model(model, inputs)).float().mean())
+        along = judged(point, direction)
+        random = torch.stack([judged(point, other).mean(1) for other in others])
+        elsewhere = judged(wrong, direction).mean(1) if wrong else torch.full((len(scales),), torch.nan)
+    rows = {"direction": along.mean(1), "random directions": random.mean(0), "wrong place": elsewhere}
     rows["null"] = torch.full((len(scales),), plain)
     deviation = torch.full((len(rows), len(scales)), torch.nan)
     deviation[1] = random.std(0)
@@ -91,8 +107,34 @@ def steer(
         },
         axes={"metric": ("row", "scale"), "deviation": ("row", "scale"), "metric_of_pair": ("scale", "pair")},
         labels={"row": list(rows), "scale": [f"{scale:g}" for scale in scales]},
-        meta={"point": point, "plain": plain, "beyond_random": beyond, "draws": draws, "seed": seed},
-    )
+        meta={
+            "point": point, "wrong_point": wrong, "how": how, "plain": plain, "beyond_random": beyond, "draws": draws,
+            "seed": seed,
+        },
+    )  # fmt: skip
+
+
+def farthest(model: nn.Module, inputs: Any, point: str) -> str:
+    """The place most modules away, in a forward pass, whose value has the shape of the point's; "" if there is none.
+
+    Of our models' taps, which are `nn.Identity` modules, if one has that shape; else of any module's output.
+    """
+    order: list[tuple[str, bool, torch.Size]] = []
+
+    def note(at: Point, call: int, value: Tensor) -> None:
+        if call == 0 or at.exact:
+            order.append((at.name, at.exact, value.shape))
+
+    with watching(model, ["?*", point], note):
+        model(inputs)
+    own = [i for i, (_, exact, _) in enumerate(order) if exact]
+    if not own:
+        return ""  # the edit itself will say that the model never comes by
+    shape, own_name = order[own[0]][2], order[own[0]][0]
+    modules = dict(model.named_modules(remove_duplicate=False))
+    alike = [(name, abs(i - own[0])) for i, (name, _, s) in enumerate(order) if s == shape and name != own_name]
+    taps = [place for place in alike if isinstance(modules.get(place[0]), nn.Identity)]
+    return max(taps or alike, key=lambda place: place[1], default=("", 0))[0]
 
 
 def push(direction: Float[Tensor, " C"], scale: float | int) -> Edit:
@@ -126,6 +168,9 @@ def reflect(direction: Float[Tensor, " C"], amount: float | int = 1.0) -> Edit:
     return edit
 
 
+EDITS: dict[str, Callable[[Tensor, float | int], Edit]] = {"add": push, "reflect": reflect}
+
+
 def mean_difference(
     model: nn.Module, positive: Batches, negative: Batches, point: str, *, steps: int = 1
 ) -> Float[Tensor, " C"]:
@@ -134,12 +179,14 @@ def mean_difference(
     `positive` and `negative` are batches as `stream` takes them: a mask chooses the positions that count.
     """
     means = []
-    for batches in (positive, negative):
+    for name, batches in (("positive", positive), ("negative", negative)):
         total, count = torch.zeros(()), 0
-        for rows in stream(model, batches, point, steps=steps):
+        for rows in stream(model, batches, point, steps=steps, mask_only=True):
             if len(rows.values) != 1:
                 raise ValueError(f"point (={point!r}) must be one point, not {len(rows.values)}")
             (values,) = rows.values.values()
             total, count = total + values.double().sum(0).cpu(), count + len(values)
+        if not count:
+            raise ValueError(f"{name} keeps no place at {point}: its masks must be true somewhere")
         means.append(total / count)
     return (means[0] - means[1]).float()

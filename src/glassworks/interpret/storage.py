@@ -11,7 +11,7 @@ from glassworks.core.memory import free_memory
 
 
 class Storage:
-    """Keeps tensors of one forward pass at a time.
+    """Keeps tensors of one forward pass at a time; one of the same key takes the place of the one before.
 
     `max_bytes` None means the memory free now. Beyond it a tensor is written to a file in `spill`, mapped into memory
     and unlinked: its disk space comes back when the tensor is no longer used, even after kill -9. Without `spill`,
@@ -29,7 +29,9 @@ class Storage:
 
     def begin(self) -> None:
         """Forget the pass before."""
-        self.needed = self.held = self.full = 0
+        self.full = 0
+        self.needed: dict[str, int] = {}
+        self.held: dict[str, int] = {}
         self.versions: dict[str, tuple[Tensor, int]] = {}
 
     def limit(self, device: torch.device) -> int | None:
@@ -43,12 +45,15 @@ class Storage:
     def keep(self, key: str, value: Tensor) -> Tensor | None:
         """The tensor to hand out for `value`; None if there is no room for it."""
         size = value.numel() * value.element_size()
-        self.needed += size
+        for sizes in (self.needed, self.held):
+            sizes.pop(key, None)
+        self.versions.pop(key, None)
+        self.needed[key] = size
         limit = self.limit(value.device)
-        if limit is not None and self.held + size > limit:
+        if limit is not None and sum(self.held.values()) + size > limit:
             self.full = limit
             return None if self.spill is None else on_disk(value, self.spill)
-        self.held += size
+        self.held[key] = size
         if self.copy:
             return value.clone()
         if not value.is_inference():
@@ -57,10 +62,10 @@ class Storage:
 
     def check(self) -> None:
         """ValueError if the pass did not fit, or if a tensor that was handed out has changed since."""
-        if self.spill is None and self.held < self.needed:
-            limit = "the free memory" if self.max_bytes is None else "max_bytes"
+        if self.spill is None and len(self.held) < len(self.needed):
+            limit, needed = "the free memory" if self.max_bytes is None else "max_bytes", sum(self.needed.values())
             raise ValueError(
-                f"{limit} (={self.full:,} bytes) is less than the {self.needed:,} bytes that this pass would keep: "
+                f"{limit} (={self.full:,} bytes) is less than the {needed:,} bytes that this pass would keep: "
                 "name fewer points or positions, give a smaller batch, or a folder to spill to"
             )
         for key, (value, version) in self.versions.items():

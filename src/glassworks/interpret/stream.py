@@ -1,21 +1,29 @@
 """Activations of any module, batch by batch: rows of numbers at named points, ready for probes, SAEs and comparisons.
 
 A point's tensor (B, ..., features) becomes a matrix: one row for each place that a mask keeps, one column for each
-number found there. Rows are yielded as the model makes them, so that a stream of any length needs the memory of one
-batch; `chunks` gathers them into blocks of a size that is known before anything is allocated.
+number found there. A convolution's map (B, C, H, W) has a row of C numbers for each of its places (B, H, W). Rows are
+yielded as the model makes them, so that a stream of any length needs the memory of one batch; `chunks` gathers them
+into blocks of a size that is known before anything is allocated.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
+from glassworks.interpret.checks import check_room
+from glassworks.interpret.finite import is_finite, kind, where_it_begins
 from glassworks.interpret.hooks import capture
+from glassworks.interpret.points import uncompiled
 from glassworks.train.fit import move
 
 IGNORE = -100
+PLANES = {nn.Conv2d: 4, nn.ConvTranspose2d: 4, nn.Conv3d: 5, nn.ConvTranspose3d: 5}
+"""Axes of the maps that convolutions make, examples and channels included."""
 Batches = Callable[[int], Any]
 """The batch of a step: inputs, or (inputs, keep) where `keep` is a mask or labels; see `stream`."""
 
@@ -37,7 +45,13 @@ class Rows:
 
 
 def stream(
-    model: nn.Module, batches: Batches, points: str | Sequence[str], *, steps: int, start: int = 0
+    model: nn.Module,
+    batches: Batches,
+    points: str | Sequence[str],
+    *,
+    steps: int,
+    start: int = 0,
+    mask_only: bool = False,
 ) -> Iterator[Rows]:
     """Run the model on one batch after another without gradients; yield each batch's rows in the model's precision.
 
@@ -47,12 +61,17 @@ def stream(
             A bool `keep` has the shape of the leading axes that become rows, such as (B, T), and is true where a row is
             wanted. A whole-number `keep` is labels with one more axis, the targets, such as (B, T, S): a row is wanted
             where any target has a label (not -100). Without `keep`, rows are the first two axes of a point's tensor
-            (B, T, ...), or the first of a matrix. All axes after those are a row's numbers.
+            (B, T, ...), the first of a matrix, or all but the second of a map. The other axes are a row's numbers.
         points: names or globs as `capture` takes them.
         steps: number of batches.
         start: the first batch's step.
+        mask_only: refuse labels, for what does not read them.
 
-    Raises: ValueError for a shape that does not fit, and for values that are not finite, naming the first such point.
+    A tensor of 4 or 5 axes is a map in a model that has 2-D or 3-D convolutions; see `is_map`. A mask or labels with
+    examples alone (B,) make one row of all of an example's numbers.
+
+    Raises: ValueError for a shape or dtype that does not fit, for a batch without examples, and for values that are not
+    finite, naming the first such point and where in the model that begins.
     """
     if steps < 1:
         raise ValueError(f"steps (={steps}) must be at least 1 batch")
@@ -60,15 +79,31 @@ def stream(
     seen_examples = 0
     for step in range(start, start + steps):
         inputs, keep = parts_of(batches(step))
+        check_keep(keep, mask_only)
         inputs, keep = move(inputs, device), None if keep is None else keep.to(device)
-        with torch.no_grad(), capture(model, points) as seen:
-            model(**inputs) if isinstance(inputs, dict) else model(inputs)
-        if not seen:
-            raise ValueError(f"points (={points!r}) were not reached by the model's forward pass")
-        rows = to_rows(dict(seen), keep)
-        check_finite(rows.values)
+        with spread(model, inputs), torch.no_grad():
+            with capture(model, points) as seen:
+                model(inputs)
+            if not seen:
+                raise ValueError(f"points (={points!r}) name none: give at least one")
+            rows = to_rows(model, dict(seen), keep)
+            check_finite(model, inputs, rows.values)
         yield replace(rows, example=rows.example + seen_examples)
         seen_examples += len(next(iter(seen.values())))
+
+
+@contextmanager
+def spread(model: nn.Module, inputs: Any) -> Iterator[None]:
+    """Inside the block `model(inputs)` is `model(**inputs)`, if the inputs are a dict."""
+    if not isinstance(inputs, dict):
+        yield
+        return
+    with uncompiled(model) as root:
+        hook = root.register_forward_pre_hook(lambda _module, args, _kwargs: ((), args[0]), with_kwargs=True)
+        try:
+            yield
+        finally:
+            hook.remove()
 
 
 def parts_of(batch: Any) -> tuple[Any, Tensor | None]:
@@ -80,37 +115,81 @@ def parts_of(batch: Any) -> tuple[Any, Tensor | None]:
     return batch, None
 
 
-def to_rows(seen: dict[str, Tensor], keep: Tensor | None) -> Rows:
+def check_keep(keep: Tensor | None, mask_only: bool) -> None:
+    """Refuse what is neither a mask nor labels."""
+    if keep is None or keep.dtype is torch.bool:
+        return
+    if keep.is_floating_point() or keep.is_complex():
+        raise ValueError(f"batches gave a mask or labels of {keep.dtype}: give a bool mask, or labels as whole numbers")
+    if mask_only:
+        raise ValueError(f"batches gave a mask of {keep.dtype}: here it must be bool, as mask.bool()")
+    if keep.ndim < 2:
+        raise ValueError(f"labels {tuple(keep.shape)} must have targets as their last axis: add one of size 1")
+
+
+def to_rows(model: nn.Module, seen: Mapping[str, Tensor], keep: Tensor | None) -> Rows:
     """Flatten the leading axes of every point alike, and drop the rows that are not wanted."""
-    first = next(iter(seen.values()))
+    labels = keep if keep is not None and keep.dtype is not torch.bool else None
     if keep is None:
-        keep = torch.ones(first.shape[: 2 if first.ndim > 2 else 1], dtype=torch.bool, device=first.device)
-    labels = keep if keep.dtype is not torch.bool else None
-    if labels is not None and labels.ndim < 2:
-        raise ValueError(f"labels {tuple(labels.shape)} must have targets as their last axis: add one of size 1")
-    mask = keep if labels is None else (labels != IGNORE).any(-1)
-    for name, x in seen.items():
+        first = next(iter(seen.values()))
+        axes = first.ndim - 1 if is_map(model, first) else min(2, max(1, first.ndim - 1))
+        mask = torch.ones(by_place(model, first).shape[:axes], dtype=torch.bool, device=first.device)
+    else:
+        mask = keep if labels is None else (labels != IGNORE).any(-1)
+    if not len(mask):
+        raise ValueError("batches gave a batch of 0 examples: give fewer steps, or leave empty batches out")
+    values = {name: by_place(model, x) if mask.ndim > 1 else x for name, x in seen.items()}
+    for name, x in values.items():
         if x.shape[: mask.ndim] != mask.shape:
             raise ValueError(
                 f"{name} {tuple(x.shape)} does not begin with the axes of the mask or labels {tuple(mask.shape)}"
             )
     kept = mask.flatten().nonzero()[:, 0]
-    whole = len(kept) == mask.numel()
     examples = torch.arange(len(mask), device=mask.device).repeat_interleave(mask[0].numel())
-    values = {name: x.reshape(mask.numel(), -1) for name, x in seen.items()}
+    values = {name: x.reshape(mask.numel(), -1) for name, x in values.items()}
     return Rows(
-        values if whole else {name: x[kept] for name, x in values.items()},
+        values if len(kept) == mask.numel() else {name: x[kept] for name, x in values.items()},
         (labels.flatten(0, -2) if labels is not None else examples[:, None][:, :0])[kept].long(),
         examples[kept],
     )
 
 
-def check_finite(values: dict[str, Tensor]) -> None:
-    """Refuse NaN and infinity, naming the first point in the model's order that has them."""
+def check_finite(model: nn.Module, inputs: Any, values: Mapping[str, Tensor]) -> None:
+    """Refuse NaN and infinity, naming the first point in the model's order that has them, and where they come from."""
     for name, x in values.items():
-        if not torch.isfinite(x.sum(dtype=torch.float32)) and not torch.isfinite(x).all():
+        if not is_finite(x):
             bad = int((~torch.isfinite(x)).any(1).sum())
-            raise ValueError(f"{name} is the first point with NaN or infinity ({bad} of {len(x)} rows): mend the model")
+            raise ValueError(
+                f"{name} holds {kind(x)} in {bad} of {len(x)} rows, which begin at {where_it_begins(model, inputs)}: "
+                "mend the model there"
+            )
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Maps
+
+
+def is_map(model: nn.Module, x: Tensor) -> bool:
+    """Whether a tensor is a convolution's map: (B, C, H, W) in a model with 2-D ones, (B, C, D, H, W) with 3-D ones."""
+    kinds = tuple(kind for kind, axes in PLANES.items() if axes == x.ndim)
+    return bool(kinds) and any(isinstance(module, kinds) for module in model.modules())
+
+
+def by_place(model: nn.Module, x: Tensor) -> Tensor:
+    """A point's tensor with channels last, if it is a map."""
+    return x.movedim(1, -1) if is_map(model, x) else x
+
+
+def places(model: nn.Module, x: Float[Tensor, "B ..."]) -> Float[Tensor, "B P F"]:
+    """A point's tensor as the F numbers of each of P places: a map's (H, W), a sequence's T, or one for a matrix."""
+    if x.ndim < 3:
+        return x.reshape(len(x), 1, -1)
+    return x.flatten(2).transpose(1, 2) if is_map(model, x) else x.flatten(2)
+
+
+def unplaced(model: nn.Module, x: Float[Tensor, "B P F"], like: Float[Tensor, "B ..."]) -> Float[Tensor, "B ..."]:
+    """What `places` made of a tensor, in that tensor's shape again."""
+    return (x.transpose(1, 2) if is_map(model, like) else x).reshape(like.shape)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -118,13 +197,26 @@ def check_finite(values: dict[str, Tensor]) -> None:
 
 
 def chunks(
-    model: nn.Module, batches: Batches, points: str | Sequence[str], *, steps: int, max_bytes: int, start: int = 0
+    model: nn.Module,
+    batches: Batches,
+    points: str | Sequence[str],
+    *,
+    steps: int,
+    max_bytes: int,
+    start: int = 0,
+    work: Callable[[Rows], int] | None = None,
+    even: bool = True,
 ) -> Iterator[Rows]:
-    """The stream in float32 blocks of at most `max_bytes` of activations each, evenly sized; one block if all fits.
+    """The stream in float32 blocks of at most `max_bytes` each, evenly sized; one block if all fits.
 
     A block's memory is used again for the next: take what you need of it before asking for another.
 
-    Raises: ValueError when not even one batch fits, with the size it needs.
+    Args: as `stream`, and
+        max_bytes: of a block's activations, and of what the caller needs beside them.
+        work: the bytes that the caller needs for each row of a block, told by some of the rows; None = none.
+        even: blocks of about one size; False fills each before the next.
+
+    Raises: ValueError when not even one batch fits, with the size it needs; and when memory for a block is not free.
     """
     rows = stream(model, batches, points, steps=steps, start=start)
     first = next(rows)
@@ -132,7 +224,13 @@ def chunks(
     filled = batch_size = 0
     for i, part in enumerate(all_of(first, rows)):
         if block is None:
-            size = block_size(part, steps - i, max_bytes)
+            per_row = bytes_of_row(part) + (0 if work is None else work(part))
+            size = block_size(part, steps - i, max_bytes, per_row, even)
+            check_room(
+                min(size, len(part) * (steps - i)) * per_row,
+                part.example.device,
+                "lower max_bytes, or give fewer steps",
+            )
             block, batch_size = empty_block(part, size), len(part)
         if filled + len(part) > len(block):
             yield part_of(block, 0, filled)
@@ -156,18 +254,19 @@ def gather(
     model: nn.Module, batches: Batches, points: str | Sequence[str], *, steps: int, max_bytes: int, start: int = 0
 ) -> Rows:
     """The whole stream in memory, float32; ValueError with the size that is needed when that is above `max_bytes`."""
-    blocks = chunks(model, batches, points, steps=steps, max_bytes=max_bytes, start=start)
+    blocks = chunks(model, batches, points, steps=steps, max_bytes=max_bytes, start=start, even=False)
     found = next(blocks, None)
     if found is None:
         raise ValueError("batches keep no row: their masks or labels leave nothing")
-    if next(blocks, None) is not None:
-        raise ValueError(needed(found, bytes_of_row(found) * len(found), max_bytes))
+    more = next(blocks, None)
+    if more is not None:
+        raise ValueError(needed(found, bytes_of_row(found) * (len(found) + len(more)), max_bytes))
     return found
 
 
 def bytes_of_row(rows: Rows) -> int:
-    """Memory of one row of all points in float32."""
-    return sum(4 * x.size(1) for x in rows.values.values())
+    """Memory of one row of all points in float32, and of its labels."""
+    return sum(4 * x.size(1) for x in rows.values.values()) + 8 * rows.labels.size(1)
 
 
 def needed(rows: Rows, size: int, max_bytes: int) -> str:
@@ -178,14 +277,14 @@ def needed(rows: Rows, size: int, max_bytes: int) -> str:
     )
 
 
-def block_size(part: Rows, steps: int, max_bytes: int) -> int:
+def block_size(part: Rows, steps: int, max_bytes: int, per_row: int, even: bool) -> int:
     """Rows of a block: the whole stream's if they fit, or an even part of them; at least a batch."""
-    most = max_bytes // bytes_of_row(part)
+    most = max_bytes // per_row
     if most < len(part):
-        raise ValueError(needed(part, bytes_of_row(part) * len(part), max_bytes))
+        raise ValueError(needed(part, per_row * len(part), max_bytes))
     whole = len(part) * steps
-    if whole <= most:
-        return most if len(part) * steps * 2 > most else 2 * whole  # masks differ: leave room, it costs no memory yet
+    if whole <= most or not even:
+        return min(most, 2 * whole)  # masks differ: leave room, it costs no memory yet
     blocks = -(-whole // most)
     return min(most, -(-whole // blocks) + len(part))
 

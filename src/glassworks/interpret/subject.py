@@ -251,6 +251,11 @@ def contrast(
             )
         other = other[: len(tokens)]
         if other.equal(tokens):
+            if length > len(tokens):
+                raise ValueError(
+                    f"against differs only after token {len(tokens) - 1}, and no more are looked at: change an earlier "
+                    "word, or give shorter texts"
+                )
             raise ValueError("against is the text itself: change a word of it, or leave it out")
         return other, f"It is contrasted with “{against}”."
     place, id = replacement(model, tokens)

@@ -9,8 +9,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from glassworks.core.trace import Trace
+from glassworks.interpret.checks import check_pair
 from glassworks.interpret.metrics import Metric
-from glassworks.interpret.restart import Stored, check_pair, evaluate, needed, store, upto
+from glassworks.interpret.restart import Stored, evaluate, needed, store, upto
 from glassworks.interpret.sites import Donors, Place, Site
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
@@ -141,10 +142,12 @@ class Findings:
         return Trace(method, self.arrays, self.axes, labels, self.meta)
 
 
-def check_labels(labels: Sequence[str] | None, T: int) -> None:
-    """Refuse labels that are not one a position."""
-    if labels is not None and len(labels) != T:
-        raise ValueError(f"labels ({len(labels)}) must be one for each of the {T} positions")
+def agreement(
+    prefix: str, guess: Float[np.ndarray, " n"], true: Float[np.ndarray, " n"], mixed: Float[np.ndarray, " n"]
+) -> dict[str, str | float | int]:
+    """Correlations of an estimate with the truth, and of its shuffle; without those that a constant row has not."""
+    found = {"pearson": pearson(guess, true), "spearman": spearman(guess, true), "shuffled": pearson(mixed, true)}
+    return {f"{prefix}{name}": value for name, value in found.items() if not np.isnan(value)}
 
 
 def pearson(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> float:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from glassworks.interpret.finite import where_it_begins
 from glassworks.interpret.hooks import capture
+from glassworks.interpret.stream import places
 
 BINS = 128
 
@@ -16,16 +17,20 @@ BINS = 128
 def activations_of(
     model: nn.Module, inputs: Tensor, point: str, neurons: Sequence[int] | None = None
 ) -> Float[Tensor, "b T F"]:
-    """One forward pass's activations at a point, float32; (b, F) becomes (b, 1, F). ValueError if any is not finite."""
+    """One forward pass's activations at a point, float32. ValueError if any is not finite.
+
+    A matrix (b, F) becomes (b, 1, F), a convolution's map (b, F, H, W) becomes (b, H·W, F), row of places by row, and
+    what heads say, (b, T, H, D), becomes (b, T, H·D).
+    """
     device = next((p.device for p in model.parameters()), inputs.device)
     with torch.no_grad(), capture(model, point) as seen:
         model(inputs.to(device))
     if len(seen) != 1:
         raise ValueError(f"point (={point!r}) must stand for one place, not {len(seen)}: {', '.join(seen)}")
     a = next(iter(seen.values()))
-    if a.ndim not in (2, 3) or len(a) != len(inputs):
+    if a.ndim < 2 or len(a) != len(inputs):
         raise ValueError(f"{point} has shape {tuple(a.shape)}: it must be ({len(inputs)}, positions, neurons)")
-    a = a if a.ndim == 3 else a[:, None]
+    a = places(model, a)
     if neurons is not None:
         if not len(neurons) or not all(0 <= i < a.size(-1) for i in neurons):
             raise ValueError(f"neurons (={list(neurons)[:5]}, ...) must be numbers below the {a.size(-1)} of {point}")

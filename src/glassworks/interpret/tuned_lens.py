@@ -21,21 +21,13 @@ from torch.utils.checkpoint import checkpoint
 from glassworks.core.progress import Report, silent
 from glassworks.core.runs import Run
 from glassworks.core.trace import Trace
-from glassworks.interpret.lens import (
-    check,
-    check_vocabulary,
-    counted,
-    divergence,
-    read_layers,
-    residual_streams,
-    to_numpy,
-    untrained,
-)
+from glassworks.interpret.checks import check, check_count, check_logits, check_tokens
+from glassworks.interpret.lens import counted, divergence, read_layers, residual_streams, to_numpy, untrained
 from glassworks.models.gpt import GPT
 from glassworks.optim.schedules import ScheduleConfig, make_schedule
 from glassworks.train.fit import fit
 
-MAX_LOGITS = 2**24  # logits of all layers that are in memory at once while fitting: 64 MiB, a few times over
+MAX_LOGITS = 2**24  # logits that are in memory at once, of all layers while fitting: 64 MiB, a few times over
 
 
 class TunedLens(nn.Module):
@@ -113,10 +105,13 @@ def lens_loss(model: GPT, lens: nn.Module, tokens: Int[Tensor, "B T"]) -> Float[
     """KL(last layer || translated layer) in nats, mean over tokens and over the layers that are translated.
 
     Where the logits of all layers would be many, they are made some places at a time, and again for the gradient.
+    ValueError for an empty batch, and if the logits of one such part would not fit the memory.
     """
-    check_vocabulary(model, tokens)
+    check_tokens(model, tokens)
+    layers = model.config.n_layer + 1
+    size = min(max(1, MAX_LOGITS // (layers * model.config.vocab_size)), tokens.numel())
+    check_logits(model, layers * size, "give fewer or shorter sequences")
     streams = residual_streams(model, tokens).flatten(1, 2).float()  # (L + 1, N, C)
-    size = max(1, MAX_LOGITS // (len(streams) * model.config.vocab_size))
     parts = torch.split(streams, size, 1)
     total = torch.zeros((), device=streams.device)
     for part in parts:
@@ -186,12 +181,12 @@ def lens_divergence(model: GPT, lens: TunedLens, tokens: Int[Tensor, "N T"], *, 
         batch: sequences in memory at once.
         seed: of the untrained network.
     """
-    if len(tokens) < 1 or tokens.size(1) < 2:
-        raise ValueError(f"tokens {tuple(tokens.shape)} must be at least one sequence of two: give held-out text")
-    if batch < 1:
-        raise ValueError(f"batch (={batch}) must be at least 1 sequence")
-    check_vocabulary(model, tokens)
+    check_tokens(model, tokens)
+    if tokens.size(1) < 2:
+        raise ValueError(f"tokens {tuple(tokens.shape)} must be sequences of at least two: give longer ones")
+    check_count("batch", batch, 1)
     check_lens(model, lens)
+    check_logits(model, places_at_once(model, tokens[:batch]), "give fewer sequences at once, as batch=1")
     fresh, parts = untrained(model, seed), torch.split(tokens, batch)
     rows = {
         "tuned lens": read_all(model, parts, lens),
@@ -214,27 +209,48 @@ def read_all(model: GPT, parts: Sequence[Tensor], lens: TunedLens | None) -> tup
     """Mean KL, its standard error, and mean loss of each layer's reading, (L + 1,) each."""
     found = []
     for tokens in parts:
-        streams = residual_streams(model, tokens)
-        last = model.unembed(streams[-1]).float().log_softmax(-1)  # (B, T, V)
-        for i, stream in enumerate(streams):
-            flat = stream.flatten(0, 1)
-            read = model.unembed(flat if lens is None else lens.translate(i, flat)).float().log_softmax(-1)
-            read = read.view(last.shape)
-            loss = -read[:, :-1].gather(-1, tokens[:, 1:, None])[..., 0]
-            found.append(torch.stack([divergence(last, read).mean(1), loss.mean(1)]))  # (2, B)
-    layers = model.config.n_layer + 1
-    kl, loss = torch.cat([torch.stack(found[i : i + layers], 1) for i in range(0, len(found), layers)], 2)  # (L + 1, N)
+        B, T = tokens.shape
+        total = torch.zeros(2, model.config.n_layer + 1, B, device=tokens.device)  # KL and loss
+        for streams, following in spans(model, tokens):
+            last = log_probabilities(model, streams[-1])
+            for i, stream in enumerate(streams):
+                seen = stream if lens is None else lens.translate(i, stream.flatten(0, 1)).view_as(stream)
+                read = log_probabilities(model, seen)
+                total[0, i] += divergence(last, read).sum(1)
+                total[1, i] -= read[:, : following.size(1)].gather(-1, following[..., None]).sum((1, 2))
+        found.append(total / torch.tensor([T, T - 1], device=total.device)[:, None, None])
+    kl, loss = torch.cat(found, 2)  # (L + 1, N)
     return kl.mean(1), kl.std(1) / kl.size(1) ** 0.5 if kl.size(1) > 1 else kl[:, 0] * torch.nan, loss.mean(1)
+
+
+def spans(model: GPT, tokens: Int[Tensor, "B T"]) -> Iterator[tuple[Float[Tensor, "L_plus_1 B t C"], Tensor]]:
+    """Streams of some positions at a time, as many as keep the logits of one layer few, and the tokens that follow."""
+    streams = residual_streams(model, tokens)
+    size = places_at_once(model, tokens) // len(tokens)
+    for start in range(0, tokens.size(1), size):
+        yield streams[:, :, start : start + size], tokens[:, start + 1 : start + size + 1]
+
+
+def places_at_once(model: GPT, tokens: Int[Tensor, "B T"]) -> int:
+    """At how many places of a batch a layer's logits are made at once: whole columns."""
+    columns = MAX_LOGITS // (len(tokens) * model.config.vocab_size)
+    return min(max(1, columns), tokens.size(1)) * len(tokens)
+
+
+def log_probabilities(model: GPT, stream: Float[Tensor, "*N C"]) -> Float[Tensor, "*N V"]:
+    """A stream read by the model's own head, float32."""
+    return model.unembed(stream).float().log_softmax(-1)
 
 
 def constant(model: GPT, parts: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
     """The same of the mean prediction: no distribution that is the same at all places has a smaller mean KL."""
     total, entropies, places = torch.zeros(model.config.vocab_size, dtype=torch.float64), 0.0, 0
     for tokens in parts:
-        p = model(tokens).float().softmax(-1).flatten(0, 1)
-        total += p.double().sum(0).cpu()
-        entropies += float(torch.special.entr(p).sum())
-        places += len(p)
+        for streams, _ in spans(model, tokens):
+            p = log_probabilities(model, streams[-1]).exp().flatten(0, 1)
+            total += p.double().sum(0).cpu()
+            entropies += float(torch.special.entr(p).sum())
+            places += len(p)
     mean = total / places
     kl = float(torch.special.entr(mean).sum()) - entropies / places
     loss = -float(torch.cat([mean[tokens[:, 1:].cpu()].log().flatten() for tokens in parts]).mean())

@@ -1,4 +1,7 @@
-"""Each method on a `Subject`, as a person would type it: the body of each function is what a page shows of it."""
+"""Each method on a `Subject`, as a person would type it: the body of each function is what a page shows of it.
+
+Similarity, autoencoders and neurons are in `representation_views`.
+"""
 
 from glassworks.core.trace import Trace
 from glassworks.interpret.subject import Subject
@@ -33,11 +36,16 @@ def head_scores(subject: Subject) -> Trace:
 
 
 def health(subject: Subject) -> Trace:
-    """One batch of the text to measure on."""
+    """One batch of the text to measure on, in the model and in an untrained one."""
+    from glassworks.interpret.control import beside
+    from glassworks.interpret.finite import check_weights
     from glassworks.interpret.health import health
+    from glassworks.interpret.lens import untrained
 
+    check_weights(subject.model)
     rows = subject.held_out[:32]
-    return health(subject.model, rows[:, :-1], rows[:, 1:])
+    networks = (subject.model, untrained(subject.model, subject.seed))
+    return beside(*(health(network, rows[:, :-1], rows[:, 1:]) for network in networks))
 
 
 def tuned_lens(subject: Subject) -> Trace:
@@ -125,11 +133,12 @@ def ablation(subject: Subject) -> Trace:
     from glassworks.interpret.metrics import log_probability
 
     right, _ = subject.answer
+    reference = torch.cat([subject.held_out[:16], subject.fitting[:16]])  # at least one row of each
     return ablation(
         subject.model,
         subject.tokens[None],
         log_probability(torch.tensor([right])),
-        reference=subject.held_out[:16, : len(subject.tokens)],
+        reference=reference[:16, : len(subject.tokens)],
         controls=6,
         seed=subject.seed,
     )
@@ -139,12 +148,13 @@ def path_patching(subject: Subject) -> Trace:
     """From every component straight to the logits, and to every other component's reading."""
     from glassworks.interpret.paths import path_patching
 
+    mlps = ["m*"] if subject.model.config.width_of_mlp else []
     return path_patching(
         subject.model,
         subject.tokens[None],
         subject.against[None],
         subject.metric,
-        readers=["logits", "m*", "a*.v"],
+        readers=["logits", "a*.v", *mlps],
         seed=subject.seed,
     )
 
@@ -167,9 +177,34 @@ def circuit(subject: Subject) -> Trace:
     )
 
 
+def steering(subject: Subject) -> Trace:
+    """The contrast's own direction in the middle layer, pushed along at the last token of the contrasting sentence."""
+    import torch
+
+    from glassworks.interpret.finite import run_model
+    from glassworks.interpret.hooks import capture
+    from glassworks.interpret.steering import steer
+
+    layers = subject.model.config.n_layer
+    point = f"blocks.{layers // 2}.resid_post"
+    with torch.no_grad(), capture(subject.model, point, positions=[-1]) as seen:
+        run_model(subject.model, torch.stack([subject.tokens, subject.against]))
+    return steer(
+        subject.model,
+        subject.against[None],
+        seen[point][0, 0] - seen[point][1, 0],
+        point,
+        subject.metric,
+        scales=[-2, -1, -0.5, 0, 0.5, 1, 2],
+        positions=[-1],
+        wrong_point="blocks.0.resid_pre",
+        seed=subject.seed,
+    )
+
+
 def probe(subject: Subject) -> Trace:
     """Questions about the text, asked of every layer."""
-    from glassworks.interpret.probes import probe
+    from glassworks.interpret.probe_report import probe
     from glassworks.interpret.text_labels import CLASSES, TARGETS, text_targets
 
     rows, held_out, size = subject.fitting[:128], subject.held_out, 16
@@ -182,128 +217,5 @@ def probe(subject: Subject) -> Trace:
         held_out_steps=-(-len(held_out) // size),
         classes=CLASSES,
         targets=TARGETS,
-        seed=subject.seed,
-    )
-
-
-def neuron_examples(subject: Subject) -> Trace:
-    """Four neurons of the middle layer, evenly chosen."""
-    from glassworks.interpret.neurons import neuron_examples
-
-    layer, width = subject.model.config.n_layer // 2, subject.model.config.width_of_mlp
-    return neuron_examples(
-        subject.model,
-        subject.fitting[:128],
-        subject.held_out,
-        f"blocks.{layer}.mlp.post",
-        neurons=range(0, width, max(1, width // 4)),
-        names=subject.texts,
-        seed=subject.seed,
-    )
-
-
-def neuron_directions(subject: Subject) -> Trace:
-    """What some neurons of the middle layer read and write, by their weights."""
-    from glassworks.interpret.neuron_directions import neuron_directions
-
-    layer = subject.model.config.n_layer // 2
-    neurons = range(min(8, subject.model.config.width_of_mlp))
-    return neuron_directions(subject.model, layer, neurons=neurons, names=subject.texts, k=6, seed=subject.seed)
-
-
-def neuron_ablation(subject: Subject) -> Trace:
-    """What some neurons of the middle layer do to the loss."""
-    from glassworks.interpret.neuron_effects import neuron_ablation
-
-    layer = subject.model.config.n_layer // 2
-    return neuron_ablation(
-        subject.model,
-        subject.held_out[:16],
-        f"blocks.{layer}.mlp.post",
-        neurons=range(min(16, subject.model.config.width_of_mlp)),
-        controls=32,
-        seed=subject.seed,
-    )
-
-
-def neuron_rules(subject: Subject) -> Trace:
-    """Rules for every neuron of the first and last layer: which tokens stand here and just before."""
-    from glassworks.interpret.rule_report import rule_report
-    from glassworks.interpret.text_labels import token_features
-
-    rows = subject.fitting[:128]
-    features, names = token_features(rows, subject.texts)
-    return rule_report(
-        subject.model,
-        rows,
-        features,
-        ["blocks.0.mlp.post", f"blocks.{subject.model.config.n_layer - 1}.mlp.post"],
-        names=names,
-        depth=4,
-        min_leaf=8,
-        seed=subject.seed,
-    )
-
-
-def similarity(subject: Subject) -> Trace:
-    """Every layer beside every other, on held-out text."""
-    from glassworks.interpret.similarity import similarity
-
-    rows = subject.held_out
-    return similarity(
-        subject.model,
-        lambda step: rows[4 * step :][:4],
-        "blocks.*.resid_post",
-        steps=max(1, len(rows) // 4),
-        seed=subject.seed,
-    )
-
-
-def sae(subject: Subject) -> Trace:
-    """A sparse autoencoder of the middle layer, fitted on the text to fit on."""
-    from glassworks.interpret.sae import SAEConfig, fit_sae
-    from glassworks.interpret.sae_report import sae_report
-    from glassworks.objectives.losses import next_token_loss
-
-    rows, held_out = subject.fitting, subject.held_out
-    point = f"blocks.{subject.model.config.n_layer // 2}.resid_post"
-    config = SAEConfig(4 * subject.model.config.n_embd, k=min(16, subject.model.config.n_embd // 2))
-
-    found = fit_sae(
-        subject.model, lambda step: rows[4 * step % len(rows) :][:4], point, config, steps=200, seed=subject.seed
-    )
-    return sae_report(
-        subject.model,
-        found,
-        lambda step: rows[4 * step % len(rows) :][:4],
-        lambda step: held_out[8 * step :][:8],
-        point,
-        lambda model, tokens: next_token_loss(model, (tokens[:, :-1], tokens[:, 1:])),
-        fit_steps=200,
-        steps=max(1, len(held_out) // 8),
-        seed=subject.seed,
-    )
-
-
-def steering(subject: Subject) -> Trace:
-    """The contrast's own direction in the middle layer, pushed along at the last token of the contrasting sentence."""
-    import torch
-
-    from glassworks.interpret.hooks import capture
-    from glassworks.interpret.steering import steer
-
-    layers = subject.model.config.n_layer
-    point = f"blocks.{layers // 2}.resid_post"
-    with torch.no_grad(), capture(subject.model, point, positions=[-1]) as seen:
-        subject.model(torch.stack([subject.tokens, subject.against]))
-    return steer(
-        subject.model,
-        subject.against[None],
-        seen[point][0, 0] - seen[point][1, 0],
-        point,
-        subject.metric,
-        scales=[-2, -1, -0.5, 0, 0.5, 1, 2],
-        positions=[-1],
-        wrong_point="blocks.0.resid_pre",
         seed=subject.seed,
     )

@@ -103,7 +103,10 @@ def scores(model: GPT, sights: Sights, pattern: str) -> dict[Head, float]:
 
 @torch.no_grad()
 def ablation(model: GPT, sights: Sights, *, seed: int = 0) -> Trace:
-    """What the network loses with a head, and with all its induction heads or as many others.
+    """What the network loses with a head, and with all its induction heads or others.
+
+    Others are as many as there are induction heads, if so many are left (`other_size` says how many): neither induction
+    heads nor the previous-token head that feeds them, without which they would fail as well.
 
     A head is ablated as in Olsson et al. 2022 ("pattern-preserving"): nothing of what it writes is left, while all
     attention patterns stay those of the untouched network, so that what a head does to later patterns does not count.
@@ -112,12 +115,14 @@ def ablation(model: GPT, sights: Sights, *, seed: int = 0) -> Trace:
     Arrays:
         second_half (kind, ablated): rise of the loss on the second half of repeated random tokens, in nats.
         in_context (kind, ablated): change of the in-context score on held-out text, in nats; negative = lost.
-        in_context_error (kind, ablated): its standard error over windows; of "others", over sets of heads.
+        in_context_error (kind, ablated): its standard error over windows; of "others", over sets of heads if there are
+            two or more.
         plain_second_half, plain_in_context (): without ablation.
     """
     chosen, feeding = induction_heads(model, sights), previous_head(model, sights)
     rest = [head for head in all_heads(model) if head not in chosen and head != feeding]
-    sets = list(combinations(rest, min(len(chosen), len(rest))))
+    other_size = min(len(chosen), len(rest))
+    sets = list(combinations(rest, other_size))
     order = torch.randperm(len(sets), generator=torch.Generator().manual_seed(seed))[:SETS].tolist()
     named = {name_of(head): (head,) for head in all_heads(model)} | {"induction heads": tuple(chosen)}
     groups = [*named.values(), *(sets[i] for i in order)]
@@ -128,10 +133,12 @@ def ablation(model: GPT, sights: Sights, *, seed: int = 0) -> Trace:
     known = len(named)
     spread = change.std(-1) / change.size(-1) ** 0.5
     of_sets = change[:, known:].mean(-1)
+    several = len(order) > 1
+    error = of_sets.std(1, keepdim=True) / len(order) ** 0.5 if several else spread[:, known:]
     arrays = {
         "second_half": torch.cat([rise[:, :known], rise[:, known:].mean(1, keepdim=True)], 1),
         "in_context": torch.cat([change[:, :known].mean(-1), of_sets.mean(1, keepdim=True)], 1),
-        "in_context_error": torch.cat([spread[:, :known], of_sets.std(1, keepdim=True) / len(order) ** 0.5], 1),
+        "in_context_error": torch.cat([spread[:, :known], error], 1),
     }
     return Trace(
         method="induction_ablation",
@@ -143,6 +150,7 @@ def ablation(model: GPT, sights: Sights, *, seed: int = 0) -> Trace:
             "induction_heads": ", ".join(map(name_of, chosen)),
             "previous_token_head": "none" if feeding is None else name_of(feeding),
             "other_sets": len(order),
+            "other_size": other_size,
         },
     )
 

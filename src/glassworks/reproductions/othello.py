@@ -2,7 +2,7 @@
 
 Trained on random games (othello_training.py), it is asked three things: does it play by the rules it was never told, is
 there a board in its activations that it uses (othello_world.py), and of what parts is its knowledge of the rules made
-(othello_heuristics.py).
+(othello_heuristics.py). As the board is known, it also judges what autoencoders find (othello_sae.py).
 
 Sources: Li et al. 2023, "Emergent World Representations" (arXiv 2210.13382); Nanda, Lee and Wattenberg 2023, "Emergent
 Linear Representations" (arXiv 2309.00941); jylin04 et al. 2024, "OthelloGPT learned a bag of heuristics".
@@ -76,13 +76,14 @@ def run(
 
 def parts_of(told: Experiment) -> dict[str, Part]:
     """What is asked of the trained network, by name."""
-    from glassworks.reproductions import othello_heuristics, othello_world
+    from glassworks.reproductions import othello_heuristics, othello_sae, othello_world
 
     about: dict[str, Any] = {"size": told.size, "seed": told.recipe.seed, "quick": told.scale == "quick"}
     return {
         "play": lambda model, _: list(play_rows(model, told)),
         "world": lambda model, folder: othello_world.rows(model, folder=folder, **about),
         "heuristics": lambda model, folder: othello_heuristics.rows(model, folder=folder, **about),
+        "dictionary": lambda model, folder: othello_sae.rows(model, folder=folder, **about),
     }
 
 
@@ -142,6 +143,11 @@ def notes(told: Experiment, model: GPT) -> Iterator[str]:
     yield (
         f"Here: {size}x{size} board, {shape.n_layer} layers, {shape.n_head} heads, width {shape.n_embd}, "
         f"{model.num_params() / 1e6:.3g} million parameters ({shape.architecture}), {told.games:,} random games."
+    )
+    yield (
+        "Both rows of the published probe table begin with x0. Read here: {mine, yours, empty} from after the first "
+        "block on, as 90.9 % cannot be read from one move, and {black, white, empty} from before it on, as 62.2 % is "
+        "about what each square's commonest state gives (61.8 %). Each stands beside our stream after as many blocks."
     )
     if told.scale != "full":
         yield (

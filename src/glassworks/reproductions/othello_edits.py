@@ -33,7 +33,7 @@ CHUNK = 256
 
 @dataclass(frozen=True, eq=False)
 class Cases:
-    """Positions with one square changed, so that other moves are legal.
+    """Positions with one square changed.
 
     `inputs` end at the position; shorter games are padded at the left, by `padding` tokens.
     """
@@ -54,9 +54,14 @@ class Cases:
 
     @property
     def overlap(self) -> Float[Tensor, " N"]:
-        """Legal moves of both boards over legal moves of either."""
+        """The share of the legal moves that are legal on the changed board, too."""
         old, new = legal_squares(self.before, self.size), legal_squares(self.after, self.size)
-        return (old & new).sum(1) / (old | new).sum(1)
+        return (old & new).sum(1) / old.sum(1)
+
+    @property
+    def matters(self) -> Bool[Tensor, " N"]:
+        """Whether the change leaves other moves legal."""
+        return (legal_squares(self.before, self.size) != legal_squares(self.after, self.size)).any(1)
 
     def chunks(self) -> Iterator["Cases"]:
         """Parts whose keys and values fit a modest memory."""
@@ -65,11 +70,11 @@ class Cases:
             yield Cases(self.size, self.inputs[rows], self.padding[rows], self.before[rows], self.after[rows])
 
 
-def choose_cases(played: Played, kind: Kind, number: int, seed: int) -> Cases:
+def choose_cases(played: Played, kind: Kind, number: int, seed: int, *, every: bool = False) -> Cases:
     """`number` random positions of different games, and in each a random occupied square, flipped or erased.
 
-    Positions in which that leaves the legal moves as they were, and those without a legal move before or after, are
-    passed over. The four squares in the middle are not erased: no game shows them empty.
+    Positions without a legal move before or after are passed over, and so, unless `every`, are those in which the
+    change leaves the legal moves as they were. The four squares in the middle are not erased: no game shows them empty.
 
     Raises: ValueError when the games have too few such positions.
     """
@@ -86,7 +91,9 @@ def choose_cases(played: Played, kind: Kind, number: int, seed: int) -> Cases:
         square = torch.multinomial(occupied.cpu() + 1e-9, 1, generator=generator).to(device)
         after = before.scatter(1, square, change(before.gather(1, square), kind))
         old, new = legal_squares(before, played.size), legal_squares(after, played.size)
-        good = (old != new).any(1) & old.any(1) & new.any(1) & (occupied.gather(1, square)[:, 0] > 0)
+        good = old.any(1) & new.any(1) & (occupied.gather(1, square)[:, 0] > 0)
+        if not every:
+            good &= (old != new).any(1)
         tries.append((good, ply, before, after))
     good, ply, before, after = (torch.stack(part) for part in zip(*tries, strict=True))  # (tries, N, ...)
     which, games = good.int().argmax(0), good.any(0).nonzero()[:, 0][:number]

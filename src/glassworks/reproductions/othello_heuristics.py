@@ -1,4 +1,6 @@
-"""Othello-GPT's bag of heuristics: neurons that stand for lines, neurons in rules, and what is lost without them.
+"""Othello-GPT's bag of heuristics: neurons that stand for lines, and neurons in rules.
+
+What is lost without the former is in othello_ablation.py.
 
 Sources: "OthelloGPT learned a bag of heuristics" (jylin04, JackS, Karvonen, Rager, LessWrong, 2 July 2024) with its
 notebooks, and "Automatically Finding Rule-Based Neurons in OthelloGPT" (arXiv 2511.00059). Their network is one of 8×8,
@@ -6,7 +8,7 @@ with 8 layers of 2,048 neurons.
 """
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +18,12 @@ import torch.nn.functional as F
 from jaxtyping import Bool
 from torch import Tensor
 
-from glassworks.interpret.hooks import patch
 from glassworks.interpret.rule_report import rule_report
 from glassworks.interpret.rule_swap import swap_in
 from glassworks.models.gpt import GPT
-from glassworks.models.modes import evaluating
 from glassworks.reproductions.finding import Row
-from glassworks.reproductions.othello_games import Played, activations, fresh, kept, probabilities, scrambled
+from glassworks.reproductions.othello_ablation import ablation, ablation_rows
+from glassworks.reproductions.othello_games import Played, activations, fresh, kept, scrambled
 from glassworks.reproductions.othello_lines import lines, square_name
 from glassworks.reproductions.othello_patterns import confirm, count_firing, published_patterns, strict_patterns
 
@@ -31,8 +32,6 @@ PUBLISHED_NEURONS = (2, 0, 1, 14, 107, 247, 152, 104)
 PUBLISHED_WIDTH = 2048
 LEVELS = (0.95, 0.9)
 DEPTH, MIN_R2 = 5, 0.7
-CONTROLS = 2
-"""Draws of control neurons."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Amount:
     patterns: int = 1000
     """As many again confirm what was found."""
     trees: int = 300
-    ablation: int = 150
+    ablation: int = 100
 
 
 QUICK = Amount(patterns=200, trees=60, ablation=50)
@@ -76,7 +75,8 @@ def patterns(model: GPT, size: int, games: int, seed: int) -> dict[str, Any]:
     """Pattern neurons of every layer by both definitions at both levels, and the lines that they stand for.
 
     `published` and `strict` map a level to the number of neurons by layer, `covered` to the number of lines that some
-    neuron stands for. `neurons` lists [layer, neuron, lines] of the strict ones at the lower level.
+    neuron stands for. `neurons` lists [layer, neuron, lines] of the published ones at the lower level:
+    strict ones may be too few to say anything of moves in general.
     """
     table = lines(size).to(model.embed.weight.device)
     chosen, other = (fresh(model, size, games=games, seed=seed, first=at) for at in (0, games))
@@ -94,8 +94,8 @@ def patterns(model: GPT, size: int, games: int, seed: int) -> dict[str, Any]:
                 counts[kind].setdefault(str(level), []).append(int(of_neurons.any(1).sum()))
                 covered[kind][str(level)] |= of_neurons.any(0).cpu()
             if level == min(LEVELS):
-                of = [some.nonzero()[:, 0].tolist() for some in sure.lines]
-                neurons += [[layer, neuron, some] for neuron, some in zip(sure.neurons, of, strict=True)]
+                for neuron in published.any(1).nonzero()[:, 0].tolist():
+                    neurons.append([layer, neuron, published[neuron].nonzero()[:, 0].tolist()])
     return {
         **counts,
         "covered": {kind: {level: int(some.sum()) for level, some in by.items()} for kind, by in covered.items()},
@@ -169,105 +169,6 @@ def features_of(played: Played) -> tuple[Bool[Tensor, "N T P"], list[str]]:
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# Ablation
-
-
-def ablation(model: GPT, size: int, games: int, seed: int, found: Mapping[str, Any]) -> dict[str, Any]:
-    """What becomes of a move when the neurons that stand for its lines are set to their means, in all layers at once.
-
-    For each move that has such neurons: how much probability it loses where one of their lines is on the board
-    (`matched`); what the other legal moves lose there (`beside`) and where the move is not legal (`elsewhere`, the
-    control patterns); and what it loses when as many other neurons of the same layers are ablated (`control`).
-    `missed` and the like are shares of positions in which a legal move is not among as many most probable moves as
-    there are legal ones. All are means over moves.
-    """
-    table = lines(size).to(model.embed.weight.device)
-    played = fresh(model, size, games=games, seed=seed, first=2**20)
-    present = table.present(played.board.flatten(0, 1)).view(*played.inputs.shape, -1)
-    points = [f"blocks.{layer}.mlp.post" for layer in range(model.config.n_layer)]
-    means = {point: activations(model, played, point).mean(0) for point in points}
-    generator = torch.Generator().manual_seed(seed)
-    by_move: dict[int, list[tuple[int, int]]] = {}
-    shown: dict[int, Tensor] = {}
-    for layer, neuron, of in found["neurons"]:
-        move = int(table.square[of[0]])
-        by_move.setdefault(move, []).append((layer, neuron))
-        shown[move] = shown.get(move, torch.zeros_like(played.present)) | present[..., of].any(-1)
-    with evaluating(model):
-        plain = torch.cat(list(probabilities(model, played)))
-        measured = []
-        for move, neurons in by_move.items():
-            there = shown[move] & played.present
-            away = played.present & ~played.legal[..., move]
-            if not there.any():
-                continue
-            after = without(model, played, neurons, means)
-            ours = effect(plain, after, played, move, there, away)
-            for _ in range(CONTROLS):
-                others = draw(neurons, by_move[move], model.config.width_of_mlp, generator)
-                control = effect(plain, without(model, played, others, means), played, move, there, away)
-                for name in ("matched", "missed"):
-                    ours[f"control_{name}"] = ours.get(f"control_{name}", 0.0) + control[name] / CONTROLS
-            measured.append(ours | {"neurons": float(len(neurons))})
-    if not measured:
-        return {"moves": 0}
-    means_over_moves = {name: sum(one[name] for one in measured) / len(measured) for name in measured[0]}
-    return {"moves": len(measured), **means_over_moves}
-
-
-def without(model: GPT, played: Played, neurons: list[tuple[int, int]], means: Mapping[str, Tensor]) -> Tensor:
-    """Probabilities (N, T, V) with neurons set to their means at every position."""
-    layers: dict[str, list[int]] = {}
-    for layer, neuron in neurons:
-        layers.setdefault(f"blocks.{layer}.mlp.post", []).append(neuron)
-    edits = {point: to_means(means[point], some) for point, some in layers.items()}
-    with patch(model, edits):
-        return torch.cat(list(probabilities(model, played)))
-
-
-def to_means(mean: Tensor, neurons: list[int]) -> Callable[[Tensor], Tensor]:
-    """An edit that sets some neurons to their means."""
-    some = torch.tensor(neurons, device=mean.device)
-    return lambda x: x.index_copy(-1, some, mean[some].to(x).expand(*x.shape[:-1], -1))
-
-
-def draw(
-    neurons: list[tuple[int, int]], avoid: list[tuple[int, int]], width: int, generator: torch.Generator
-) -> list[tuple[int, int]]:
-    """As many neurons of each layer, at random among those that do not stand for the move."""
-    chosen: list[tuple[int, int]] = []
-    for layer in sorted({layer for layer, _ in neurons}):
-        number = sum(1 for at, _ in neurons if at == layer)
-        free = [i for i in torch.randperm(width, generator=generator).tolist() if (layer, i) not in set(avoid)]
-        chosen += [(layer, i) for i in free[:number]]
-    return chosen
-
-
-def effect(plain: Tensor, after: Tensor, played: Played, move: int, there: Tensor, away: Tensor) -> dict[str, float]:
-    """What an ablation took away, in shares."""
-    legal = played.legal
-    S1 = legal.size(-1)
-    drop = (plain - after)[..., :S1]
-    others = legal.clone()
-    others[..., move] = False
-    wrong = misses(after[..., :S1], legal).float() - misses(plain[..., :S1], legal).float()
-    return {
-        "before": float(plain[..., move][there].mean()),
-        "matched": float(drop[..., move][there].mean()),
-        "beside": float(drop[there][others[there]].mean()) if others[there].any() else 0.0,
-        "elsewhere": float(drop[away][others[away]].mean()),
-        "missed": float(wrong[..., move][there].mean()),
-        "missed_elsewhere": float(wrong[away][others[away]].mean()),
-    }
-
-
-def misses(probabilities: Tensor, legal: Tensor) -> Tensor:
-    """(N, T, moves): legal moves that are not among the n most probable ones, where n are legal."""
-    rank = probabilities.argsort(-1, descending=True).argsort(-1)
-    return legal & (rank >= legal.sum(-1, keepdim=True))
-
-
-# ----------------------------------------------------------------------------------------------------------------------
 # Rows
 
 
@@ -333,25 +234,3 @@ def tree_rows(trees: Mapping[str, Any]) -> Iterator[Row]:
             legal = 100 * swapped["legal"][replacement][-1]
             yield Row(f"{text}{name}: legal", None, legal, "% of moves", "higher", note="most probable move")
     yield Row("no neuron replaced: legal", 99.98, 100 * trees["keep"]["legal"]["reference"][-1], "% of moves", "higher")
-
-
-def ablation_rows(lost: Mapping[str, Any]) -> Iterator[Row]:
-    """What moves lose without the neurons that stand for their lines."""
-    if not lost["moves"]:
-        note = "no neuron fires on one move's lines alone"
-        yield Row("p(move) lost without its pattern neurons", None, None, "probability", "same", note=note)
-        return
-    note = (
-        f"mean of {lost['moves']} moves with {lost['neurons']:.1f} neurons each, where p(move) is {lost['before']:.3f}"
-    )
-    yield Row("p(move) lost without its pattern neurons", None, lost["matched"], "probability", "same", note=note)
-    for name, key, note in (
-        ("without as many others of the same blocks", "control_matched", f"{CONTROLS} draws"),
-        ("other legal moves beside it", "beside", ""),
-        ("other legal moves where it is not legal", "elsewhere", "control patterns"),
-    ):
-        yield Row(f"p(move) lost: {name}", None, lost[key], "probability", "same", note=note)
-    yield Row("moves that drop out of the legal ones' number", None, 100 * lost["missed"], "% of positions", "same")
-    for name, key in (("other neurons", "control_missed"), ("other moves", "missed_elsewhere")):
-        what = f"moves that drop out: {name}"
-        yield Row(what, None, 100 * lost[key], "% of positions", "same")

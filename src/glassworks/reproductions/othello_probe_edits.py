@@ -87,10 +87,14 @@ def edits_of(
 ) -> dict[str, Callable[[Tensor], Tensor]]:
     """An edit of some cases as `patch` takes it.
 
-    Controls move every stream just as far: along a random direction, or along the direction that the probe of the
-    stream farthest away reads.
+    Controls move every stream just as far: along a random direction, or along the direction that the probe of another
+    stream reads, the one farthest from it.
+
+    Raises: ValueError for a wrong layer where there is one stream only.
     """
     points = list(of_streams)
+    if control == "wrong layer" and len(points) < 2:
+        raise ValueError(f"of_streams (={points}) has no other layer to edit along: give two streams or more")
     found: dict[str, Callable[[Tensor], Tensor]] = {}
     for at in range(edit.first, edit.last + 1):
         there = way(of_streams[points[at]], cases)
@@ -99,7 +103,7 @@ def edits_of(
             generator = torch.Generator().manual_seed(seed + at)
             along = F.normalize(torch.randn(along.shape, generator=generator), dim=1).to(along)
         elif control == "wrong layer":
-            far = 0 if edit.first + edit.last > len(points) - 1 else len(points) - 1
+            far = max(range(len(points)), key=lambda other: abs(other - at))
             along = way(of_streams[points[far]], cases).direction
         found[points[at]] = mover(edit, there, along)
     return found

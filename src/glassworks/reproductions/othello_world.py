@@ -8,9 +8,8 @@ Sources: Li et al. 2023 (arXiv 2210.13382); Nanda, Lee and Wattenberg 2023 (arXi
 """
 
 import functools
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,21 +22,16 @@ from glassworks.interpret.probes import Probes, fit_probes
 from glassworks.interpret.stream import IGNORE, stream
 from glassworks.models.gpt import GPT
 from glassworks.reproductions.finding import Row
-from glassworks.reproductions.othello_edits import (
-    Cases,
-    Kind,
-    LastToken,
-    choose_cases,
-    legal_squares,
-    mistakes,
-    rollout,
-)
+from glassworks.reproductions.othello_edit_scores import edit_part, edit_rows
+from glassworks.reproductions.othello_edits import Kind
 from glassworks.reproductions.othello_games import BATCH, Played, fresh, kept, scrambled
-from glassworks.reproductions.othello_probe_edits import Control, Edit, Reader, choose_edit, edits_of, readers
 
-MINE_BY_LAYER = (90.9, 94.8, 97.2, 98.3, 99.0, 99.4, 99.6, 99.5)
-COLOUR_BY_LAYER = (62.2, 74.8, 74.9, 75.0, 75.0, 74.9, 74.8, 74.4)
-STEPS_AHEAD = 10
+MINE_BY_LAYER = {1: 90.9, 2: 94.8, 3: 97.2, 4: 98.3, 5: 99.0, 6: 99.4, 7: 99.6, 8: 99.5}
+"""By stream as `streams` counts them. The paper's row begins with "x0", but no probe reads 90.9 % from an embedding,
+which holds one move: it begins after the first block."""
+COLOUR_BY_LAYER = {0: 62.2, 1: 74.8, 2: 74.9, 3: 75.0, 4: 75.0, 5: 74.9, 6: 74.8, 7: 74.4}
+"""This row, too, begins with "x0", and does so before the first block: 62.2 % is 0.4 above each square's commonest
+state, what an embedding gives, and the next figure is what one block gives."""
 
 
 @dataclass(frozen=True)
@@ -70,15 +64,15 @@ def rows(model: GPT, *, size: int, seed: int, quick: bool, folder: Path) -> list
     kinds: tuple[Kind, ...] = ("flip", "erase")
     nets = {"": model, "_scrambled": scrambled(model, seed)}
     found = kept(folder / "probes.json", lambda: probe_part(nets, size, amount, seed, folder))
+    read = min(500, amount.fitted)
+    about = {"size": size, "seed": seed, "read": read, "tuned": amount.tuned, "edited": amount.edited}
     edits = {
         f"{kind}{name}": kept(
             folder / f"{kind}{name}.json",
-            functools.partial(
-                edit_part, nets[name], load_file(folder / f"probes{name}.safetensors"), kind, size, amount, seed
-            ),
+            functools.partial(edit_part, net, probe_weights(folder, name, net), kind, **about),
         )
         for kind in kinds
-        for name in nets
+        for name, net in nets.items()
     }
     return [*probe_rows(found), *(row for kind in kinds for row in edit_rows(kind, edits))]
 
@@ -135,6 +129,12 @@ def probe_part(nets: Mapping[str, GPT], size: int, amount: Amount, seed: int, fo
     }
 
 
+def probe_weights(folder: Path, name: str, model: GPT) -> dict[str, Tensor]:
+    """The weights that `probe_part` kept, in the streams' order."""
+    found = load_file(folder / f"probes{name}.safetensors")
+    return {point: found[point] for point in streams(model)[1:]}
+
+
 def judge(probes: Probes, model: GPT, played: Played, *, colours: bool = False) -> Tensor:
     """(points, games, targets): the share of each game's positions at which a target is named right."""
     found = torch.zeros(len(probes.points), len(played), probes.targets)
@@ -157,57 +157,6 @@ def summary(right: Tensor) -> dict[str, list[float]]:
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# Edits
-
-
-def edit_part(
-    model: GPT, weights: Mapping[str, Tensor], kind: Kind, size: int, amount: Amount, seed: int
-) -> dict[str, Any]:
-    """Choose an edit on some positions and score it, with its controls, on others."""
-    weights = {point: weights[point].to(model.embed.weight.device) for point in streams(model)[1:]}
-    of_streams = readers(model, weights, fresh(model, size, games=min(500, amount.fitted), seed=seed))
-    tuned, edited = (
-        choose_cases(fresh(model, size, games=2 * number, seed=seed, first=first), kind, number, seed)
-        for number, first in ((amount.tuned, 2**22), (amount.edited, 2**23))
-    )
-    edit, by_first = choose_edit(model, of_streams, tuned)
-    return {
-        "edit": asdict(edit),
-        "tuned_by_first_stream": by_first,
-        "overlap": float(edited.overlap.mean()),
-        **score(model, of_streams, edited, edit, seed),
-    }
-
-
-def score(model: GPT, of_streams: Mapping[str, Reader], cases: Cases, edit: Edit, seed: int) -> dict[str, float]:
-    """Mistakes a position, and the share of illegal moves when the model plays on, with an edit and without."""
-    controls: tuple[Control, ...] = ("random direction", "wrong layer")
-    sums: Counter[str] = Counter()
-    for part in cases.chunks():
-        run = LastToken(model, part, ahead=STEPS_AHEAD)
-        new, old = legal_squares(part.after, part.size), legal_squares(part.before, part.size)
-        for control in controls:
-            moved = run.logits(edits_of(edit, of_streams, part, control=control, seed=seed))
-            sums[control] += int(mistakes(moved, new).sum())
-        edits = edits_of(edit, of_streams, part)
-        for name, board, some in (
-            ("before", part.before, {}),
-            ("unedited", part.after, {}),
-            ("after", part.after, edits),
-        ):
-            logits = run.logits(some)
-            sums[f"mistakes {name}"] += int(mistakes(logits, old if name == "before" else new).sum())
-            illegal, made = rollout(run, board, logits, steps=STEPS_AHEAD)
-            sums[f"illegal {name}"] += illegal
-            sums[f"moves {name}"] += made
-    names = {"null": "mistakes unedited", "own": "mistakes before", "edited": "mistakes after"}
-    names |= {control: control for control in controls}
-    return {name: sums[of] / len(cases) for name, of in names.items()} | {
-        f"rollout_{name}": sums[f"illegal {name}"] / sums[f"moves {name}"] for name in ("before", "unedited", "after")
-    }
-
-
-# ----------------------------------------------------------------------------------------------------------------------
 # Rows
 
 
@@ -215,19 +164,21 @@ def probe_rows(found: Mapping[str, Any]) -> Iterator[Row]:
     """Accuracies by layer of both labellings, then the targets and the controls."""
     mine, colour = (found[name]["accuracy"] for name in ("mine", "colour"))
     for x in range(found["points"]):
-        published = MINE_BY_LAYER[x - 1] if 1 <= x <= len(MINE_BY_LAYER) else None
         note = f"± {found['mine']['error'][x]:.2f}; worst square {found['mine']['worst'][x]:.1f}"
-        note += f"; published as x{x - 1}" if published else "; before any block: it holds the last move"
-        yield Row(f"probe {{mine, yours, empty}}, x{x}", published, mine[x], "%", "higher", note=note)
+        note += f"; published as x{x - 1}" if x in MINE_BY_LAYER else "; before any block: it holds the last move"
+        yield Row(f"probe {{mine, yours, empty}}, x{x}", MINE_BY_LAYER.get(x), mine[x], "%", "higher", note=note)
     for x in range(found["points"]):
-        published = COLOUR_BY_LAYER[x] if x < len(COLOUR_BY_LAYER) else None
-        note = f"± {found['colour']['error'][x]:.2f}"
-        yield Row(f"probe {{black, white, empty}}, x{x}", published, colour[x], "%", "same", note=note)
+        note = f"± {found['colour']['error'][x]:.2f}" + (f"; published as x{x}" if x in COLOUR_BY_LAYER else "")
+        yield Row(f"probe {{black, white, empty}}, x{x}", COLOUR_BY_LAYER.get(x), colour[x], "%", "same", note=note)
+    theirs = max(COLOUR_BY_LAYER, key=lambda x: MINE_BY_LAYER.get(x, 0.0))
+    above = MINE_BY_LAYER[theirs] - COLOUR_BY_LAYER[theirs]
     best = max(range(len(mine)), key=mine.__getitem__)
     note = f"x{best}; {found['games']:,} games; 97 or more agrees"
-    yield Row("mine/yours probe, best layer", 99.6, mine[best], "%", "higher", 2.6, note)
+    top = max(MINE_BY_LAYER.values())
+    yield Row("mine/yours probe, best layer", top, mine[best], "%", "higher", top - 97, note)
     note = f"x{best}; 10 or more agrees"
-    yield Row("mine/yours above colours there", 24.7, mine[best] - colour[best], "points", "higher", 14.7, note)
+    more = mine[best] - colour[best]
+    yield Row("mine/yours above colours there", above, more, "points", "higher", above - 10, note)
     for name, published, note in (
         ("scrambled", 37.0, "published: a random net, 34 to 37; ours has the trained weights in random order"),
         ("shuffled", None, "labels of another game at the same plies"),
@@ -237,41 +188,3 @@ def probe_rows(found: Mapping[str, Any]) -> Iterator[Row]:
         value = found[name]["accuracy"][at]
         yield Row(f"mine/yours probe, {text}", published, value, "%", "same", note=f"best layer, x{at}; {note}")
     yield Row("each square's commonest state", 61.8, found["majority"], "%", "same", note="no network at all")
-
-
-PUBLISHED_EDITS = {"flip": (0.10, 2.72), "erase": (0.02, 2.73)}
-
-
-def edit_rows(kind: str, edits: Mapping[str, Mapping[str, Any]]) -> Iterator[Row]:
-    """Mistakes of the edited network beside every control."""
-    found, floor = edits[kind], edits[f"{kind}_scrambled"]
-    edited, null = PUBLISHED_EDITS[kind]
-    edit = found["edit"]
-    what = (
-        f"{edit['how']}, x{edit['first'] + 1} to x{edit['last'] + 1}, size {edit['size']:g}; chosen on other positions"
-    )
-    unit = "mistakes"
-    yield Row(
-        f"{kind} a square: no edit (null)", null, found["null"], unit, "same", note="of the changed board's moves"
-    )
-    yield Row(f"{kind} a square: edited", edited, found["edited"], unit, note=what)
-    ratio = found["edited"] / max(found["null"], 1e-9)
-    note = "1/4 or less agrees"
-    yield Row(f"{kind} a square: edited / null", edited / null, ratio, "ratio", "lower", 0.25 - edited / null, note)
-    for name, value, note in (
-        ("random direction", found["random direction"], "as far, in every edited layer"),
-        ("wrong layer", found["wrong layer"], "as far, along another layer's probe"),
-        ("scrambled weights", floor["edited"], f"its own probes and edit; its null is {floor['null']:.2f}"),
-        ("no edit, own board", found["own"], "what the network gets wrong anyway"),
-    ):
-        yield Row(f"{kind} a square: {name}", None, value, unit, note=note)
-    note = "of legal moves, the unchanged board's with the changed one's"
-    published = 94.0 if kind == "flip" else None
-    yield Row(f"{kind} a square: overlap", published, 100 * found["overlap"], "%", "same", note=note)
-    for name, key, note in (
-        ("before", "before", "published: 0 to 0.3, unreviewed"),
-        ("on the changed board, no edit", "unedited", ""),
-        ("after the edit", "after", "published: 6.8 to 20.4, unreviewed; only one token is edited"),
-    ):
-        what = f"{kind}: illegal moves in {STEPS_AHEAD} steps, {name}"
-        yield Row(what, None, 100 * found[f"rollout_{key}"], "% of moves", note=note)

@@ -9,7 +9,18 @@ import numpy as np
 from glassworks.core.files import write_text
 from glassworks.core.trace import Trace
 from glassworks.reproductions.finding import Finding, Row, texts
-from glassworks.reproductions.induction_rows import ONE, TWO, Change, change, chosen, looks
+from glassworks.reproductions.induction_measures import INDUCTION
+from glassworks.reproductions.induction_rows import (
+    ONE,
+    TWO,
+    Change,
+    best_ever,
+    change,
+    chosen,
+    looks,
+    other_sets,
+    previous_heads,
+)
 from glassworks.studio.attention import large_map
 from glassworks.studio.bars import rows as bar_rows
 from glassworks.studio.chart_figures import chart_figure, draw_legend
@@ -19,6 +30,9 @@ from glassworks.studio.page import document
 
 NAMES = ("formation", "head_scores", "ablation", "composition", "attention")
 COLOURS = {ONE: "line6", TWO: "line0"}
+
+Band = tuple[int, int] | None
+"""The steps to shade."""
 
 
 def write_induction_page(folder: Path) -> Path:
@@ -34,9 +48,9 @@ def page(finding: Finding, traces: Mapping[str, Trace]) -> str:
     formed, heads = traces["formation"], chosen(traces["ablation"])
     window = change(formed, heads)
     sections = (
-        ("change", "One change, seen from four sides", change_section(formed, heads, window)),
-        ("head", "An induction head at work", head_section(traces["attention"], traces["ablation"])),
-        ("without", "What is lost without it", ablation_section(traces["ablation"])),
+        ("change", "One change, seen from four sides" if window else "Training", change_section(formed, heads, window)),
+        ("head", *head_section(formed, heads, traces["attention"])),
+        ("without", "What is lost without it", ablation_section(traces["ablation"], window)),
         ("made", "What it is made of", composition_section(traces["composition"], traces["ablation"])),
         ("table", "The table", table_section(finding)),
     )
@@ -45,24 +59,32 @@ def page(finding: Finding, traces: Mapping[str, Trace]) -> str:
     return document("Induction heads", header(finding, heads, formed, window), tag("nav", *links), *body)
 
 
-def header(finding: Finding, heads: Sequence[str], formed: Trace, window: Change) -> Markup:
+def header(finding: Finding, heads: Sequence[str], formed: Trace, window: Change | None) -> Markup:
     """What was found, in one sentence, and where it is from."""
-    steps = looks(formed)
-    said = (
-        f"Between step {steps[window.first]:,} and step {steps[window.last]:,} of {steps[-1]:,}, "
-        f"{'a head' if len(heads) == 1 else f'{len(heads)} heads'} of the second layer "
-        f"learned to look up what came after the same token before; one layer never did."
-    )
-    if not any(row.what == "two layers form induction heads" and row.ours == 1 for row in finding.rows):
-        said = "No induction head formed in this run: train for more steps."
     source = join([f"{finding.source}, ", tag("a", finding.url, href=finding.url)])
     return tag(
         "header",
         tag("p", "Glassworks reproduction", class_="kicker"),
         tag("h1", "Induction heads"),
-        tag("p", said, class_="verdict"),
+        tag("p", verdict(heads, formed, window), class_="verdict"),
         tag("p", source, class_="about"),
         *(tag("p", note, class_="about") for note in finding.notes),
+    )
+
+
+def verdict(heads: Sequence[str], formed: Trace, window: Change | None) -> str:
+    """The sentence: what the traces show, and no more."""
+    if window is None:
+        return "No induction head formed in this run: train for more steps."
+    steps, ever = looks(formed), best_ever(formed, ONE)
+    second = all(head.startswith("1.") for head in heads)
+    alone = (
+        "one layer never did" if ever < INDUCTION else f"a head of one layer did so, too, up to a score of {ever:.2f}"
+    )
+    return (
+        f"Between step {steps[window.first]:,} and step {steps[window.last]:,} of {steps[-1]:,}, "
+        f"{'a head' if len(heads) == 1 else f'{len(heads)} heads'} of {'the second layer' if second else 'two layers'} "
+        f"learned to look up what came after the same token before; {alone}."
     )
 
 
@@ -70,13 +92,13 @@ def header(finding: Finding, heads: Sequence[str], formed: Trace, window: Change
 # The change
 
 
-def change_section(formed: Trace, heads: Sequence[str], window: Change) -> Markup:
+def change_section(formed: Trace, heads: Sequence[str], window: Change | None) -> Markup:
     """Losses and scores over training, the change shaded."""
     steps = looks(formed)
-    band = (steps[window.first], steps[window.last])
+    band = (steps[window.first], steps[window.last]) if window else None
     return join(
         [
-            tag("p", "The stretch in which the induction heads form is shaded in every chart."),
+            tag("p", "The stretch in which the induction heads form is shaded in every chart.") if window else "",
             loss_chart(formed, band),
             networks_chart(
                 formed,
@@ -101,7 +123,7 @@ def change_section(formed: Trace, heads: Sequence[str], window: Change) -> Marku
     )
 
 
-def loss_chart(formed: Trace, band: tuple[int, int]) -> Markup:
+def loss_chart(formed: Trace, band: Band) -> Markup:
     """Loss on held-out text of both networks."""
     return networks_chart(
         formed,
@@ -126,7 +148,7 @@ def networks_chart(
     formed: Trace,
     array: str,
     y_title: str,
-    band: tuple[int, int],
+    band: Band,
     caption: str,
     levels: Sequence[Level] = (),
     y_range: tuple[float, float] | None = None,
@@ -138,7 +160,7 @@ def networks_chart(
     return chart_figure(chart, caption, legend=True, height=280)
 
 
-def heads_chart(formed: Trace, pattern: str, heads: Sequence[str], band: tuple[int, int]) -> Markup:
+def heads_chart(formed: Trace, pattern: str, heads: Sequence[str], band: Band) -> Markup:
     """One score of every head over the steps; those that matter in colours of their own."""
     steps, lines = looks(formed), []
     best = previous_best(formed)
@@ -151,9 +173,10 @@ def heads_chart(formed: Trace, pattern: str, heads: Sequence[str], band: tuple[i
         lines.append(Line(name, steps, values, ("line0", "line1", "line2", "line3", "line4")[i % 5]))
     said = {
         "induction": "Induction score of every head of both networks: attention to the token that came after the "
-        "earlier occurrence of the present one, on random tokens that come twice. In colour, the induction heads.",
+        "earlier occurrence of the present one, on random tokens that come twice. In colour, the "
+        + ("induction heads." if band else f"head that comes nearest to {INDUCTION}, where an induction head begins."),
         "previous": "Previous-token score of every head: attention to the token just before. In colour, the best head "
-        "of the first of two layers, which tells each key what came before it.",
+        "of the first of two layers: if keys are to hold what came before them, it must put it there.",
     }[pattern]
     chart = Chart(lines, "step", f"{pattern} score", y_range=(-0.02, 1.0), band=band)
     key = draw_legend([*(line for line in lines if line.name in marked), *others(lines, marked)])
@@ -172,67 +195,65 @@ def others(lines: Sequence[Line], marked: Sequence[str]) -> list[Line]:
 
 def previous_best(formed: Trace) -> list[str]:
     """The head of the first of two layers that ends on the highest previous-token score."""
-    names = [name for name in formed.labels["head"] if name.startswith(f"{TWO} 0.")]
-    last = [formed.arrays["previous"][formed.labels["head"].index(name)][-1] for name in names]
-    return [names[int(np.argmax(last))].removeprefix(f"{TWO} ")] if names else []
+    found = previous_heads(formed)
+    return [max(found, key=lambda head: float(found[head][-1]))] if found else []
 
 
 # ----------------------------------------------------------------------------------------------------------------------
 # The heads
 
 
-def head_section(attention: Trace, ablated: Trace) -> Markup:
-    """The patterns of the previous-token head and of the best induction head on one short sequence."""
+def head_section(formed: Trace, heads: Sequence[str], attention: Trace) -> tuple[str, Markup]:
+    """A title, and the patterns of the previous-token head and of the best induction head on one short sequence."""
     words = attention.labels["query"]
-    half = len(words) // 2
-    parts = []
-    for name, said in (
-        (
-            str(ablated.meta["previous_token_head"]),
-            "A head of the first layer looks one token back, all along: what it writes tells the second layer's keys "
-            "which token came before.",
-        ),
-        (
-            chosen(ablated)[0],
-            f"The induction head. The sequence is {half} random words, twice: from the second time on it looks at what "
-            "came after the same word before, the diagonal one above the repeat, and so knows the next word.",
-        ),
-    ):
-        if "." in name:
-            layer, head = map(int, name.split("."))
-            weights = np.clip(np.nan_to_num(attention.arrays["pattern"][layer, head].astype(float)), 0.0, 1.0)
-            parts.append(tag("figure", large_map(weights, words, (layer, head)), tag("figcaption", said)))
-    return join(parts)
-
-
-def ablation_section(ablated: Trace) -> Markup:
-    """Bars: what each head's absence does to the loss on repeats, and to the in-context score."""
-    zero = ablated.labels["kind"].index("zero")
-    return join(
-        [
-            bars_figure(
-                ablated.labels["ablated"],
-                ablated.arrays["second_half"][zero],
-                None,
-                f"Rise of the loss on the second half of repeats, in nats, without each head. With all heads it is "
-                f"{float(ablated.arrays['plain_second_half']):.2f}.",
-            ),
-            bars_figure(
-                ablated.labels["ablated"],
-                ablated.arrays["in_context"][zero],
-                ablated.arrays["in_context_error"][zero],
-                f"Change of the in-context score on held-out text, in nats; with all heads it is "
-                f"{float(ablated.arrays['plain_in_context']):.2f}. ± is one standard error.",
-            ),
-            tag(
-                "p",
-                "A head is ablated by writing zero in its place while every attention pattern stays as it was. "
-                f"“Induction heads” are {ablated.meta['induction_heads']} together; “others” are as many other heads, "
-                f"the mean of {ablated.meta['other_sets']} such sets.",
-                class_="about",
-            ),
-        ]
+    last = {
+        pattern: dict(zip(formed.labels["head"], formed.arrays[pattern][:, -1].tolist(), strict=True))
+        for pattern in ("previous", "induction")
+    }
+    best = last["induction"][f"{TWO} {heads[0]}"]
+    is_one = best >= INDUCTION
+    texts = {
+        head: f"Head {head}, of the first layer, gives {last['previous'][f'{TWO} {head}']:.0%} of its attention to the "
+        "token just before, on random tokens. The more it does, the better it can tell the second layer's keys which "
+        "token that was."
+        for head in previous_best(formed)
+    }
+    texts[heads[0]] = (
+        f"Head {heads[0]}, {'the best induction head' if is_one else 'which comes nearest to an induction head'}: "
+        f"{best:.0%} of its attention. The sequence is {len(words) // 2} random words, twice; from the second time on, "
+        "an induction head looks at what came after the same word before, the diagonal one above the repeat."
     )
+    figures = []
+    for name, said in texts.items():
+        layer, head = map(int, name.split("."))
+        weights = np.clip(np.nan_to_num(attention.arrays["pattern"][layer, head].astype(float)), 0.0, 1.0)
+        figures.append(tag("figure", large_map(weights, words, (layer, head)), tag("figcaption", said)))
+    return "An induction head at work" if is_one else "The head that comes nearest", join(figures)
+
+
+def ablation_section(ablated: Trace, window: Change | None) -> Markup:
+    """Bars: what each head's absence does to the loss on repeats, and to the in-context score."""
+    zero, names = ablated.labels["kind"].index("zero"), ablated.labels["ablated"]
+    shown = [i for i, name in enumerate(names) if name != "others" or ablated.meta["other_size"]]
+    labels = [names[i] for i in shown]
+    second, told, error = (
+        ablated.arrays[array][zero, shown] for array in ("second_half", "in_context", "in_context_error")
+    )
+    rise = (
+        "Rise of the loss on the second half of repeats, in nats, without each head. With all heads it is "
+        f"{float(ablated.arrays['plain_second_half']):.2f}."
+    )
+    fall = (
+        "Change of the in-context score on held-out text, in nats; with all heads it is "
+        f"{float(ablated.arrays['plain_in_context']):.2f}. ± is one standard error."
+    )
+    how = (
+        "A head is ablated by writing zero in its place while every attention pattern stays as it was. “Induction "
+        f"heads”: {ablated.meta['induction_heads']}{'' if window else ', which comes nearest to one'}. “Others”: "
+        f"{other_sets(ablated)} ({ablated.meta['previous_token_head']})."
+    )
+    figures = [bars_figure(labels, second, None, rise), bars_figure(labels, told, error, fall)]
+    return join([*figures, tag("p", how, class_="about")])
 
 
 def composition_section(composed: Trace, ablated: Trace) -> Markup:
@@ -241,20 +262,13 @@ def composition_section(composed: Trace, ablated: Trace) -> Markup:
     labels = [
         f"without {head}, in the {way}" for head in composed.labels["removed"] for way in composed.labels["through"]
     ]
-    values = composed.arrays["score"].ravel()
-    return join(
-        [
-            bars_figure(
-                ["all heads", *labels],
-                np.array([plain, *values]),
-                None,
-                f"Mean induction score of {composed.meta['induction_heads']} if a head of the layer below is missing, "
-                "but only from the queries, the keys or the values that the second layer makes. If the induction heads "
-                f"find their place by what the previous-token head ({ablated.meta['previous_token_head']}) writes into "
-                "the keys, it is the keys that they miss: K-composition, as Elhage et al. 2021 call it.",
-            )
-        ]
+    said = (
+        f"Mean induction score of {composed.meta['induction_heads']} if a head of the layer below is missing, but only "
+        "from the queries, the keys or the values that the second layer makes. If the induction heads find their place "
+        f"by what the previous-token head ({ablated.meta['previous_token_head']}) writes into the keys, it is the keys "
+        "that they miss: K-composition, as Elhage et al. 2021 call it."
     )
+    return bars_figure(["all heads", *labels], np.array([plain, *composed.arrays["score"].ravel()]), None, said)
 
 
 def bars_figure(labels: Sequence[str], values: np.ndarray, errors: np.ndarray | None, caption: str) -> Markup:

@@ -1,0 +1,152 @@
+"""Similarity, autoencoders, neurons and the MLP probe on a `Subject`: more functions like those of `views`."""
+
+from glassworks.core.trace import Trace
+from glassworks.interpret.subject import Subject
+
+
+def mlp_probe(subject: Subject) -> Trace:
+    """The same questions, also asked by a probe with a hidden layer of 32."""
+    from glassworks.interpret.probe_report import probe
+    from glassworks.interpret.text_labels import CLASSES, TARGETS, text_targets
+
+    rows, held_out, size = subject.fitting[:128], subject.held_out, 16
+    return probe(
+        subject.model,
+        lambda step: (rows[size * step :][:size], text_targets(rows[size * step :][:size], subject.texts)),
+        lambda step: (held_out[size * step :][:size], text_targets(held_out[size * step :][:size], subject.texts)),
+        "blocks.*.resid_post",
+        steps=-(-len(rows) // size),
+        held_out_steps=-(-len(held_out) // size),
+        classes=CLASSES,
+        targets=TARGETS,
+        hidden=32,
+        seed=subject.seed,
+    )
+
+
+def neuron_examples(subject: Subject) -> Trace:
+    """Four neurons of the middle layer, evenly chosen."""
+    from glassworks.interpret.neurons import neuron_examples
+
+    layer, width = subject.model.config.n_layer // 2, subject.model.config.width_of_mlp
+    return neuron_examples(
+        subject.model,
+        subject.fitting[:128],
+        subject.held_out,
+        f"blocks.{layer}.mlp.post",
+        neurons=range(0, width, max(1, width // 4)),
+        names=subject.texts,
+        seed=subject.seed,
+    )
+
+
+def neuron_directions(subject: Subject) -> Trace:
+    """What some neurons of the middle layer read and write, by their weights."""
+    from glassworks.interpret.neuron_directions import neuron_directions
+
+    layer = subject.model.config.n_layer // 2
+    neurons = range(min(8, subject.model.config.width_of_mlp))
+    return neuron_directions(subject.model, layer, neurons=neurons, names=subject.texts, k=6, seed=subject.seed)
+
+
+def neuron_ablation(subject: Subject) -> Trace:
+    """What some neurons of the middle layer do to the loss."""
+    from glassworks.interpret.neuron_effects import neuron_ablation
+
+    layer = subject.model.config.n_layer // 2
+    return neuron_ablation(
+        subject.model,
+        subject.held_out[:16],
+        f"blocks.{layer}.mlp.post",
+        neurons=range(min(16, subject.model.config.width_of_mlp)),
+        controls=32,
+        seed=subject.seed,
+    )
+
+
+def neuron_rules(subject: Subject) -> Trace:
+    """Rules for every neuron of the first and last layer: which tokens stand here and just before."""
+    from glassworks.interpret.rule_report import rule_report
+    from glassworks.interpret.text_labels import token_features
+
+    rows = subject.fitting[:128]
+    features, names = token_features(rows, subject.texts)
+    return rule_report(
+        subject.model,
+        rows,
+        features,
+        ["blocks.0.mlp.post", f"blocks.{subject.model.config.n_layer - 1}.mlp.post"],
+        names=names,
+        depth=4,
+        min_leaf=8,
+        seed=subject.seed,
+    )
+
+
+def rule_swap(subject: Subject) -> Trace:
+    """Rules in the place of the neurons of the middle layer that they explain, on the text they were not grown on."""
+    from glassworks.interpret.rule_report import rule_report
+    from glassworks.interpret.rule_swap import swap_in
+    from glassworks.interpret.text_labels import token_features
+
+    rows = subject.fitting[:128]
+    features, names = token_features(rows, subject.texts)
+    point = f"blocks.{subject.model.config.n_layer // 2}.mlp.post"
+    report = rule_report(subject.model, rows, features, point, names=names, depth=4, min_leaf=8, seed=subject.seed)
+    test = report.arrays["held_out"]
+    return swap_in(subject.model, rows[test], features[test], report, min_r2=0.5, seed=subject.seed)
+
+
+def similarity(subject: Subject) -> Trace:
+    """Every layer beside every other, on held-out text."""
+    from glassworks.interpret.similarity import similarity
+
+    rows = subject.held_out
+    return similarity(
+        subject.model,
+        lambda step: rows[4 * step :][:4],
+        "blocks.*.resid_post",
+        steps=max(1, len(rows) // 4),
+        seed=subject.seed,
+    )
+
+
+def svcca(subject: Subject) -> Trace:
+    """The same by canonical correlation."""
+    from glassworks.interpret.similarity import similarity
+
+    rows = subject.held_out
+    return similarity(
+        subject.model,
+        lambda step: rows[4 * step :][:4],
+        "blocks.*.resid_post",
+        steps=max(1, len(rows) // 4),
+        method="svcca",
+        seed=subject.seed,
+    )
+
+
+def sae(subject: Subject) -> Trace:
+    """A sparse autoencoder of the middle layer, fitted on the text to fit on."""
+    from glassworks.interpret.sae import SAEConfig, fit_sae
+    from glassworks.interpret.sae_report import sae_report
+    from glassworks.objectives.losses import next_token_loss
+
+    rows, held_out = subject.fitting, subject.held_out
+    point = f"blocks.{subject.model.config.n_layer // 2}.resid_post"
+    config = SAEConfig(4 * subject.model.config.n_embd, k=min(16, subject.model.config.n_embd // 2))
+
+    found = fit_sae(
+        subject.model, lambda step: rows[4 * step % len(rows) :][:4], point, config, steps=200, seed=subject.seed
+    )
+    return sae_report(
+        subject.model,
+        found,
+        lambda step: rows[4 * step % len(rows) :][:4],
+        lambda step: held_out[8 * step :][:8],
+        point,
+        lambda model, tokens: next_token_loss(model, (tokens[:, :-1], tokens[:, 1:])),
+        fit_steps=200,
+        steps=max(1, len(held_out) // 8),
+        seed=subject.seed,
+    )
