@@ -51,7 +51,7 @@ def test_induction_prints_the_table_and_writes_a_page(
     assert "saved: runs/induction/finding.json, finding.md and report.html" in capsys.readouterr().out
     page = Path("runs/induction/report.html").read_text(encoding="utf-8")
     assert "No induction head formed in this run" in page
-    for heading in ("One change, seen from four sides", "An induction head at work", "What is lost without it"):
+    for heading in ("Training", "The head that comes nearest", "What is lost without it", "The table"):
         assert heading in page
     assert run(command) == 0  # nothing is left to do
     assert run([*command, "--full"]) == 2
