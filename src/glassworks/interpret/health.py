@@ -8,6 +8,7 @@ from jaxtyping import Int
 from torch import Tensor, nn
 
 from glassworks.core.trace import Trace
+from glassworks.interpret.finite import check_weights
 from glassworks.interpret.hooks import capture
 from glassworks.models.gpt import GPT
 
@@ -21,6 +22,8 @@ def health(model: GPT, inputs: Int[Tensor, "B T"], targets: Int[Tensor, "B T"]) 
     A residual stream that grows by orders of magnitude from layer to layer, a gradient that vanishes towards the first
     layers, or a large share of dead units are the usual signs of trouble.
 
+    Raises: ValueError for weights that are not finite, naming the first.
+
     Arrays:
         activation_rms (layer, site): root mean square of what the block's taps `resid_post`, `attn_out`, `mlp_out` saw.
         dead_fraction (layer,): hidden units of the MLP that are silent for every token of the batch. Silent is exactly
@@ -28,6 +31,7 @@ def health(model: GPT, inputs: Int[Tensor, "B T"], targets: Int[Tensor, "B T"]) 
         gradient_rms (layer, part): of the mean loss, over the parameters of each part of a block.
         outer_gradient_rms (outer,): the same for the parts outside the blocks.
     """
+    check_weights(model)
     with torch.enable_grad(), capture(model, [f"blocks.*.{tap}" for tap in (*SITES, "mlp.post")]) as seen:
         loss = F.cross_entropy(model(inputs).flatten(0, 1).float(), targets.flatten())
         names, parameters = zip(*model.named_parameters(), strict=True)

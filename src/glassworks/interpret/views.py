@@ -38,11 +38,9 @@ def head_scores(subject: Subject) -> Trace:
 def health(subject: Subject) -> Trace:
     """One batch of the text to measure on, in the model and in an untrained one."""
     from glassworks.interpret.control import beside
-    from glassworks.interpret.finite import check_weights
     from glassworks.interpret.health import health
     from glassworks.interpret.lens import untrained
 
-    check_weights(subject.model)
     rows = subject.held_out[:32]
     networks = (subject.model, untrained(subject.model, subject.seed))
     return beside(*(health(network, rows[:, :-1], rows[:, 1:]) for network in networks))
