@@ -24,8 +24,8 @@ from glassworks.core.memory import free_memory
 from glassworks.data.bitboards import Choice, Rules, check_size, count_bits, keys_of, legal_moves, planes, start
 
 PADDING = 255
-BLOCK = 16384
-"""Boards at a time on a CPU: what is worked on then stays in a core's cache."""
+BLOCK = 32768
+"""Boards at a time on a CPU: as many as torch works through on one thread, so that calling it costs little."""
 
 
 @dataclass(frozen=True, eq=False)
