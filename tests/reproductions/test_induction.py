@@ -127,6 +127,17 @@ def test_other_settings_and_impossible_ones_are_refused(done: tuple[Path, Findin
         induction.run(str(tmp_path / "nothing.txt"), folder=tmp_path / "none", steps=2)
 
 
+@pytest.mark.parametrize("words", ["", "a b"])
+def test_text_that_cannot_be_trained_on_leaves_the_name_free(
+    words: str, text: str, small: None, tmp_path: Path
+) -> None:
+    (tmp_path / "words.txt").write_text(words, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"words\.txt|tokens|held_out|documents"):
+        induction.run(str(tmp_path / "words.txt"), folder=tmp_path / "run", steps=STEPS)
+    assert not (tmp_path / "run" / "run.json").exists()
+    induction.run(text, folder=tmp_path / "run", steps=STEPS)
+
+
 def test_the_run_says_what_it_was(done: tuple[Path, Finding]) -> None:
     record = json.loads((done[0] / "run.json").read_text(encoding="utf-8"))["reproduction"]
     assert record["name"] == "induction"

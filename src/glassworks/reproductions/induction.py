@@ -19,6 +19,7 @@ from glassworks.core.errors import RunError
 from glassworks.core.files import locked
 from glassworks.core.runs import Run
 from glassworks.core.trace import Trace
+from glassworks.data.batches import Windows
 from glassworks.data.shards import Corpus
 from glassworks.interpret.heads import head_scores, repeated_tokens
 from glassworks.interpret.lens import attention_patterns
@@ -28,7 +29,9 @@ from glassworks.reproductions.induction_measures import ablation, composition, f
 from glassworks.reproductions.induction_rows import finding
 from glassworks.reproductions.induction_training import QUICK_STEPS, STEPS, Sights, network, train
 from glassworks.reproductions.makemore import open_or_create
-from glassworks.train.pretrain import corpus_of_run, model_of
+from glassworks.train.distributed import Ranks
+from glassworks.train.pretrain import corpus_of, corpus_of_run, model_of
+from glassworks.train.recipe import Recipe
 
 NETWORKS = {"one layer": 1, "two layers": 2}
 SHOWN = 12
@@ -70,11 +73,19 @@ def run(
     with locked(folder / ".lock", wait=False) as ours:
         if not ours:
             raise RunError(f"another process is at work in {folder}: wait for it, or choose another --name")
+        if not (folder / "run.json").exists():
+            check_text(recipes["two layers"], folder)
         opened = open_or_create(folder, settings, command)
         runs = {name: train(folder / name.replace(" ", "-"), recipe, command) for name, recipe in recipes.items()}
         found = finding(traces(opened, runs, seed), data=data, steps=steps, quick=quick)
         found.save(opened.path / "finding.json")
     return found
+
+
+def check_text(recipe: Recipe, folder: Path) -> None:
+    """Refuse text that cannot be trained on before anything says that a reproduction on it was begun."""
+    corpus = corpus_of(recipe, folder, Ranks())
+    Windows(corpus.train, recipe.batch_size, recipe.model.n_ctx, recipe.seed)
 
 
 def traces(opened: Run, runs: dict[str, Run], seed: int) -> dict[str, Trace]:
