@@ -9,11 +9,14 @@ Evaluation and loading are outside the clock on both sides, everything else insi
 loss         nanoGPT's CPU shape on Tiny Shakespeare: wall time to its loss, `recipes/shakespeare-char.toml`, 3 seeds.
              --quick takes nanoGPT's wall time as 2,000 times its median step, and leaves its loss out.
 throughput   our gpt2 architecture at nanoGPT's shapes: tokens/s, and the share of the measured matrix-product peak.
-             On a CUDA machine: GPT-2 124M in bfloat16, both compiled.
+             On a CPU each side once as it is and once compiled: nanoGPT's README turns compiling off there, ours is
+             compiled in runs of ten minutes or more; bfloat16 only where the CPU multiplies in it. On a CUDA machine:
+             GPT-2 124M in bfloat16, both compiled.
 """
 
 import argparse
 import dataclasses
+import functools
 import math
 import multiprocessing
 import statistics
@@ -36,7 +39,7 @@ from glassworks.models.gpt import GPT
 from glassworks.objectives.losses import next_token_loss
 from glassworks.optim.groups import OptimizerConfig, make_optimizer
 from glassworks.optim.schedules import constant, make_schedule
-from glassworks.train.device import matmul_peak, synchronize
+from glassworks.train.device import has_bfloat16_units, matmul_peak, synchronize
 from glassworks.train.fit import fit
 from glassworks.train.plan import build, compiled
 from glassworks.train.recipe import read_recipe
@@ -54,7 +57,15 @@ Turn = Callable[[], list[float]]
 
 
 def nanogpt(
-    pipe: Connection, path: str, shape: Shape, batch: int, tokens: Any, steps: int, lr: float, device: str
+    pipe: Connection,
+    path: str,
+    shape: Shape,
+    batch: int,
+    tokens: Any,
+    steps: int,
+    lr: float,
+    device: str,
+    compile: bool,
 ) -> None:
     """Its model and the statements of its train.py, with its README's options for a CPU; told what to do by pipe."""
     sys.path.insert(0, path)
@@ -67,7 +78,7 @@ def nanogpt(
     model = Theirs(TheirConfig(dropout=0.0, bias=False, **shape)).to(device)
     scaler = torch.amp.GradScaler(device, enabled=False)
     optimizer = model.configure_optimizers(0.1, lr, (0.9, 0.99), device)
-    net = torch.compile(model) if cuda else model
+    net = torch.compile(model) if compile else model
     context = torch.amp.autocast(device, torch.bfloat16, enabled=cuda)
     data, T = torch.from_numpy(tokens), shape["block_size"]
 
@@ -108,10 +119,18 @@ class NanoGPT:
     """nanoGPT in its own process."""
 
     def __init__(
-        self, path: Path, shape: Shape, batch: int, tokens: Any, *, lr: float = 1e-3, device: str = "cpu"
+        self,
+        path: Path,
+        shape: Shape,
+        batch: int,
+        tokens: Any,
+        *,
+        lr: float = 1e-3,
+        device: str = "cpu",
+        compile: bool = False,
     ) -> None:
         self.pipe, theirs = multiprocessing.Pipe()
-        arguments = (theirs, str(path), shape, batch, tokens, 2000, lr, device)
+        arguments = (theirs, str(path), shape, batch, tokens, 2000, lr, device, compile)
         self.process = multiprocessing.get_context("spawn").Process(target=nanogpt, args=arguments, daemon=True)
         self.process.start()
 
@@ -233,45 +252,62 @@ class Ours:
 
 def part_throughput(nanogpt_path: Path, turns: int) -> None:
     """Print tokens/s of our gpt2 beside nanoGPT's at each shape."""
-    if torch.cuda.is_available():
-        shapes = [("cuda", 12, 12, 768, 1024, batch, 50304, (torch.bfloat16,)) for batch in (16, 64)]
+    device, compiling = ("cuda", [True]) if torch.cuda.is_available() else ("cpu", [False, True])
+    if device == "cuda":
+        shapes = [(12, 12, 768, 1024, batch, 50304) for batch in (16, 64)]
     else:
-        both = (torch.float32, torch.bfloat16)
-        shapes = [("cpu", 4, 4, 128, 64, 12, 65, both), ("cpu", 6, 6, 384, 256, 16, 65, both)]
-    for device, n_layer, n_head, n_embd, n_ctx, batch, vocab_size, dtypes in shapes:
+        shapes = [(4, 4, 128, 64, 12, 65), (6, 6, 384, 256, 16, 65)]
+    dtypes = [torch.bfloat16] if device == "cuda" else [torch.float32, *[torch.bfloat16] * has_bfloat16_units()]
+    for n_layer, n_head, n_embd, n_ctx, batch, vocab_size in shapes:
         shape = {"n_layer": n_layer, "n_head": n_head, "n_embd": n_embd, "block_size": n_ctx, "vocab_size": vocab_size}
         tokens = torch.randint(vocab_size, (2**20,), generator=torch.Generator().manual_seed(0))
-        peer = NanoGPT(nanogpt_path, shape, batch, tokens.numpy(), device=device)
         config = GPTConfig("gpt2", vocab_size, n_ctx, n_layer, n_head, n_embd)
         count = 2 if n_embd == 384 else TURN
-        sides: list[Turn] = [lambda: peer.ask(count)]  # noqa: B023  # called in this round only
-        sides += [our_turns(config, batch, tokens, device, dtype, count) for dtype in dtypes]
+        peers = [
+            NanoGPT(nanogpt_path, shape, batch, tokens.numpy(), device=device, compile=compile) for compile in compiling
+        ]
+        sides: list[tuple[str, torch.dtype, Turn]] = [
+            (name_of("nanoGPT", dtypes[0], compile), dtypes[0], functools.partial(peer.ask, count))
+            for peer, compile in zip(peers, compiling, strict=True)
+        ]
+        sides += [
+            (name_of("ours", dtype, compile), dtype, our_turns(config, batch, tokens, device, dtype, count, compile))
+            for dtype in dtypes
+            for compile in compiling
+        ]
         times: list[list[float]] = [[] for _ in sides]
         for i in range(turns + 1):
-            for side, seen in zip(sides, times, strict=True):
-                taken = side()
+            for (_, _, turn), seen in zip(sides, times, strict=True):
+                taken = turn()
                 seen += taken if i else []  # the first turn warms up
-        peer.end()
-        names = ["nanoGPT", *(f"ours {str(dtype).removeprefix('torch.')}" for dtype in dtypes)]
+        for peer in peers:
+            peer.end()
         first = statistics.median(times[0])
         print(f"{n_layer} layers, {n_embd} wide, batch {batch} x {n_ctx}, {device}")
-        for name, dtype, seen in zip(names, (dtypes[0], *dtypes), times, strict=True):
+        for (name, dtype, _), seen in zip(sides, times, strict=True):
             median = statistics.median(seen)
             speed, peak = batch * n_ctx / median, matmul_peak(torch.device(device), dtype)
             share = speed * GPT(config).flops_per_token() / peak
             print(
-                f"  {name:14} {1e3 * median:8.1f} ms a step, {speed:10,.0f} tokens/s, {first / median:5.2f} x nanoGPT, "
+                f"  {name:25} {1e3 * median:8.1f} ms a step, {speed:10,.0f} tokens/s, {first / median:5.2f} x nanoGPT, "
                 f"{share:4.0%} of {peak / 1e9:,.0f} GFLOP/s",
                 flush=True,
             )
 
 
-def our_turns(config: GPTConfig, batch: int, tokens: torch.Tensor, device: str, dtype: torch.dtype, count: int) -> Turn:
+def name_of(side: str, dtype: torch.dtype, compile: bool) -> str:
+    """How a side is printed."""
+    return f"{side} {str(dtype).removeprefix('torch.')}{' compiled' * compile}"
+
+
+def our_turns(
+    config: GPTConfig, batch: int, tokens: torch.Tensor, device: str, dtype: torch.dtype, count: int, compile: bool
+) -> Turn:
     """A function that trains our model `count` more steps."""
     keep_freed_memory()
     model = GPT(config).to(device)
     optimizer = make_optimizer(model, OptimizerConfig("adamw", betas=(0.9, 0.99), weight_decay=0.1))
-    loss_fn = compiled(next_token_loss) if device == "cuda" else next_token_loss
+    loss_fn = compiled(next_token_loss) if compile else next_token_loss
     generator, offsets = torch.Generator().manual_seed(0), torch.arange(config.n_ctx + 1)
 
     def batches(step: int) -> Batch:

@@ -73,8 +73,17 @@ def test_a_batch_is_a_function_of_the_step_and_whole_legal_games() -> None:
     assert not torch.equal(seen[0][0], seen[1][0])
 
 
+def test_games_are_read_from_their_beginning_and_then_whole() -> None:
+    whole, told = tiny(12), dataclasses.replace(tiny(12), growth=0.5)
+    assert [told.plies(step) for step in range(12)] == [6, 6, 9, 9, 13, 13] + [16] * 6
+    assert {whole.plies(step) for step in range(12)} == {16}
+    for step in (0, 3, 11):
+        cut, full = (GameBatches(one, torch.device("cpu"))(step) for one in (told, whole))
+        assert all(torch.equal(a, b[:, : told.plies(step)]) for a, b in zip(cut, full, strict=True))
+
+
 def test_training_resumes_to_the_same_weights_after_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = tiny()
+    told = dataclasses.replace(tiny(), growth=0.8)
     repeated(tmp_path / "whole", told)
     monkeypatch.setattr(
         "glassworks.reproductions.othello_training.GameBatches", lambda *about: stopping(GameBatches(*about), at=7)
@@ -178,12 +187,17 @@ def test_the_score_of_one_who_knows_the_rules_is_perfect_and_of_one_who_avoids_t
     legal = torch.nn.functional.pad(replay(moves, 6).legal, (0, 1))
     perfect = score(Oracle(legal.float().log()), moves, 6, batch=16)
     assert perfect.plies == int((moves != PADDING).sum())
-    assert perfect.illegal == perfect.mass == 0
+    assert perfect.passes == int((moves == 36).sum()) > 10
+    assert perfect.illegal == perfect.missed == perfect.mass == 0
     assert perfect.loss == pytest.approx(perfect.floor, abs=1e-6)
     assert 1 < perfect.floor < 3
     wrong = score(Oracle((~legal).float() * 50), moves, 6)
-    assert wrong.illegal == 1
+    assert wrong.illegal == wrong.missed == 1
     assert wrong.mass == pytest.approx(1)
+    never_passes = score(Oracle(legal.float().index_fill(2, torch.tensor([36]), -1.0)), moves, 6)
+    assert (never_passes.illegal, never_passes.missed) == (0, 1)
+    always_passes = score(Oracle(torch.eye(38)[36].expand(*legal.shape)), moves, 6)
+    assert (always_passes.illegal, always_passes.missed) == (1, 0)
     uniform = score(Oracle(torch.zeros(*legal.shape)), moves, 6)
     assert uniform.loss == pytest.approx(torch.tensor(38.0).log().item(), abs=1e-5)
 

@@ -1,14 +1,14 @@
-"""The two parts of a transformer that torch runs slowly on a CPU, with fewer passes over memory.
+"""The parts of a transformer that torch runs slowly on a CPU, with fewer passes over memory or cheaper ones.
 
 The matrix products of a small model are less than half of its training time on a CPU; the rest is passes over
-activations. Both functions give torch's own numbers, up to rounding.
+activations. All functions give torch's own numbers, up to rounding.
 """
 
-import functools
 import math
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -54,13 +54,25 @@ class _RMSNorm(torch.autograd.Function):
         return dx, None
 
 
+def gelu(x: Tensor) -> Tensor:
+    """GELU in its tanh form (Hendrycks and Gimpel 2016, section 2), element by element.
+
+    torch.compile makes of `F.gelu` on a CPU a loop around a slow tanh; (1 + tanh u) / 2 = sigmoid(2u) takes an
+    exponential, which is vectorised well. Where tanh u rounds to -1, sigmoid(2u) would go on down to numbers that a
+    CPU takes a hundred times longer to multiply, so its argument ends there.
+    """
+    if torch.compiler.is_compiling() and x.device.type == "cpu":
+        two_u = math.sqrt(8 / math.pi) * x * (1 + 0.044715 * x * x)
+        return x * torch.sigmoid(two_u.clamp(min=-18.0))
+    return F.gelu(x, approximate="tanh")
+
+
 def short_attention(
     q: Float[Tensor, "B H T D"], k: Float[Tensor, "B K T D"], v: Float[Tensor, "B K T D"]
 ) -> Float[Tensor, "B H T D"]:
     """Causal attention as three batched operations, which hold the whole pattern (B, H, T, T) in memory.
 
-    In bfloat16 on a CPU, forwards and backwards are several times faster than torch's fused kernel at 64 tokens; the
-    advantage is gone at about 1,024.
+    Where it is faster than torch's fused kernel says `is_short`.
     """
     B, H, T, D = q.shape
     if k.size(1) != H:
@@ -70,7 +82,16 @@ def short_attention(
     return (scores.softmax(-1) @ v).view(B, H, T, D)
 
 
-@functools.lru_cache(maxsize=8)
+def is_short(q: Float[Tensor, "B H T D"]) -> bool:
+    """Whether `short_attention` of these queries is faster, forwards and backwards, than torch's fused kernel.
+
+    In bfloat16 on a CPU several times at 64 tokens, and no longer at 1,024; in float32 up to 64 tokens if compiled.
+    """
+    if q.device.type != "cpu" or not q.requires_grad:
+        return False
+    return q.size(2) <= (512 if q.dtype is torch.bfloat16 else 64 if torch.compiler.is_compiling() else 0)
+
+
 def causal_bias(T: int, dtype: torch.dtype) -> Float[Tensor, "T T"]:
     """0 where a query (row) sees a key (column), -inf where it does not."""
     return torch.full((T, T), -torch.inf, dtype=dtype).triu(1)

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from glassworks.models.config import GPTConfig
-from glassworks.models.fused import rms_norm, short_attention
+from glassworks.models.fused import gelu, is_short, rms_norm, short_attention
 
 
 class Cache:
@@ -163,7 +163,7 @@ class Attention(nn.Module):
 def fused(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
     """Attention in one kernel; a single query sees all keys, so it needs no mask."""
     causal = mask is None and q.size(2) > 1
-    if causal and q.dtype is torch.bfloat16 and q.device.type == "cpu" and q.requires_grad and q.size(2) <= 512:
+    if causal and is_short(q):
         return short_attention(q, k, v)
     return F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal, enable_gqa=q.size(1) != k.size(1))
 
@@ -192,7 +192,7 @@ class MLP(nn.Module):
         """Widen, apply the nonlinearity, narrow."""
         hidden = self.up(x)
         if self.architecture == "gpt2":
-            hidden = F.gelu(hidden, approximate="tanh")
+            hidden = gelu(hidden)
         elif self.architecture == "qwen3":
             hidden = F.silu(self.gate(x)) * hidden
         else:

@@ -90,7 +90,13 @@ def parts_of(told: Experiment) -> dict[str, Part]:
 def repeat(told: Experiment, parts: Mapping[str, Part], *, folder: Path, command: Sequence[str] = ()) -> Finding:
     """Train, ask each part, and write the finding: `run`, with everything decided."""
     recipe = dataclasses.asdict(told.recipe)
-    settings = {"name": "othello", "scale": told.scale, "size": told.size, "expected": told.expected}
+    settings = {
+        "name": "othello",
+        "scale": told.scale,
+        "size": told.size,
+        "expected": told.expected,
+        "growth": told.growth,
+    }
     settings |= {"steps": told.recipe.steps, "seed": told.recipe.seed, "recipe": seal(recipe)[:12]}
     with locked(folder / ".lock", wait=False) as ours:
         if not ours:
@@ -123,12 +129,16 @@ def play_rows(model: GPT, told: Experiment, *, games: int | None = None) -> Iter
     trained = score(model, moves, size)
     note = f"likeliest of {vocab_size(size)} tokens; the trained weights, each matrix shuffled"
     yield Row("illegal moves, random weights", UNTRAINED, 100 * at_random.illegal, "%", note=note)
-    note = f"at all {trained.plies:,} plies of {len(moves):,} games that it was not trained on"
+    made = trained.plies - trained.passes
+    note = f"at all {made:,} plies with a move to make, of {len(moves):,} games that it was not trained on"
     if told.scale == "default":
         note += f"; our goal, at most {GOAL}, is {'reached' if 100 * trained.illegal <= GOAL else 'MISSED'}"
     near = 0.03 if told.scale == "full" else None
     yield Row("illegal moves, trained", TRAINED, 100 * trained.illegal, "%", tolerance=near, note=note)
-    yield Row("probability of illegal moves, trained", None, 100 * trained.mass, "%", note="mean over the same plies")
+    note = f"at the {trained.passes:,} plies without a move, which the papers' games do not have"
+    if trained.passes:
+        yield Row("passes missed, trained", None, 100 * trained.missed, "%", note=note)
+    yield Row("probability of illegal moves, trained", None, 100 * trained.mass, "%", note="mean over all plies")
     note = f"the mean of ln(legal moves) is {trained.floor:.4f}"
     yield Row("loss above the lowest possible", None, trained.loss - trained.floor, note=note)
     yield Row("games trained on", PUBLISHED_GAMES, told.games / 1e6, "million", "same", note="each read once")

@@ -12,6 +12,7 @@ on average, without the noise of the draw, and a fraction of the games suffices.
 it names all legal ones at once; it says nothing of the board that is looked for inside.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -36,13 +37,16 @@ from glassworks.reproductions.othello_games import FRESH
 from glassworks.train.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
 from glassworks.train.device import can_compile, pick_device, pick_precision
 from glassworks.train.fit import fit
-from glassworks.train.plan import LossFn, build, compiled
+from glassworks.train.plan import LossFn, build, compile_pays, compiled
 from glassworks.train.recipe import Recipe
 
 Scale = Literal["quick", "default", "full"]
 
 CONTEXT = {4: 16, 6: 36, 8: 64}
 """Plies that a network reads, by board size: of random games, fewer than one in 250 is longer, passes counted."""
+
+STAGES = 3
+"""Leaps in which the plies that are read grow; few, as each is another shape of batch to compile for."""
 
 BLOCK_STEPS = 64
 """Steps whose games are played at once."""
@@ -57,11 +61,24 @@ class Experiment:
     recipe: Recipe
     expected: bool = True
     """Whether the target of a ply is the distribution of its move; else the move that was drawn, as in the paper."""
+    growth: float = 0.0
+    """The share of steps by whose end games are read whole. Before, only their first plies are: see `plies`."""
 
     @property
     def games(self) -> int:
         """How many games training reads, each once."""
         return self.recipe.batch_size * self.recipe.steps
+
+    def plies(self, step: int) -> int:
+        """How many plies of a game a step reads: a third of them at first, then more in `STAGES` equal leaps.
+
+        >>> [experiment("default", steps=10).plies(step) for step in range(10)]
+        [12, 12, 20, 20, 28, 28, 36, 36, 36, 36]
+        """
+        whole, grown = self.recipe.model.n_ctx, STAGES
+        if step < self.growth * self.recipe.steps:
+            grown = int(STAGES * step / (self.growth * self.recipe.steps))
+        return -(-whole * (STAGES + 2 * grown) // (3 * STAGES))
 
 
 def experiment(scale: Scale, *, seed: int = 0, steps: int | None = None, size: int | None = None) -> Experiment:
@@ -85,13 +102,15 @@ def experiment(scale: Scale, *, seed: int = 0, steps: int | None = None, size: i
     else:
         recipe = Recipe(
             model=GPTConfig("gpt2", n_layer=4 if quick else 5, n_head=4, n_embd=128, tied=False, **shape),
-            optimizer=OptimizerConfig("muon", lr=0.02, embedding_lr=0.03 if quick else 0.3, iterations=3),
+            optimizer=OptimizerConfig(
+                "muon", lr=0.02, embedding_lr=0.03, head_lr=0.002, betas=(0.9, 0.99), iterations=3
+            ),
             schedule=ScheduleConfig("wsd", decay=0.5, final=0.0),
-            batch_size=32 if quick else 128,
-            steps=steps or (1_000 if quick else 5_000),
+            batch_size=32 if quick else 64,
+            steps=steps or (1_000 if quick else 24_000),
             **about,
         )
-    return Experiment(scale, size, recipe, expected=scale != "full")
+    return Experiment(scale, size, recipe, expected=scale != "full", growth=0.0 if scale == "full" else 0.6)
 
 
 class GameBatches:
@@ -111,7 +130,7 @@ class GameBatches:
             self.block = None  # before the next one is made
             self.block = (number, self.tokens(number))
         rows = slice(row * self.told.recipe.batch_size, (row + 1) * self.told.recipe.batch_size)
-        return tuple(x[rows] for x in self.block[1])
+        return tuple(x[rows, : self.told.plies(step)] for x in self.block[1])
 
     def tokens(self, block: int) -> tuple[Tensor, ...]:
         """The same of `BLOCK_STEPS` steps."""
@@ -154,7 +173,7 @@ def train(run: Run, told: Experiment) -> GPT:
     begin = load_checkpoint(checkpoint, {"model": model}, optimizer) if checkpoint is not None else 0
     run.rewind(begin)
     loss_fn: LossFn = expected_loss if told.expected else next_token_loss
-    if device.type == "cuda" and can_compile(device):
+    if compile_pays(recipe, device) and can_compile(device):
         loss_fn = compiled(loss_fn)
     few = held_out(told, 200)
 
@@ -184,7 +203,7 @@ def train(run: Run, told: Experiment) -> GPT:
             autocast=pick_precision(recipe.precision, device, recipe.model.n_embd),
             max_rise=2.0,
             log_every=max(1, min(50, recipe.steps // 100)),
-            tokens_per_step=recipe.tokens_per_step,
+            tokens_per_step=None if told.growth else recipe.tokens_per_step,
             seconds=past[-1]["seconds"] if past else 0.0,
             report=report,
         )
@@ -209,8 +228,12 @@ class Play(NamedTuple):
     """How a network predicts some games, over all their plies."""
 
     plies: int
+    passes: int
+    """Of the plies, those at which the player has no move and must pass."""
     illegal: float
-    """Share of plies at which its likeliest move is not legal."""
+    """Where there is a move: the share of plies at which the likeliest one is not legal."""
+    missed: float
+    """Where there is none: the share at which the pass is not what is likeliest. NaN if there always is one."""
     mass: float
     """Mean probability that it gives to moves that are not legal."""
     loss: float
@@ -221,9 +244,12 @@ class Play(NamedTuple):
 
 @torch.no_grad()
 def score(model: nn.Module, moves: UInt8[Tensor, "N plies"], size: int, *, batch: int = 256) -> Play:
-    """Let a network predict every ply of some games, of as many plies as it reads, at most."""
+    """Let a network predict every ply of some games, of as many plies as it reads, at most.
+
+    The papers' games have no passes; so what is asked where one is forced is told apart.
+    """
     device = next(model.parameters()).device
-    plies, sums = 0, torch.zeros(4, dtype=torch.float64)
+    plies, sums = 0, torch.zeros(6, dtype=torch.float64)
     with evaluating(model):
         for some in torch.split(moves, batch):
             seen = replay(some, size)
@@ -231,16 +257,20 @@ def score(model: nn.Module, moves: UInt8[Tensor, "N plies"], size: int, *, batch
             logits = model(inputs).float()
             present, legal = seen.present.to(device), F.pad(seen.legal.to(device), (0, 1))  # the first token never is
             logits, targets, legal = logits[present], targets[present], legal[present]
-            wrong = ~legal.gather(1, logits.argmax(1, keepdim=True))
+            wrong, passes = ~legal.gather(1, logits.argmax(1, keepdim=True))[:, 0], legal[:, size * size]
             mass = logits.softmax(1).masked_fill(legal, 0.0).sum(1)
             losses = F.cross_entropy(logits, targets, reduction="none")
             floor = legal.sum(1).double().log()
-            sums += torch.stack([x.double().sum() for x in (wrong, mass, losses, floor)]).cpu()
+            parts = (passes, wrong & ~passes, wrong & passes, mass, losses, floor)
+            sums += torch.stack([x.double().sum() for x in parts]).cpu()
             plies += len(targets)
     if plies == 0:
         raise ValueError("moves must hold at least one move")
-    illegal, outside, loss, floor_of = (sums / plies).tolist()
-    return Play(plies, illegal, outside, loss, floor_of)
+    passed, illegal, missed, *means = sums.tolist()
+    mass_of, loss, floor_of = (total / plies for total in means)
+    return Play(
+        plies, int(passed), illegal / (plies - passed), missed / passed if passed else math.nan, mass_of, loss, floor_of
+    )
 
 
 def tree_size(moves: UInt8[Tensor, "N plies"], size: int) -> float:

@@ -19,7 +19,7 @@ from glassworks.data.shards import Corpus
 from glassworks.models.gpt import GPT
 from glassworks.objectives.losses import next_token_loss
 from glassworks.optim.groups import make_optimizer
-from glassworks.train.device import can_compile, matmul_peak, peak_memory, pick_precision, synchronize
+from glassworks.train.device import can_compile, flush_subnormals, matmul_peak, peak_memory, pick_precision, synchronize
 from glassworks.train.distributed import Ranks
 from glassworks.train.fit import fit
 from glassworks.train.recipe import Recipe
@@ -45,9 +45,13 @@ def plan_of(run: Run) -> Plan:
 
 
 def build(recipe: Recipe, device: torch.device) -> tuple[GPT, torch.optim.Optimizer]:
-    """The model and its optimizer, as they are before the first step."""
+    """The model and its optimizer, as they are before the first step.
+
+    On a CPU the whole process from here on keeps freed memory and flushes subnormal numbers.
+    """
     if device.type == "cpu":
         keep_freed_memory()
+        flush_subnormals()
     model = GPT(recipe.model, seed=recipe.seed).to(device)
     model.recompute = recipe.recompute
     dtype = pick_precision(recipe.precision, device, recipe.model.n_embd)
@@ -67,10 +71,31 @@ def compiled(loss_fn: LossFn) -> LossFn:
     return found
 
 
+def compile_pays(recipe: Recipe, device: torch.device, world: int = 1) -> bool:
+    """Whether compiling is soon made good: on CUDA always, alone on a CPU in runs of ten minutes or more.
+
+    There it takes a fifth off a step of a small model, and half a minute of its own. How long a run of given steps
+    takes is reckoned from its operations and what two cores do of them in a second.
+    """
+    if device.type != "cpu":
+        return device.type == "cuda"
+    if recipe.minutes is not None:
+        minutes = recipe.minutes
+    else:
+        with torch.device("meta"):
+            operations = GPT(recipe.model).flops_per_token() * recipe.tokens_per_step * recipe.steps
+        minutes = operations / TWO_CORES / 60
+    return world == 1 and minutes >= 10
+
+
+TWO_CORES = 1e11
+"""Floating-point operations a second of a small model's training on two cores, about."""
+
+
 def make_plan(recipe: Recipe, corpus: Corpus, device: torch.device, place: Ranks) -> Plan:
     """Decide steps, precision and compilation. Under torchrun, rank 0 decides for all."""
     dtype = pick_precision(recipe.precision, device, recipe.model.n_embd)
-    compiles = recipe.compile == "on" or (recipe.compile == "auto" and device.type == "cuda")
+    compiles = recipe.compile == "on" or (recipe.compile == "auto" and compile_pays(recipe, device, place.world))
     if compiles and not can_compile(device):
         if recipe.compile == "on":
             raise ValueError(f"compile (='on') needs a C++ compiler on a CPU or Triton on CUDA; {device} has none here")

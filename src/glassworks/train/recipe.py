@@ -50,7 +50,7 @@ class Recipe:
     precision: Precision = "auto"
     """Of matrix products: auto = bfloat16 where the hardware multiplies in it and it pays."""
     compile: Literal["auto", "on", "off"] = "auto"
-    """torch.compile. auto = on CUDA with a compiler; off on a CPU, where short runs would mostly compile."""
+    """torch.compile. auto = on CUDA, and on a CPU in runs of ten minutes or more, where there is a compiler."""
     seed: int = 0
     """Of the weights, of the order of the batches, and of samples."""
     eval_every: int | None = None
