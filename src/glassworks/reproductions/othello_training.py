@@ -107,7 +107,7 @@ def experiment(scale: Scale, *, seed: int = 0, steps: int | None = None, size: i
             ),
             schedule=ScheduleConfig("wsd", decay=0.5, final=0.0),
             batch_size=32 if quick else 64,
-            steps=steps or (1_000 if quick else 24_000),
+            steps=steps or (1_000 if quick else 18_000),
             **about,
         )
     return Experiment(scale, size, recipe, expected=scale != "full", growth=0.0 if scale == "full" else 0.6)
