@@ -11,7 +11,8 @@ import torch
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
 from glassworks.objectives.losses import next_token_loss
-from glassworks.train.device import can_compile
+from glassworks.train.device import can_compile, flushing_subnormals
+from glassworks.train.fit import fit
 from glassworks.train.plan import compile_pays, compiled
 from glassworks.train.recipe import Recipe
 
@@ -61,16 +62,32 @@ def test_a_compiled_loss_has_the_models_value_and_gradient(architecture: str) ->
     assert float(done.stdout) < 1e-5
 
 
-def test_a_training_on_a_cpu_takes_subnormal_numbers_for_zero() -> None:
-    """In a process of its own, as it stays so; NumPy, which could notice, says nothing."""
-    script = (
-        "import torch, numpy; from glassworks.train.plan import build; from glassworks.train.recipe import Recipe; "
-        "from glassworks.models.config import GPTConfig; tiny = torch.tensor(1e-38); before = float(tiny * 0.01); "
-        "build(Recipe(model=GPTConfig('gpt2', 8, 8, 1, 1, 8)), torch.device('cpu')); numpy.finfo(numpy.float32); "
-        "print(before > 0, float(tiny * 0.01) == 0, torch.set_flush_denormal(True))"
-    )
-    command = [sys.executable, "-W", "error", "-c", script]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    before, after, possible = (word == "True" for word in done.stdout.split())
-    assert before
-    assert after == possible
+def test_subnormal_numbers_are_zero_while_a_training_runs_on_a_cpu_and_no_longer() -> None:
+    def product() -> float:
+        return float(torch.tensor(1e-38) * torch.tensor(0.01))
+
+    before = product()
+    possible = torch.set_flush_denormal(False)
+    with flushing_subnormals(CPU):
+        assert (product() == 0) == possible
+        with flushing_subnormals(CPU):
+            assert (product() == 0) == possible
+        assert (product() == 0) == possible
+    with flushing_subnormals(torch.device("cuda")):
+        assert product() == before
+    assert product() == before > 0
+
+    model, seen = torch.nn.Linear(2, 2), []
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def loss_fn(net: torch.nn.Module, batch: torch.Tensor) -> torch.Tensor:
+        seen.append(product())
+        if len(seen) == 3:
+            raise ValueError("in the midst of it")
+        return net(batch).sum()
+
+    with pytest.raises(ValueError, match="midst"):
+        fit(model, lambda step: torch.ones(1, 2), loss_fn, optimizer, steps=5)
+    assert len(seen) == 3
+    assert all(value == 0 for value in seen) == possible
+    assert product() == before

@@ -5,6 +5,8 @@ import resource
 import shutil
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import numpy as np
@@ -52,15 +54,24 @@ def has_bfloat16_units() -> bool:
     return bool(features.get("avx512_bf16") or features.get("amx_bf16"))
 
 
-def flush_subnormals() -> bool:
-    """From now on take numbers below 1e-38 for zero, on a CPU, in this process; whether that was possible.
+@contextmanager
+def flushing_subnormals(device: torch.device) -> Iterator[None]:
+    """In the block a CPU takes numbers below 1e-38 for zero.
 
     A trained network's attention and gradients are full of them, and products with them cost a hundred times as much.
-    Threads that torch started before go on as they were.
+    So do the threads that torch starts in the block, for good; those that it has started before go on as they were.
     """
+    smallest = torch.tensor(1e-38)
+    if device.type != "cpu" or float(smallest * 0.01) == 0:  # it does so already
+        yield
+        return
     for kind in (np.float32, np.float64):
         np.finfo(kind)  # which NumPy finds out when first asked, and would then warn of
-    return torch.set_flush_denormal(True)
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def can_compile(device: torch.device) -> bool:

@@ -21,6 +21,7 @@ from glassworks.core.errors import RunError
 from glassworks.core.progress import Report, silent
 from glassworks.core.runs import Run
 from glassworks.optim.schedules import Schedule, constant, set_lr
+from glassworks.train.device import flushing_subnormals
 from glassworks.train.distributed import Ranks, data_parallel
 
 Every = Sequence[tuple[int, Callable[[int, nn.Module], Mapping[str, int | float]]]]
@@ -99,7 +100,7 @@ def fit(
     model.train()
     interrupted, step, spent = False, start, seconds
     logged, logged_at = start, seconds
-    with stop_requests() as stop_requested:
+    with stop_requests() as stop_requested, flushing_subnormals(device):
         began = time.perf_counter()
         while step < steps and not interrupted:
             set_lr(optimizer, schedule(step, steps))

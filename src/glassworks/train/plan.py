@@ -19,7 +19,7 @@ from glassworks.data.shards import Corpus
 from glassworks.models.gpt import GPT
 from glassworks.objectives.losses import next_token_loss
 from glassworks.optim.groups import make_optimizer
-from glassworks.train.device import can_compile, flush_subnormals, matmul_peak, peak_memory, pick_precision, synchronize
+from glassworks.train.device import can_compile, matmul_peak, peak_memory, pick_precision, synchronize
 from glassworks.train.distributed import Ranks
 from glassworks.train.fit import fit
 from glassworks.train.recipe import Recipe
@@ -45,13 +45,9 @@ def plan_of(run: Run) -> Plan:
 
 
 def build(recipe: Recipe, device: torch.device) -> tuple[GPT, torch.optim.Optimizer]:
-    """The model and its optimizer, as they are before the first step.
-
-    On a CPU the whole process from here on keeps freed memory and flushes subnormal numbers.
-    """
+    """The model and its optimizer, as they are before the first step."""
     if device.type == "cpu":
         keep_freed_memory()
-        flush_subnormals()
     model = GPT(recipe.model, seed=recipe.seed).to(device)
     model.recompute = recipe.recompute
     dtype = pick_precision(recipe.precision, device, recipe.model.n_embd)
