@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from glassworks.data.shards import prepare
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
 from glassworks.objectives.losses import next_token_loss
 from glassworks.train.device import can_compile, flushing_subnormals
+from glassworks.train.distributed import Ranks
 from glassworks.train.fit import fit
-from glassworks.train.plan import compile_pays, compiled
+from glassworks.train.plan import compile_pays, compiled, make_plan
 from glassworks.train.recipe import Recipe
 
 CPU = torch.device("cpu")
@@ -34,6 +36,17 @@ CPU = torch.device("cpu")
 def test_compiling_pays_on_cuda_and_in_long_runs(device: str, changes: dict[str, int], world: int, pays: bool) -> None:
     recipe = dataclasses.replace(Recipe(model=GPTConfig("gpt2", 64, 64, 2, 2, 64)), **changes)
     assert compile_pays(recipe, torch.device(device), world) == pays
+
+
+@pytest.mark.parametrize(("minutes", "compiles"), [(10.0, can_compile(CPU)), (0.001, False)])
+def test_a_plan_compiles_where_it_pays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, minutes: float, compiles: bool
+) -> None:
+    (tmp_path / "text.txt").write_text("a b c d e f g h " * 200)
+    corpus = prepare(str(tmp_path / "text.txt"), "chars", tmp_path / "data", held_out=0.1, split="tail")
+    monkeypatch.setattr("glassworks.train.plan.measure_step", lambda *about: 1.0)
+    model = GPTConfig("gpt2", corpus.tokenizer.vocab_size, 8, 1, 1, 8)
+    assert make_plan(Recipe(model=model, minutes=minutes), corpus, CPU, Ranks()).compile == compiles
 
 
 def difference(architecture: str) -> None:

@@ -173,5 +173,10 @@ def notes(told: Experiment, model: GPT) -> Iterator[str]:
         "A pass is a move here; the papers leave passes out. Positions beyond "
         f"{shape.n_ctx} plies, of fewer than one game in 250, are not asked for."
     )
+    if told.growth:
+        yield (
+            f"Games were read from their beginning first: their first {told.plies(0)} plies, in three leaps more, and "
+            f"whole for the last {1 - told.growth:.0%} of training."
+        )
     if told.scale == "quick":
         yield f"The network was trained for {told.recipe.steps:,} steps only: it is far from done."

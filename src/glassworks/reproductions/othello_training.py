@@ -10,6 +10,9 @@ The paper's networks are trained on the moves that were drawn. Ours, with a thou
 the distribution that each move is drawn from (`expected_loss`): uniform over the legal moves. The gradient is the same
 on average, without the noise of the draw, and a fraction of the games suffices. It is a stronger hint than one move, as
 it names all legal ones at once; it says nothing of the board that is looked for inside.
+
+Games are not read whole from the start: at first only their first third, where few discs have been turned and the rules
+show, then more and more (`Experiment.growth`). docs/decisions.md has what that was worth.
 """
 
 import math

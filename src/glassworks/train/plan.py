@@ -70,8 +70,8 @@ def compiled(loss_fn: LossFn) -> LossFn:
 def compile_pays(recipe: Recipe, device: torch.device, world: int = 1) -> bool:
     """Whether compiling is soon made good: on CUDA always, alone on a CPU in runs of ten minutes or more.
 
-    There it takes a fifth off a step of a small model, and half a minute of its own. How long a run of given steps
-    takes is reckoned from its operations and what two cores do of them in a second.
+    There it takes a seventh off a step of a small model, and half a minute of its own (docs/decisions.md). How long a
+    run of given steps takes is reckoned from its operations and what two cores do of them in a second.
     """
     if device.type != "cpu":
         return device.type == "cuda"
