@@ -223,7 +223,8 @@ class Ours:
         self.step, self.times = 0, list[float]()
         began = time.perf_counter()
         keep_freed_memory()
-        self.model, self.optimizer = build(self.recipe, torch.device("cpu"))
+        self.dtype = getattr(torch, recipe.precision)
+        self.model, self.optimizer = build(self.recipe, torch.device("cpu"), self.dtype)
         self.batches = Windows(corpus.train, recipe.batch_size, shape.n_ctx, seed)
         self.schedule = make_schedule(recipe.schedule)
         self.times.append(time.perf_counter() - began)
@@ -240,7 +241,7 @@ class Ours:
             start=self.step,
             steps=end,
             schedule=lambda step, _: self.schedule(step, self.recipe.steps),
-            autocast=getattr(torch, self.recipe.precision),
+            autocast=self.dtype,
         )
         self.times += [(time.perf_counter() - began) / (end - self.step)] * (end - self.step)
         self.step = end

@@ -32,14 +32,16 @@ def test_ablation_takes_from_the_move_that_the_neuron_writes(monkeypatch: pytest
             weight.zero_()
         model.head.weight[move] = 0.1 * torch.linspace(-1, 1, 64)
         model.blocks[0].mlp.down.weight[:, 0] = 0.1 * torch.linspace(-1, 1, 64)  # beside embeddings of 0.02
-    given = shown[..., line].float()
+        model.blocks[0].mlp.down.weight[:, 1] = -0.04 * torch.linspace(-1, 1, 64)
+    given = shown[..., line, None].float().expand(*shown.shape[:-1], 2)
 
     def forward(self: torch.nn.Module, x: Tensor) -> Tensor:
-        return self.down(self.post(torch.nn.functional.pad(given[..., None], (0, 255))))  # type: ignore[operator]
+        return self.down(self.post(torch.nn.functional.pad(given, (0, 254))))  # type: ignore[operator]
 
     monkeypatch.setattr(type(model.blocks[0].mlp), "forward", forward)
-    lost = ablation(model, 6, 20, 0, {"neurons": [[0, 0, [line]]]})
-    assert lost["moves"] == 1
+    lost = ablation(model, 6, 20, 0, {"neurons": [[0, 0, [line]], [0, 1, [line]]]})
+    assert lost["moves"] == lost["for_neurons"] == lost["against_neurons"] == 1
+    assert lost["for_matched"] > lost["matched"] > 0 > lost["against_matched"]
     assert "rival_matched" not in lost
     assert lost["matched"] > 0.1
     assert lost["control_matched"] == pytest.approx(0, abs=1e-6)
@@ -88,6 +90,7 @@ def test_the_harder_control_is_of_other_moves_lines_in_the_same_layers() -> None
 LOST: dict[str, Any] = {"moves": 4, "neurons": 3.0, "before": 0.2, "matched": -0.06, "beside": 0.0, "elsewhere": 0.01}
 LOST |= {"missed": 0.3, "missed_elsewhere": 0.05, "changed": 0.06, "changed_elsewhere": 0.01}
 LOST |= {f"control_{name}": 0.003 for name in ("matched", "changed", "missed")}
+LOST |= {"for_neurons": 2.0, "for_matched": 0.02, "against_neurons": 1.0, "against_matched": -0.08}
 RIVALS = {"rival_matched": 0.01, "rival_changed": 0.02, "rival_missed": 0.1, "rival_neurons": 2.5}
 
 

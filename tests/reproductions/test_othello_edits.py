@@ -28,26 +28,6 @@ from glassworks.reproductions.othello_lines import EMPTY, MINE, YOURS, lines, mi
 KINDS: tuple[Kind, ...] = ("flip", "erase")
 
 
-def small(architecture: str = "gpt2", *, layers: int = 2) -> GPT:
-    config = GPTConfig(architecture, vocab_size(6), 36, layers, 2, 16, tied=False)  # type: ignore[arg-type]
-    model = GPT(config, seed=3).eval()
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():  # fresh weights are too small to tell one board from another
-        for p in model.parameters():
-            p.add_(0.3 * torch.randn(p.shape, generator=generator))
-    return model
-
-
-@pytest.fixture(scope="module")
-def model() -> GPT:
-    return small()
-
-
-@pytest.fixture(scope="module")
-def played(model: GPT) -> Played:
-    return fresh(model, 6, games=60, seed=1)
-
-
 # ----------------------------------------------------------------------------------------------------------------------
 # Positions
 
@@ -113,8 +93,10 @@ def test_too_few_games_say_so(played: Played) -> None:
 
 
 @pytest.mark.parametrize("architecture", ["gpt2", "qwen3", "nanochat"])
-def test_the_last_token_alone_gives_what_the_whole_game_gives(played: Played, architecture: str) -> None:
-    net = small(architecture)
+def test_the_last_token_alone_gives_what_the_whole_game_gives(
+    played: Played, othello_gpt: Callable[..., GPT], architecture: str
+) -> None:
+    net = othello_gpt(architecture)
     cases = choose_cases(played, "flip", 12, 0)
     run = LastToken(net, cases)
     edit = {"blocks.0.resid_post": lambda x: x + torch.linspace(-1, 1, 16)}

@@ -1,11 +1,11 @@
 """Edits along what probes read: how far they go, their controls, and which is chosen."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 import torch.nn.functional as F
 
-from glassworks.data.othello import vocab_size
-from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
 from glassworks.reproductions.othello_edits import (
     LastToken,
@@ -13,30 +13,10 @@ from glassworks.reproductions.othello_edits import (
     legal_squares,
     mistakes,
 )
-from glassworks.reproductions.othello_games import Played, fresh
+from glassworks.reproductions.othello_games import Played
 from glassworks.reproductions.othello_lines import EMPTY, YOURS, middle
 from glassworks.reproductions.othello_probe_edits import Edit, Reader, candidates, choose_edit, edits_of, readers, way
 from glassworks.reproductions.othello_world import streams
-
-
-def small(architecture: str = "gpt2", *, layers: int = 2) -> GPT:
-    config = GPTConfig(architecture, vocab_size(6), 36, layers, 2, 16, tied=False)  # type: ignore[arg-type]
-    model = GPT(config, seed=3).eval()
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():  # fresh weights are too small to tell one board from another
-        for p in model.parameters():
-            p.add_(0.3 * torch.randn(p.shape, generator=generator))
-    return model
-
-
-@pytest.fixture(scope="module")
-def model() -> GPT:
-    return small()
-
-
-@pytest.fixture(scope="module")
-def played(model: GPT) -> Played:
-    return fresh(model, 6, games=60, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +53,10 @@ def test_set_goes_to_one_place_and_add_by_one_step(played: Played, of_streams: d
 
 
 @pytest.mark.parametrize("layers", [2, 3, 4])
-def test_controls_go_as_far_elsewhere_at_every_stream_of_every_edit(played: Played, layers: int) -> None:
-    net = small(layers=layers)
+def test_controls_go_as_far_elsewhere_at_every_stream_of_every_edit(
+    played: Played, othello_gpt: Callable[..., GPT], layers: int
+) -> None:
+    net = othello_gpt(layers=layers)
     generator = torch.Generator().manual_seed(0)
     weights = {point: torch.randn(36, 3, 16, generator=generator) for point in streams(net)[1:]}
     of_streams, cases = readers(net, weights, played), choose_cases(played, "erase", 40, 0)
@@ -92,8 +74,10 @@ def test_controls_go_as_far_elsewhere_at_every_stream_of_every_edit(played: Play
                 assert abs(float(cosine.mean())) < far
 
 
-def test_the_wrong_layer_is_the_one_farthest_from_each_edited_one(played: Played) -> None:
-    net = small(layers=3)
+def test_the_wrong_layer_is_the_one_farthest_from_each_edited_one(
+    played: Played, othello_gpt: Callable[..., GPT]
+) -> None:
+    net = othello_gpt(layers=3)
     weights = {point: torch.randn(36, 3, 16) for point in streams(net)[1:]}
     of_streams, cases = readers(net, weights, played), choose_cases(played, "flip", 10, 0)
     x, points = torch.zeros(10, 1, 16), list(of_streams)

@@ -1,14 +1,13 @@
 """The world model: probes, edits' scores, on which games, their rows, and what is kept."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from glassworks.data.othello import vocab_size
 from glassworks.interpret.probes import IGNORE, Probes
-from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
 from glassworks.reproductions import othello_edit_scores, othello_world
 from glassworks.reproductions.finding import Row
@@ -16,26 +15,6 @@ from glassworks.reproductions.othello_edit_scores import edit_part, edit_rows
 from glassworks.reproductions.othello_games import Played, fresh
 from glassworks.reproductions.othello_lines import EMPTY
 from glassworks.reproductions.othello_world import Amount, judge, labels_of, probe_rows, rows, streams
-
-
-def small(architecture: str = "gpt2", *, layers: int = 2) -> GPT:
-    config = GPTConfig(architecture, vocab_size(6), 36, layers, 2, 16, tied=False)  # type: ignore[arg-type]
-    model = GPT(config, seed=3).eval()
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():  # fresh weights are too small to tell one board from another
-        for p in model.parameters():
-            p.add_(0.3 * torch.randn(p.shape, generator=generator))
-    return model
-
-
-@pytest.fixture(scope="module")
-def model() -> GPT:
-    return small()
-
-
-@pytest.fixture(scope="module")
-def played(model: GPT) -> Played:
-    return fresh(model, 6, games=60, seed=1)
 
 
 def test_games_from_another_number_on_are_other_games(model: GPT) -> None:
@@ -65,10 +44,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Played]:
 
 
 def test_probes_are_judged_on_games_that_they_were_not_fitted_to(
-    model: GPT, asked: list[Played], tmp_path: Path
+    model: GPT, othello_gpt: Callable[..., GPT], asked: list[Played], tmp_path: Path
 ) -> None:
     amount = Amount(fitted=20, judged=15)
-    othello_world.probe_part({"": model, "_scrambled": small()}, 6, amount, 1, tmp_path)
+    othello_world.probe_part({"": model, "_scrambled": othello_gpt()}, 6, amount, 1, tmp_path)
     fitted, judged, half = map(games_in, asked)
     assert len(judged) == 15
     assert not judged & (fitted | half)
@@ -100,13 +79,13 @@ def test_judging_counts_right_answers_of_each_game(model: GPT, played: Played) -
 
 @pytest.mark.slow
 def test_rows_have_controls_and_finished_parts_are_not_measured_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    othello_gpt: Callable[..., GPT], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(othello_world, "QUICK", Amount(fitted=20, judged=10, tuned=5, edited=8))
     monkeypatch.setattr("glassworks.reproductions.othello_probe_edits.SIZES", (1.0,))
 
     def call() -> list[Row]:
-        return rows(small(layers=2), size=6, seed=0, quick=True, folder=tmp_path / "world")
+        return rows(othello_gpt(layers=2), size=6, seed=0, quick=True, folder=tmp_path / "world")
 
     found = call()
     names = [row.what for row in found]

@@ -12,7 +12,7 @@ from glassworks.data.shards import prepare
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
 from glassworks.objectives.losses import next_token_loss
-from glassworks.train.device import can_compile, flushing_subnormals
+from glassworks.train.device import can_compile, flushing_subnormals, gnu_openmp
 from glassworks.train.distributed import Ranks
 from glassworks.train.fit import fit
 from glassworks.train.plan import compile_pays, compiled, make_plan
@@ -73,6 +73,20 @@ def test_a_compiled_loss_has_the_models_value_and_gradient(architecture: str) ->
     command = [sys.executable, "-c", script, str(Path(__file__).parent), architecture]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert float(done.stdout) < 1e-5
+
+
+@pytest.mark.skipif(gnu_openmp() is None, reason="torch's threads are not GNU OpenMP's")
+def test_all_threads_flush_subnormal_numbers_while_a_training_runs() -> None:
+    before = torch.get_num_threads()
+    smallest = torch.ones(2**20, dtype=torch.int32).view(torch.float32)
+    try:
+        torch.set_num_threads(2)
+        assert (smallest * 1).count_nonzero() == len(smallest)  # by two threads, which are there from now on
+        with flushing_subnormals(CPU):
+            assert not (smallest * 1).view(torch.int32).any()
+        assert (smallest * 1).count_nonzero() == len(smallest)
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_subnormal_numbers_are_zero_while_a_training_runs_on_a_cpu_and_no_longer() -> None:

@@ -229,44 +229,42 @@ def fold(block: Any, config: GPTConfig) -> Layer:
 
 def behind(norm: nn.Module, reader: nn.Linear, factor: float = 1.0) -> Array:
     """A matrix that reads a norm, times a factor, with the norm's gain, shift and sqrt(C) in it."""
-    weight, bias = affine(reader)
-    gain, shift = affine(norm)
+    gain, shift = (getattr(norm, name, None) for name in ("weight", "bias"))
+    whole = gathered(reader, biased=shift is not None)
+    width = reader.weight.size(1)
+    weight = whole[:width]
     if shift is not None:
-        bias = weight @ shift if bias is None else torch.addmv(bias, weight, shift)
-    scale = (
-        torch.full((1,), factor * math.sqrt(weight.size(1)))
-        if gain is None
-        else gain * (factor * math.sqrt(weight.size(1)))
-    )
-    return with_bias(weight * scale, None if bias is None else factor * bias)
+        whole[width] += shift @ weight
+        whole[width] *= factor
+    weight *= factor * math.sqrt(width)
+    if gain is not None:
+        weight *= gain[:, None]
+    return array(whole)
 
 
 def writer(module: nn.Linear, factor: float = 1.0) -> Array:
     """A matrix that writes to the residual stream, times a factor; those of gpt2 are centred, as its norms would do."""
-    weight, bias = affine(module)
-    if bias is None:
-        return with_bias(weight, None)
-    return with_bias(factor * (weight - weight.mean(0)), bias - bias.mean())
+    biased = module.bias is not None
+    whole = gathered(module, biased=biased)
+    if biased:
+        whole -= whole.mean(1, keepdim=True)
+        whole[:-1] *= factor
+    return array(whole)
+
+
+def gathered(module: nn.Linear, *, biased: bool) -> Tensor:
+    """A copy of the weights (out, in) as (in, out), with the bias below if `biased`, zeros if it has none."""
+    out, width = module.weight.shape
+    whole = torch.empty(width + biased, out)
+    whole[:width] = module.weight.t()
+    if biased:
+        whole[width] = 0.0 if module.bias is None else module.bias
+    return whole
 
 
 def centred(rows: Tensor) -> Array:
     """Rows without their mean."""
     return array(rows - rows.mean(-1, keepdim=True))
-
-
-def affine(module: Any) -> tuple[Any, Any]:
-    """Weight and bias; None for what the module does not have."""
-    return getattr(module, "weight", None), getattr(module, "bias", None)
-
-
-def with_bias(weight: Tensor, bias: Tensor | None) -> Array:
-    """A copy of (out, in) as (in, out), with the bias below."""
-    out, width = weight.shape
-    whole = torch.empty(width + (bias is not None), out)
-    whole[:width] = weight.t()
-    if bias is not None:
-        whole[width] = bias
-    return array(whole)
 
 
 def array(tensor: Tensor) -> Array:

@@ -33,7 +33,7 @@ from glassworks.train.plan import build, plan_of, result
 from glassworks.train.pretrain import corpus_of_run, start
 from glassworks.train.recipe import Recipe, recipe_of
 
-STEPS, QUICK_STEPS = 6000, 1200
+STEPS, QUICK_STEPS = 6000, 2000
 LOOKS = 48
 """How often a network is looked at in training, about."""
 WINDOWS = 128
@@ -61,7 +61,7 @@ class Mixed:
         count, length = len(rows) // SYNTHETIC, rows.size(1)
         generator = torch.Generator().manual_seed((seed + 1) * 1_000_003 + step)
         for row in range(len(rows) - count, len(rows)):
-            period = int(torch.randint(max(2, length // 8), length // 2 + 1, (), generator=generator))
+            period = int(torch.randint(max(2, length // 16), length // 2 + 1, (), generator=generator))
             tokens = torch.randint(self.vocab_size, (period,), generator=generator)
             rows[row] = tokens.repeat(-(-length // period))[:length]
         return batch._replace(inputs=rows[:, :-1], targets=rows[:, 1:])
@@ -76,7 +76,8 @@ def train(path: Path, told: Recipe, command: Sequence[str]) -> Run:
     if "result" in run.record:
         return run
     recipe, plan, corpus = recipe_of(run), plan_of(run), corpus_of_run(run)
-    model, optimizer = build(recipe, torch.device("cpu"))
+    dtype = getattr(torch, plan.precision)
+    model, optimizer = build(recipe, torch.device("cpu"), dtype)
     checkpoint = newest_checkpoint(run)
     begin = load_checkpoint(checkpoint, {"model": model}, optimizer) if checkpoint is not None else 0
     run.rewind(begin)
@@ -99,7 +100,7 @@ def train(path: Path, told: Recipe, command: Sequence[str]) -> Run:
             run=run,
             schedule=make_schedule(recipe.schedule),
             start=begin,
-            autocast=getattr(torch, plan.precision),
+            autocast=dtype,
             max_rise=3.0,
             log_every=spacing(plan.steps),
             tokens_per_step=recipe.tokens_per_step,

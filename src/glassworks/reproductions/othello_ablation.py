@@ -3,6 +3,8 @@
 Three controls. The same neurons are missing, but another pattern is on the board: the published one (arXiv 2511.00059,
 abstract). As many other neurons of the same layers are missing, of any kind. As many neurons are missing that stand for
 the lines of other moves: harder, as these, too, are strong and write moves.
+
+Of a move's own neurons some write for it and others against it. Each kind is ablated by itself, too.
 """
 
 from collections import Counter
@@ -14,6 +16,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from glassworks.interpret.hooks import patch
+from glassworks.interpret.neuron_directions import LogitEffects, directions
 from glassworks.models.gpt import GPT
 from glassworks.models.modes import evaluating
 from glassworks.reproductions.finding import Row
@@ -38,9 +41,9 @@ def ablation(model: GPT, size: int, games: int, seed: int, found: Mapping[str, A
     (`matched`, below 0 where it gains; `changed`, either way, position by position); what the other legal moves lose
     there (`beside`) and where the move is not legal (`elsewhere`, the control patterns); and what it loses when as many
     other neurons of the same layers are ablated, of any kind (`control`) or pattern neurons of other moves (`rival`, of
-    `rival_neurons`, where there are any). `missed` and the like are shares of positions in which a legal move is not
-    among as many most probable moves as there are legal ones. All are means over moves. `found` is what
-    othello_heuristics.patterns found.
+    `rival_neurons`, where there are any). `for` and `against` are of its own neurons that raise and lower its logit,
+    where there are any. `missed` and the like are shares of positions in which a legal move is not among as many most
+    probable moves as there are legal ones. All are means over moves. `found` is what othello_heuristics.patterns found.
     """
     table = lines(size).to(model.embed.weight.device)
     played = fresh(model, size, games=games, seed=seed, first=2**20)
@@ -66,6 +69,11 @@ def ablation(model: GPT, size: int, games: int, seed: int, found: Mapping[str, A
                 continue
             after = without(model, played, neurons, means)
             ours = effect(plain, after, played, move, there, away) | {"neurons": float(len(neurons))}
+            for name, some in by_sign(model, neurons, move).items():
+                ours[f"{name}_neurons"] = float(len(some))
+                if some:
+                    lost = effect(plain, without(model, played, some, means), played, move, there, away)
+                    ours[f"{name}_matched"] = lost["matched"]
             for name, pool in pools.items():
                 draws = [draw(neurons, pool, generator) for _ in range(CONTROLS)]
                 lost = means_of(
@@ -79,6 +87,16 @@ def ablation(model: GPT, size: int, games: int, seed: int, found: Mapping[str, A
                 ours |= {f"{name}_{key}": lost[key] for key in ("matched", "changed", "missed", "neurons") if lost}
             measured.append(ours)
     return {"moves": len(measured), **means_of(measured)}
+
+
+def by_sign(model: GPT, neurons: Sequence[Neuron], move: int) -> dict[str, list[Neuron]]:
+    """The neurons that raise a move's logit ("for") and those that lower it ("against"), by their weights alone."""
+    effects = LogitEffects(model)
+    raise_it = [bool(effects(directions(model, layer, [neuron])["output"])[0, move] > 0) for layer, neuron in neurons]
+    return {
+        name: [neuron for neuron, up in zip(neurons, raise_it, strict=True) if up == wanted]
+        for name, wanted in (("for", True), ("against", False))
+    }
 
 
 def means_of(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -165,6 +183,10 @@ def ablation_rows(lost: Mapping[str, Any]) -> Iterator[Row]:
         "; neurons at 0.9, by the published definition; below 0 it gains: they held it down"
     )
     yield Row("p(move) lost without its pattern neurons", None, lost["matched"], "probability", "same", note=note)
+    for name, what in (("for", "write for it"), ("against", "write against it")):
+        label, alone = f"p(move) lost without those that {what}", lost.get(f"{name}_matched")
+        note = f"by their weights, through the head alone: {lost[f'{name}_neurons']:.1f} a move"
+        yield Row(label, None, alone, "probability", "same", note=note)
     draws = f"{CONTROLS} draws"
     rivals = (
         f"{draws}, {lost['rival_neurons']:.1f} neurons each" if "rival_neurons" in lost else "no other move has any"

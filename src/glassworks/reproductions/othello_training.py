@@ -17,7 +17,7 @@ show, then more and more (`Experiment.growth`). docs/decisions.md has what that 
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -40,7 +40,7 @@ from glassworks.reproductions.othello_games import FRESH
 from glassworks.train.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
 from glassworks.train.device import can_compile, pick_device, pick_precision
 from glassworks.train.fit import fit
-from glassworks.train.plan import LossFn, build, compile_pays, compiled
+from glassworks.train.plan import LossFn, Plan, build, compile_pays, compiled, plan_of
 from glassworks.train.recipe import Recipe
 
 Scale = Literal["quick", "default", "full"]
@@ -110,7 +110,7 @@ def experiment(scale: Scale, *, seed: int = 0, steps: int | None = None, size: i
             ),
             schedule=ScheduleConfig("wsd", decay=0.5, final=0.0),
             batch_size=32 if quick else 64,
-            steps=steps or (1_000 if quick else 18_000),
+            steps=steps or (1_000 if quick else 28_000),
             **about,
         )
     return Experiment(scale, size, recipe, expected=scale != "full", growth=0.0 if scale == "full" else 0.6)
@@ -171,13 +171,13 @@ def train(run: Run, told: Experiment) -> GPT:
     device, recipe = pick_device(told.recipe.device), told.recipe
     if (run.path / "model" / "config.json").is_file():
         return load_model(run.path / "model", device=device)
-    model, optimizer = build(recipe, device)
+    plan = planned(run, recipe, device)
+    dtype = getattr(torch, plan.precision)
+    model, optimizer = build(recipe, device, dtype)
     checkpoint = newest_checkpoint(run)
     begin = load_checkpoint(checkpoint, {"model": model}, optimizer) if checkpoint is not None else 0
     run.rewind(begin)
     loss_fn: LossFn = expected_loss if told.expected else next_token_loss
-    if compile_pays(recipe, device) and can_compile(device):
-        loss_fn = compiled(loss_fn)
     few = held_out(told, 200)
 
     def save(step: int, _: nn.Module) -> dict[str, float]:
@@ -195,15 +195,15 @@ def train(run: Run, told: Experiment) -> GPT:
         ended = fit(
             model,
             GameBatches(told, device),
-            loss_fn,
+            compiled(loss_fn) if plan.compile else loss_fn,
             optimizer,
-            steps=recipe.steps,
+            steps=plan.steps,
             every=[(max(1, recipe.steps // 20), judge), (max(1, recipe.steps // 60), save)],
             run=run,
             schedule=make_schedule(recipe.schedule),
             start=begin,
             clip=recipe.clip,
-            autocast=pick_precision(recipe.precision, device, recipe.model.n_embd),
+            autocast=dtype,
             max_rise=2.0,
             log_every=max(1, min(50, recipe.steps // 100)),
             tokens_per_step=None if told.growth else recipe.tokens_per_step,
@@ -215,6 +215,15 @@ def train(run: Run, told: Experiment) -> GPT:
         raise KeyboardInterrupt
     save_model(model, run.path / "model")
     return model
+
+
+def planned(run: Run, recipe: Recipe, device: torch.device) -> Plan:
+    """How the run is computed: decided once, and the same where it is gone on with."""
+    if "plan" not in run.record:
+        precision = str(pick_precision(recipe.precision, device, recipe.model.n_embd)).removeprefix("torch.")
+        compiles = compile_pays(recipe, device) and can_compile(device)
+        run.update(plan=asdict(Plan(recipe.steps, precision, compiles, None)))
+    return plan_of(run)
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """What the machine offers: device, precision, compiler, its matrix-product peak, its memory."""
 
+import ctypes
+import functools
 import importlib.util
 import resource
 import shutil
@@ -7,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -56,10 +59,9 @@ def has_bfloat16_units() -> bool:
 
 @contextmanager
 def flushing_subnormals(device: torch.device) -> Iterator[None]:
-    """In the block a CPU takes numbers below 1e-38 for zero.
+    """In the block a CPU takes numbers below 1e-38 for zero, in this thread and in those that torch computes with.
 
     A trained network's attention and gradients are full of them, and products with them cost a hundred times as much.
-    So do the threads that torch starts in the block, for good; those that it has started before go on as they were.
     """
     smallest = torch.tensor(1e-38)
     if device.type != "cpu" or float(smallest * 0.01) == 0:  # it does so already
@@ -68,10 +70,32 @@ def flushing_subnormals(device: torch.device) -> Iterator[None]:
     for kind in (np.float32, np.float64):
         np.finfo(kind)  # which NumPy finds out when first asked, and would then warn of
     torch.set_flush_denormal(True)
+    renew_threads()
     try:
         yield
     finally:
         torch.set_flush_denormal(False)
+        renew_threads()
+
+
+def renew_threads() -> None:
+    """Let the threads go that torch computes with: new ones, when they are needed, begin with this thread's settings.
+
+    Of GNU's OpenMP alone, which torch computes with on Linux; elsewhere they stay as they are.
+    """
+    openmp = gnu_openmp()
+    if openmp is not None:
+        openmp.omp_pause_resource_all(1)  # omp_pause_soft
+
+
+@functools.cache
+def gnu_openmp() -> ctypes.CDLL | None:
+    """The library behind torch's threads, if it is GNU's."""
+    maps = Path("/proc/self/maps")
+    lines = maps.read_text(encoding="utf-8").splitlines() if maps.exists() else []
+    found = next((line.split(maxsplit=5)[-1] for line in lines if "libgomp" in line), None)
+    library = None if found is None else ctypes.CDLL(found)
+    return library if hasattr(library, "omp_pause_resource_all") else None  # since OpenMP 5.0
 
 
 def can_compile(device: torch.device) -> bool:

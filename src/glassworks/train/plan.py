@@ -44,13 +44,12 @@ def plan_of(run: Run) -> Plan:
         raise FileDamaged(f"{run.path / 'run.json'} holds no whole plan ({error}): restore it") from None
 
 
-def build(recipe: Recipe, device: torch.device) -> tuple[GPT, torch.optim.Optimizer]:
-    """The model and its optimizer, as they are before the first step."""
+def build(recipe: Recipe, device: torch.device, dtype: torch.dtype) -> tuple[GPT, torch.optim.Optimizer]:
+    """The model and its optimizer, as they are before the first step; `dtype` is of matrix products."""
     if device.type == "cpu":
         keep_freed_memory()
     model = GPT(recipe.model, seed=recipe.seed).to(device)
     model.recompute = recipe.recompute
-    dtype = pick_precision(recipe.precision, device, recipe.model.n_embd)
     return model, make_optimizer(model, recipe.optimizer, dtype=dtype)
 
 
@@ -110,7 +109,7 @@ def measure_step(
 
     Their lower quartile: other work on the machine comes in bursts, and one of them must not plan a run for minutes.
     """
-    model, optimizer = build(recipe, device)
+    model, optimizer = build(recipe, device, dtype)
     loss_fn = compiled(next_token_loss) if compiles else next_token_loss
     batches = Windows(corpus.train, recipe.batch_size, recipe.model.n_ctx, recipe.seed, place.rank, place.world)
     times: list[float] = []

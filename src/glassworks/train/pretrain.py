@@ -95,7 +95,7 @@ def go_on(run: Run, watch: Watch | None, place: Ranks, report: Report) -> bool:
     recipe, plan = recipe_of(run), plan_of(run)
     device, dtype = pick_device(recipe.device), getattr(torch, plan.precision)
     corpus = corpus_of_run(run, place)
-    model, optimizer = build(recipe, device)
+    model, optimizer = build(recipe, device, dtype)
     judged = model if recipe.ema is None else copy.deepcopy(model)
     modules = {"model": model} if recipe.ema is None else {"model": model, "average": judged}
     checkpoint = newest_checkpoint(run)
