@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -113,6 +114,19 @@ def test_a_stopped_reproduction_goes_on_to_the_same_weights(
     for name in ("one-layer", "two-layers"):
         first, second = (load_file(at / name / "model" / "model.safetensors") for at in (done[0], folder))
         assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_a_step_that_one_network_logged_alone_is_left_out(
+    done: tuple[Path, Finding], text: str, small: None, tmp_path: Path
+) -> None:
+    """As the step at which ctrl-C came: it is logged wherever it is."""
+    folder = tmp_path / "again"
+    shutil.copytree(done[0], folder)
+    shutil.rmtree(folder / "traces")
+    Run(folder / "two-layers").append("metrics", {"step": STEPS + 1, "loss": 1.0})
+    assert induction.run(text, folder=folder, steps=STEPS) == done[1]
+    formed = Trace.load(folder / "traces" / "formation")
+    assert formed.labels["logged"] == [str(step) for step in range(1, STEPS + 1)]
 
 
 def test_other_settings_and_impossible_ones_are_refused(done: tuple[Path, Finding], text: str, tmp_path: Path) -> None:

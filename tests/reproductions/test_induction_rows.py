@@ -15,6 +15,7 @@ from glassworks.reproductions.induction_rows import (
     forming_rows,
     learning_rows,
     slopes,
+    smoothed,
 )
 
 
@@ -28,15 +29,18 @@ def curves(score: np.ndarray, told: np.ndarray, loss: np.ndarray) -> Trace:
             "induction": np.stack([still, score]),
             "in_context": np.stack([still, told]),
             "text_loss": np.stack([5 - steps / 1000, loss]),
+            "training_loss": np.stack([6 - steps / 1000, 6 - steps / 1000 - score]),  # falls where the heads form
             "second_half": np.stack([still, still]),
             "first_half": np.stack([still, still]),
         },
         {"induction": ("head", "step")}
-        | dict.fromkeys(("in_context", "text_loss", "second_half", "first_half"), ("network", "step")),
+        | dict.fromkeys(("in_context", "text_loss", "second_half", "first_half"), ("network", "step"))
+        | {"training_loss": ("network", "logged")},
         {
             "head": ["one layer 0.0", "two layers 1.0"],
             "network": ["one layer", "two layers"],
             "step": [str(step) for step in steps],
+            "logged": [str(step) for step in steps],
         },
     )
 
@@ -111,6 +115,27 @@ def test_claims_fail_where_the_curves_do_not() -> None:
     assert rows["share of it that forms in the change"].verdict == "worse"
     assert rows["the loss curves part in the change"].verdict == "worse"
     assert next(row for name, row in rows.items() if name.startswith("bump")).verdict == "worse"
+
+
+def test_the_training_loss_at_a_look_is_a_mean_around_it() -> None:
+    formed = Trace(
+        "induction_formation",
+        {"training_loss": np.array([[4.0, 3.0, 2.0, 1.0], [4.0, 4.0, 4.0, 0.0]]), "looked": np.zeros(4)},
+        {"training_loss": ("network", "logged"), "looked": ("step",)},
+        {"step": ["0", "10", "30", "40"], "logged": ["10", "20", "30", "40"]},
+    )
+    assert smoothed(formed) == pytest.approx(np.array([[4.0, 3.0, 2.5, 1.5], [4.0, 4.0, 3.0, 2.0]]))
+
+
+def test_what_training_itself_shows_is_no_claim_of_the_paper() -> None:
+    smooth = 5 - np.arange(31) * 10 / 1000
+    rows = {row.what: row for row in learning_rows(curves(RISE, RISE, smooth), Change(10, 19))}
+    assert rows["the loss curves part in the change"].verdict == "worse"
+    mixed = [row for name, row in rows.items() if name.startswith("training loss")]
+    assert [row.published for row in mixed] == [None, None]
+    assert mixed[0].ours == pytest.approx(0.85, abs=0.06)  # from 100 to 190, and a mean around each look
+    assert mixed[1].ours is not None
+    assert mixed[1].ours > 5
 
 
 def test_slopes_are_those_of_a_broken_line() -> None:

@@ -92,8 +92,8 @@ def test_training_resumes_to_the_same_weights_after_ctrl_c(tmp_path: Path, monke
         repeated(tmp_path / "parts", told)
     assert not (tmp_path / "parts/model").exists()
     monkeypatch.undo()
-    another = "glassworks.reproductions.othello_training.pick_precision"  # on a machine that would rather use bfloat16
-    monkeypatch.setattr(another, lambda *about: torch.bfloat16)
+    another = "glassworks.reproductions.othello_training.computed"  # a machine that would compute otherwise
+    monkeypatch.setattr(another, lambda *about: (torch.bfloat16, True))
     repeated(tmp_path / "parts", told)
     assert weights(tmp_path / "parts") == weights(tmp_path / "whole")
     assert [row["step"] for row in Run(tmp_path / "parts").rows("metrics")] == list(range(1, 13))

@@ -31,12 +31,17 @@ def traces(*, score: float = 0.8, best: str = "1.1", alone: float = 0.01, others
     previous = np.full((6, 31), 0.05)
     previous[2] = 0.9 * RISE
     losses = {name: np.stack([5 - 0.1 * RISE, 5 - RISE]) for name in ("text_loss", "second_half", "first_half")}
+    logged = {"training_loss": 2 + losses["text_loss"]}
     of_network, of_head = ("network", "step"), ("head", "step")
     formation = trace(
         "induction_formation",
-        {"induction": induction, "previous": previous, "in_context": np.stack([0 * RISE, 0.4 * RISE]), **losses},
-        dict.fromkeys(("induction", "previous"), of_head) | dict.fromkeys((*losses, "in_context"), of_network),
-        labels={"network": ["one layer", "two layers"], "head": names, "step": list(map(str, STEPS))},
+        {"induction": induction, "previous": previous, "in_context": np.stack([0 * RISE, 0.4 * RISE]), **losses}
+        | logged,
+        dict.fromkeys(("induction", "previous"), of_head)
+        | dict.fromkeys((*losses, "in_context"), of_network)
+        | dict.fromkeys(logged, ("network", "logged")),
+        labels={"network": ["one layer", "two layers"], "head": names}
+        | {axis: list(map(str, STEPS)) for axis in ("step", "logged")},
         meta={"vocab_size": 500},
     )
     ablated = [*HEADS, "induction heads", "others"]
@@ -130,6 +135,8 @@ def test_a_formed_run_says_when_which_and_that_one_layer_did_not() -> None:
     assert checker.said.startswith("Between step 100 and step 190 of 300, a head of the second layer learned")
     assert checker.said.endswith("one layer never did.")
     text = " ".join(checker.text)
+    assert "Loss on what the networks are trained on" in text
+    assert "Loss on held-out text alone" in text
     assert "An induction head at work" in text
     assert "Head 1.1, the best induction head: 80% of its attention" in text
     assert "Head 0.0, of the first layer, gives 90% of its attention to the token just before" in text

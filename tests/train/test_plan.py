@@ -12,9 +12,8 @@ from glassworks.data.shards import prepare
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
 from glassworks.objectives.losses import next_token_loss
-from glassworks.train.device import can_compile, flushing_subnormals, gnu_openmp
+from glassworks.train.device import can_compile
 from glassworks.train.distributed import Ranks
-from glassworks.train.fit import fit
 from glassworks.train.plan import compile_pays, compiled, make_plan
 from glassworks.train.recipe import Recipe
 
@@ -73,48 +72,3 @@ def test_a_compiled_loss_has_the_models_value_and_gradient(architecture: str) ->
     command = [sys.executable, "-c", script, str(Path(__file__).parent), architecture]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert float(done.stdout) < 1e-5
-
-
-@pytest.mark.skipif(gnu_openmp() is None, reason="torch's threads are not GNU OpenMP's")
-def test_all_threads_flush_subnormal_numbers_while_a_training_runs() -> None:
-    before = torch.get_num_threads()
-    smallest = torch.ones(2**20, dtype=torch.int32).view(torch.float32)
-    try:
-        torch.set_num_threads(2)
-        assert (smallest * 1).count_nonzero() == len(smallest)  # by two threads, which are there from now on
-        with flushing_subnormals(CPU):
-            assert not (smallest * 1).view(torch.int32).any()
-        assert (smallest * 1).count_nonzero() == len(smallest)
-    finally:
-        torch.set_num_threads(before)
-
-
-def test_subnormal_numbers_are_zero_while_a_training_runs_on_a_cpu_and_no_longer() -> None:
-    def product() -> float:
-        return float(torch.tensor(1e-38) * torch.tensor(0.01))
-
-    before = product()
-    possible = torch.set_flush_denormal(False)
-    with flushing_subnormals(CPU):
-        assert (product() == 0) == possible
-        with flushing_subnormals(CPU):
-            assert (product() == 0) == possible
-        assert (product() == 0) == possible
-    with flushing_subnormals(torch.device("cuda")):
-        assert product() == before
-    assert product() == before > 0
-
-    model, seen = torch.nn.Linear(2, 2), []
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-
-    def loss_fn(net: torch.nn.Module, batch: torch.Tensor) -> torch.Tensor:
-        seen.append(product())
-        if len(seen) == 3:
-            raise ValueError("in the midst of it")
-        return net(batch).sum()
-
-    with pytest.raises(ValueError, match="midst"):
-        fit(model, lambda step: torch.ones(1, 2), loss_fn, optimizer, steps=5)
-    assert len(seen) == 3
-    assert all(value == 0 for value in seen) == possible
-    assert product() == before

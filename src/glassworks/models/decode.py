@@ -68,6 +68,7 @@ class Decoder:
         self.plain = (
             all(type(module) in PLAIN and "forward" not in vars(module) for module in modules)
             and all(p.device.type == "cpu" and p.dtype is torch.float32 for p in weights)
+            and (self.biased or all(module.bias is None for module in modules if isinstance(module, nn.Linear)))
             and sum(p.numel() for p in weights) <= COPIED
         )
         if self.plain:
@@ -248,7 +249,7 @@ def writer(module: nn.Linear, factor: float = 1.0) -> Array:
     whole = gathered(module, biased=biased)
     if biased:
         whole -= whole.mean(1, keepdim=True)
-        whole[:-1] *= factor
+    whole[: module.in_features] *= factor
     return array(whole)
 
 

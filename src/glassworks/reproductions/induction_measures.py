@@ -56,14 +56,15 @@ def formation(runs: Mapping[str, Run], untrained: Mapping[str, GPT], sights: Sig
         training_loss (network, logged): of training batches.
     """
     rows = {name: [{"step": 0, **look(untrained[name], sights)}, *seen(run)] for name, run in runs.items()}
-    logged = {name: [row for row in run.rows("metrics") if "loss" in row] for name, run in runs.items()}
+    losses = [{row["step"]: row["loss"] for row in run.rows("metrics") if "loss" in row} for run in runs.values()]
+    logged = sorted(set.intersection(*map(set, losses)))  # where a run was interrupted, it logged one step more
     heads = {f"{name} {head}": (name, head) for name, net in untrained.items() for head in map(name_of, all_heads(net))}
     shared = ("text_loss", "in_context", "first_half", "second_half")
     arrays = {key: np.array([[row[key] for row in rows[name]] for name in runs]) for key in shared}
     for pattern in PATTERNS:
         table = [[row[f"{pattern}/{head}"] for row in rows[name]] for name, head in heads.values()]
         arrays[pattern] = np.array(table)
-    arrays["training_loss"] = np.array([[row["loss"] for row in found] for found in logged.values()])
+    arrays["training_loss"] = np.array([[of_run[step] for step in logged] for of_run in losses])
     axes: dict[str, tuple[str, ...]] = {"training_loss": ("network", "logged")}
     return Trace(
         method="induction_formation",
@@ -73,7 +74,7 @@ def formation(runs: Mapping[str, Run], untrained: Mapping[str, GPT], sights: Sig
             "network": list(runs),
             "head": list(heads),
             "step": [str(row["step"]) for row in rows[next(iter(runs))]],
-            "logged": [str(row["step"]) for row in logged[next(iter(runs))]],
+            "logged": list(map(str, logged)),
         },
         meta={"vocab_size": next(iter(untrained.values())).config.vocab_size},
     )

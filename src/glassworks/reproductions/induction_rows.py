@@ -168,15 +168,44 @@ def timed_rows(formed: Trace, window: Change | None) -> Iterator[Row]:
         notes = [
             "theirs: over 75 %",
             f"one layer less two: {before:.3f} before, {after:.3f} after, {end:.3f} at the end",
-            "training ends with the change",
+            "training ends with the change" if falls is None else f"text loss falls by {rates(falls)}",
         ]
-        if falls is not None:
-            said = ", ".join(f"{1000 * fall:.2f}" for fall in falls)
-            notes[2] = f"text loss falls by {said} nats in 1,000 steps"
     yield Row("share of it that forms in the change", 0.75, share, "share", "higher", 0.0, notes[0])
     yield claim("the loss curves part in the change", part > 0.5, notes[1])
     bump = falls is not None and falls[1] > max(falls[0], falls[2])
     yield claim("bump: two layers' loss falls faster in the change than before and after", bump, notes[2])
+    if window is not None and falls is not None:
+        yield from mixed_rows(formed, window)
+
+
+def mixed_rows(formed: Trace, window: Change) -> Iterator[Row]:
+    """The last two of these on what the networks are trained on. Not the paper's: the repeats alone would show both."""
+    one, two = (formed.labels["network"].index(name) for name in (ONE, TWO))
+    loss = smoothed(formed)
+    falls = slopes(looks(formed), loss[two], window)
+    assert falls is not None
+    mix = f"the repeats, one row in {SYNTHETIC}, with the text"
+    share = within(loss[one] - loss[two], window)
+    yield Row(
+        "training loss: share of the networks' gap that opens in the change", None, share, "share", "higher", note=mix
+    )
+    around = max(falls[0], falls[2])
+    times = falls[1] / around if around > 0 else None
+    what = "training loss: its fall in the change, times that before or after"
+    yield Row(what, None, times, "ratio", "higher", note=f"it falls by {rates(falls)}")
+
+
+def rates(falls: tuple[float, float, float]) -> str:
+    """Before, in and after the change."""
+    return ", ".join(f"{1000 * fall:.2f}" for fall in falls) + " nats in 1,000 steps before, in and after it"
+
+
+def smoothed(formed: Trace) -> np.ndarray:
+    """The training loss of each network at each look: its mean from the look before to the look after."""
+    logged, steps = np.array(formed.labels["logged"], dtype=int), looks(formed)
+    spans = zip([steps[0], *steps[:-1]], [*steps[1:], steps[-1]], strict=True)
+    losses = formed.arrays["training_loss"]
+    return np.stack([losses[:, (logged >= first) & (logged <= last)].mean(1) for first, last in spans], 1)
 
 
 def within(curve: np.ndarray, window: Change) -> float:

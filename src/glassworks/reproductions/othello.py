@@ -56,7 +56,7 @@ def run(
     was stopped or killed. Progress is told on stderr.
 
     Args:
-        quick: train a twentieth as long, and look at fewer games: the network is then far from done.
+        quick: train for 1,000 steps of half as many games, and look at fewer: the network is then far from done.
         full: the paper's 8x8 board, 20 million games and 25 million parameters; for a GPU.
         folder: a new run's folder, or that of an unfinished one with the same settings.
         seed: of weights, games and controls; None = 0.

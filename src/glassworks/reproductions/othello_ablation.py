@@ -58,6 +58,7 @@ def ablation(model: GPT, size: int, games: int, seed: int, found: Mapping[str, A
         move = int(table.square[of[0]])
         by_move.setdefault(move, []).append((layer, neuron))
         shown[move] = shown.get(move, torch.zeros_like(played.present)) | present[..., of].any(-1)
+    effects = LogitEffects(model)
     pools = {"control": every, "rival": [neuron for neurons in by_move.values() for neuron in neurons]}
     measured = []
     with evaluating(model):
@@ -69,11 +70,11 @@ def ablation(model: GPT, size: int, games: int, seed: int, found: Mapping[str, A
                 continue
             after = without(model, played, neurons, means)
             ours = effect(plain, after, played, move, there, away) | {"neurons": float(len(neurons))}
-            for name, some in by_sign(model, neurons, move).items():
+            for name, some in by_sign(model, effects, neurons, move).items():
                 ours[f"{name}_neurons"] = float(len(some))
                 if some:
-                    lost = effect(plain, without(model, played, some, means), played, move, there, away)
-                    ours[f"{name}_matched"] = lost["matched"]
+                    alone = effect(plain, without(model, played, some, means), played, move, there, away)
+                    ours[f"{name}_matched"] = alone["matched"]
             for name, pool in pools.items():
                 draws = [draw(neurons, pool, generator) for _ in range(CONTROLS)]
                 lost = means_of(
@@ -89,13 +90,15 @@ def ablation(model: GPT, size: int, games: int, seed: int, found: Mapping[str, A
     return {"moves": len(measured), **means_of(measured)}
 
 
-def by_sign(model: GPT, neurons: Sequence[Neuron], move: int) -> dict[str, list[Neuron]]:
-    """The neurons that raise a move's logit ("for") and those that lower it ("against"), by their weights alone."""
-    effects = LogitEffects(model)
-    raise_it = [bool(effects(directions(model, layer, [neuron])["output"])[0, move] > 0) for layer, neuron in neurons]
+def by_sign(model: GPT, effects: LogitEffects, neurons: Sequence[Neuron], move: int) -> dict[str, list[Neuron]]:
+    """The neurons that raise a move's logit above the others' ("for") and those that do not, by their weights alone."""
+    raised = {
+        (layer, neuron): bool(effects(directions(model, layer, [neuron])["output"])[0, move] > 0)
+        for layer, neuron in neurons
+    }
     return {
-        name: [neuron for neuron, up in zip(neurons, raise_it, strict=True) if up == wanted]
-        for name, wanted in (("for", True), ("against", False))
+        "for": [each for each in neurons if raised[each]],
+        "against": [each for each in neurons if not raised[each]],
     }
 
 
@@ -185,7 +188,7 @@ def ablation_rows(lost: Mapping[str, Any]) -> Iterator[Row]:
     yield Row("p(move) lost without its pattern neurons", None, lost["matched"], "probability", "same", note=note)
     for name, what in (("for", "write for it"), ("against", "write against it")):
         label, alone = f"p(move) lost without those that {what}", lost.get(f"{name}_matched")
-        note = f"by their weights, through the head alone: {lost[f'{name}_neurons']:.1f} a move"
+        note = f"by their weights, through the head alone: {lost.get(f'{name}_neurons', 0.0):.1f} a move"
         yield Row(label, None, alone, "probability", "same", note=note)
     draws = f"{CONTROLS} draws"
     rivals = (

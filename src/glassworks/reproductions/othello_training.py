@@ -38,9 +38,9 @@ from glassworks.optim.groups import OptimizerConfig
 from glassworks.optim.schedules import ScheduleConfig, make_schedule
 from glassworks.reproductions.othello_games import FRESH
 from glassworks.train.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
-from glassworks.train.device import can_compile, pick_device, pick_precision
+from glassworks.train.device import pick_device
 from glassworks.train.fit import fit
-from glassworks.train.plan import LossFn, Plan, build, compile_pays, compiled, plan_of
+from glassworks.train.plan import LossFn, Plan, build, computed, plan_of, planned_loss
 from glassworks.train.recipe import Recipe
 
 Scale = Literal["quick", "default", "full"]
@@ -171,7 +171,7 @@ def train(run: Run, told: Experiment) -> GPT:
     device, recipe = pick_device(told.recipe.device), told.recipe
     if (run.path / "model" / "config.json").is_file():
         return load_model(run.path / "model", device=device)
-    plan = planned(run, recipe, device)
+    plan = plan_once(run, recipe, device)
     dtype = getattr(torch, plan.precision)
     model, optimizer = build(recipe, device, dtype)
     checkpoint = newest_checkpoint(run)
@@ -191,21 +191,21 @@ def train(run: Run, told: Experiment) -> GPT:
         return {"illegal": now.illegal, "above_floor": now.loss - now.floor}
 
     past = run.rows("metrics")
-    with progress("train", recipe.steps, start=begin) as report:
+    with progress("train", plan.steps, start=begin) as report:
         ended = fit(
             model,
             GameBatches(told, device),
-            compiled(loss_fn) if plan.compile else loss_fn,
+            planned_loss(run, plan, loss_fn, device),
             optimizer,
             steps=plan.steps,
-            every=[(max(1, recipe.steps // 20), judge), (max(1, recipe.steps // 60), save)],
+            every=[(max(1, plan.steps // 20), judge), (max(1, plan.steps // 60), save)],
             run=run,
             schedule=make_schedule(recipe.schedule),
             start=begin,
             clip=recipe.clip,
             autocast=dtype,
             max_rise=2.0,
-            log_every=max(1, min(50, recipe.steps // 100)),
+            log_every=max(1, min(50, plan.steps // 100)),
             tokens_per_step=None if told.growth else recipe.tokens_per_step,
             seconds=past[-1]["seconds"] if past else 0.0,
             report=report,
@@ -217,12 +217,11 @@ def train(run: Run, told: Experiment) -> GPT:
     return model
 
 
-def planned(run: Run, recipe: Recipe, device: torch.device) -> Plan:
-    """How the run is computed: decided once, and the same where it is gone on with."""
+def plan_once(run: Run, recipe: Recipe, device: torch.device) -> Plan:
+    """How the run is computed: decided when it begins, and the same where it is gone on with."""
     if "plan" not in run.record:
-        precision = str(pick_precision(recipe.precision, device, recipe.model.n_embd)).removeprefix("torch.")
-        compiles = compile_pays(recipe, device) and can_compile(device)
-        run.update(plan=asdict(Plan(recipe.steps, precision, compiles, None)))
+        dtype, compiles = computed(recipe, device)
+        run.update(plan=asdict(Plan(recipe.steps, str(dtype).removeprefix("torch."), compiles, None)))
     return plan_of(run)
 
 

@@ -20,7 +20,9 @@ from glassworks.reproductions.induction_rows import (
     looks,
     other_sets,
     previous_heads,
+    smoothed,
 )
+from glassworks.reproductions.induction_training import SYNTHETIC
 from glassworks.studio.attention import large_map
 from glassworks.studio.bars import rows as bar_rows
 from glassworks.studio.chart_figures import chart_figure, draw_legend
@@ -48,7 +50,7 @@ def page(finding: Finding, traces: Mapping[str, Trace]) -> str:
     formed, heads = traces["formation"], chosen(traces["ablation"])
     window = change(formed, heads)
     sections = (
-        ("change", "One change, seen from four sides" if window else "Training", change_section(formed, heads, window)),
+        ("change", "One change, seen from six sides" if window else "Training", change_section(formed, heads, window)),
         ("head", *head_section(formed, heads, traces["attention"])),
         ("without", "What is lost without it", ablation_section(traces["ablation"], window)),
         ("made", "What it is made of", composition_section(traces["composition"], traces["ablation"])),
@@ -99,10 +101,10 @@ def change_section(formed: Trace, heads: Sequence[str], window: Change | None) -
     return join(
         [
             tag("p", "The stretch in which the induction heads form is shaded in every chart.") if window else "",
-            loss_chart(formed, band),
+            *loss_charts(formed, band),
             networks_chart(
                 formed,
-                "in_context",
+                formed.arrays["in_context"],
                 "in-context score, nats",
                 band,
                 "How much the context tells: the loss early in the context less that late in it, on held-out text. "
@@ -112,7 +114,7 @@ def change_section(formed: Trace, heads: Sequence[str], window: Change | None) -
             heads_chart(formed, "previous", heads, band),
             networks_chart(
                 formed,
-                "second_half",
+                formed.arrays["second_half"],
                 "nats per token",
                 band,
                 "Random tokens that come twice: the loss in their second half. Nothing but the first half can tell it, "
@@ -123,17 +125,21 @@ def change_section(formed: Trace, heads: Sequence[str], window: Change | None) -
     )
 
 
-def loss_chart(formed: Trace, band: Band) -> Markup:
-    """Loss on held-out text of both networks."""
-    return networks_chart(
-        formed,
-        "text_loss",
-        "nats per token",
-        band,
-        "Loss on held-out text. If the second layer begins to pay in the change, the curves part there, and its loss "
-        "falls faster than just before and just after: the bump of Olsson et al. 2022.",
-        y_range=lower_part(formed.arrays["text_loss"]),
+def loss_charts(formed: Trace, band: Band) -> list[Markup]:
+    """Loss of both networks on what they are trained on, and on text alone."""
+    trained, text = smoothed(formed), formed.arrays["text_loss"]
+    mix = (
+        f"Loss on what the networks are trained on: text, and one row in {SYNTHETIC} of tokens that come again, which "
+        "the heads make predictable at once. Each point is the mean from the look before to the look after."
     )
+    alone = (
+        "Loss on held-out text alone. In Olsson et al. 2022 the curves part in the change, and two layers' loss falls "
+        "faster there than just before and just after: the bump. The table says whether this one does."
+    )
+    return [
+        networks_chart(formed, values, "nats per token", band, said, y_range=lower_part(values))
+        for values, said in ((trained, mix), (text, alone))
+    ]
 
 
 def lower_part(losses: np.ndarray) -> tuple[float, float]:
@@ -146,7 +152,7 @@ def lower_part(losses: np.ndarray) -> tuple[float, float]:
 
 def networks_chart(
     formed: Trace,
-    array: str,
+    values: np.ndarray,
     y_title: str,
     band: Band,
     caption: str,
@@ -154,7 +160,7 @@ def networks_chart(
     y_range: tuple[float, float] | None = None,
 ) -> Markup:
     """One quantity of both networks over the steps."""
-    values, steps = formed.arrays[array], looks(formed)
+    steps = looks(formed)
     lines = [Line(name, steps, values[i], COLOURS[name]) for i, name in enumerate(formed.labels["network"])]
     chart = Chart(lines, "step", y_title, levels, y_range, band=band)
     return chart_figure(chart, caption, legend=True, height=280)

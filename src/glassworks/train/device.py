@@ -59,9 +59,11 @@ def has_bfloat16_units() -> bool:
 
 @contextmanager
 def flushing_subnormals(device: torch.device) -> Iterator[None]:
-    """In the block a CPU takes numbers below 1e-38 for zero, in this thread and in those that torch computes with.
+    """In the block a CPU takes numbers below 1e-38 for zero: in this thread and those that torch computes with for it.
 
     A trained network's attention and gradients are full of them, and products with them cost a hundred times as much.
+    A thread keeps the setting of the one that started it: torch's are started anew at either end, where its OpenMP is
+    GNU's (on Linux; others' stay as they are), and one that somebody else starts in the block goes on flushing.
     """
     smallest = torch.tensor(1e-38)
     if device.type != "cpu" or float(smallest * 0.01) == 0:  # it does so already
@@ -69,33 +71,37 @@ def flushing_subnormals(device: torch.device) -> Iterator[None]:
         return
     for kind in (np.float32, np.float64):
         np.finfo(kind)  # which NumPy finds out when first asked, and would then warn of
-    torch.set_flush_denormal(True)
-    renew_threads()
     try:
+        if torch.set_flush_denormal(True):
+            renew_threads()
         yield
     finally:
-        torch.set_flush_denormal(False)
-        renew_threads()
+        if torch.set_flush_denormal(False):
+            renew_threads()
+
+
+PAUSE_SOFT = 1
+"""OpenMP 5.0's omp_pause_soft: threads end, what they hold in memory of their own stays."""
 
 
 def renew_threads() -> None:
-    """Let the threads go that torch computes with: new ones, when they are needed, begin with this thread's settings.
-
-    Of GNU's OpenMP alone, which torch computes with on Linux; elsewhere they stay as they are.
-    """
-    openmp = gnu_openmp()
-    if openmp is not None:
-        openmp.omp_pause_resource_all(1)  # omp_pause_soft
+    """Let the threads go that torch computes with for this one; they are started again when they are needed."""
+    found = openmp()
+    if found is not None:
+        found.omp_pause_resource_all(PAUSE_SOFT)
 
 
 @functools.cache
-def gnu_openmp() -> ctypes.CDLL | None:
-    """The library behind torch's threads, if it is GNU's."""
-    maps = Path("/proc/self/maps")
-    lines = maps.read_text(encoding="utf-8").splitlines() if maps.exists() else []
-    found = next((line.split(maxsplit=5)[-1] for line in lines if "libgomp" in line), None)
-    library = None if found is None else ctypes.CDLL(found)
-    return library if hasattr(library, "omp_pause_resource_all") else None  # since OpenMP 5.0
+def openmp() -> ctypes.CDLL | None:
+    """The library of torch's CPU operations, through which its own OpenMP is found, not another's that is loaded, too.
+
+    None where there is none that can let its threads go.
+    """
+    try:
+        library = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
+    except OSError:  # there is no such file, as on macOS
+        return None
+    return library if hasattr(library, "omp_pause_resource_all") else None
 
 
 def can_compile(device: torch.device) -> bool:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from glassworks.core.config import from_dict
-from glassworks.core.errors import FileDamaged
+from glassworks.core.errors import FileDamaged, RunError
 from glassworks.core.memory import keep_freed_memory
 from glassworks.core.runs import Run
 from glassworks.data.batches import Windows
@@ -19,7 +19,14 @@ from glassworks.data.shards import Corpus
 from glassworks.models.gpt import GPT
 from glassworks.objectives.losses import next_token_loss
 from glassworks.optim.groups import make_optimizer
-from glassworks.train.device import can_compile, matmul_peak, peak_memory, pick_precision, synchronize
+from glassworks.train.device import (
+    can_compile,
+    flushing_subnormals,
+    matmul_peak,
+    peak_memory,
+    pick_precision,
+    synchronize,
+)
 from glassworks.train.distributed import Ranks
 from glassworks.train.fit import fit
 from glassworks.train.recipe import Recipe
@@ -37,7 +44,10 @@ class Plan:
 
 
 def plan_of(run: Run) -> Plan:
-    """The plan in a run's run.json."""
+    """The plan in a run's run.json.
+
+    Raises: FileDamaged if there is none.
+    """
     try:
         return from_dict(Plan, run.record.get("plan", {}))
     except (ValueError, TypeError) as error:
@@ -66,6 +76,15 @@ def compiled(loss_fn: LossFn) -> LossFn:
     return found
 
 
+def planned_loss(run: Run, plan: Plan, loss_fn: LossFn, device: torch.device) -> LossFn:
+    """The loss as the plan has it computed; RunError if it is to be compiled and this machine cannot."""
+    if not plan.compile:
+        return loss_fn
+    if not can_compile(device):
+        raise RunError(f"{run.path} was begun compiled, and {device} has no compiler here: install g++ or begin anew")
+    return compiled(loss_fn)
+
+
 def compile_pays(recipe: Recipe, device: torch.device, world: int = 1) -> bool:
     """Whether compiling is soon made good: on CUDA always, alone on a CPU in runs of ten minutes or more.
 
@@ -87,17 +106,22 @@ TWO_CORES = 1e11
 """Floating-point operations a second of a small model's training on two cores, about."""
 
 
+def computed(recipe: Recipe, device: torch.device, world: int = 1) -> tuple[torch.dtype, bool]:
+    """The dtype of matrix products, and whether the loss is compiled."""
+    dtype = pick_precision(recipe.precision, device, recipe.model.n_embd)
+    compiles = recipe.compile == "on" or (recipe.compile == "auto" and compile_pays(recipe, device, world))
+    if recipe.compile == "on" and not can_compile(device):
+        raise ValueError(f"compile (='on') needs a C++ compiler on a CPU or Triton on CUDA; {device} has none here")
+    return dtype, compiles and can_compile(device)
+
+
 def make_plan(recipe: Recipe, corpus: Corpus, device: torch.device, place: Ranks) -> Plan:
     """Decide steps, precision and compilation. Under torchrun, rank 0 decides for all."""
-    dtype = pick_precision(recipe.precision, device, recipe.model.n_embd)
-    compiles = recipe.compile == "on" or (recipe.compile == "auto" and compile_pays(recipe, device, place.world))
-    if compiles and not can_compile(device):
-        if recipe.compile == "on":
-            raise ValueError(f"compile (='on') needs a C++ compiler on a CPU or Triton on CUDA; {device} has none here")
-        compiles = False
+    dtype, compiles = computed(recipe, device, place.world)
     steps, step_seconds = recipe.steps, None
     if recipe.minutes is not None:
-        step_seconds = measure_step(recipe, corpus, device, dtype, compiles, place)
+        with flushing_subnormals(device):  # once, and not anew in every step's `fit`
+            step_seconds = measure_step(recipe, corpus, device, dtype, compiles, place)
         steps = place.agree(max(1, int(recipe.minutes * 60 / step_seconds)))
     return Plan(steps, str(dtype).removeprefix("torch."), compiles, step_seconds)
 

@@ -30,7 +30,7 @@ from glassworks.train.checkpoint import load_checkpoint, newest_checkpoint, save
 from glassworks.train.device import pick_device
 from glassworks.train.distributed import Ranks
 from glassworks.train.fit import Every, fit
-from glassworks.train.plan import build, compiled, make_plan, plan_of, result
+from glassworks.train.plan import build, make_plan, plan_of, planned_loss, result
 from glassworks.train.recipe import Recipe, recipe_of, to_dict
 
 Watch = Callable[[Corpus, GPT, int], Every]
@@ -131,7 +131,7 @@ def go_on(run: Run, watch: Watch | None, place: Ranks, report: Report) -> bool:
     ended = fit(
         model,
         Windows(corpus.train, recipe.batch_size, recipe.model.n_ctx, recipe.seed, place.rank, place.world),
-        compiled(next_token_loss) if plan.compile else next_token_loss,
+        planned_loss(run, plan, next_token_loss, device),
         optimizer,
         steps=plan.steps,
         every=every,
