@@ -192,3 +192,10 @@ def test_it_is_written_beside_the_finding(tmp_path: Path) -> None:
     path = write_induction_page(tmp_path)
     assert path == tmp_path / "report.html"
     assert path.read_text("utf-8") == drawn(found)
+
+
+def test_networks_that_have_learned_nothing_are_drawn() -> None:
+    found = traces(score=0.02)
+    for name in ("training_loss", "text_loss"):
+        found["formation"].arrays[name][:] = 6.0
+    assert "svg" in read(found).sections["change"]

@@ -161,6 +161,19 @@ def test_a_second_signal_ends_at_once() -> None:
         fit(model, batch_of, squared, sgd(model), steps=50, every=[(1, interrupt)])
 
 
+@pytest.mark.parametrize(("module", "stopped"), [("torch._inductor.exc", True), ("elsewhere", False)])
+def test_a_compiler_that_ctrl_c_stopped_is_no_error_of_the_training(module: str, stopped: bool) -> None:
+    failed = type("CppCompileError", (RuntimeError,), {"__module__": module})
+
+    def loss_fn(model: nn.Module, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        os.kill(os.getpid(), signal.SIGINT)
+        raise failed("killed")
+
+    model = line()
+    with pytest.raises(KeyboardInterrupt if stopped else RuntimeError):
+        fit(model, batch_of, loss_fn, sgd(model), steps=3)
+
+
 def test_an_optimizer_without_gradients_works_in_the_same_loop() -> None:
     class Evolution(torch.optim.Optimizer):
         """Tries one random change a step and keeps it if the loss is lower."""

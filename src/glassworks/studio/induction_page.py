@@ -146,8 +146,8 @@ def lower_part(losses: np.ndarray) -> tuple[float, float]:
     """A range that shows where networks end, and cuts off how they begin."""
     low, high = float(np.nanmin(losses)), float(np.nanmax(losses))
     late = float(np.nanmax(losses[:, losses.shape[1] // 3 :]))
-    top = min(high, late + 0.4 * (late - low))
-    return low - 0.05 * (top - low), top
+    height = max(min(high, late + 0.4 * (late - low)) - low, 1e-3)  # networks that have learned nothing are level
+    return low - 0.05 * height, low + height
 
 
 def networks_chart(

@@ -260,6 +260,10 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
     old = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield lambda: asked
+    except Exception as error:
+        if asked and type(error).__module__.startswith(("torch._inductor", "torch._dynamo")):
+            raise KeyboardInterrupt from None  # a terminal's ctrl-C reaches the C++ compiler as well, which then fails
+        raise
     finally:
         for number, handler in old.items():
             signal.signal(number, handler)
