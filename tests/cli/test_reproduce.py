@@ -1,7 +1,11 @@
 """`glassworks reproduce`, as a user types it."""
 
 import dataclasses
+import os
 import random
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +14,7 @@ import glassworks.reproductions.induction as induction
 import glassworks.reproductions.makemore as makemore
 from glassworks.cli.main import run
 from glassworks.cli.reproduce import REPEAT
+from glassworks.core.runs import Run
 from glassworks.models.config import GPTConfig
 from glassworks.reproductions import REPRODUCTIONS
 from glassworks.train.recipe import Recipe
@@ -116,3 +121,30 @@ def test_a_mistake_gets_one_clear_line(words: list[str], message: str, capsys: p
     err = capsys.readouterr().err.strip()
     assert len(err.splitlines()) == 1
     assert message in err
+
+
+def test_runs_says_whether_a_reproduction_is_done(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its plan may be one of a network's steps, and it has no result of a training."""
+    settings = {"command": ["glassworks", "reproduce", "othello"], "reproduction": {"name": "othello"}}
+    for name in ("ended", "begun"):
+        Run.create(Path("runs") / name, **settings, plan={"steps": 3}).append("metrics", {"step": 3, "seconds": 1.0})
+    Path("runs/ended/finding.json").touch()
+    assert run(["runs"]) == 0
+    table = {line.split()[0]: line.split()[1:3] for line in capsys.readouterr().out.splitlines()[1:]}
+    assert table == {"ended": ["done", "3/3"], "begun": ["unfinished", "3/3"]}
+
+
+def test_being_asked_to_end_is_being_interrupted() -> None:
+    """Wherever it comes, as here in the midst of reading the words."""
+    os.mkfifo("waiting.txt")
+    script = "from glassworks.cli.main import main; main()"
+    command = [sys.executable, "-c", script, "reproduce", "makemore", "waiting.txt"]
+    with (
+        subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process,
+        Path("waiting.txt").open("w", encoding="utf-8"),  # which waits for it to be opened there for reading
+    ):
+        process.send_signal(signal.SIGTERM)
+        said = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert said.startswith("stopped; ")
+    assert len(said.splitlines()) == 1

@@ -54,6 +54,26 @@ def test_opening_what_is_no_run_says_what_is_near(tmp_path: Path, monkeypatch: p
     assert free_name("shakespeare").name == "shakespeare-2"
 
 
+def test_a_folder_that_holds_anything_else_is_refused_and_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / ".lock").touch()
+    run = Run.create(
+        tmp_path / "notes", command=["glassworks", "reproduce", "othello"], reproduction={"name": "othello"}
+    )
+    for how in (lambda: Run.create(run.path), lambda: Run.open(run.path)):
+        with pytest.raises(RunError, match="go on with it by: glassworks reproduce othello"):
+            how()
+        (run.path / "finding.md").write_text("# found", encoding="utf-8")
+        with pytest.raises(RunError, match=r"read .*finding\.md"):
+            how()
+        (run.path / "finding.md").unlink()
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.txt").touch()
+    with pytest.raises(RunError, match="holds other files: choose another --name"):
+        Run.create(tmp_path / "thesis")
+    assert [file.name for file in (tmp_path / "thesis").iterdir()] == ["chapter.txt"]
+
+
 def test_a_damaged_record_is_named(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "a")
     (run.path / "run.json").write_text('{"seed', encoding="utf-8")

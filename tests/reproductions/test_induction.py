@@ -130,7 +130,7 @@ def test_a_step_that_one_network_logged_alone_is_left_out(
 
 
 def test_other_settings_and_impossible_ones_are_refused(done: tuple[Path, Finding], text: str, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="steps 6.*choose another --name"):
+    with pytest.raises(RunError, match="steps 6, now 7.*choose another --name"):
         induction.run(text, folder=done[0], steps=STEPS + 1)
     with pytest.raises(ValueError, match=r"steps \(=0\) must be at least 1"):
         induction.run(text, folder=tmp_path / "new", steps=0)
@@ -150,6 +150,15 @@ def test_text_that_cannot_be_trained_on_leaves_the_name_free(
         induction.run(str(tmp_path / "words.txt"), folder=tmp_path / "run", steps=STEPS)
     assert not (tmp_path / "run" / "run.json").exists()
     induction.run(text, folder=tmp_path / "run", steps=STEPS)
+
+
+def test_held_out_text_that_is_too_short_leaves_the_name_free(small: None, tmp_path: Path) -> None:
+    (tmp_path / "texts").mkdir()
+    for i in range(40):  # one or two of them are held out
+        (tmp_path / "texts" / f"{i}.txt").write_text("a b c" if i else "a b c " * 400, encoding="utf-8")
+    with pytest.raises(ValueError, match="needs at least 17"):
+        induction.run(str(tmp_path / "texts"), folder=tmp_path / "run", steps=STEPS)
+    assert not (tmp_path / "run" / "run.json").exists()
 
 
 def test_the_run_says_what_it_was(done: tuple[Path, Finding]) -> None:

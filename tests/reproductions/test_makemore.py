@@ -93,7 +93,11 @@ def test_an_altered_result_is_noticed(done: tuple[Path, Finding]) -> None:
 @pytest.mark.parametrize(
     ("words", "settings", "message"),
     [
-        (WORDS, {"steps": STEPS + 1}, rf"begun with other settings \(steps {STEPS}\): choose another --name"),
+        (
+            WORDS,
+            {"steps": STEPS + 1},
+            rf"begun with other settings \(steps {STEPS}, now {STEPS + 1}\): choose another --name",
+        ),
         (WORDS, {"steps": STEPS, "seed": 3}, "begun with other settings"),
         (WORDS[::-1], {"steps": STEPS}, "begun with other settings"),
     ],
@@ -112,8 +116,7 @@ def test_refuses_settings_that_cannot_be_used(tmp_path: Path, settings: dict[str
 
 def test_the_number_of_threads_is_put_back(tmp_path: Path) -> None:
     before = torch.get_num_threads()
-    (tmp_path / "evals").mkdir()
-    (tmp_path / "evals" / "bigram.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "run.json").write_text("{", encoding="utf-8")
     with threads(2):
         with pytest.raises(FileDamaged):
             run(WORDS, folder=tmp_path, steps=STEPS)

@@ -6,6 +6,7 @@ reads what it prints any more.
 
 import importlib
 import os
+import signal
 import sys
 import traceback
 from difflib import get_close_matches
@@ -26,7 +27,8 @@ COMMANDS = {
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one command and exit."""
+    """Run one command and exit. To be asked to end is to be interrupted, as by ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
@@ -78,7 +80,9 @@ def describe(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno is not None:
         where = f"{error.filename}: " if error.filename is not None else ""
         remedy = {
-            28: "; make room and try again (a training goes on by --resume)",
+            28: "; make room, then go on: a training by --resume, anything else by the same command",
+            17: "; choose another name",
+            20: "; choose another name",
             13: "; choose a folder you may write to",
             30: "; choose another folder",
         }

@@ -24,15 +24,15 @@ class Reproduce:
     """Which result, e.g. makemore."""
     data: Annotated[str | None, tyro.conf.Positional] = None
     """What it is repeated on. makemore: a file with one word a line, such as the lectures' names.txt. induction: text,
-    as train takes it; None = this Python's own library."""
+    as train takes it; None = this Python's own library. othello: nothing, it plays its own games."""
     quick: bool = False
     """Compute less: a few minutes, and figures that are not comparable."""
     full: bool = False
     """othello only: the paper's own board and network, hours on a GPU, in place of what two CPU cores do in an hour."""
     seed: int | None = None
-    """Of weights and batches. None = the source's own."""
+    """Of weights and data. None = the lectures' own for makemore, else 0."""
     steps: int | None = None
-    """Of each training. None = as many as in the source, or few if --quick."""
+    """Of each training. None = as many as the result needs, or few if --quick."""
     name: str | None = None
     """Name of the run's folder below runs/, or a path. None = the result's name, with -quick or -full if asked for."""
     list: bool = False

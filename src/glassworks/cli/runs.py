@@ -48,13 +48,17 @@ def summary(run: Any) -> list[str]:
         return [run.name, f"damaged: {error}", *[""] * 6]
     result, steps = record.get("result"), record.get("plan", {}).get("steps")
     step = max(metrics[-1]["step"] if metrics else 0, result["step"] if result else 0)
+    if "reproduction" in record:  # whose networks may be runs of their own, in folders below
+        done = (run.path / "finding.json").exists()
+    else:
+        done = steps is None or (result is not None and step >= steps)
     bits = "" if score is None else f"{score['bits_per_byte']:.4f}"
     if score is not None and score["bits_per_byte_se"] is not None:
         bits += f" ± {score['bits_per_byte_se']:.4f}"
     return [
         run.name,
-        "done" if steps is None or (result and step >= steps) else "unfinished",
-        f"{step:,}" if steps is None else f"{step:,}/{steps:,}",
+        "done" if done else "unfinished",
+        f"{step:,}/{steps:,}" if steps is not None else f"{step:,}" if metrics else "",
         f"{result['num_params'] / 1e6:.2f}M" if result else "",
         f"{result['tokens'] / 1e6:.1f}M" if result else "",
         bits,

@@ -34,7 +34,7 @@ def progress(label: str, total: int, *, start: int = 0, every: float = 10.0) -> 
     if sys.stderr.isatty():
         yield from bar(label, total, start)
     else:
-        yield from lines(label, total, start, every)
+        yield from lines(label, total, every)
 
 
 def bar(label: str, total: int, start: int) -> Iterator[Report]:
@@ -57,18 +57,25 @@ def bar(label: str, total: int, start: int) -> Iterator[Report]:
         yield report
 
 
-def lines(label: str, total: int, start: int, every: float) -> Iterator[Report]:
-    """The version for logs."""
-    began = last = time.monotonic()
+def lines(label: str, total: int, every: float) -> Iterator[Report]:
+    """The version for logs.
+
+    The time left is reckoned from the first report on: what came before may be a compiler's work.
+    """
+    last = time.monotonic()
+    first: tuple[float, int] | None = None
 
     def report(done: int, **numbers: float) -> None:
-        nonlocal last
+        nonlocal last, first
         now = time.monotonic()
+        began, done_then = first = first or (now, done)
         if done < total and now - last < every:
             return
         last = now
-        left = (now - began) / max(done - start, 1) * (total - done)
-        sys.stderr.write(f"{label} {done}/{total}  {phrase(numbers)}  {seconds(left)} left\n")
+        words = [f"{label} {done}/{total}", phrase(numbers)]
+        if done > done_then or done == total:
+            words.append(f"{seconds((now - began) / max(done - done_then, 1) * (total - done))} left")
+        sys.stderr.write("  ".join(words) + "\n")
         sys.stderr.flush()
 
     yield report

@@ -12,6 +12,7 @@ import importlib.metadata
 import json
 import math
 import platform
+import shlex
 import subprocess
 import time
 from collections.abc import Mapping
@@ -53,7 +54,7 @@ class Run:
             if (candidate / "run.json").is_file():
                 run = cls(candidate)
                 if "reproduction" in run.record:
-                    raise RunError(f"{path} is a reproduction, not one model's run: read {candidate / 'finding.md'}")
+                    raise RunError(f"{path} is a reproduction, not one model's run: {run.next_move()}")
                 return run
         names = [run.path.name for run in all_runs()]
         near = get_close_matches(Path(path).name, names, n=3, cutoff=0.4)
@@ -72,6 +73,14 @@ class Run:
         if not isinstance(record, dict):
             raise FileDamaged(f"{self.path / 'run.json'} does not hold a JSON object: restore it")
         return record
+
+    def next_move(self) -> str:
+        """What to do with a reproduction or a training that is here, in words."""
+        if "reproduction" not in self.record:
+            return f"go on with it by --resume {self.path}"
+        if (self.path / "finding.md").exists():
+            return f"read {self.path / 'finding.md'}"
+        return f"go on with it by: {shlex.join(self.record.get('command', []))}"
 
     def update(self, **record: Any) -> None:
         """Add fields to run.json, atomically."""
@@ -128,9 +137,11 @@ class Run:
 
 
 def refuse_existing(path: Path) -> None:
-    """RunError if there is a run in this folder."""
+    """RunError if there is a run in this folder, or anything else that was not put there by us."""
     if (path / "run.json").exists():
-        raise RunError(f"{path} exists already: choose another --name, or go on with it by --resume {path}")
+        raise RunError(f"{path} exists already: choose another --name, or {Run(path).next_move()}")
+    if path.is_dir() and any(not inside.name.startswith(".") for inside in path.iterdir()):
+        raise RunError(f"{path} holds other files: choose another --name")
 
 
 def all_runs(root: Path | None = None) -> list[Run]:

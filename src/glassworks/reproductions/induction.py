@@ -85,7 +85,8 @@ def run(
 def check_text(recipe: Recipe, folder: Path) -> None:
     """Refuse text that cannot be trained on before anything says that a reproduction on it was begun."""
     corpus = corpus_of(recipe, folder, Ranks())
-    Windows(corpus.train, recipe.batch_size, recipe.model.n_ctx, recipe.seed)
+    for tokens in (corpus.train, corpus.val):  # the networks are looked at on what is held out
+        Windows(tokens, 1, recipe.model.n_ctx, recipe.seed)
 
 
 def traces(opened: Run, runs: dict[str, Run], seed: int) -> dict[str, Trace]:

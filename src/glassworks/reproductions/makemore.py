@@ -86,8 +86,13 @@ def open_or_create(folder: Path, settings: dict[str, Any], command: Sequence[str
     other = opened.record.get("reproduction")
     if not isinstance(other, dict):
         raise RunError(f"{folder} is a run of another kind: choose another --name")
-    if odd := [f"{key} {other.get(key)}" for key, value in settings.items() if other.get(key) != value]:
-        raise RunError(f"{folder} was begun with other settings ({', '.join(odd)}): choose another --name")
+    if other.get("name") != settings["name"]:
+        raise RunError(f"{folder} is a reproduction of {other.get('name')}: choose another --name")
+    odd = {key: f"{key} {other.get(key)}, now {value}" for key, value in settings.items() if other.get(key) != value}
+    if len(odd) > 1:
+        odd.pop("recipe", None)  # a digest, which says nothing beside what has changed in it
+    if odd:
+        raise RunError(f"{folder} was begun with other settings ({'; '.join(odd.values())}): choose another --name")
     return opened
 
 

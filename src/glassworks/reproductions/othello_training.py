@@ -16,6 +16,7 @@ show, then more and more (`Experiment.growth`). docs/decisions.md has what that 
 """
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple
@@ -191,6 +192,8 @@ def train(run: Run, told: Experiment) -> GPT:
         return {"illegal": now.illegal, "above_floor": now.loss - now.floor}
 
     past = run.rows("metrics")
+    compiling = ", compiling at first and when games are read further" if plan.compile else ""
+    sys.stderr.write(f"training {run.path} from step {begin:,} of {plan.steps:,}{compiling}; ctrl-C stops it cleanly\n")
     with progress("train", plan.steps, start=begin) as report:
         ended = fit(
             model,

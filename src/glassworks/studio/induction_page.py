@@ -22,7 +22,6 @@ from glassworks.reproductions.induction_rows import (
     previous_heads,
     smoothed,
 )
-from glassworks.reproductions.induction_training import SYNTHETIC
 from glassworks.studio.attention import large_map
 from glassworks.studio.bars import rows as bar_rows
 from glassworks.studio.chart_figures import chart_figure, draw_legend
@@ -127,18 +126,17 @@ def change_section(formed: Trace, heads: Sequence[str], window: Change | None) -
 
 def loss_charts(formed: Trace, band: Band) -> list[Markup]:
     """Loss of both networks on what they are trained on, and on text alone."""
-    trained, text = smoothed(formed), formed.arrays["text_loss"]
     mix = (
-        f"Loss on what the networks are trained on: text, and one row in {SYNTHETIC} of tokens that come again, which "
-        "the heads make predictable at once. Each point is the mean from the look before to the look after."
+        "Loss on what the networks are trained on: text, and a few rows of tokens that come again, which the heads "
+        "make predictable at once. Each point is the mean from the look before to the look after."
     )
     alone = (
-        "Loss on held-out text alone. In Olsson et al. 2022 the curves part in the change, and two layers' loss falls "
-        "faster there than just before and just after: the bump. The table says whether this one does."
+        "Loss on held-out text alone. In Olsson et al. 2022 the curves part in the change, and two layers' loss has a "
+        "bump: it falls faster there than just before and after. The table says whether this one does."
     )
     return [
         networks_chart(formed, values, "nats per token", band, said, y_range=lower_part(values))
-        for values, said in ((trained, mix), (text, alone))
+        for values, said in ((smoothed(formed), mix), (formed.arrays["text_loss"], alone))
     ]
 
 
@@ -160,8 +158,7 @@ def networks_chart(
     y_range: tuple[float, float] | None = None,
 ) -> Markup:
     """One quantity of both networks over the steps."""
-    steps = looks(formed)
-    lines = [Line(name, steps, values[i], COLOURS[name]) for i, name in enumerate(formed.labels["network"])]
+    lines = [Line(name, looks(formed), values[i], COLOURS[name]) for i, name in enumerate(formed.labels["network"])]
     chart = Chart(lines, "step", y_title, levels, y_range, band=band)
     return chart_figure(chart, caption, legend=True, height=280)
 
