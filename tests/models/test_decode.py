@@ -43,12 +43,12 @@ def both(model: GPT, padding: torch.Tensor | None, *, cache: bool = True) -> tup
     tokens = torch.randint(V, (3, T), generator=torch.Generator().manual_seed(4))
     slow, fast = (Cache(model.config, 3, T, like=model.embed.weight, padding=padding) for _ in range(2))
     decoder = Decoder(model)
-    assert decoder.applies()
+    assert decoder.applies(3)
     with torch.inference_mode():
         for empty in (slow, fast):
             model(tokens[:, :5], empty)
         theirs = torch.cat([model(token, slow) for token in tokens[:, 5:].split(1, 1)], 1)
-        ours = torch.stack([decoder(token, fast) for token in tokens[:, 5:].unbind(1)], 1)
+        ours = torch.stack([decoder(token, fast) for token in tokens[:, 5:].split(1, 1)], 1)
     assert fast.length == slow.length == T
     if cache:
         torch.testing.assert_close(fast.kv, slow.kv, atol=1e-5, rtol=1e-2)
@@ -59,6 +59,67 @@ def both(model: GPT, padding: torch.Tensor | None, *, cache: bool = True) -> tup
 def test_logits_are_those_of_the_model(model: GPT, padding: list[int] | None) -> None:
     ours, theirs = both(model, None if padding is None else torch.tensor(padding))
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("padding", [None, [0, 1, 4]])
+@pytest.mark.parametrize("steps", [[7], [5, 4], [1, 6]])
+def test_several_tokens_at_once(model: GPT, padding: list[int] | None, steps: list[int]) -> None:
+    """From an empty cache and from a filled one; whoever goes on with the cache, it is as the model would have it."""
+    tokens = torch.randint(V, (3, T), generator=torch.Generator().manual_seed(4))
+    padded = None if padding is None else torch.tensor(padding)
+    slow, fast = (Cache(model.config, 3, T, like=model.embed.weight, padding=padded) for _ in range(2))
+    decoder, start = Decoder(model), 0
+    with torch.inference_mode():
+        for time in steps:
+            new = tokens[:, start : start + time]
+            theirs = model(new, slow, last=True)[:, 0]
+            if start + time > 4:  # before it, a row that is all padding has no last token
+                torch.testing.assert_close(decoder(new, fast), theirs, atol=1e-5, rtol=1e-5)
+            else:
+                model(new, fast, last=True)
+            start += time
+            assert fast.length == slow.length == start
+        new = tokens[:, start : start + 1]
+        torch.testing.assert_close(model(new, fast), model(new, slow), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("time", [1, 5])
+@pytest.mark.parametrize("padding", [None, [0, 1, 4, 0, 2]])
+def test_rows_are_the_same_to_the_last_bit_alone_together_and_in_threads(
+    model: GPT, padding: list[int] | None, time: int, monkeypatch
+) -> None:
+    tokens = torch.randint(V, (5, 5 + time), generator=torch.Generator().manual_seed(4))
+
+    def logits(rows: list[int]) -> torch.Tensor:
+        padded = None if padding is None else torch.tensor(padding)[rows]
+        cache, decoder = Cache(model.config, len(rows), T, like=model.embed.weight, padding=padded), Decoder(model)
+        decoder(tokens[rows, :5], cache)
+        return decoder(tokens[rows, 5:], cache)
+
+    together = logits([0, 1, 2, 3, 4])
+    assert torch.equal(torch.cat([logits([row]) for row in range(5)]), together)
+    monkeypatch.setattr(decode, "SHARE", 1)
+    monkeypatch.setattr(decode, "WAKING", 0)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    assert torch.equal(logits([0, 1, 2, 3, 4]), together)
+
+
+def test_few_rows_of_much_work_are_left_to_torch_if_it_has_many_threads(monkeypatch) -> None:
+    decoder = Decoder(random_model(CONFIGS["gpt2"]))
+    decoder.size = 2**26
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    assert decoder.applies(1)
+    assert not decoder.applies(3, 16)
+    assert decoder.applies(4, 16)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    assert decoder.applies(1, 16)
+
+
+def test_weights_that_are_not_numbers_make_no_numbers(model: GPT) -> None:
+    with torch.no_grad():
+        model.blocks[0].attn.proj.weight[0, 0] = torch.nan
+    ours, _ = both(model, None, cache=False)
+    assert ours.isnan().all()
 
 
 def test_norms_far_from_zero_mean_agree() -> None:
@@ -79,10 +140,10 @@ def test_norms_far_from_zero_mean_agree() -> None:
 def test_large_and_foreign_numbers_are_left_to_the_model(monkeypatch) -> None:
     model = random_model(CONFIGS["gpt2"])
     monkeypatch.setattr(decode, "COPIED", 100)
-    assert not Decoder(model).applies()
+    assert not Decoder(model).applies(1)
     monkeypatch.undo()
-    assert Decoder(model).applies()
-    assert not Decoder(model.to(torch.bfloat16)).applies()
+    assert Decoder(model).applies(1)
+    assert not Decoder(model.to(torch.bfloat16)).applies(1)
     assert len(write(model)) == 10
 
 
@@ -147,12 +208,12 @@ def test_models_with_foreign_parts_are_left_to_themselves() -> None:
             return 2 * super().forward(x)
 
     model = random_model(CONFIGS["gpt2"])
-    assert Decoder(model).applies()
+    assert Decoder(model).applies(1)
     with torch.autocast("cpu", torch.bfloat16):
-        assert not Decoder(model).applies()
+        assert not Decoder(model).applies(1)
     model.blocks[0].mlp.up = Doubled(24, 96)
-    assert not Decoder(model).applies()
+    assert not Decoder(model).applies(1)
     assert len(write(model)) == 10
     other = random_model(dataclasses.replace(CONFIGS["gpt2"], n_layer=1))
     other.blocks[0].forward = lambda x, *_: x
-    assert not Decoder(other).applies()
+    assert not Decoder(other).applies(1)

@@ -1,5 +1,7 @@
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -278,3 +280,15 @@ def test_the_tokenizer_travels_with_the_model(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"tokens up to 256, the model only 100"):
         save_model(GPT(GPTConfig("qwen3", 100, 24, 1, 2, 8)), tmp_path / "other", tmp_path / "t.json")
     assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("architecture", ["gpt2", "nanochat", "qwen3"])
+def test_opening_and_generating_do_without_torchs_compiler(tmp_path: Path, architecture: str) -> None:
+    """Which takes 0.8 s to load, and comes with any arithmetic on the meta device."""
+    save_model(GPT(GPTConfig(architecture, 11, 8, 1, 2, 8)), tmp_path / "model")
+    code = (
+        "import sys; from glassworks.models.io import load_model; from glassworks.models.sampling import stream;"
+        f"list(stream(load_model({str(tmp_path / 'model')!r}), [[1, 2]], max_tokens=2));"
+        "print('torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"

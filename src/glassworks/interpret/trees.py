@@ -8,13 +8,10 @@ added up (the other is the rest), and an activation of exactly 0 adds nothing.
 A tree is a heap: node k has the children 2k + 1 (bit not set) and 2k + 2 (bit set), and a leaf has feature -1.
 """
 
-import inspect
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from glassworks.core.jit import compiled
 
 Bits = NDArray[np.uint8]
 Ints = NDArray[np.int32]
@@ -22,11 +19,6 @@ Reals = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
 TIE = 1e-9  # gains this close, relative to each other, are equal: the feature that comes first wins
-
-
-def compiled(function: Callable[..., Any]) -> Any:
-    """Compile a function, without the checks of types that tests wrap around it: numba knows its types already."""
-    return njit(cache=True, nogil=True, error_model="numpy")(inspect.unwrap(function))
 
 
 @compiled

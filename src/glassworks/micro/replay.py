@@ -10,8 +10,9 @@ This is the only module of the room that imports numpy and numba, and `compile` 
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from glassworks.core.jit import compiled
 
 Codes = NDArray[np.uint8]
 Places = NDArray[np.uint32]  # unsigned, so that no index is checked for being negative: backward takes 0.4 of the time
@@ -22,7 +23,7 @@ OPS += ["exp", "log", "sqrt", "sin", "cos", "tanh", "sigmoid", "max", "min"]
 (ADD, SUB, MUL, DIV, POW_N, POW, NEG, RELU, ABS, EXP, LOG, SQRT, SIN, COS, TANH, SIGMOID, MAX, MIN) = range(len(OPS))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def forward(ops: Codes, left: Places, right: Places, data: Floats) -> int:  # noqa: C901
     """Fill `data` after the leaves. Returns -1, or the first operation that the engine refuses for its operands."""
     first = data.size - ops.size
@@ -73,7 +74,7 @@ def forward(ops: Codes, left: Places, right: Places, data: Floats) -> int:  # no
     return -1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def backward(ops: Codes, left: Places, right: Places, data: Floats, grad: Floats) -> None:  # noqa: C901
     """Send the gradients of results back to all they were made from; `grad` begins with those of the outputs."""
     first = data.size - ops.size
@@ -124,7 +125,7 @@ def backward(ops: Codes, left: Places, right: Places, data: Floats, grad: Floats
             grad[j] += (1 - share) * g
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def run(
     ops: Codes, left: Places, right: Places, data: Floats, grad: Floats, rows: Floats, outputs: Places, results: Floats
 ) -> tuple[int, int]:

@@ -37,7 +37,8 @@ class Cache:
         self, config: GPTConfig, batch: int, size: int, *, like: Tensor, padding: Tensor | None = None
     ) -> None:
         shape = (config.n_layer, 2, batch, config.kv_heads, size, config.width_of_head)
-        self.kv = torch.zeros(shape, dtype=like.dtype, device=like.device)
+        fresh = torch.empty if padding is None else torch.zeros  # a masked NaN would still make NaN
+        self.kv = fresh(shape, dtype=like.dtype, device=like.device)
         self.size = size
         self.length = 0
         self.padding = padding
@@ -240,11 +241,12 @@ class GPT(nn.Module):
         super().__init__()
         self.config = config
         self.recompute = False
-        self.embed = nn.Embedding(config.vocab_size, config.n_embd)
+        self.embed = empty_embedding(config.vocab_size, config.n_embd)
+        drawn = self.embed.weight.device.type != "meta"  # where calculating would load torch's compiler: 0.8 s
         if config.architecture == "gpt2":
-            self.position = nn.Embedding(config.n_ctx, config.n_embd)
+            self.position = empty_embedding(config.n_ctx, config.n_embd)
         else:
-            cos, sin = rope_table(config)
+            cos, sin = rope_table(config) if drawn else torch.empty(2, config.n_ctx, config.width_of_head)
             self.register_buffer("rope_cos", cos, persistent=False)
             self.register_buffer("rope_sin", sin, persistent=False)
         if config.architecture == "nanochat":
@@ -254,7 +256,7 @@ class GPT(nn.Module):
         self.head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
         if config.is_tied:
             self.head.weight = self.embed.weight
-        if self.embed.weight.device.type != "meta":
+        if drawn:
             initialise(self, seed)
 
     def forward(
@@ -322,6 +324,12 @@ class GPT(nn.Module):
         config, T = self.config, n_ctx or self.config.n_ctx
         weights = sum(p.numel() for p in self.blocks.parameters() if p.ndim == 2) + self.head.weight.numel()
         return 6.0 * weights + 12.0 * config.n_layer * config.n_head * config.width_of_head * (T + 1) / 2
+
+
+def empty_embedding(rows: int, width: int) -> nn.Embedding:
+    """A table whose numbers are drawn later, and not twice."""
+    table: nn.Embedding = nn.Embedding.from_pretrained(torch.empty(rows, width), freeze=False)  # type: ignore[no-untyped-call]
+    return table
 
 
 @torch.no_grad()

@@ -23,9 +23,6 @@ from glassworks.models.gpt import GPT, Cache
 from glassworks.models.modes import evaluating, threads
 from glassworks.models.text import Text, Tokenizer
 
-SMALL = 10**9
-"""Operations of a prompt's forward pass, in floating point, that one core does in about 10 ms."""
-
 
 @dataclass(frozen=True)
 class Sampling:
@@ -169,7 +166,7 @@ class Batch:
 
     def __init__(self, model: GPT, prompts: list[list[int]], how: Sampling) -> None:
         self.model, self.how, self.steps = model, how, 0
-        self.decoder, self.operations = Decoder(model), 2 * model.num_params()
+        self.decoder = Decoder(model)
         self.rows = list(range(len(prompts)))  # the prompt that each row of the batch continues
         self.ids = [list(prompt) for prompt in prompts]
         self.first = [max(0, len(ids) - model.config.n_ctx) for ids in self.ids]
@@ -189,14 +186,20 @@ class Batch:
     def step(self) -> list[int]:
         """Choose the next token of every row."""
         if self.cache is None or self.cache.length == self.cache.size:
-            logits = self.fill()
-        elif self.decoder.applies():
-            logits = self.decoder(self.tokens, self.cache)
+            self.cache, tokens = self.anew()
         else:
-            logits = self.model(self.tokens.unsqueeze(1), self.cache)[:, -1]
+            tokens = self.tokens.unsqueeze(1)
+        logits = self.logits(tokens, self.cache)
         # torch's threads spin for a while after their work, in the way of the decoder's, so here it has but one.
         with threads(1 if self.decoder.plain else torch.get_num_threads()):
             return self.choose(logits)
+
+    def logits(self, tokens: Int[Tensor, "B T"], cache: Cache) -> Float[Tensor, "B V"]:
+        """Logits after the last of some new tokens, which the cache takes in."""
+        if self.decoder.applies(*tokens.shape):
+            return self.decoder(tokens, cache)
+        logits: Tensor = self.model(tokens, cache, last=True)
+        return logits[:, -1]
 
     def choose(self, logits: Float[Tensor, "B V"]) -> list[int]:
         """Take a token for every row."""
@@ -211,8 +214,8 @@ class Batch:
             ids.append(token)
         return values
 
-    def fill(self) -> Float[Tensor, "B V"]:
-        """Compute the cache from the rows' tokens, and the logits after the last. Full rows lose their older half.
+    def anew(self) -> tuple[Cache, Int[Tensor, "B T"]]:
+        """An empty cache, and the tokens that belong into it, padded at the left. Full rows lose their older half.
 
         A row that is not full keeps all it sees, so that it never depends on its neighbours when a row is cut.
         """
@@ -223,7 +226,7 @@ class Batch:
         windows = [ids[first:] for ids, first in zip(self.ids, self.first, strict=True)]
         longest = max(map(len, windows))
         padding = [longest - len(window) for window in windows]
-        self.cache = Cache(
+        cache = Cache(
             self.model.config,
             len(windows),
             min(n_ctx, longest + self.how.max_tokens - self.steps),
@@ -231,10 +234,7 @@ class Batch:
             padding=torch.tensor(padding, device=self.device) if any(padding) else None,
         )
         tokens = [[0] * left + window for left, window in zip(padding, windows, strict=True)]
-        small = self.decoder.plain and self.operations * longest * len(windows) < SMALL
-        with threads(1 if small else torch.get_num_threads()):
-            logits: Tensor = self.model(torch.tensor(tokens, device=self.device), self.cache, last=True)
-        return logits[:, -1]
+        return cache, torch.tensor(tokens, device=self.device)
 
     @torch.inference_mode()
     def keep(self, places: list[int]) -> None:
