@@ -113,6 +113,7 @@ def test_few_rows_of_much_work_are_left_to_torch_if_it_has_many_threads(monkeypa
     assert decoder.applies(4, 16)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     assert decoder.applies(1, 16)
+    assert not decoder.applies(1, 1024)
 
 
 def test_weights_that_are_not_numbers_make_no_numbers(model: GPT) -> None:

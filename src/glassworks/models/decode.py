@@ -40,6 +40,9 @@ COPIED = 2**27
 SMALL = 10**9
 """Operations, in floating point, that one core does in less than 10 ms, while torch would still be starting."""
 
+LARGE = 10**11
+"""Operations that take two cores a third of a second, and ctrl-C has to wait. Torch stops between its calls."""
+
 SHARE = 10**7
 """Operations that are worth a thread of their own."""
 
@@ -69,9 +72,10 @@ class Decoder:
         """Whether this pass does as the model does, and sooner, for so many new tokens in each of some rows.
 
         It does if no module is hooked or of a foreign kind, and there is no autocast; and sooner if there is little to
-        do, or rows for at least half of torch's threads.
+        do, or not very much, and rows for at least half of torch's threads.
         """
-        sooner = 2 * self.size * rows * time <= SMALL or 2 * rows >= torch.get_num_threads()
+        work, wide = 2 * self.size * rows * time, 2 * rows >= torch.get_num_threads()
+        sooner = work <= (LARGE if wide else SMALL)
         return self.plain and sooner and not any(self.hooks) and not torch.is_autocast_enabled("cpu")
 
     def __call__(self, tokens: Int[Tensor, "B T"], cache: Cache) -> Float[Tensor, "B V"]:
@@ -81,24 +85,25 @@ class Decoder:
         """
         from glassworks.models.kernel import forward
 
-        config, new, kv, start = self.model.config, tokens.numpy(), cache.kv.numpy(), cache.length
-        B, T = new.shape
+        config, weights, start = self.model.config, self.weights, cache.length
+        new, kv, (B, T) = tokens.numpy(), cache.kv.numpy(), tokens.shape
         padding = np.zeros(B, np.int64) if cache.padding is None else cache.padding.numpy()
         logits = np.empty((B, config.vocab_size), np.float32)
+        alike = T == 1 or cache.padding is None
 
         def run(low: int, high: int) -> None:
-            """Compute rows from `low` to `high`, which have the same padding if T > 1."""
-            rows, skip = slice(low, high), max(0, padding[low] - start) if T > 1 else 0
-            tail = np.ascontiguousarray(new[rows, skip:])
-            forward(self.weights, config.eps, tail, low, start + skip, padding[rows], kv, logits[rows])
+            """Compute rows from `low` to `high`: together, or each without the padding of its own."""
+            for first in range(low, high, high - low if alike else 1):
+                rows = slice(first, high if alike else first + 1)
+                skip = 0 if alike else max(0, padding[first] - start)
+                tail = np.ascontiguousarray(new[rows, skip:])
+                forward(weights, config.eps, tail, first, start + skip, padding[rows], kv, logits[rows])
 
-        shares = max(1, min(B, torch.get_num_threads(), 2 * self.size * B * T // SHARE))
-        if T == 1 or cache.padding is None:
-            ahead = WAKING // (2 * self.size * T)  # rows that this thread has done when the others begin
-            bounds = [0, *(ahead + (B - ahead) * share // shares for share in range(1, shares + 1))]
-        else:
-            bounds = list(range(B + 1))
-        others = (self.pool.map if shares > 1 else map)(run, bounds[1:-1], bounds[2:])
+        work = 2 * self.size * T
+        shares = max(1, min(B, torch.get_num_threads(), work * B // SHARE))
+        ahead = WAKING // work  # rows that this thread has done when the others begin
+        bounds = [0, *(ahead + (B - ahead) * share // shares for share in range(1, shares + 1))]
+        others = self.pool.map(run, bounds[1:-1], bounds[2:]) if shares > 1 else ()
         run(*bounds[:2])
         list(others)  # waits for them
         cache.length = start + T
