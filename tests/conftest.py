@@ -1,6 +1,14 @@
-"""One thread a test process: the suite runs on all cores already, and tiny models gain nothing from a second thread."""
+"""One thread a process, as the suite runs on all cores already; the same random numbers, whatever ran before."""
 
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(42)  # a number that no test asks for itself

@@ -85,8 +85,9 @@ def test_several_tokens_at_once(model: GPT, padding: list[int] | None, steps: li
 
 @pytest.mark.parametrize("time", [1, 5])
 @pytest.mark.parametrize("padding", [None, [0, 1, 4, 0, 2]])
+@pytest.mark.parametrize("ahead", [0, 1, 100])
 def test_rows_are_the_same_to_the_last_bit_alone_together_and_in_threads(
-    model: GPT, padding: list[int] | None, time: int, monkeypatch
+    model: GPT, padding: list[int] | None, time: int, ahead: int, monkeypatch
 ) -> None:
     tokens = torch.randint(V, (5, 5 + time), generator=torch.Generator().manual_seed(4))
 
@@ -99,7 +100,7 @@ def test_rows_are_the_same_to_the_last_bit_alone_together_and_in_threads(
     together = logits([0, 1, 2, 3, 4])
     assert torch.equal(torch.cat([logits([row]) for row in range(5)]), together)
     monkeypatch.setattr(decode, "SHARE", 1)
-    monkeypatch.setattr(decode, "WAKING", 0)
+    monkeypatch.setattr(decode, "WAKING", ahead * 2 * Decoder(model).size * time)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
     assert torch.equal(logits([0, 1, 2, 3, 4]), together)
 
@@ -108,19 +109,50 @@ def test_few_rows_of_much_work_are_left_to_torch_if_it_has_many_threads(monkeypa
     decoder = Decoder(random_model(CONFIGS["gpt2"]))
     decoder.size = 2**26
     monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
-    assert decoder.applies(1)
-    assert not decoder.applies(3, 16)
-    assert decoder.applies(4, 16)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    assert decoder.applies(1, 16)
-    assert not decoder.applies(1, 1024)
+    assert [decoder.applies(rows, 1) for rows in (1, 4, 7)] == [True] * 3
+    assert [decoder.applies(rows, 16) for rows in (1, 7, 8)] == [False, False, True]
+    decoder.size = 2**28
+    assert [decoder.applies(rows, 1) for rows in (1, 3, 4)] == [True, False, True]
+    assert not decoder.applies(8, 64)  # ctrl-C would wait
+    decoder.size = 100
+    assert decoder.applies(1, decode.LONG)
+    assert not decoder.applies(1, decode.LONG + 1)
 
 
-def test_weights_that_are_not_numbers_make_no_numbers(model: GPT) -> None:
-    with torch.no_grad():
-        model.blocks[0].attn.proj.weight[0, 0] = torch.nan
-    ours, _ = both(model, None, cache=False)
-    assert ours.isnan().all()
+def test_more_tokens_than_the_cache_holds_are_refused(model: GPT) -> None:
+    cache = Cache(model.config, 1, 3, like=model.embed.weight)
+    with pytest.raises(ValueError, match=r"4 tokens do not fit the cache \(size=3\)"):
+        Decoder(model)(torch.zeros(1, 4, dtype=torch.int64), cache)
+
+
+def test_memory_that_nobody_wrote_is_not_read(model: GPT) -> None:
+    """Whoever goes on with the cache. In this mode torch fills what is new with NaN."""
+    before = torch.utils.deterministic.fill_uninitialized_memory
+    torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = True
+    try:
+        assert torch.empty(3).isnan().all()
+        for padding in (None, torch.tensor([0, 3])):
+            cache = Cache(model.config, 2, T, like=model.embed.weight, padding=padding)
+            decoder, tokens = Decoder(model), torch.ones(2, T, dtype=torch.int64)
+            assert decoder(tokens[:, :4], cache).isfinite().all()
+            with torch.inference_mode():
+                assert model(tokens[:, 4:5], cache).isfinite().all()
+            assert decoder(tokens[:, 5:6], cache).isfinite().all()
+    finally:
+        torch.use_deterministic_algorithms(False)
+        torch.utils.deterministic.fill_uninitialized_memory = before
+
+
+@pytest.mark.parametrize("name", ["gpt2", "qwen3", "nanochat"])
+def test_torchs_default_type_does_not_matter(name: str) -> None:
+    model = random_model(CONFIGS[name])
+    plain = write(model)
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        assert write(model) == plain
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 def test_norms_far_from_zero_mean_agree() -> None:
@@ -148,7 +180,7 @@ def test_large_and_foreign_numbers_are_left_to_the_model(monkeypatch) -> None:
     assert len(write(model)) == 10
 
 
-def test_huge_activations_warn_of_nothing(model: GPT) -> None:
+def test_huge_activations_stay_finite(model: GPT) -> None:
     with torch.no_grad():
         for p in model.parameters():
             p.mul_(40)

@@ -27,6 +27,9 @@ def test_products_of_every_size(M: int, I: int, O: int) -> None:
     np.testing.assert_allclose(out, added, atol=1e-4)
     kernel.affine(x, weights, out)
     np.testing.assert_allclose(out, wanted, atol=1e-4)
+    alone = np.empty((1, O), np.float32)
+    kernel.affine(x[-1:], weights, alone)
+    np.testing.assert_array_equal(alone[0], out[-1])
 
 
 @pytest.mark.parametrize("S", [1, 3, 4, 9])

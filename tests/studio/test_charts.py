@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from glassworks.studio.chart_figures import chart_figure
@@ -44,6 +44,7 @@ def test_the_right_axis_is_the_left_one_in_its_own_unit() -> None:
 numbers = st.floats(-1e9, 1e9) | st.sampled_from([math.nan, math.inf, -math.inf, 0.0])
 
 
+@example([(0.0, 5e-324)], [], True, False)
 @given(st.lists(st.tuples(numbers, numbers), max_size=8), st.lists(numbers, max_size=3), st.booleans(), st.booleans())
 def test_any_numbers_make_a_drawing_without_nan(
     points: list[tuple[float, float]], levels: list[float], log: bool, named: bool

@@ -1,8 +1,8 @@
-"""The next tokens of a few rows, fast, on a CPU: the forward pass of `GPT` with its weights folded, in one call.
+"""The next tokens of a few rows, fast, on a CPU: the forward pass of `GPT` with its weights folded.
 
 Writing a token with a small model is a hundred operations of a few microseconds each, and in torch most of that is what
-stands around them. `kernel.forward` computes them in one call of machine code. The weights are gathered for it once,
-folded so that all three architectures become the same few operations:
+stands around them. `kernel.forward` computes them for some rows in one call of machine code. The weights are gathered
+for it once, folded so that all three architectures become the same few operations:
 
 - writers into the residual stream are centred, so that its mean is zero and LayerNorm is RMSNorm;
 - gains, shifts and constant factors move into the matrix that reads them, biases are its last row;
@@ -41,7 +41,10 @@ SMALL = 10**9
 """Operations, in floating point, that one core does in less than 10 ms, while torch would still be starting."""
 
 LARGE = 10**11
-"""Operations that take two cores a third of a second, and ctrl-C has to wait. Torch stops between its calls."""
+"""Operations that take two cores a third of a second, in which ctrl-C has to wait. Torch stops between its calls."""
+
+LONG = 256
+"""Tokens of a prompt up to which its attention, which is computed query by query, takes less than its products."""
 
 SHARE = 10**7
 """Operations that are worth a thread of their own."""
@@ -51,7 +54,7 @@ WAKING = 4 * 10**6
 
 
 class Decoder:
-    """A GPT's weights as they are when they are first asked for; make it anew after they have changed."""
+    """A GPT with its weights folded when they are first needed; make it anew after they have changed."""
 
     def __init__(self, model: GPT) -> None:
         modules, weights = list(model.modules()), list(model.parameters())
@@ -71,37 +74,42 @@ class Decoder:
     def applies(self, rows: int, time: int = 1) -> bool:
         """Whether this pass does as the model does, and sooner, for so many new tokens in each of some rows.
 
-        It does if no module is hooked or of a foreign kind, and there is no autocast; and sooner if there is little to
-        do, or not very much, and rows for at least half of torch's threads.
+        It does if no module is hooked or of a foreign kind, and there is no autocast. It is sooner if there is little
+        to do; or more, for as many rows as torch has threads. A single token is mostly waiting for the weights, and
+        half as many rows will do.
         """
-        work, wide = 2 * self.size * rows * time, 2 * rows >= torch.get_num_threads()
-        sooner = work <= (LARGE if wide else SMALL)
+        work, threads = 2 * self.size * rows * time, torch.get_num_threads()
+        wide = (2 * rows if time == 1 else rows) >= threads
+        sooner = time <= LONG and work <= (LARGE if wide else SMALL)
         return self.plain and sooner and not any(self.hooks) and not torch.is_autocast_enabled("cpu")
 
     def __call__(self, tokens: Int[Tensor, "B T"], cache: Cache) -> Float[Tensor, "B V"]:
         """Logits after T more tokens a row, which the cache takes in: those of `model(tokens, cache)` at the last one.
 
-        The rows are shared out among as many threads as torch has, if that is worth it.
+        The rows are shared out among as many threads as torch has, if that is worth it. Raises `ValueError` if the
+        cache is too small. The tokens are not checked; the last of a row must not be padding.
         """
         from glassworks.models.kernel import forward
 
         config, weights, start = self.model.config, self.weights, cache.length
         new, kv, (B, T) = tokens.numpy(), cache.kv.numpy(), tokens.shape
+        if start + T > cache.size:
+            raise ValueError(f"{start + T} tokens do not fit the cache (size={cache.size}): give fewer")
         padding = np.zeros(B, np.int64) if cache.padding is None else cache.padding.numpy()
         logits = np.empty((B, config.vocab_size), np.float32)
         alike = T == 1 or cache.padding is None
 
         def run(low: int, high: int) -> None:
             """Compute rows from `low` to `high`: together, or each without the padding of its own."""
-            for first in range(low, high, high - low if alike else 1):
-                rows = slice(first, high if alike else first + 1)
-                skip = 0 if alike else max(0, padding[first] - start)
-                tail = np.ascontiguousarray(new[rows, skip:])
-                forward(weights, config.eps, tail, first, start + skip, padding[rows], kv, logits[rows])
+            step = high - low if alike else 1
+            for first in range(low, high, step):
+                rows, skip = slice(first, first + step), 0 if alike else max(0, padding[first] - start)
+                some = np.ascontiguousarray(new[rows, skip:])
+                forward(weights, float(config.eps), some, first, start + skip, padding[rows], kv, logits[rows])
 
         work = 2 * self.size * T
         shares = max(1, min(B, torch.get_num_threads(), work * B // SHARE))
-        ahead = WAKING // work  # rows that this thread has done when the others begin
+        ahead = min(B - shares, WAKING // work)  # rows that this thread has done when the others begin
         bounds = [0, *(ahead + (B - ahead) * share // shares for share in range(1, shares + 1))]
         others = self.pool.map(run, bounds[1:-1], bounds[2:]) if shares > 1 else ()
         run(*bounds[:2])
@@ -142,14 +150,15 @@ def folded(model: GPT, softcap: float | None) -> "Weights":
     up = behind(before_mlp, [mlp.up for mlp in mlps], -CUBE if gpt2 else 1.0)
     down = writer([mlp.down for mlp in mlps], -1 / CUBE if gpt2 else 1.0, centre=gpt2)
     head = behind([model.norm], [model.head], 1 / (softcap or 1))[0]
-    embed, positions, cos, sin = model.embed.weight, torch.empty(0, 0), torch.empty(0, 0), torch.empty(0, 0)
-    gains, gate = torch.empty(0, 0, 0), torch.empty(0, 0, 0)
+    embed = model.embed.weight
+    positions = cos = sin = embed.new_empty(0, 0)
+    gains = gate = embed.new_empty(0, 0, 0)
     if gpt2:
         embed, positions = (table - table.mean(-1, keepdim=True) for table in (embed, model.position.weight))
         qkv[..., : config.n_head * config.width_of_head] /= math.sqrt(config.width_of_head)
     else:
         cos, sin = model.rope_cos, model.rope_sin
-        q = k = torch.ones(config.n_layer, config.width_of_head)
+        q = k = embed.new_ones(config.n_layer, config.width_of_head)
         if config.architecture == "nanochat":
             embed = F.rms_norm(embed, embed.shape[-1:], eps=config.eps)
         else:
@@ -188,7 +197,7 @@ def writer(modules: Sequence[nn.Linear], factor: float = 1.0, *, centre: bool = 
 def gathered(modules: Sequence[nn.Linear]) -> Float[Tensor, "L I O"]:
     """A copy of the weights (out, in) of a module of each layer as (in + 1, out), the bias below, or zeros."""
     out, width = modules[0].weight.shape
-    whole = torch.empty(len(modules), width + 1, out)
+    whole = modules[0].weight.new_empty(len(modules), width + 1, out)
     for layer, module in zip(whole, modules, strict=True):
         layer[:-1] = module.weight.t()
         layer[-1] = 0.0 if module.bias is None else module.bias

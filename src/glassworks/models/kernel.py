@@ -1,9 +1,9 @@
 """What `Decoder` computes, compiled by numba: all blocks of a GPT for a few new tokens, in one call on one thread.
 
 Each loop is one that LLVM turns into vector instructions, and each product is a sum of rows of its matrix: the matrix
-is read once, from its beginning to its end, and eight of its rows stay in the first cache while every token uses them.
-That takes 150 GFLOP/s of a core which NumPy's products get 90 of, and the rest is free: a GELU costs a fifth of a
-nanosecond. What a row comes to does not depend, to the last bit, on the rows beside it.
+is read once, and eight of its rows stay in the first cache while every token uses them. A core of which NumPy's
+products get 90 GFLOP/s gives 160, and the rest is free: a GELU costs a fifth of a nanosecond. What a row comes to does
+not depend, to the last bit, on the rows beside it.
 
 Shape letters: M tokens, C width, H heads, K key/value heads, G = H / K, D head width, F MLP width, V vocabulary,
 P positions, L layers, S keys.
@@ -36,7 +36,7 @@ COLUMNS = 768
 class Weights(NamedTuple):
     """The folded weights of a model. Matrices are (in + 1, out), with a bias as the last row.
 
-    They start at a multiple of 64 bytes, as torch's memory does, and so do their rows if they have a multiple of 16
+    They start at a multiple of 64 bytes, as torch's own memory does, and so do their rows if they have a multiple of 16
     numbers: a vector that crosses a cache line is read in twice the time.
     """
 

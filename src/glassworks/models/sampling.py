@@ -234,7 +234,7 @@ class Batch:
             padding=torch.tensor(padding, device=self.device) if any(padding) else None,
         )
         tokens = [[0] * left + window for left, window in zip(padding, windows, strict=True)]
-        return cache, torch.tensor(tokens, device=self.device)
+        return cache, torch.tensor(tokens, dtype=torch.int64, device=self.device)
 
     @torch.inference_mode()
     def keep(self, places: list[int]) -> None:

@@ -37,7 +37,7 @@ def span(values: Numbers, *, log: bool = False, pad: float = 0.05) -> tuple[floa
     low, high = float(array.min()), float(array.max())
     if log:
         room = max(10 ** (pad * (math.log10(high) - math.log10(low))), 1.25)
-        return low / room or low, high * room
+        return low / room or low, max(high * room, math.nextafter(high, math.inf))  # the tiniest times 1.25 is itself
     room = pad * (high - low) or 0.5 * abs(high) or 1.0
     return low - room, high + room
 
