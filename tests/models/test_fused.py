@@ -1,8 +1,13 @@
+import subprocess
+import sys
+import textwrap
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from glassworks.models import fused
 from glassworks.models.config import GPTConfig
 from glassworks.models.fused import rms_norm, short_attention
 from glassworks.models.gpt import GPT
@@ -63,3 +68,78 @@ def test_training_in_bfloat16_has_the_gradient_of_float32_up_to_rounding(archite
         loss.backward()
         gradients.append(torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]))
     assert F.cosine_similarity(*gradients, 0) > 0.99
+
+
+@pytest.fixture
+def by_onednn(monkeypatch) -> None:
+    """Every float32 product goes to oneDNN, on whatever CPU."""
+    if not torch.backends.mkldnn.is_available():
+        pytest.skip("this torch has no oneDNN")
+    monkeypatch.setattr(fused, "MKL_IS_SLOW", True)
+    monkeypatch.setattr(fused, "WORTH", 1)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("shape", [(5,), (4, 5), (2, 3, 5), (0, 5)])
+@pytest.mark.usefixtures("by_onednn")
+def test_a_linear_layer_and_its_derivatives_are_torchs(shape: tuple[int, ...], bias: bool) -> None:
+    layer = fused.Linear(5, 7, bias=bias)
+    x = torch.randn(shape, requires_grad=True)
+    assert layer.is_slow(x) == bool(x.numel())
+    results = []
+    for forward in (layer, lambda x: F.linear(x, layer.weight, layer.bias)):
+        y = forward(x)
+        leaves = [x, *layer.parameters()]
+        first = torch.autograd.grad(y.square().sum(), leaves, create_graph=True)
+        second = torch.autograd.grad(sum(g.square().sum() for g in first), leaves)
+        results.append([y, *first, *second])
+    for ours, theirs in zip(*results, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.usefixtures("by_onednn")
+def test_only_what_needs_a_gradient_gets_one() -> None:
+    layer = fused.Linear(5, 7)
+    layer.weight.requires_grad_(False)
+    x = torch.randn(4, 5)
+    layer(x).sum().backward()
+    assert x.grad is layer.weight.grad is None
+    torch.testing.assert_close(layer.bias.grad, torch.full((7,), 4.0))
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit")  # by torch's own modules
+@pytest.mark.usefixtures("by_onednn")
+def test_other_numbers_and_transforms_are_left_to_torch() -> None:
+    layer, x = fused.Linear(5, 7), torch.randn(4, 5)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert layer(x).dtype is torch.bfloat16
+    torch.testing.assert_close(torch.func.vmap(layer)(x), layer(x))
+    torch.testing.assert_close(torch.func.jvp(layer, (x,), (x,))[1], layer(x) - layer.bias)
+    assert layer.double()(x.double()).dtype is torch.float64
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this torch has no oneDNN")
+def test_a_compiled_model_has_the_same_gradients() -> None:
+    """In a process of its own, since torch cannot compile the checks of types that the tests wrap around functions."""
+    code = """
+        import torch
+        from glassworks.models import fused
+        from glassworks.models.config import GPTConfig
+        from glassworks.models.gpt import GPT
+        from glassworks.objectives.losses import next_token_loss
+        from glassworks.train.plan import compiled
+
+        fused.MKL_IS_SLOW, fused.WORTH = True, 1
+        torch.manual_seed(0)
+        tokens = torch.randint(11, (2, 2, 8))
+        for architecture in ("gpt2", "qwen3"):
+            model = GPT(GPTConfig(architecture, 11, 8, 1, 2, 16))
+            weights = list(model.parameters())
+            losses = next_token_loss, compiled(next_token_loss)
+            wanted, found = (torch.autograd.grad(loss_fn(model, tokens), weights) for loss_fn in losses)
+            torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-4)
+            print(architecture)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True)
+    assert done.stdout == "gpt2\nqwen3\n", done.stderr

@@ -27,12 +27,13 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from glassworks.models.fused import Linear
 from glassworks.models.gpt import GPT, MLP, Attention, Block, Cache, RMSNorm
 
 if TYPE_CHECKING:
     from glassworks.models.kernel import Weights  # numba loads slowly
 
-PLAIN = {GPT, Block, Attention, MLP, RMSNorm, nn.LayerNorm, nn.Linear, nn.Embedding, nn.Identity, nn.ModuleList}
+PLAIN = {GPT, Block, Attention, MLP, RMSNorm, nn.LayerNorm, Linear, nn.Linear, nn.Embedding, nn.Identity, nn.ModuleList}
 
 COPIED = 2**27
 """Models of up to so many weights are copied. Larger ones would take too much memory twice."""

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from glassworks.models.config import GPTConfig
-from glassworks.models.fused import gelu, is_short, rms_norm, short_attention
+from glassworks.models.fused import Linear, gelu, is_short, rms_norm, short_attention
 
 
 class Cache:
@@ -110,8 +110,8 @@ class Attention(nn.Module):
         self.layer, self.architecture = layer, config.architecture
         self.heads, self.kv_heads, self.width = config.n_head, config.kv_heads, config.width_of_head
         biased = config.architecture == "gpt2"
-        self.qkv = nn.Linear(config.n_embd, (self.heads + 2 * self.kv_heads) * self.width, bias=biased)
-        self.proj = nn.Linear(self.heads * self.width, config.n_embd, bias=biased)
+        self.qkv = Linear(config.n_embd, (self.heads + 2 * self.kv_heads) * self.width, bias=biased)
+        self.proj = Linear(self.heads * self.width, config.n_embd, bias=biased)
         if config.architecture == "nanochat":
             self.qk_norm = norm(config, self.width)  # no gains, so queries and keys go through it together
         elif config.architecture == "qwen3":
@@ -184,9 +184,9 @@ class MLP(nn.Module):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Initializing zero-element tensors")  # of width 0
             if config.architecture == "qwen3":
-                self.gate = nn.Linear(config.n_embd, config.width_of_mlp, bias=False)
-            self.up = nn.Linear(config.n_embd, config.width_of_mlp, bias=biased)
-            self.down = nn.Linear(config.width_of_mlp, config.n_embd, bias=biased)
+                self.gate = Linear(config.n_embd, config.width_of_mlp, bias=False)
+            self.up = Linear(config.n_embd, config.width_of_mlp, bias=biased)
+            self.down = Linear(config.width_of_mlp, config.n_embd, bias=biased)
         self.post = nn.Identity()  # (B, T, F), the hidden neurons after their nonlinearity
 
     def forward(self, x: Float[Tensor, "B T C"]) -> Float[Tensor, "B T C"]:
@@ -253,7 +253,7 @@ class GPT(nn.Module):
             self.embed_norm = norm(config, config.n_embd)
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
         self.norm = norm(config, config.n_embd)
-        self.head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
+        self.head = Linear(config.n_embd, config.vocab_size, bias=False)
         if config.is_tied:
             self.head.weight = self.embed.weight
         if drawn:
