@@ -27,7 +27,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from glassworks.models.fused import Linear
+from glassworks.models.fused import MKL_IS_SLOW, Linear
 from glassworks.models.gpt import GPT, MLP, Attention, Block, Cache, RMSNorm
 
 if TYPE_CHECKING:
@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 
 PLAIN = {GPT, Block, Attention, MLP, RMSNorm, nn.LayerNorm, Linear, nn.Linear, nn.Embedding, nn.Identity, nn.ModuleList}
 
-COPIED = 2**27
-"""Models of up to so many weights are copied. Larger ones would take too much memory twice."""
+COPIED = 2**26 if MKL_IS_SLOW else 2**27
+"""Models of up to so many weights are copied. Larger ones would take too much memory twice, and torch's products are as
+fast there if oneDNN does them."""
 
 SMALL = 10**9
 """Operations, in floating point, that one core does in less than 10 ms, while torch would still be starting."""
