@@ -1,4 +1,4 @@
-"""Text to token ids and back. Every tokenizer is a `tokenizer.json`, which transformers, vLLM and llama.cpp open too.
+"""Tokenizers, made or opened. Each is a `tokenizer.json`, which transformers, vLLM and llama.cpp open too.
 
     bytes        256 bytes and <|endoftext|>; id = byte
     chars        the corpus' alphabet, sorted, and <|endoftext|>
@@ -6,40 +6,30 @@
     GPT-2        its own, from encoder.json and vocab.bpe
     any other    a tokenizer.json, with its own end-of-text token
 
-A text is data: where it spells out "<|endoftext|>" it becomes ordinary tokens, never the special id (transformers does
-the same with `split_special_tokens=True`). Only the code that joins documents uses the special id, `eot`.
+How they turn text into ids and back is in `codec`.
 """
 
-import hashlib
-import json
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import tokenizers
-from numpy.typing import NDArray
 from tokenizers import AddedToken, Regex, decoders, models, pre_tokenizers, trainers
 
 from glassworks.core.errors import FileDamaged
-from glassworks.core.files import read_json, write_text
+from glassworks.core.files import read_json
+from glassworks.data.codec import BYTE_OF, END_TOKENS, EOT, Tokenizer
 
-Ids = NDArray[np.unsignedinteger[Any]]
-
-EOT = "<|endoftext|>"
-END_TOKENS = (
-    EOT,
-    "</s>",
-    "<eos>",
-    "<|end_of_text|>",
-    "<|eot_id|>",
-    "<|im_end|>",
-    "<|return|>",
-    "<end_of_turn>",
-    "[SEP]",
-)
-"""The names under which tokenizers in use keep their end of text, the likeliest first."""
+__all__ = [
+    "END_TOKENS",
+    "EOT",
+    "TRAIN_BYTES",
+    "Tokenizer",
+    "byte_tokenizer",
+    "char_tokenizer",
+    "gpt2_tokenizer",
+    "load_tokenizer",
+    "train_bpe",
+]
 
 # GPT-4's pattern (cl100k_base in tiktoken) with at most two digits a token, as in nanochat: small vocabularies should
 # not be filled with numbers.
@@ -48,113 +38,6 @@ PATTERN = (
     r"| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+"
 )
 TRAIN_BYTES = 64_000_000
-BATCH_CHARS = 1 << 20
-
-
-class Tokenizer:
-    """A `tokenizers.Tokenizer` that never adds, cuts or interprets: text in, the text's own ids out.
-
-    The table of a tokenizer without merges (bytes, characters) is looked up by numpy, some hundred times faster.
-    """
-
-    def __init__(self, inner: tokenizers.Tokenizer) -> None:
-        inner.no_truncation()
-        inner.no_padding()
-        self.inner = inner
-        vocabulary = inner.get_vocab()
-        end = next((token for token in END_TOKENS if token in vocabulary), None)
-        if end is None:
-            raise ValueError(f"the tokenizer has no end-of-text token: add one of {' '.join(END_TOKENS)} to it")
-        inner.add_special_tokens([AddedToken(end, special=True, normalized=False)])
-        inner.encode_special_tokens = True  # special tokens spelled out in a text stay text
-        self.eot: int = vocabulary[end]
-        self.vocab_size = max(vocabulary.values()) + 1
-        self.dtype: np.dtype[Any] = np.dtype(np.uint16 if self.vocab_size <= 1 << 16 else np.uint32)
-        self.kind = kind(json.loads(inner.to_str()))
-        self.table = character_table(vocabulary, self.eot, self.dtype) if self.kind == "chars" else None
-
-    def encode(self, text: str) -> list[int]:
-        """Ids of a text; `ValueError` for a character that the alphabet of a character tokenizer lacks."""
-        if self.kind in ("bytes", "chars"):
-            ids: list[int] = self.look_up(text).tolist()
-        else:
-            ids = self.inner.encode(text, add_special_tokens=False).ids
-        return ids
-
-    def encode_documents(self, texts: Iterable[str]) -> Iterator[Ids]:
-        """The ids of each text, in order; BPE works on batches of about a megabyte on all cores."""
-        if self.kind in ("bytes", "chars"):
-            yield from map(self.look_up, texts)
-            return
-        for batch in batches(texts):
-            for encoding in self.inner.encode_batch_fast(batch, add_special_tokens=False):
-                yield np.array(encoding.ids, self.dtype)
-
-    def look_up(self, text: str) -> Ids:
-        """Ids of a text by its bytes, or by its characters' rows in the table."""
-        if self.table is None:
-            return np.frombuffer(text.encode(), np.uint8).astype(self.dtype)
-        codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
-        ids: Ids = self.table.take(codes, mode="clip")
-        missing = ids == self.eot  # no character has this id, so it marks those outside the alphabet
-        if missing.any():
-            character = chr(codes[missing.argmax()])
-            raise ValueError(
-                f"character {character!r} (U+{ord(character):04X}) is not in the tokenizer's alphabet of "
-                f"{self.vocab_size - 1} characters: leave it out, or use the tokenizer bytes or bpe"
-            )
-        return ids
-
-    def decode(self, ids: Sequence[int]) -> str:
-        """Text of some ids, special tokens spelled out; bytes that form no character become U+FFFD."""
-        for id in (min(ids, default=0), max(ids, default=0)):
-            self.check(id)
-        text: str = self.inner.decode(list(ids), skip_special_tokens=False)
-        return text
-
-    def check(self, id: int) -> None:
-        """Refuse an id outside the vocabulary."""
-        if not 0 <= id < self.vocab_size:
-            raise ValueError(f"id (={id}) is outside the vocabulary of {self.vocab_size} tokens")
-
-    def token(self, id: int) -> str:
-        """A token for display: its text, or its bytes as <E2 96> where they form no characters."""
-        raw = self.token_bytes(id)
-        try:
-            return raw.decode()
-        except UnicodeDecodeError:
-            return f"<{raw.hex(' ').upper()}>"
-
-    def token_bytes(self, id: int) -> bytes:
-        """The bytes a token stands for; for a tokenizer that is not byte-level, those of its text when alone."""
-        self.check(id)
-        name: str | None = self.inner.id_to_token(id)
-        if name is None:
-            return b""  # a hole in the numbering of a tokenizer.json
-        if self.kind == "other":
-            return self.decode([id]).encode()
-        if self.kind == "chars" or any(c not in BYTE_OF for c in name):
-            return name.encode()
-        return bytes(BYTE_OF[c] for c in name)
-
-    @cached_property
-    def json(self) -> str:
-        """The tokenizer.json."""
-        text: str = self.inner.to_str(pretty=True)
-        return text
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the tokenizer.json, in hex."""
-        return hashlib.sha256(self.json.encode()).hexdigest()
-
-    def save(self, path: Path) -> None:
-        """Write the tokenizer.json, atomically."""
-        write_text(path, self.json)
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# Making one
 
 
 def byte_tokenizer() -> Tokenizer:
@@ -241,62 +124,3 @@ def load_tokenizer(path: Path) -> Tokenizer:
     except Exception as error:  # the Rust side raises nothing more exact
         raise FileDamaged(f"{file} is not a tokenizer ({error}): restore it") from error
     return Tokenizer(inner)
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# What a tokenizer.json says
-
-
-def byte_of() -> dict[str, int]:
-    """The character that stands for each byte in a byte-level vocabulary (GPT-2's `bytes_to_unicode`, inverted).
-
-    Printable bytes stand for themselves, the others are moved up from U+0100 in order: a space is Ġ.
-    """
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    moved = [byte for byte in range(256) if byte not in printable]
-    return {chr(b): b for b in printable} | {chr(0x100 + i): b for i, b in enumerate(moved)}
-
-
-BYTE_OF = byte_of()
-
-
-# A BPE model as this module makes it, without its vocabulary and merges.
-PLAIN_BPE: dict[str, Any] = {
-    "type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None, "end_of_word_suffix": None,
-    "fuse_unk": False, "byte_fallback": False, "ignore_merges": False, "merges": [],
-}  # fmt: skip
-WHOLE_BYTES = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
-
-
-def kind(spec: dict[str, Any]) -> str:
-    """How ids follow from text: "bytes" or "chars" by table, "byte-level" by merges, "other" for all else."""
-    model, split, decoder = spec["model"], spec["pre_tokenizer"], spec["decoder"] or {"type": None}
-    vocabulary = model.pop("vocab")
-    if model == PLAIN_BPE and spec["normalizer"] is None and len(spec["added_tokens"]) == 1:
-        if split == WHOLE_BYTES and vocabulary == BYTE_OF:
-            return "bytes"
-        if split is None and decoder["type"] == "Fuse" and all(len(token) == 1 for token in vocabulary):
-            return "chars"
-    return "byte-level" if decoder["type"] == "ByteLevel" else "other"
-
-
-def character_table(vocabulary: dict[str, int], eot: int, dtype: np.dtype[Any]) -> Ids:
-    """Code point to id, one row past the highest character; the end-of-text id where there is no character."""
-    characters = {ord(token): id for token, id in vocabulary.items() if len(token) == 1}
-    table = np.full(max(characters, default=0) + 2, eot, dtype)
-    table[list(characters)] = list(characters.values())
-    return table
-
-
-def batches(texts: Iterable[str]) -> Iterator[list[str]]:
-    """Lists of texts of about a megabyte together."""
-    batch: list[str] = []
-    size = 0
-    for text in texts:
-        batch.append(text)
-        size += len(text) + 1
-        if size >= BATCH_CHARS:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
