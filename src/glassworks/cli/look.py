@@ -37,8 +37,9 @@ def run(arguments: list[str]) -> int:
 
     if args.list:
         for name, method in METHODS.items():
-            first = " (in a first look)" if method.quick else ""
-            print(f"{name}{first}\n    {method.summary}\n    control: {method.control}")
+            marks = [*(["in a first look"] if method.quick else []), *([f"slow: {method.slow}"] if method.slow else [])]
+            mark = f" ({'; '.join(marks)})" if marks else ""
+            print(f"{name}{mark}\n    {method.summary}\n    control: {method.control}")
         return 0
     if args.model is None:
         raise ValueError("model (=None) must be a run or a model folder: glassworks look RUN_OR_FOLDER, or --list")

@@ -1,10 +1,12 @@
 """Files that are either whole or absent: written under a temporary name, then renamed."""
 
+import errno
 import fcntl
 import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,10 +20,12 @@ from glassworks.core.errors import FileDamaged
 def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it over `path` if the block succeeds, remove it if not."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_name(path)
     try:
+        mode = usual_mode(temporary)
         yield temporary
         sync(temporary)
+        temporary.chmod(mode)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -33,11 +37,13 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
     try:
+        mode = usual_mode(temporary / "mode")
+        (temporary / "mode").unlink()
         yield temporary
-        for file in temporary.rglob("*"):
-            if file.is_file():
-                sync(file)
-        temporary.chmod(0o755)
+        for inside in (temporary, *temporary.rglob("*")):
+            if inside.is_file():
+                sync(inside)
+            inside.chmod(mode | (mode & 0o444) >> 2 if inside.is_dir() else mode)  # who may read may look inside
         if path.exists():
             path.replace(temporary / "replaced")
         temporary.replace(path)
@@ -53,6 +59,37 @@ def sweep(folder: Path, name: str = "*") -> None:
             shutil.rmtree(left, ignore_errors=True)
         else:
             left.unlink(missing_ok=True)
+
+
+def refuse_unwritable(path: Path) -> None:
+    """The error that writing this file would end in, before the work that it is for: by writing one beside it.
+
+    A folder that is not there yet is not made; the nearest one that is must take files.
+
+    Raises: OSError, with the path, as the system says it; ValueError if there is something that is no file.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is not a file: choose another name")
+    folder = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
+    trial = temporary_name(folder / path.name)
+    try:
+        trial.touch()
+        trial.unlink()
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(path)) from None
+
+
+def temporary_name(path: Path) -> Path:
+    """Where a file is written before it has its name."""
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def usual_mode(path: Path) -> int:
+    """The permissions that a new file has here, by making this one: some libraries make theirs for the owner alone."""
+    path.touch()
+    return stat.S_IMODE(path.stat().st_mode)
 
 
 def sync(path: Path) -> None:

@@ -1,16 +1,59 @@
-"""A progress bar with loss, speed and time left on a terminal; plain lines elsewhere."""
+"""What long work tells as it goes on: a bar on a terminal, plain lines elsewhere, and nothing where it is not wanted.
+
+`progress` shows itself unless a command was asked to be quiet; `tracked`, which the library's own long work goes
+through, only where a command shows it: from Python nothing is printed that was not asked for.
+"""
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 Report = Callable[..., None]
 """report(done, loss=1.5, ...): how far the work is, with a few numbers that are shown as they are named."""
 
+SHOWN: ContextVar[bool | None] = ContextVar("shown", default=None)
+"""Whether a command shows what goes on (True), was asked to be quiet (False), or there is no command (None)."""
+
+VIEW: ContextVar["Progress | None"] = ContextVar("view", default=None)
+"""The terminal's bars, while there are some."""
+
+EVERY = 10.0
+"""Seconds between two lines, where there is no terminal."""
+
+RECENT = 30.0
+"""Seconds of the past that the time left is reckoned from."""
+
 
 def silent(done: int, **numbers: float) -> None:
     """Say nothing."""
+
+
+@contextmanager
+def showing(shown: bool) -> Iterator[None]:
+    """In the block long work is shown, or nothing is said at all."""
+    token = SHOWN.set(shown)
+    try:
+        yield
+    finally:
+        SHOWN.reset(token)
+
+
+def say(line: str) -> None:
+    """One line to the user on stderr, above the bars if there are some; nothing if it is to be quiet."""
+    view = VIEW.get()
+    if SHOWN.get() is False:
+        return
+    if view is not None:
+        view.console.print(line, markup=False, highlight=False, soft_wrap=True)
+    else:
+        print(line, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def seconds(value: float) -> str:
@@ -22,60 +65,106 @@ def seconds(value: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def phrase(numbers: dict[str, float]) -> str:
+def phrase(numbers: Mapping[str, float]) -> str:
     """{'loss': 1.234567, 'tokens_per_s': 20123.4} -> 'loss 1.235  tokens/s 20,123'."""
     texts = {name: f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}" for name, value in numbers.items()}
     return "  ".join(f"{name.replace('_per_', '/')} {text}" for name, text in texts.items())
 
 
 @contextmanager
-def progress(label: str, total: int, *, start: int = 0, every: float = 10.0) -> Iterator[Report]:
+def progress(label: str, total: int, *, start: int = 0, every: float = EVERY) -> Iterator[Report]:
     """Yield a function to report progress with. Off a terminal it prints a line every `every` seconds."""
-    if sys.stderr.isatty():
+    if SHOWN.get() is False:
+        yield silent
+    elif sys.stderr.isatty():
         yield from bar(label, total, start)
     else:
         yield from lines(label, total, every)
 
 
+@contextmanager
+def tracked(label: str, total: int) -> Iterator[Report]:
+    """The same for the library's own work: only where a command shows it, and off a terminal only if it takes long."""
+    if not SHOWN.get():
+        yield silent
+    elif sys.stderr.isatty():
+        yield from bar(label, total, 0)
+    else:
+        yield from lines(label, total, EVERY, brief=True)
+
+
 def bar(label: str, total: int, start: int) -> Iterator[Report]:
-    """The terminal's version, drawn by rich."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[numbers]}"),
-    )
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), refresh_per_second=5) as view:
-        task = view.add_task(label, total=total, completed=start, numbers="")
-
-        def report(done: int, **numbers: float) -> None:
-            view.update(task, completed=done, numbers=phrase(numbers))
-
-        yield report
-
-
-def lines(label: str, total: int, every: float) -> Iterator[Report]:
-    """The version for logs.
-
-    The time left is reckoned from the first report on: what came before may be a compiler's work.
-    """
-    last = time.monotonic()
-    first: tuple[float, int] | None = None
+    """The terminal's version, drawn by rich; one within another is a second bar below it while it lasts."""
+    outer = VIEW.get()
+    view = outer or bars()
+    task = view.add_task(label, total=total, completed=start, numbers="")
 
     def report(done: int, **numbers: float) -> None:
-        nonlocal last, first
+        view.update(task, completed=done, numbers=phrase(numbers))
+
+    if outer is not None:
+        try:
+            yield report
+        finally:
+            view.remove_task(task)
+        return
+    token = VIEW.set(view)
+    try:
+        with view:
+            yield report
+    finally:
+        VIEW.reset(token)
+
+
+def bars() -> "Progress":
+    """Rich's view of some bars on stderr."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.table import Column
+
+    columns = (
+        TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+        BarColumn(bar_width=None, table_column=Column(min_width=8, ratio=1)),
+        MofNCompleteColumn(table_column=Column(no_wrap=True)),
+        TextColumn("{task.fields[numbers]}", table_column=Column(no_wrap=True)),
+        TimeRemainingColumn(table_column=Column(no_wrap=True)),
+    )
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, refresh_per_second=5, speed_estimate_period=RECENT, expand=True)
+
+
+def lines(label: str, total: int, every: float, *, brief: bool = False) -> Iterator[Report]:
+    """The version for logs; a brief one says nothing of what is done before its first line would be due."""
+    began = last = time.monotonic()
+    recent: deque[tuple[float, int]] = deque()
+
+    def report(done: int, **numbers: float) -> None:
+        nonlocal last
         now = time.monotonic()
-        began, done_then = first = first or (now, done)
-        if done < total and now - last < every:
+        left = time_left(recent, now, done, total)
+        if (done < total or (brief and last == began)) and now - last < every:
             return
         last = now
-        words = [f"{label} {done}/{total}", phrase(numbers)]
-        if done > done_then or done == total:
-            words.append(f"{seconds((now - began) / max(done - done_then, 1) * (total - done))} left")
-        sys.stderr.write("  ".join(words) + "\n")
+        words = [f"{label} {done:,}/{total:,}", phrase(numbers)]
+        if done >= total:
+            words.append(f"took {seconds(now - began)}")
+        elif left is not None:
+            words.append(f"{seconds(left)} left")
+        sys.stderr.write("  ".join(filter(None, words)) + "\n")
         sys.stderr.flush()
 
     yield report
+
+
+def time_left(recent: deque[tuple[float, int]], now: float, done: int, total: int) -> float | None:
+    """Seconds until `total`, from how fast it went lately; None at the first report.
+
+    Not from the very beginning, for what came before the first report may be a compiler's work, and the machine may be
+    busier or freer by now.
+    """
+    if not recent or now - recent[-1][0] >= 1:
+        recent.append((now, done))
+    while len(recent) > 2 and now - recent[1][0] > RECENT:
+        recent.popleft()
+    then, done_then = recent[0]
+    return (now - then) / (done - done_then) * (total - done) if done > done_then else None

@@ -30,6 +30,8 @@ class Method:
     """The function from a `Subject` to a `Trace`, as "module:function"."""
     quick: bool = False
     """Whether it is part of a first look: a few seconds on a small model."""
+    slow: str = ""
+    """Where it takes long, and how long, such as "3 minutes on a model of 135 million weights"; empty = it does not."""
     source: str = ""
     """The function whose docstring says what the arrays are, as "module:function"."""
 

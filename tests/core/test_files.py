@@ -1,0 +1,58 @@
+"""Files that are whole or absent, with the permissions that any other file of the user's has."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from glassworks.core.files import atomic_file, atomic_folder, refuse_unwritable
+
+
+@pytest.mark.parametrize(
+    ("mask", "file", "folder"), [(0o022, 0o644, 0o755), (0o077, 0o600, 0o700), (0o002, 0o664, 0o775)]
+)
+def test_all_files_have_the_permissions_that_the_umask_leaves(
+    tmp_path: Path, mask: int, file: int, folder: int
+) -> None:
+    """Safetensors' library makes its files for the owner alone."""
+    old = os.umask(mask)
+    try:
+        with atomic_folder(tmp_path / "made") as made:
+            (made / "inner").mkdir()
+            save_file({"x": np.zeros(2)}, made / "inner" / "weights.safetensors")
+            (made / "text").write_text("", encoding="utf-8")
+        with atomic_file(tmp_path / "one.safetensors") as one:
+            save_file({"x": np.zeros(2)}, one)
+    finally:
+        os.umask(old)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {path.name: path.stat().st_mode & 0o777 for path in files} == {
+        "weights.safetensors": file,
+        "text": file,
+        "one.safetensors": file,
+    }
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("made", "made/inner")] == [folder, folder]
+
+
+def test_what_cannot_be_written_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "pipe")
+    for name, error in (
+        ("", IsADirectoryError),
+        ("file/page.html", NotADirectoryError),
+        ("x" * 300, OSError),
+        ("pipe", ValueError),
+    ):
+        with pytest.raises(error):
+            refuse_unwritable(tmp_path / name)
+    refuse_unwritable(tmp_path / "new" / "folder" / "page.html")
+    refuse_unwritable(tmp_path / "file")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "pipe"]
+
+
+def test_a_device_is_never_replaced() -> None:
+    """Root may rename a file over /dev/null, and then nothing on the machine works."""
+    with pytest.raises(ValueError, match="/dev/null is not a file"):
+        refuse_unwritable(Path("/dev/null"))
