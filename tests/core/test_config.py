@@ -1,6 +1,7 @@
 """Plain values become dataclasses, and what does not fit is refused by name."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -52,3 +53,9 @@ def test_broken_toml_names_the_file(tmp_path) -> None:  # type: ignore[no-untype
     (tmp_path / "r.toml").write_text("a = ", encoding="utf-8")
     with pytest.raises(ValueError, match=r"r\.toml is not valid TOML"):
         read_toml(tmp_path / "r.toml")
+
+
+def test_a_recipe_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    path.write_bytes(b"\xef\xbb\xbfsteps = 3\n")
+    assert read_toml(path) == {"steps": 3}

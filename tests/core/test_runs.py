@@ -26,6 +26,39 @@ def test_rows_come_back_and_a_torn_last_line_is_left_out(tmp_path: Path) -> None
     assert run.rows("metrics") == [{"step": 1, "loss": 2.5}, {"step": 2, "loss": None}]
 
 
+@pytest.mark.parametrize(
+    ("torn", "kept"),
+    [(b'{"step": 2, "lo', []), (b'{"step": 2}', [{"step": 2}]), (b'{"text": "\xe2\x82', []), (b"\0\0", [])],
+)
+def test_a_row_after_a_torn_one_begins_its_own_line(tmp_path: Path, torn: bytes, kept: list[dict[str, int]]) -> None:
+    run = Run.create(tmp_path / "a")
+    run.append("metrics", {"step": 1})
+    with (run.path / "metrics.jsonl").open("ab") as file:
+        file.write(torn)
+    before = run.rows("metrics")
+    run.append("metrics", {"step": 3})
+    assert run.rows("metrics") == [*before, {"step": 3}] == [{"step": 1}, *kept, {"step": 3}]
+
+
+def test_a_torn_first_row_leaves_an_empty_table(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "a")
+    (run.path / "metrics.jsonl").write_text('{"st', encoding="utf-8")
+    run.append("metrics", {"step": 1})
+    assert run.rows("metrics") == [{"step": 1}]
+
+
+def test_a_byte_that_is_no_utf8_is_refused_by_name_before_anything_is_made(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"name\[3\] \(='\\udce9'\) is a lone surrogate, .*the byte 0xE9 is no UTF-8"):
+        Run.create(tmp_path / "caf\udce9")
+    run = Run.create(tmp_path / "a")
+    with pytest.raises(ValueError, match=r"samples\.jsonl: row\[\d+\] \(='\\ud800'\) is a lone surrogate"):
+        run.append("samples", {"text": "\ud800"})
+    with pytest.raises(ValueError, match=r"run\.json: text\[\d+\] \(='\\udce9'\) is a lone surrogate"):
+        run.update(command=["train", "caf\udce9"])
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "run.json"]
+    assert "command" not in run.record
+
+
 def test_a_damaged_line_in_the_middle_is_named(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "a")
     (run.path / "metrics.jsonl").write_text('{"step": 1}\n{"st\n{"step": 3}\n', encoding="utf-8")
@@ -72,6 +105,13 @@ def test_a_folder_that_holds_anything_else_is_refused_and_says_what_to_do(tmp_pa
     with pytest.raises(RunError, match="holds other files: choose another --name"):
         Run.create(tmp_path / "thesis")
     assert [file.name for file in (tmp_path / "thesis").iterdir()] == ["chapter.txt"]
+
+
+def test_a_record_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "a", seed=3)
+    run_json = run.path / "run.json"
+    run_json.write_bytes(b"\xef\xbb\xbf" + run_json.read_bytes())
+    assert run.record["seed"] == 3
 
 
 def test_a_damaged_record_is_named(tmp_path: Path) -> None:

@@ -329,6 +329,9 @@ def test_a_saved_tokenizer_comes_back(kind: str, tmp_path: Path) -> None:
     loaded = BasicTokenizer()
     loaded.load(tmp_path / "folder" / "t.model")
     assert state(loaded) == state(tokenizer)
+    (tmp_path / "marked.model").write_bytes(b"\xef\xbb\xbf" + (tmp_path / "folder" / "t.model").read_bytes())
+    loaded.load(tmp_path / "marked.model")
+    assert state(loaded) == state(tokenizer)
     for text in TRICKY:
         assert loaded.encode(text, "all") == tokenizer.encode(text, "all")
     assert sorted(p.name for p in (tmp_path / "folder").iterdir()) == ["t.model", "t.vocab"]

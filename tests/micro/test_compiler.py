@@ -230,6 +230,23 @@ def test_a_function_that_is_not_defined_everywhere_is_traced(f: Callable[..., An
     assert compile(f)(*inputs) == f(*map(Value, inputs)).data
 
 
+@pytest.mark.parametrize("exponent", [0.001, 0.5, 1.5, -1, -2, 0])
+def test_replay_gives_the_engines_infinite_slopes_of_powers(exponent: float) -> None:
+    fast = compile(lambda x: 3 * x**exponent)
+    fast(2.0)
+    for base in (0.0, -0.0, 5e-324, 1e-160, -1e-160, -1e-110):
+        x = Value(base)
+        try:
+            y = 3 * x**exponent
+        except (ArithmeticError, ValueError) as error:
+            with pytest.raises(type(error)):
+                fast(base)
+            continue
+        y.backward()
+        value, (slope,) = fast.backward(base)
+        assert (value.hex(), slope.hex()) == (y.data.hex(), x.grad.hex())
+
+
 def test_compiled_functions_compose() -> None:
     w = Value(3.0)
     square = compile(lambda x: w * x * x)

@@ -68,6 +68,20 @@ def test_plain_exponents_have_torchs_values_and_gradients(exponent: float) -> No
     assert grads == pytest.approx(expected, rel=1e-14)
 
 
+@pytest.mark.parametrize("exponent", [0.25, 0.5, 1, 1.5, 2, 0])
+def test_powers_of_zero_have_torchs_values_and_gradients_infinite_ones_too(exponent: float) -> None:
+    ours, grads, theirs, expected = both(lambda a: a**exponent, 0.0)
+    assert (ours, grads) == (theirs, expected)
+
+
+@pytest.mark.parametrize(("base", "exponent"), [(-1e-160, -1), (1e-160, -1), (-1e-110, -2), (5e-324, 0.001)])
+def test_a_power_whose_derivative_alone_is_too_large_is_computed(base: float, exponent: float) -> None:
+    ours, grads, theirs, expected = both(lambda a: a**exponent, base)
+    assert ours == pytest.approx(theirs, rel=1e-14)
+    assert grads == expected
+    assert math.isinf(grads[0])
+
+
 @pytest.mark.parametrize("name", ["+", "-", "*", "/", "**"])
 def test_plain_numbers_may_stand_on_the_left(name: str) -> None:
     _, grads, theirs, expected = both(lambda a: OPERATORS[name](3.0, a), 0.4)

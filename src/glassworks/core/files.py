@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from glassworks.core.errors import FileDamaged
+from glassworks.core.text import check_text
 
 
 @contextmanager
@@ -102,7 +103,8 @@ def sync(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically."""
+    """Write a text file atomically; `ValueError` names the file if UTF-8 cannot write the text."""
+    check_text(text, f"{path}: text")
     with atomic_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
@@ -113,9 +115,9 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file; `FileDamaged` says which file is not JSON."""
+    """Read a JSON file, with a byte-order mark or without; `FileDamaged` says which file is not JSON."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8-sig"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise FileDamaged(f"{path} is not valid JSON ({error}): restore or delete it") from error
 

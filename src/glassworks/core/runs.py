@@ -11,6 +11,7 @@ runs/<name>/
 import importlib.metadata
 import json
 import math
+import os
 import platform
 import shlex
 import subprocess
@@ -19,10 +20,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from glassworks.core.errors import FileDamaged, RunError
 from glassworks.core.files import atomic_file, read_json, sweep, write_json
+from glassworks.core.text import check_text
 
 ROOT = Path("runs")
 
@@ -36,6 +38,7 @@ class Run:
     @classmethod
     def create(cls, path: Path, **record: Any) -> "Run":
         """Make the folder and its run.json: `record` (plain JSON values) plus versions, git state and the time."""
+        check_text(path.name, "name")
         refuse_existing(path)
         path.mkdir(parents=True, exist_ok=True)
         run = cls(path)
@@ -93,8 +96,11 @@ class Run:
     def append(self, table: str, row: Mapping[str, Any]) -> None:
         """Append one JSON object to metrics.jsonl or samples.jsonl; NaN and infinity become null."""
         clean = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
-        with (self.path / f"{table}.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(clean, ensure_ascii=False, allow_nan=False) + "\n")
+        line = json.dumps(clean, ensure_ascii=False, allow_nan=False) + "\n"
+        check_text(line, f"{table}.jsonl: row")
+        with (self.path / f"{table}.jsonl").open("ab+") as file:
+            end_line(file)
+            file.write(line.encode())
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         """All rows of a table; a last line cut off by a kill is left out."""
@@ -134,6 +140,21 @@ class Run:
         """A task's result, or None if it was not evaluated yet."""
         path = self.eval_path(task)
         return read_json(path) if path.exists() else None
+
+
+def end_line(table: BinaryIO) -> None:
+    """Let what is appended to a table begin a line: a last row cut off by a kill or a full disk is taken away."""
+    size = table.seek(0, os.SEEK_END)
+    if size == 0 or (table.seek(size - 1), table.read(1))[1] == b"\n":
+        return
+    table.seek(0)
+    content = table.read()
+    torn = content[content.rfind(b"\n") + 1 :]
+    try:
+        json.loads(torn)
+        table.write(b"\n")  # nothing but the line's end is missing
+    except ValueError:
+        table.truncate(size - len(torn))
 
 
 def refuse_existing(path: Path) -> None:

@@ -34,6 +34,7 @@ from typing import Any
 
 from glassworks.core.errors import FileDamaged
 from glassworks.core.files import write_text
+from glassworks.core.text import check_text
 from glassworks.micro.patterns import GPT4_SPLIT_PATTERN, splitter
 
 BYTES = "".join(map(chr, range(256)))
@@ -280,7 +281,7 @@ class Tokenizer:
     def load(self, model_file: str | Path) -> None:
         """Become the tokenizer of a .model file, ours or minbpe's; `FileDamaged`, and no change, if it is neither."""
         try:
-            pattern, special, merges, alphabet = parse_model(Path(model_file).read_text(encoding="utf-8"))
+            pattern, special, merges, alphabet = parse_model(Path(model_file).read_text(encoding="utf-8-sig"))
             loaded = Tokenizer(pattern)
             loaded.special_tokens = special
             loaded.adopt(merges, alphabet)
@@ -329,19 +330,6 @@ class GPT4Tokenizer(Tokenizer):
 def as_ids(chunk: str, alphabet: str = BYTES) -> str:
     """The bytes of a chunk as a text of ids, those of `alphabet` for bytes 0 to 255."""
     return chunk.encode().decode("latin-1").translate(alphabet)
-
-
-def check_text(text: str) -> None:
-    """Refuse what is no text, or holds half a surrogate pair, which UTF-8 cannot write."""
-    if not isinstance(text, str):
-        raise ValueError(f"text (a {type(text).__name__}) must be a str: decode it first")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(
-            f"text[{error.start}] (={text[error.start]!r}) is a lone surrogate, no character: repair the text with "
-            "text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')"
-        ) from None
 
 
 def check_special(special_tokens: Mapping[str, int], taken: Collection[int]) -> None:

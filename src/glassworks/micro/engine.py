@@ -1,8 +1,7 @@
 """A scalar that remembers how it was computed, and so knows its derivatives: reverse-mode automatic differentiation.
 
-Every operation makes a new `Value` that holds its result, the one or two values it was made from, and the derivative of
-the result by each of them. `backward` then needs no calculus: it walks the graph from the result to the leaves and
-applies the chain rule, one multiplication and one addition an edge.
+Every operation makes a new `Value` that holds its result, its operands and the derivative by each. `backward` then
+needs no calculus: it walks from the result to the leaves by the chain rule, a multiplication and an addition an edge.
 
 Interface and idea are micrograd's (https://github.com/karpathy/micrograd). What differs: derivatives are numbers, not
 closures, so that no node refers to itself and memory is freed at once; and the walk is a loop, for graphs of any depth.
@@ -85,18 +84,15 @@ class Value:
         return node(a / b, "/", self, 1 / b, other, -a / b / b)
 
     def __pow__(self, other: Any) -> "Value":
-        if not isinstance(other, Value):  # a plain exponent has no gradient, and lets the base be negative
-            n = Value(other).data
-            return node(power(self.data, n), f"**{n}", self, n * power(self.data, n - 1) if n else 0.0)
-        if self.data <= 0:
+        if isinstance(other, Value) and self.data <= 0:
             raise ValueError(f"{self!r} ** a Value: only a positive base has a gradient; or use a plain exponent")
-        y = power(self.data, other.data)
-        return node(y, "**", self, other.data * power(self.data, other.data - 1), other, y * math.log(self.data))
+        y, by_base = power(self.data, n := other.data if isinstance(other, Value) else Value(other).data)
+        if isinstance(other, Value):
+            return node(y, "**", self, by_base, other, y * math.log(self.data))
+        return node(y, f"**{n}", self, by_base)  # a plain exponent has no gradient, and lets the base be negative
 
     def __neg__(self) -> "Value":
         return node(-self.data, "neg", self, -1.0)
-
-    __radd__, __rmul__ = __add__, __mul__
 
     def __rsub__(self, other: Any) -> "Value":
         return Value(other) - self
@@ -107,8 +103,8 @@ class Value:
     def __rpow__(self, other: Any) -> "Value":
         return Value(other) ** self
 
+    __radd__, __rmul__ = __add__, __mul__
     # Functions of x, each with its derivative, in terms of x and of the function's own value y.
-
     relu = function("relu", lambda x: 0.0 if x < 0 else x, lambda x, y: 1.0 if x > 0 else 0.0)
     abs = __abs__ = function("abs", abs, lambda x, y: math.copysign(1.0, x) if x else 0.0)
     exp = function("exp", math.exp, lambda x, y: y)
@@ -191,9 +187,13 @@ def topological(*roots: Value) -> list[Value]:
     return order
 
 
-def power(base: float, exponent: float) -> float:
-    """Base ** exponent, or an error that says what is wrong with it."""
+def power(base: float, exponent: float) -> tuple[float, float]:
+    """Base ** exponent or an error that says what is wrong, and its slope: infinite for a root at 0, as in PyTorch."""
     try:
-        return math.pow(base, exponent)
+        y = math.pow(base, exponent)
     except (OverflowError, ValueError) as error:
         raise type(error)(f"{base} ** {exponent} is no finite real number") from None
+    try:
+        return y, exponent * math.pow(base, exponent - 1) if exponent else 0.0
+    except (OverflowError, ValueError):  # too large for a number; a root at 0 has no other slope
+        return y, exponent * (-math.inf if base < 0 and exponent % 2 == 0 else math.inf)

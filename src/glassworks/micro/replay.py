@@ -44,9 +44,7 @@ def forward(ops: Codes, left: Places, right: Places, data: Floats) -> int:  # no
             y, wrong = a / b, b == 0
         elif op in (POW_N, POW):
             y = math.pow(a, b)
-            by_base = math.pow(a, b - 1) if b != 0 or op == POW else 0.0
-            finite = math.isfinite(a) and math.isfinite(b)
-            wrong = (op == POW and a <= 0) or (finite and not (math.isfinite(y) and math.isfinite(by_base)))
+            wrong = (op == POW and a <= 0) or (math.isfinite(a) and math.isfinite(b) and not math.isfinite(y))
         elif op == TANH:
             y = math.tanh(a)
         elif op == SIGMOID:
@@ -97,11 +95,10 @@ def backward(ops: Codes, left: Places, right: Places, data: Floats, grad: Floats
         elif op == DIV:
             grad[i] += 1 / b * g
             grad[j] += -a / b / b * g
-        elif op == POW_N:
+        elif op in (POW_N, POW):
             grad[i] += (b * math.pow(a, b - 1) if b != 0 else 0.0) * g
-        elif op == POW:
-            grad[i] += b * math.pow(a, b - 1) * g
-            grad[j] += y * math.log(a) * g
+            if op == POW:
+                grad[j] += y * math.log(a) * g
         elif op == TANH:
             grad[i] += (1 - y * y) * g
         elif op == SIGMOID:
