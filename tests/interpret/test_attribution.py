@@ -14,6 +14,7 @@ from glassworks.models.io import save_model
 V = 37
 CONFIGS = {
     "gpt2": GPTConfig("gpt2", V, 12, 2, 3, 24),
+    "llama": GPTConfig("llama", V, 12, 2, 4, 24, n_kv_head=2),
     "qwen3": GPTConfig("qwen3", V, 12, 2, 4, 24, n_kv_head=2, head_dim=8),
     "nanochat": GPTConfig("nanochat", V, 12, 2, 4, 32, n_kv_head=2),
     "attention only": GPTConfig("nanochat", V, 12, 2, 2, 16, n_inner=0, softcap=None),
@@ -97,7 +98,7 @@ def test_the_control_is_the_same_writes_effect_on_all_tokens(name: str) -> None:
     np.testing.assert_allclose(arrays["vocabulary_std"][:, 0], arrays["term"].std(1), atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["gpt2", "qwen3", "nanochat"])
+@pytest.mark.parametrize("name", ["gpt2", "llama", "qwen3", "nanochat"])
 def test_the_control_of_a_neuron_is_its_effect_on_all_tokens(name: str) -> None:
     model = random_model(name)
     trace = neuron_attribution(model, tokens(), LABELS)
@@ -112,7 +113,7 @@ def test_the_control_of_a_neuron_is_its_effect_on_all_tokens(name: str) -> None:
 
 
 @pytest.mark.parametrize("against", [None, 7])
-@pytest.mark.parametrize("name", ["gpt2", "qwen3", "nanochat"])
+@pytest.mark.parametrize("name", ["gpt2", "llama", "qwen3", "nanochat"])
 def test_neurons_and_the_rest_sum_to_the_logit(name: str, against: int | None) -> None:
     model = random_model(name)
     trace = neuron_attribution(model, tokens(), LABELS, position=3, target=11, against=against)

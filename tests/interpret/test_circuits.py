@@ -23,6 +23,7 @@ from glassworks.models.gpt import GPT
 
 CONFIGS = {
     "gpt2": GPTConfig("gpt2", 50, 8, 2, 2, 16),
+    "llama": GPTConfig("llama", 50, 8, 2, 4, 16, n_kv_head=2),
     "qwen3": GPTConfig("qwen3", 50, 8, 2, 4, 16, n_kv_head=2, head_dim=6),
     "nanochat": GPTConfig("nanochat", 50, 8, 2, 2, 16, n_kv_head=1),
     "attention only": GPTConfig("qwen3", 50, 8, 2, 2, 16, n_inner=0),

@@ -14,6 +14,7 @@ from glassworks.models.io import save_model
 
 CONFIGS = {
     "gpt2": GPTConfig("gpt2", 50, 16, 2, 2, 32),
+    "llama": GPTConfig("llama", 50, 16, 2, 2, 32),
     "qwen3": GPTConfig("qwen3", 50, 16, 2, 2, 32),
     "nanochat": GPTConfig("nanochat", 50, 16, 2, 2, 32),
     "attention only": GPTConfig("nanochat", 50, 16, 2, 2, 32, n_inner=0),
@@ -48,7 +49,7 @@ def test_a_gpts_control_is_made_as_training_begins_and_none_of_its_matrices_is_z
     assert abs(float(loss) - np.log(50)) < 1.5
 
 
-@pytest.mark.parametrize("name", ["gpt2", "qwen3", "nanochat"])
+@pytest.mark.parametrize("name", ["gpt2", "llama", "qwen3", "nanochat"])
 def test_the_layers_of_a_gpts_control_do_not_agree_of_themselves(name: str) -> None:
     control = randomised(trained(name), seed=0)
     assert isinstance(control, GPT)

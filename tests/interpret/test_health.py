@@ -7,7 +7,7 @@ from glassworks.interpret.health import UpdateRatios, health, update_ratios, wei
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
 
-ARCHITECTURES = ["gpt2", "qwen3", "nanochat"]
+ARCHITECTURES = ["gpt2", "llama", "qwen3", "nanochat"]
 
 
 def random_model(architecture: str) -> GPT:

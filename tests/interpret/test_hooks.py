@@ -106,7 +106,7 @@ def test_refuses_an_output_that_is_not_one_tensor() -> None:
         model(torch.ones(1, 2, 2))
 
 
-@pytest.mark.parametrize("architecture", ["gpt2", "qwen3", "nanochat"])
+@pytest.mark.parametrize("architecture", ["gpt2", "llama", "qwen3", "nanochat"])
 def test_a_run_that_is_only_looked_at_is_the_plain_run_to_the_last_bit(architecture: Architecture) -> None:
     model = small(architecture)
     tokens = torch.randint(7, (3, 8), generator=torch.Generator().manual_seed(0))
@@ -119,7 +119,7 @@ def test_a_run_that_is_only_looked_at_is_the_plain_run_to_the_last_bit(architect
     assert num_hooks(model) == 0
 
 
-@pytest.mark.parametrize("architecture", ["gpt2", "qwen3", "nanochat"])
+@pytest.mark.parametrize("architecture", ["gpt2", "llama", "qwen3", "nanochat"])
 def test_the_pattern_shown_is_the_one_that_mixes_the_values(architecture: Architecture) -> None:
     model = small(architecture)
     with torch.no_grad(), capture(model, "blocks.0.attn.[pvz]*") as seen:

@@ -8,7 +8,7 @@ from glassworks.interpret.lens import attention_patterns, logit_lens, surprise, 
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
 
-ARCHITECTURES = ["gpt2", "qwen3", "nanochat"]
+ARCHITECTURES = ["gpt2", "llama", "qwen3", "nanochat"]
 LABELS = list("abcdefgh")
 
 

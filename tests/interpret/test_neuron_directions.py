@@ -6,7 +6,7 @@ from glassworks.interpret.neuron_directions import directions, neuron_directions
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT, Block
 
-ARCHITECTURES = ["gpt2", "qwen3", "nanochat"]
+ARCHITECTURES = ["gpt2", "llama", "qwen3", "nanochat"]
 
 
 def small(architecture: str) -> GPT:

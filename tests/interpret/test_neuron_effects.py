@@ -10,7 +10,7 @@ from glassworks.interpret.neuron_effects import neuron_ablation
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
 
-ARCHITECTURES = ["gpt2", "qwen3", "nanochat"]
+ARCHITECTURES = ["gpt2", "llama", "qwen3", "nanochat"]
 POINT = "blocks.0.mlp.post"
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from glassworks.interpret import paths
 from glassworks.interpret.edge_attribution import edge_attribution
-from glassworks.interpret.graph import TAPS, Graph, into_heads, raw_heads, writes
+from glassworks.interpret.graph import TAPS, Graph, raw_heads, writes
 from glassworks.interpret.hooks import capture
 from glassworks.interpret.metrics import logit_difference
 from glassworks.interpret.paths import path_patching
@@ -18,6 +18,7 @@ from glassworks.models.gpt import GPT
 
 CONFIGS = {
     "gpt2": GPTConfig("gpt2", 50, 8, 2, 2, 16),
+    "llama": GPTConfig("llama", 50, 8, 2, 4, 16, n_kv_head=2),
     "qwen3": GPTConfig("qwen3", 50, 8, 2, 4, 16, n_kv_head=2, head_dim=6),
     "nanochat": GPTConfig("nanochat", 50, 8, 2, 2, 16, n_kv_head=1),
     "attention only": GPTConfig("qwen3", 50, 8, 2, 2, 16, n_inner=0),
@@ -60,7 +61,7 @@ def test_queries_keys_and_values_from_the_stream_are_the_taps(name: str) -> None
     block = model.blocks[1]
     with torch.no_grad():
         stored = store(model, clean, ["attn.q"])
-        found = into_heads(block.attn, raw_heads(block, stored.at(1, "resid_pre")), stored.rope)  # type: ignore[arg-type]
+        found = block.attn.heads_of(raw_heads(block, stored.at(1, "resid_pre")), stored.rope)  # type: ignore[arg-type]
     for tap, value in zip("qkv", found, strict=True):
         torch.testing.assert_close(value, stored.at(1, f"attn.{tap}"))
 

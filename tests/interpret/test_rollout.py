@@ -14,6 +14,7 @@ from glassworks.models.gpt import GPT
 V = 37
 CONFIGS = {
     "gpt2": GPTConfig("gpt2", V, 12, 2, 3, 24),
+    "llama": GPTConfig("llama", V, 12, 2, 4, 24, n_kv_head=2),
     "qwen3": GPTConfig("qwen3", V, 12, 2, 4, 24, n_kv_head=2, head_dim=8),
     "nanochat": GPTConfig("nanochat", V, 12, 2, 4, 32, n_kv_head=2),
 }

@@ -15,6 +15,7 @@ from glassworks.train.fit import fit
 V, T = 16, 16
 CONFIGS = {
     "gpt2": GPTConfig("gpt2", V, T, 2, 2, 16),
+    "llama": GPTConfig("llama", V, T, 2, 4, 16, n_kv_head=2),
     "qwen3": GPTConfig("qwen3", V, T, 2, 4, 16, n_kv_head=2, head_dim=8),
     "nanochat": GPTConfig("nanochat", V, T, 2, 4, 32, n_kv_head=2),
 }

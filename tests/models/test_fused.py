@@ -53,7 +53,7 @@ def test_short_attention_is_torchs_with_its_gradient(kv_heads: int) -> None:
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("architecture", ["gpt2", "qwen3", "nanochat"])
+@pytest.mark.parametrize("architecture", ["gpt2", "llama", "qwen3", "nanochat"])
 def test_training_in_bfloat16_has_the_gradient_of_float32_up_to_rounding(architecture: str) -> None:
     model = GPT(GPTConfig(architecture, vocab_size=32, n_ctx=32, n_layer=2, n_head=2, n_embd=32))  # type: ignore[arg-type]
     with torch.no_grad():

@@ -10,6 +10,7 @@ from glassworks.models.gpt import GPT, Cache
 V, T = 37, 12
 CONFIGS = {
     "gpt2": GPTConfig("gpt2", V, 16, 2, 3, 24),
+    "llama": GPTConfig("llama", V, 16, 2, 4, 24, n_kv_head=2),
     "qwen3": GPTConfig("qwen3", V, 16, 2, 4, 24, n_kv_head=2, head_dim=8),
     "nanochat": GPTConfig("nanochat", V, 16, 2, 4, 32, n_kv_head=2),
 }
@@ -119,10 +120,25 @@ def test_initialisation_depends_on_the_seed_alone(name: str) -> None:
     assert any(not torch.equal(one[key], other[key]) for key in one)
 
 
-@pytest.mark.parametrize("name", ["qwen3", "nanochat"])
+@pytest.mark.parametrize("name", ["llama", "qwen3", "nanochat"])
 def test_the_first_loss_is_that_of_a_uniform_guess(name: str, tokens: torch.Tensor) -> None:
     logits = GPT(CONFIGS[name])(tokens)
     assert F.cross_entropy(logits[:, :-1].flatten(0, 1), tokens[:, 1:].flatten()).item() == pytest.approx(math.log(V))
+
+
+def test_in_float64_gradients_are_those_of_differences(model: GPT, tokens: torch.Tensor) -> None:
+    model.double()
+    F.cross_entropy(model(tokens).flatten(0, 1), tokens.flatten()).backward()
+    with torch.no_grad():
+        for p in model.parameters():
+            step, place = 1e-6, (0,) * p.ndim
+            losses = []
+            for sign in (1, -1):
+                p[place] += sign * step
+                losses.append(F.cross_entropy(model(tokens).flatten(0, 1), tokens.flatten()))
+                p[place] -= sign * step
+            assert p.grad is not None
+            assert p.grad[place].item() == pytest.approx(((losses[0] - losses[1]) / (2 * step)).item(), abs=1e-8)
 
 
 def test_recomputing_gives_the_same_gradients(model: GPT, tokens: torch.Tensor) -> None:
@@ -145,7 +161,14 @@ def test_recomputing_gives_the_same_gradients(model: GPT, tokens: torch.Tensor) 
         ("head_dim", {"architecture": "qwen3", "head_dim": 5}),
         ("n_kv_head", {"architecture": "gpt2", "n_kv_head": 2}),
         ("head_dim", {"architecture": "nanochat", "head_dim": 8}),
+        ("n_embd", {"architecture": "llama", "n_embd": 30, "n_head": 4, "head_dim": 8}),
         ("n_inner", {"n_inner": -1}),
+        ("rope_type", {"architecture": "gpt2", "rope_type": "linear"}),
+        ("rope_factor", {"rope_factor": 2.0}),
+        ("rope_factor", {"rope_type": "linear", "rope_factor": 0.0}),
+        ("rope_theta", {"rope_theta": float("nan")}),
+        ("rope_low_freq_factor", {"rope_type": "llama3", "rope_low_freq_factor": 4.0}),
+        ("rope_original_n_ctx", {"rope_type": "llama3", "rope_original_n_ctx": 0}),
         ("n_inner", {"architecture": "gpt2", "n_inner": 0}),
     ],
 )
@@ -155,7 +178,7 @@ def test_shapes_that_cannot_be_built_are_refused_by_field(field: str, values: di
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("architecture", ["qwen3", "nanochat"])
+@pytest.mark.parametrize("architecture", ["llama", "qwen3", "nanochat"])
 def test_without_neurons_a_model_is_attention_only(architecture: Architecture, tokens: torch.Tensor) -> None:
     model = GPT(GPTConfig(architecture, V, 16, 2, 2, 16, n_inner=0))
     for p in model.parameters():

@@ -19,6 +19,12 @@ PEERS = {
     "gpt2": lambda **o: transformers.GPT2Config(
         **{"vocab_size": V, "n_positions": 24, "n_embd": 28, "n_layer": 3, "n_head": 7, "n_inner": 50, **NO_IDS, **o}
     ),
+    "llama": lambda **o: transformers.LlamaConfig(
+        **{
+            **{"vocab_size": V, "max_position_embeddings": 24, "hidden_size": 32, "intermediate_size": 40},
+            **{"num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, **o},
+        }
+    ),
     "qwen3": lambda **o: transformers.Qwen3Config(
         **{
             **{"vocab_size": V, "max_position_embeddings": 24, "hidden_size": 24, "intermediate_size": 40},
@@ -33,14 +39,24 @@ PEERS = {
         }
     ),
 }
+ROPE3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}
+SCALED = {**ROPE3, "original_max_position_embeddings": 12}
 NO_IDS = {"bos_token_id": None, "eos_token_id": None}
+LLAMA3 = {"rope_type": "llama3", "rope_factor": 8.0, "rope_high_freq_factor": 3.0, "rope_original_n_ctx": 11}
 OURS = {
     "gpt2": GPTConfig("gpt2", V, 24, 2, 3, 18, n_inner=31, norm_eps=1e-3),
     "gpt2 untied": GPTConfig("gpt2", V, 24, 2, 2, 16, tied=False),
+    "llama": GPTConfig("llama", V, 24, 2, 4, 24, n_kv_head=2, rope_theta=777.0, norm_eps=1e-3),
+    "llama tied, wide heads": GPTConfig("llama", V, 24, 2, 2, 16, head_dim=6, tied=True),
+    "llama linear": GPTConfig("llama", V, 24, 2, 2, 16, rope_type="linear", rope_factor=3.5),
+    "llama 3": GPTConfig("llama", V, 24, 2, 2, 16, **LLAMA3),
     "qwen3": GPTConfig("qwen3", V, 24, 2, 4, 20, n_kv_head=2, head_dim=6, rope_theta=777.0, norm_eps=1e-3),
     "qwen3 tied": GPTConfig("qwen3", V, 24, 2, 2, 16, tied=True),
     "nanochat": GPTConfig("nanochat", V, 24, 2, 4, 32, n_kv_head=2, rope_theta=500.0, norm_eps=1e-3, softcap=3.0),
     "nanochat no softcap": GPTConfig("nanochat", V, 24, 2, 2, 16, softcap=None, tied=True),
+    "qwen3 linear": GPTConfig("qwen3", V, 24, 2, 2, 16, rope_type="linear", rope_factor=2.0),
+    "nanochat linear": GPTConfig("nanochat", V, 24, 2, 2, 16, rope_type="linear", rope_factor=2.0),
+    "llama attention only": GPTConfig("llama", V, 24, 2, 2, 16, n_inner=0),
     "qwen3 attention only": GPTConfig("qwen3", V, 24, 2, 2, 16, n_inner=0),
     "nanochat attention only": GPTConfig("nanochat", V, 24, 2, 2, 16, n_inner=0),
 }
@@ -103,6 +119,14 @@ def test_our_folder_opens_in_transformers_with_equal_logits(tmp_path: Path, name
         ("gpt2", {}),
         ("gpt2", {"layer_norm_epsilon": 1e-2, "n_inner": None}),
         ("gpt2", {"tie_word_embeddings": False}),
+        ("llama", {}),
+        ("llama", {"tie_word_embeddings": True, "rms_norm_eps": 1e-2, "head_dim": 10, "num_key_value_heads": 1}),
+        ("llama", {"rope_parameters": {"rope_type": "linear", "rope_theta": 50.0, "factor": 4.0}}),
+        ("llama", {"rope_parameters": {"rope_type": "llama3", "rope_theta": 1e3, **SCALED}}),
+        ("llama", {"rope_scaling": {"type": "llama3", **SCALED}, "rope_theta": 1e3}),
+        ("llama", {"rope_parameters": {**ROPE3, "rope_theta": 1e3}, "original_max_position_embeddings": 7}),
+        ("llama", {"rope_parameters": {**ROPE3, "rope_theta": 1e3}}),
+        ("qwen3", {"rope_parameters": {"rope_type": "llama3", "rope_theta": 1e3, **SCALED}}),
         ("qwen3", {}),
         ("qwen3", {"tie_word_embeddings": True, "rms_norm_eps": 1e-2}),
         ("qwen3", {"rope_parameters": {"rope_type": "default", "rope_theta": 123.0}}),
@@ -145,6 +169,15 @@ def test_half_precision_is_cast_or_kept(tmp_path: Path, dtype: torch.dtype) -> N
     assert json.loads((tmp_path / "model" / "config.json").read_text())["dtype"] == str(dtype).removeprefix("torch.")
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit")  # by torch's compiler
+def test_a_compiled_model_is_saved_as_itself_and_no_other_module_is(tmp_path: Path) -> None:
+    model = GPT(OURS["llama"])
+    save_model(torch.compile(model), tmp_path / "model")
+    assert all(torch.equal(load_model(tmp_path / "model").state_dict()[k], v) for k, v in model.state_dict().items())
+    with pytest.raises(ValueError, match=r"model \(=Linear\) must be a GPT"):
+        save_model(torch.nn.Linear(2, 2), tmp_path / "other")
+
+
 def test_a_loaded_model_trains_and_survives_the_loss_of_its_folder(tmp_path: Path) -> None:
     model = load_model(our_folder(tmp_path / "model"))
     shutil.rmtree(tmp_path / "model")
@@ -161,7 +194,15 @@ def test_a_loaded_model_trains_and_survives_the_loss_of_its_folder(tmp_path: Pat
         ("qwen3", {"attention_bias": True}),
         ("qwen3", {"use_sliding_window": True}),
         ("qwen3", {"layer_types": ["full_attention", "sliding_attention"]}),
-        ("qwen3", {"rope_scaling": {"type": "linear", "factor": 2.0}}),
+        ("llama", {"attention_bias": True}),
+        ("llama", {"mlp_bias": True}),
+        ("llama", {"hidden_act": "gelu"}),
+        ("llama", {"rope_scaling": {"type": "dynamic", "factor": 2.0}}),
+        ("llama", {"rope_scaling": {"type": "linear"}}),
+        ("llama", {"rope_scaling": {"type": "linear", "factor": 0}}),
+        ("llama", {"rope_scaling": {"rope_type": ["linear"], "factor": 2.0}}),
+        ("llama", {"rope_parameters": {**ROPE3, "factor": "eight"}}),
+        ("llama", {"rope_parameters": {"rope_type": "llama3", "rope_theta": 1e4, "factor": 2.0}}),
         ("qwen3", {"rope_parameters": {"rope_type": "yarn", "rope_theta": 1e4, "factor": 2.0}}),
         ("qwen3", {"partial_rotary_factor": 0.5}),
         ("qwen3", {"auto_map": {"AutoModelForCausalLM": "evil.Model"}}),
@@ -170,7 +211,7 @@ def test_a_loaded_model_trains_and_survives_the_loss_of_its_folder(tmp_path: Pat
         ("qwen3", {"num_hidden_layers": 10**40}),
         ("qwen3", {"max_position_embeddings": 10**9}),
         ("qwen3", {"hidden_size": -1}),
-        ("qwen3", {"model_type": "llama"}),
+        ("qwen3", {"model_type": "mistral"}),
         ("nanochat", {"hidden_act": "gelu"}),
         ("nanochat", {"final_logit_softcapping": -1.0}),
     ],
@@ -282,7 +323,7 @@ def test_the_tokenizer_travels_with_the_model(tmp_path: Path) -> None:
     assert not (tmp_path / "other").exists()
 
 
-@pytest.mark.parametrize("architecture", ["gpt2", "nanochat", "qwen3"])
+@pytest.mark.parametrize("architecture", ["gpt2", "llama", "nanochat", "qwen3"])
 def test_opening_and_generating_do_without_torchs_compiler(tmp_path: Path, architecture: str) -> None:
     """Which takes 0.8 s to load, and comes with any arithmetic on the meta device."""
     save_model(GPT(GPTConfig(architecture, 11, 8, 1, 2, 8)), tmp_path / "model")

@@ -23,6 +23,7 @@ from glassworks.models.sampling import (
 EOT = 256
 CONFIGS = {
     "gpt2": GPTConfig("gpt2", 257, 24, 2, 2, 16),
+    "llama": GPTConfig("llama", 257, 24, 2, 4, 16, n_kv_head=2),
     "qwen3": GPTConfig("qwen3", 257, 24, 2, 4, 16, n_kv_head=2, head_dim=8),
     "nanochat": GPTConfig("nanochat", 257, 24, 2, 2, 16),
 }

@@ -16,7 +16,7 @@ def mlp() -> nn.Module:
     return nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 3))
 
 
-@pytest.mark.parametrize("architecture", ["gpt2", "qwen3", "nanochat"])
+@pytest.mark.parametrize("architecture", ["gpt2", "llama", "qwen3", "nanochat"])
 @pytest.mark.parametrize("name", ["muon", "adamw"])
 def test_every_weight_is_in_exactly_one_group(architecture: Architecture, name: str) -> None:
     model = gpt(architecture)
@@ -73,7 +73,7 @@ def test_rates_of_embedding_and_head_grow_as_width_shrinks() -> None:
     assert [group["lr"] for group in groups[-2:]] == pytest.approx([0.3 * 24**0.5, 0.1 * 24**0.5])
 
 
-@pytest.mark.parametrize("architecture", ["gpt2", "qwen3", "nanochat"])
+@pytest.mark.parametrize("architecture", ["gpt2", "llama", "qwen3", "nanochat"])
 @pytest.mark.parametrize("name", ["muon", "adamw"])
 def test_a_gpt_learns_a_batch(architecture: Architecture, name: str) -> None:
     model = gpt(architecture)

@@ -92,7 +92,7 @@ def test_too_few_games_say_so(played: Played) -> None:
 # The last token
 
 
-@pytest.mark.parametrize("architecture", ["gpt2", "qwen3", "nanochat"])
+@pytest.mark.parametrize("architecture", ["gpt2", "llama", "qwen3", "nanochat"])
 def test_the_last_token_alone_gives_what_the_whole_game_gives(
     played: Played, othello_gpt: Callable[..., GPT], architecture: str
 ) -> None:

@@ -20,7 +20,7 @@ from glassworks.core.trace import Trace
 from glassworks.interpret.attribution_patching import compare_with_slopes, store_with_slopes
 from glassworks.interpret.checks import check_count
 from glassworks.interpret.edges import Ablated
-from glassworks.interpret.graph import TAPS, Graph, into_heads, raw_heads, writes
+from glassworks.interpret.graph import TAPS, Graph, raw_heads, writes
 from glassworks.interpret.lens import blocks_of
 from glassworks.interpret.metrics import Metric
 from glassworks.interpret.restart import BUDGET, Stored, in_evaluation
@@ -155,7 +155,7 @@ def contract(
             heads = torch.cat([at["attn.q"], at["attn.k"], at["attn.v"]], 2)
             with torch.enable_grad():
                 raw = raw_heads(block, stream).detach().requires_grad_()
-                (heads,) = torch.autograd.grad(torch.cat(into_heads(block.attn, raw, run.rope), 2), raw, heads)
+                (heads,) = torch.autograd.grad(torch.cat(block.attn.heads_of(raw, run.rope), 2), raw, heads)
             weight = torch.unflatten(block.attn.qkv.weight, 0, (each, -1))  # (R, D, C)
             normed = torch.einsum("btrd,rdc->rbtc", heads, weight)
             slope = before_norm(block.norm1, stream, normed)

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from glassworks.interpret.checks import check_room
-from glassworks.interpret.graph import Graph, by_each_head, into_heads, writes
+from glassworks.interpret.graph import Graph, by_each_head, writes
 from glassworks.interpret.lens import blocks_of
 from glassworks.interpret.metrics import AtPosition
 from glassworks.interpret.restart import last_of
@@ -85,7 +85,7 @@ class Ablated:
         raw = torch.einsum("nrbtc,rdc->nbtrd", block.norm1(x), weight).flatten(0, 1)
         if attn.qkv.bias is not None:
             raw = raw + attn.qkv.bias.view(-1, attn.width)
-        q, k, v = (y.transpose(1, 2) for y in into_heads(attn, raw, self.compared.clean.rope))
+        q, k, v = (y.transpose(1, 2) for y in attn.heads_of(raw, self.compared.clean.rope))
         z = fused(q, k, v, None).transpose(1, 2)  # (n * B, T, H, D)
         return by_each_head(attn, torch.unflatten(z, 0, (n, -1))).transpose(0, 1)
 

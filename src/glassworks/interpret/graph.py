@@ -21,7 +21,7 @@ from glassworks.interpret.checks import check_room
 from glassworks.interpret.lens import blocks_of
 from glassworks.interpret.restart import Stored
 from glassworks.models.config import GPTConfig
-from glassworks.models.gpt import Attention, Block, rotate
+from glassworks.models.gpt import Attention, Block
 
 TAPS = ("resid_mid", "attn.q", "attn.z", "mlp_out")
 """What `writes` reads of a stored run, besides what is always stored."""
@@ -114,18 +114,6 @@ def by_each_head(attn: Attention, z: Float[Tensor, "*B H D"]) -> Float[Tensor, "
     """What each head writes into the stream."""
     weight = torch.unflatten(attn.proj.weight, 1, (attn.heads, attn.width))  # (C, H, D)
     return torch.einsum("...hd,chd->h...c", z, weight)
-
-
-def into_heads(attn: Attention, raw: Tensor, rope: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor, Tensor]:
-    """Queries (B, T, H, D), keys and values (B, T, K, D) as at their taps, from the raw product (B, T, H + 2K, D)."""
-    heads, kv_heads = attn.heads, attn.kv_heads
-    qk, v = torch.split(raw, [heads + kv_heads, kv_heads], 2)
-    if rope is not None and attn.architecture == "nanochat":
-        qk = attn.qk_norm(rotate(qk, rope))
-    q, k = torch.split(qk, [heads, kv_heads], 2)
-    if rope is not None and attn.architecture == "qwen3":
-        q, k = rotate(attn.q_norm(q), rope), rotate(attn.k_norm(k), rope)
-    return q, k, v
 
 
 def raw_heads(block: Block, x: Float[Tensor, "B T C"]) -> Float[Tensor, "B T R D"]:

@@ -45,7 +45,7 @@ def neuron_directions(
         probe_names: what they stand for.
         seed: draws the random directions.
 
-    Arrays, where side is "input" and "output", and for qwen3's two readings "gate", "input" and "output":
+    Arrays, where side is "input" and "output", and for SwiGLU's two readings "gate", "input" and "output":
         promoted_ids, suppressed_ids (neuron, top): the tokens whose logits it raises and lowers most.
         promoted, suppressed (neuron, top): by how much, for an activation of 1 and a stream of root mean square 1, less
             the mean over the vocabulary, which changes no probability.
@@ -136,7 +136,7 @@ def directions(model: GPT, layer: int, neurons: Sequence[int] | None) -> dict[st
     which = slice(None) if neurons is None else torch.tensor(list(neurons), device=model.embed.weight.device)
     if neurons is not None and (not len(neurons) or not all(0 <= i < model.config.width_of_mlp for i in neurons)):
         raise ValueError(f"neurons (={list(neurons)[:5]}, ...) must be numbers below {model.config.width_of_mlp}")
-    read = {"gate": block.mlp.gate} if model.config.architecture == "qwen3" else {}
+    read = {"gate": block.mlp.gate} if model.config.is_gated else {}
     found = {}
     for side, linear in (read | {"input": block.mlp.up}).items():
         weight = linear.weight[which].float()

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from glassworks.core.trace import Trace
 from glassworks.interpret.checks import check_pair
-from glassworks.interpret.graph import TAPS, Graph, into_heads, raw_heads, writes
+from glassworks.interpret.graph import TAPS, Graph, raw_heads, writes
 from glassworks.interpret.lens import blocks_of
 from glassworks.interpret.metrics import AtPosition, Metric
 from glassworks.interpret.restart import BUDGET, in_evaluation, last_of
@@ -105,7 +105,7 @@ def read(runs: Comparison, reader: str, change: Float[Tensor, "n B T C"], max_by
     else:
         number, _, name = part.partition(".")
         stream = (stored.at(layer, "resid_pre") + change).flatten(0, 1)
-        heads = into_heads(block.attn, raw_heads(block, stream), stored.rope)
+        heads = block.attn.heads_of(raw_heads(block, stream), stored.rope)
         site, head, value = SITES[name], int(number), heads["qkv".index(name)]
     places = [Place(layer, head, None, i) for i in range(n)]
     donors = {layer: torch.unflatten(value, 0, (n, -1))}

@@ -70,6 +70,7 @@ class Decoder:
             all(type(module) in PLAIN and "forward" not in vars(module) for module in modules)
             and all(p.device.type == "cpu" and p.dtype is torch.float32 for p in weights)
             and (model.config.architecture == "gpt2" or not biased)
+            and model.config.architecture != "llama"
             and self.size <= COPIED
         )
 

@@ -30,7 +30,8 @@ class _RMSNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, eps: float) -> tuple[Tensor, Tensor]:
-        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
+        wide = torch.promote_types(x.dtype, torch.float32)  # squares of a half-precision number may overflow
+        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=wide)
         r = (length.square() / x.size(-1) + eps).rsqrt().to(x.dtype)
         return x * r, r
 

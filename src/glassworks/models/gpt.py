@@ -1,9 +1,10 @@
-"""GPT: a decoder-only transformer that speaks three architectures of the ecosystem.
+"""GPT: a decoder-only transformer that speaks four architectures of the ecosystem.
 
-What the three share: pre-norm residual blocks, causal attention, one MLP a block. What differs, all of it in this file:
+What the four share: pre-norm residual blocks, causal attention, one MLP a block. What differs, all of it in this file:
 
              position      norm                      MLP         head              biases
   gpt2       learned       LayerNorm                 GELU(tanh)  tied              yes
+  llama      RoPE          RMSNorm                   SwiGLU      tied or untied    no
   qwen3      RoPE          RMSNorm, also on q and k  SwiGLU      tied or untied    no
   nanochat   RoPE          RMSNorm without gains     ReLU²       untied, softcap   no
 
@@ -80,20 +81,37 @@ def norm(config: GPTConfig, width: int) -> nn.Module:
     """The architecture's normalisation over the last axis."""
     if config.architecture == "gpt2":
         return nn.LayerNorm(width, config.eps)
-    return RMSNorm(width, config.eps, gains=config.architecture == "qwen3")
+    return RMSNorm(width, config.eps, gains=config.architecture != "nanochat")
 
 
 def rope_table(config: GPTConfig) -> tuple[Tensor, Tensor]:
     """Cosines and signed sines of rotary positions (Su et al. 2021, eq. 34), (n_ctx, D) each.
 
-    Halves are rotated against each other: x·cos + swap(x)·sin, where swap exchanges the halves. qwen3 turns by +angle,
-    nanochat by -angle, so only the sign of the sines differs.
+    Halves are rotated against each other: x·cos + swap(x)·sin, where swap exchanges the halves. llama and qwen3 turn by
+    +angle, nanochat by -angle, so only the sign of the sines differs.
     """
     half = config.width_of_head // 2
-    frequency = config.rope_theta ** (-torch.arange(half, dtype=torch.float32) / half)
+    frequency = stretched(config, config.rope_theta ** (-torch.arange(half, dtype=torch.float32) / half))
     angle = torch.outer(torch.arange(config.n_ctx, dtype=torch.float32), frequency)  # (n_ctx, D/2)
-    sine = angle.sin() if config.architecture == "qwen3" else -angle.sin()
+    sine = -angle.sin() if config.architecture == "nanochat" else angle.sin()
     return torch.cat([angle.cos(), angle.cos()], -1), torch.cat([-sine, sine], -1)
+
+
+def stretched(config: GPTConfig, frequency: Float[Tensor, " R"]) -> Float[Tensor, " R"]:
+    """Radians a position, lowered for contexts longer than that of pre-training as `rope_type` says.
+
+    linear  all by the factor (Chen et al. 2023, arXiv 2306.15595, eq. 4)
+    llama3  those that turn less than `rope_low_freq_factor` times in the original context by the factor, those that
+            turn more than `rope_high_freq_factor` times not at all, in between in proportion (as in Llama 3.1)
+    """
+    if config.rope_type == "default":
+        return frequency
+    kept = torch.zeros_like(frequency)  # share of the angle that is not lowered
+    if config.rope_type == "llama3":
+        turns = frequency * (config.rope_original_n_ctx or config.n_ctx) / (2 * math.pi)
+        low, high = config.rope_low_freq_factor, config.rope_high_freq_factor
+        kept = ((turns - low) / (high - low)).clamp(0, 1)
+    return frequency / config.rope_factor * (1 - kept) + frequency * kept
 
 
 def rotate(x: Float[Tensor, "B T H D"], rope: tuple[Tensor, Tensor]) -> Float[Tensor, "B T H D"]:
@@ -130,12 +148,7 @@ class Attention(nn.Module):
         """Mix values of earlier positions. `mask` is None for plain causal attention."""
         B, T, _ = x.shape
         H, K, D = self.heads, self.kv_heads, self.width
-        qk, v = self.qkv(x).view(B, T, H + 2 * K, D).split((H + K, K), 2)
-        if rope is not None and self.architecture == "nanochat":
-            qk = self.qk_norm(rotate(qk, rope))
-        q, k = qk.split((H, K), 2)
-        if rope is not None and self.architecture == "qwen3":
-            q, k = rotate(self.q_norm(q), rope), rotate(self.k_norm(k), rope)
+        q, k, v = self.heads_of(self.qkv(x).view(B, T, H + 2 * K, D), rope)
         q, k, v = (tap(y).transpose(1, 2) for tap, y in ((self.q, q), (self.k, k), (self.v, v)))  # (B, H or K, T, D)
         if cache is not None:
             k, v = cache.extend(self.layer, k, v)
@@ -143,6 +156,19 @@ class Attention(nn.Module):
         z = self.z(attend(q, k, v, mask).transpose(1, 2))  # (B, T, H, D)
         out: Tensor = self.proj(z.reshape(B, T, H * D))
         return out
+
+    def heads_of(self, qkv: Tensor, rope: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries (B, T, H, D), keys and values (B, T, K, D) as at their taps, from the product (B, T, H + 2K, D)."""
+        H, K = self.heads, self.kv_heads
+        qk, v = torch.split(qkv, [H + K, K], 2)
+        if rope is not None and self.architecture != "qwen3":  # queries and keys together
+            qk = rotate(qk, rope)
+        if self.architecture == "nanochat":
+            qk = self.qk_norm(qk)
+        q, k = torch.split(qk, [H, K], 2)
+        if rope is not None and self.architecture == "qwen3":
+            q, k = rotate(self.q_norm(q), rope), rotate(self.k_norm(k), rope)
+        return q, k, v
 
     def explicit(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
         """The same as `fused`, with the pattern (B, H, T, S) in the open.
@@ -179,11 +205,11 @@ class MLP(nn.Module):
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
-        self.architecture = config.architecture
+        self.architecture, self.is_gated = config.architecture, config.is_gated
         biased = config.architecture == "gpt2"
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Initializing zero-element tensors")  # of width 0
-            if config.architecture == "qwen3":
+            if config.is_gated:
                 self.gate = Linear(config.n_embd, config.width_of_mlp, bias=False)
             self.up = Linear(config.n_embd, config.width_of_mlp, bias=biased)
             self.down = Linear(config.width_of_mlp, config.n_embd, bias=biased)
@@ -194,7 +220,7 @@ class MLP(nn.Module):
         hidden = self.up(x)
         if self.architecture == "gpt2":
             hidden = gelu(hidden)
-        elif self.architecture == "qwen3":
+        elif self.is_gated:
             hidden = F.silu(self.gate(x)) * hidden
         else:
             hidden = F.relu(hidden)
@@ -337,7 +363,7 @@ def initialise(model: GPT, seed: int) -> None:
     """Draw every weight from `seed`.
 
     gpt2      normal 0.02; projections into the residual stream 0.02 / √(2 n_layer) (GPT-2 paper, section 2.3); biases 0
-    others    embedding normal 1 (it is normed at once in nanochat; 0.02 in qwen3 when tied), matrices uniform with
+    others    embedding normal 1 (it is normed at once in nanochat; 0.02 when tied), matrices uniform with
               standard deviation 1/√fan_in, projections into the residual stream and an untied head 0: every block
               starts as the identity and the first loss is ln V exactly.
     """

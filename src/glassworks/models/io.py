@@ -16,13 +16,21 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from glassworks.core.errors import FileDamaged
 from glassworks.core.files import atomic_folder, read_json, sha256, write_json
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT, rope_table
-from glassworks.models.layout import IGNORED, from_config_json, sources, stacked_rows, to_config_json, to_layout
+from glassworks.models.layout import (
+    IGNORED,
+    from_config_json,
+    sources,
+    stacked_rows,
+    to_config_json,
+    to_layout,
+    uncompiled,
+)
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Tensor files
@@ -103,13 +111,14 @@ def tensor_files(folder: Path) -> list[Path]:
 # Folders
 
 
-def save_model(model: GPT, folder: str | Path, tokenizer: str | Path | None = None) -> None:
+def save_model(model: nn.Module, folder: str | Path, tokenizer: str | Path | None = None) -> None:
     """Write a model folder that `transformers.AutoModelForCausalLM.from_pretrained` opens as it is, atomically.
 
     `tokenizer` is the path of a tokenizer.json to put beside the weights, with which `AutoTokenizer` works too. Its
-    token "<|endoftext|>" becomes the folder's first and last token. `ValueError` if it has more tokens than the model.
+    token "<|endoftext|>" becomes the folder's first and last token. `ValueError` if it has more tokens than the model,
+    or if the model is no `GPT`, compiled or not.
     """
-    folder, eot = Path(folder), None
+    folder, eot, model = Path(folder), None, uncompiled(model)
     if tokenizer is not None:
         eot = end_of_text(Path(tokenizer), model.config.vocab_size)
     with atomic_folder(folder) as temporary:
@@ -144,7 +153,7 @@ def end_of_text(tokenizer: Path, vocab_size: int) -> int | None:
 def load_model(
     folder: str | Path, *, device: str | torch.device = "cpu", dtype: torch.dtype | None = torch.float32
 ) -> GPT:
-    """Open a model folder written by `save_model` or by transformers (gpt2, qwen3 and nanochat models).
+    """Open a model folder written by `save_model` or by transformers (gpt2, llama, qwen3 and nanochat).
 
     `dtype` is the type the weights get, None for the one they have in the file. Raises `ValueError` for what `GPT`
     cannot express and `FileDamaged` for a folder whose files disagree with each other or with their checksums, in one

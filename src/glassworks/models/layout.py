@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from glassworks.core.errors import FileDamaged
 from glassworks.models.config import GPTConfig
@@ -46,6 +46,7 @@ FIELDS: dict[str, dict[str, str]] = {
         "tied": "tie_word_embeddings",
         "norm_eps": "layer_norm_epsilon",
     },
+    "llama": {**SHARED, "head_dim": "head_dim"},
     "qwen3": {**SHARED, "head_dim": "head_dim"},
     "nanochat": {**SHARED, "softcap": "final_logit_softcapping"},
 }
@@ -53,6 +54,7 @@ FIELDS: dict[str, dict[str, str]] = {
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "gpt2": {"n_inner": None, "tie_word_embeddings": True, "layer_norm_epsilon": 1e-5},
+    "llama": {"num_key_value_heads": None, "head_dim": None, "tie_word_embeddings": False, "rms_norm_eps": 1e-6},
     "qwen3": {"num_key_value_heads": None, "head_dim": 128, "tie_word_embeddings": False, "rms_norm_eps": 1e-6},
     "nanochat": {
         "num_key_value_heads": None,
@@ -70,12 +72,30 @@ ONLY: dict[str, dict[str, tuple[Any, ...]]] = {
         "scale_attn_by_inverse_layer_idx": (False,),
         "add_cross_attention": (False,),
     },
+    "llama": {"hidden_act": ("silu", "swish"), "attention_bias": (False,), "mlp_bias": (False,)},
     "qwen3": {"hidden_act": ("silu", "swish"), "attention_bias": (False,), "use_sliding_window": (False,)},
     "nanochat": {"hidden_act": ("relu2",), "attention_bias": (False,)},
 }
 """Fields of which `GPT` computes these values and no other; the first is the default, and what we write."""
 
-ARCHITECTURES = {"gpt2": "GPT2LMHeadModel", "qwen3": "Qwen3ForCausalLM", "nanochat": "NanoChatForCausalLM"}
+ARCHITECTURES = {
+    "gpt2": "GPT2LMHeadModel",
+    "llama": "LlamaForCausalLM",
+    "qwen3": "Qwen3ForCausalLM",
+    "nanochat": "NanoChatForCausalLM",
+}
+
+ORIGINAL = "original_max_position_embeddings"
+ROPE = {
+    "rope_theta": "rope_theta",
+    "rope_factor": "factor",
+    "rope_low_freq_factor": "low_freq_factor",
+    "rope_high_freq_factor": "high_freq_factor",
+    "rope_original_n_ctx": ORIGINAL,
+}
+"""Our field -> its name in `rope_parameters`."""
+ROPE_TYPES = {"default": ["rope_theta"], "linear": ["rope_theta", "rope_factor"], "llama3": list(ROPE)}
+"""The fields that each kind of rotary positions has. All are required but the base and the original context."""
 
 
 def to_config_json(config: GPTConfig, dtype: torch.dtype, eot: int | None) -> dict[str, Any]:
@@ -100,8 +120,14 @@ def to_config_json(config: GPTConfig, dtype: torch.dtype, eot: int | None) -> di
     }
     if config.architecture == "gpt2":
         return {**theirs, "attn_pdrop": 0.0, "embd_pdrop": 0.0, "resid_pdrop": 0.0}
-    theta = config.rope_theta  # beside the dictionary also as older readers of the format expect it
-    return {**theirs, "rope_parameters": {"rope_type": "default", "rope_theta": theta}, "rope_theta": theta}
+    ours = {name: getattr(config, name) for name in ROPE_TYPES[config.rope_type]}
+    if config.rope_type == "llama3":
+        ours["rope_original_n_ctx"] = config.rope_original_n_ctx or config.n_ctx
+    rope = {"rope_type": config.rope_type, **{ROPE[name]: value for name, value in ours.items()}}
+    older: dict[str, Any] = {"rope_theta": config.rope_theta}  # where older readers of the format expect it
+    if config.rope_type != "default":
+        older["rope_scaling"] = {name: value for name, value in rope.items() if name != "rope_theta"}
+    return {**theirs, "rope_parameters": rope, **older}
 
 
 def from_config_json(values: Any, file: Path) -> GPTConfig:
@@ -124,29 +150,37 @@ def from_config_json(values: Any, file: Path) -> GPTConfig:
         ours[our] = values.get(their, DEFAULTS[architecture].get(their))
         check_number(our, ours[our], their, file)
     if architecture != "gpt2":
-        ours["rope_theta"] = read_rope_theta(values, file)
-        check_number("rope_theta", ours["rope_theta"], "rope_theta", file)
+        ours |= read_rope(values, file)
     try:
         return GPTConfig(**ours)
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from error
 
 
-def read_rope_theta(values: Mapping[str, Any], file: Path) -> Any:
-    """The base of the rotary frequencies, from the new place or the old one; scaled variants are refused."""
-    for name in ("rope_parameters", "rope_scaling"):
-        rope = values.get(name) or {}
-        kind = rope.get("rope_type", rope.get("type", "default")) if isinstance(rope, dict) else rope
-        if kind != "default" or any(isinstance(value, dict) for value in rope.values()):
-            raise ValueError(f"{file}: {name} (={rope!r}) is not supported: only the default rotary positions are")
-        if (factor := rope.get("partial_rotary_factor", values.get("partial_rotary_factor"))) not in (None, 1):
-            raise ValueError(f"{file}: partial_rotary_factor (={factor!r}) is not supported: only 1.0 is")
-    return (values.get("rope_parameters") or {}).get("rope_theta", values.get("rope_theta", 10_000.0))
+def read_rope(values: Mapping[str, Any], file: Path) -> dict[str, Any]:
+    """Our fields of the rotary positions, from the new place or the old one; kinds that `GPT` lacks are refused."""
+    place = "rope_scaling" if values.get("rope_scaling") else "rope_parameters"  # as transformers prefers them
+    rope = values.get(place) or {}
+    kind = rope.get("rope_type", rope.get("type", "default")) if isinstance(rope, dict) else rope
+    if kind not in list(ROPE_TYPES) or any(isinstance(value, dict) for value in rope.values()):
+        raise ValueError(f"{file}: {place} (={rope!r}) is not supported: its rope_type may be {', '.join(ROPE_TYPES)}")
+    if (share := rope.get("partial_rotary_factor", values.get("partial_rotary_factor"))) not in (None, 1):
+        raise ValueError(f"{file}: partial_rotary_factor (={share!r}) is not supported: only 1.0 is")
+    beside = {"rope_theta": values.get("rope_theta", 10_000.0), ORIGINAL: values["max_position_embeddings"]}
+    found = {**beside, **rope, **{name: values[name] for name in (ORIGINAL,) if name in values}}
+    ours = {"rope_type": kind}
+    for our in ROPE_TYPES[kind]:
+        their = ROPE[our]
+        if their not in found:
+            raise ValueError(f"{file}: {place} (={rope!r}) has no {their}, which {kind} needs")
+        check_number(our, found[their], f"{place}.{their}" if their in rope else their, file)
+        ours[our] = found[their]
+    return ours
 
 
 def check_number(our: str, value: Any, their: str, file: Path) -> None:
     """Refuse a value of config.json that is no number of the field's kind, or larger than any real one."""
-    if our in ("norm_eps", "rope_theta", "softcap"):
+    if our in REALS:
         optional = our == "softcap" and value is None
         number = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
         if not (optional or number):
@@ -160,6 +194,10 @@ def check_number(our: str, value: Any, their: str, file: Path) -> None:
             raise ValueError(f"{file}: {their} (={value!r}) must be a whole number from {least} to {largest}")
 
 
+REALS = ("norm_eps", "softcap", "rope_theta", "rope_factor", "rope_low_freq_factor", "rope_high_freq_factor")
+"""The fields that are positive numbers; the others are whole, but for `tied`."""
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 # Names of tensors
 
@@ -171,7 +209,7 @@ def sources(config: GPTConfig) -> Iterator[tuple[str, list[str], bool]]:
     The names of the file come without the prefix (`transformer.` or `model.`) that all but the head's share.
     """
     gpt2 = config.architecture == "gpt2"
-    gains = {"gpt2": ["weight", "bias"], "qwen3": ["weight"], "nanochat": []}[config.architecture]
+    gains = {"gpt2": ["weight", "bias"], "nanochat": []}.get(config.architecture, ["weight"])
     parts = ["weight", "bias"] if gpt2 else ["weight"]
     yield "embed.weight", ["wte.weight" if gpt2 else "embed_tokens.weight"], False
     if gpt2:
@@ -193,6 +231,14 @@ def sources(config: GPTConfig) -> Iterator[tuple[str, list[str], bool]]:
 
 
 QKV = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"]
+NORMS = {"norm1": "input_layernorm", "norm2": "post_attention_layernorm"}
+GATED = {
+    "attn.qkv": QKV,
+    "attn.proj": ["self_attn.o_proj"],
+    "mlp.gate": ["mlp.gate_proj"],
+    "mlp.up": ["mlp.up_proj"],
+    "mlp.down": ["mlp.down_proj"],
+}
 BLOCK: dict[str, tuple[dict[str, str], dict[str, list[str]]]] = {
     "gpt2": (
         {"norm1": "ln_1", "norm2": "ln_2"},
@@ -203,21 +249,8 @@ BLOCK: dict[str, tuple[dict[str, str], dict[str, list[str]]]] = {
             "mlp.down": ["mlp.c_proj"],
         },
     ),
-    "qwen3": (
-        {
-            "norm1": "input_layernorm",
-            "norm2": "post_attention_layernorm",
-            "attn.q_norm": "self_attn.q_norm",
-            "attn.k_norm": "self_attn.k_norm",
-        },
-        {
-            "attn.qkv": QKV,
-            "attn.proj": ["self_attn.o_proj"],
-            "mlp.gate": ["mlp.gate_proj"],
-            "mlp.up": ["mlp.up_proj"],
-            "mlp.down": ["mlp.down_proj"],
-        },
-    ),
+    "llama": (NORMS, GATED),
+    "qwen3": (NORMS | {"attn.q_norm": "self_attn.q_norm", "attn.k_norm": "self_attn.k_norm"}, GATED),
     "nanochat": (
         {},
         {"attn.qkv": QKV, "attn.proj": ["self_attn.o_proj"], "mlp.up": ["mlp.fc1"], "mlp.down": ["mlp.fc2"]},
@@ -232,6 +265,14 @@ IGNORED = (".attn.bias", ".attn.masked_bias", "rotary_emb.inv_freq")
 def stacked_rows(config: GPTConfig) -> list[int]:
     """Rows of the query, key and value parts of `qkv`."""
     return [heads * config.width_of_head for heads in (config.n_head, config.kv_heads, config.kv_heads)]
+
+
+def uncompiled(model: nn.Module) -> GPT:
+    """The GPT itself, also if it comes wrapped by `torch.compile`. `ValueError` for any other module."""
+    inner = getattr(model, "_orig_mod", model)
+    if not isinstance(inner, GPT):
+        raise ValueError(f"model (={type(inner).__name__}) must be a GPT: no layout is known for other modules")
+    return inner
 
 
 def to_layout(model: GPT) -> dict[str, Tensor]:
