@@ -21,6 +21,7 @@ class Outer:
     share: float | str = 0.5
     limit: float | None = None
     on: bool = False
+    sources: str | tuple[str, ...] = "a"
     inner: Inner = field(default_factory=Inner)
 
 
@@ -28,6 +29,7 @@ def test_nested_values_and_defaults() -> None:
     made = from_dict(Outer, {"name": "b", "inner": {"rates": [0.5, 0.6]}, "limit": 2})
     assert made == Outer("b", limit=2.0, inner=Inner(rates=(0.5, 0.6)))
     assert isinstance(made.limit, float)
+    assert from_dict(Outer, {"sources": ["a", "b"]}).sources == ("a", "b")
 
 
 @pytest.mark.parametrize(
@@ -42,6 +44,8 @@ def test_nested_values_and_defaults() -> None:
         ({"limit": "x"}, "must be a number or left out"),
         ({"inner": 3}, "inner"),
         ({"inner": {"rates": [1]}}, "rates"),
+        ({"sources": ["a", 3]}, r"sources \(=3\) must be a text"),
+        ({"sources": 3}, r"sources \(=3\) must be a text or a list, each a text"),
     ],
 )
 def test_what_does_not_fit_is_refused_by_name(values: dict, message: str) -> None:  # type: ignore[type-arg]

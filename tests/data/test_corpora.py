@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from glassworks.data.corpora import Document, documents, fingerprint
+from glassworks.data.corpora import Document, Reading, documents, fingerprint
 
 
 @pytest.fixture
@@ -92,6 +92,67 @@ def test_unreadable_files_and_folders_are_errors_that_name_them(folder: Path) ->
         with pytest.raises(PermissionError, match=name):
             names(str(folder))
         path.chmod(mode)
+
+
+def test_unreadable_files_are_left_out_whole_and_listed_where_asked(tmp_path: Path) -> None:
+    contents = {
+        "a.txt": b"one", "b.txt": b"tw\0", "c.txt": b"caf\xe9", "d.jsonl": b'{"text": "x"}\n{"te', "e.parquet": b"PAR1",
+        "sub/b.txt": b"two",
+    }  # fmt: skip
+    (tmp_path / "sub").mkdir()
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "f.txt").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "g.txt")
+    with pytest.raises(ValueError, match=r"b\.txt is binary.*skip_unreadable \(=False\) would leave out such files"):
+        names(str(tmp_path))
+    reading = Reading(skip_unreadable=True)
+    for _ in range(2):
+        found = [document.name for document in documents([str(tmp_path), str(tmp_path / "sub")], reading)]
+        assert found == ["a.txt", "sub/b.txt", "b.txt:1"]
+        skipped = dict(reading.skipped.values())
+        assert list(skipped) == ["b.txt", "c.txt", "d.jsonl", "e.parquet", "f.txt", "g.txt"]
+    assert "binary" in skipped["b.txt"]
+    assert "not UTF-8" in skipped["c.txt"]
+    assert "not valid JSON" in skipped["d.jsonl"]
+    assert skipped["f.txt"] == "No such file or directory"
+    assert all("\n" not in why for why in skipped.values())
+    assert len(list(fingerprint(str(tmp_path), reading))) == 8
+    for path in tmp_path.glob("*.txt"):
+        path.unlink()
+    (tmp_path / "sub" / "b.txt").unlink()
+    with pytest.raises(ValueError, match=r"holds no text: .*; left out: d\.jsonl \(.*is not valid JSON"):
+        list(documents(str(tmp_path), Reading(skip_unreadable=True)))
+
+
+def test_a_column_is_taken_of_every_table_of_a_folder(folder: Path) -> None:
+    (folder / "t.csv").write_text("id,body\n1,one\n", encoding="utf-8")
+    (folder / "u.JSONL").write_text('{"body": "two"}\n', encoding="utf-8")
+    (folder / "sub" / "e.jsonl.gz").unlink()
+    reading = Reading("body")
+    found = [document.name for document in documents(str(folder), reading)]
+    assert found == ["a.md", "b.txt", "t.csv:2", "u.JSONL:1", "sub/c.py", "sub/deep/d.txt"]
+    assert list(reading.columns.values()) == [("t.csv", "body"), ("u.JSONL", "body")]
+    assert "t.csv" not in "".join(names(str(folder)))  # as ever where no column is asked for
+    with pytest.raises(ValueError, match=r"column \(='body'\) is for tables, and source .* has none"):
+        list(documents(str(folder / "b.txt"), Reading("body")))
+
+
+def test_a_file_whose_name_is_latin_1_is_read_and_its_name_spelled_out(tmp_path: Path) -> None:
+    (tmp_path / "caf\udce9.txt").write_text("text", encoding="utf-8")
+    assert names(str(tmp_path)) == ["caf\\udce9.txt:1"]
+    assert list(fingerprint(str(tmp_path)))
+    for name in names(f"{tmp_path}/*.txt"):
+        assert name.encode()
+    with pytest.raises(
+        ValueError, match=r"source\[\d+\] .* is a lone surrogate, .*: rename the file, or give the folder"
+    ):
+        names(f"{tmp_path}/caf\udce9.txt")
+
+
+def test_a_path_is_a_source(folder: Path) -> None:
+    assert "".join(d.text for d in documents(folder / "b.txt")) == "text of b.txt"
+    assert "".join(d.text for d in documents([folder / "b.txt", str(folder / "a.md")])) == "text of b.txttext of a.md"
 
 
 @pytest.mark.parametrize("source", ["hf:", "hf:a/b:train:text:more"])

@@ -1,3 +1,4 @@
+import csv
 import gzip
 import json
 from pathlib import Path
@@ -38,6 +39,40 @@ def test_a_text_file_of_more_than_4_kB_has_at_least_two_passages_named_by_their_
     assert found[1][0] == f"book.txt:{found[0][1].count(chr(10)) + 1}"
 
 
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path, cut: bool) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"\xef\xbb\xbfOne. Two." + "\ufeff".encode())
+    assert texts(path, cut=cut) == ["One. Two.\ufeff"]  # elsewhere it is a character like others
+    for name, content in (("a.jsonl", b'{"text": "one"}\n\xef\xbb\xbf{"text": "two"}\n'), ("b.jsonl", b"\n")):
+        path = tmp_path / name
+        path.write_bytes(b"\xef\xbb\xbf" + content)
+        assert texts(path) == (["one", "two"] if name == "a.jsonl" else [])
+
+
+def test_suffixes_in_capitals_are_the_same_formats(tmp_path: Path) -> None:
+    rows = b'{"text": "one"}\n{"text": "two"}\n'
+    for name, content in (("A.JSONL", rows), ("b.Jsonl.GZ", gzip.compress(rows))):
+        (tmp_path / name).write_bytes(content)
+        assert texts(tmp_path / name) == ["one", "two"]
+    pq.write_table(pa.table({"text": ["one", "two"]}), tmp_path / "c.Parquet")
+    assert texts(tmp_path / "c.Parquet") == ["one", "two"]
+    (tmp_path / "D.PY").write_text("x = 1\n" * 2000, encoding="utf-8")
+    assert len(texts(tmp_path / "D.PY", cut=True)) == 1
+
+
+def test_crlf_files_are_cut_at_the_blank_lines_that_the_same_text_with_lf_is(tmp_path: Path) -> None:
+    lines = ["a line of text", "another one", ""] * 2000
+    found = {}
+    for end in ("\n", "\r\n"):
+        path = tmp_path / "a.txt"
+        path.write_bytes(end.join(lines).encode())
+        found[end] = texts(path, cut=True)
+        assert "".join(found[end]) == end.join(lines)
+        assert all(passage.endswith(2 * end) for passage in found[end][:-1])
+    assert len(found["\r\n"]) > 10
+
+
 def test_line_ends_and_characters_across_blocks_stay_as_they_are(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     text = "\u20ac\r\n" * 500_000
@@ -46,12 +81,24 @@ def test_line_ends_and_characters_across_blocks_stay_as_they_are(tmp_path: Path)
     assert "".join(texts(path, cut=True)) == text
 
 
-@pytest.mark.parametrize("content", [b"\x7fELF\0\0", b"caf\xe9 noir", b"ends inside \xe2\x82", "text".encode("utf-16")])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\x7fELF\0\0", r"is binary, no text \(a NUL byte at offset 4\): leave it out"),
+        ("text".encode("utf-16-le"), r"is binary, no text .*if it is UTF-16, convert it"),
+        (b"caf\xe9 noir", r"is not UTF-8 text .*: convert it to UTF-8"),
+        (b"ends inside \xe2\x82", r"is not UTF-8 text .*: convert it to UTF-8"),
+        ("text".encode("utf-16"), r"is not UTF-8 text \(it begins as UTF-16 does.*: convert it to UTF-8"),
+        (b"\xfe\xff" + "text".encode("utf-16-be"), r"is not UTF-8 text \(it begins as UTF-16 does.*iconv -f UTF-16"),
+    ],
+)
 @pytest.mark.parametrize("cut", [False, True])
-def test_a_binary_file_is_refused_by_name_with_a_remedy(tmp_path: Path, content: bytes, cut: bool) -> None:
+def test_what_is_no_utf8_text_is_refused_by_name_for_what_it_is(
+    tmp_path: Path, content: bytes, said: str, cut: bool
+) -> None:
     path = tmp_path / "photo.txt"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"photo\.txt is not UTF-8 text .*: convert it to UTF-8") as error:
+    with pytest.raises(ValueError, match=rf"photo\.txt {said}") as error:
         texts(path, cut=cut)
     assert "\n" not in str(error.value)
 
@@ -70,8 +117,8 @@ def test_jsonl_takes_the_field_text_or_the_only_string(tmp_path: Path) -> None:
         ('{"q": "a", "b": "c"}', r'2 has no string in the field "text": its fields are q \(str\), b \(str\)'),
         ('{"text": 3}', r'2 has no string in the field "text": its fields are text \(int\)'),
         ("[1, 2]", "2 is not a JSON object"),
-        ('{"text": "\\ud800"}', "2 holds half a character"),
-        ('{"text": "a\0b"}', "is not UTF-8 text .a NUL byte in line 2"),
+        ('{"text": "a\\ud800"}', r"a.jsonl:2, text\[1\] \(='\\ud800'\) is a lone surrogate"),
+        ('{"text": "a\0b"}', "is binary, no text .a NUL byte in line 2"),
     ],
 )
 def test_jsonl_refuses_a_row_without_text_by_its_line(tmp_path: Path, line: str, message: str) -> None:
@@ -128,6 +175,72 @@ def test_parquet_takes_the_column_text_or_the_only_string_column(tmp_path: Path)
     pq.write_table(pa.table({"q": ["a"], "b": ["c"]}), path)
     with pytest.raises(ValueError, match=r"its columns are q \(string\), b \(string\)"):
         texts(path)
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string())]
+)
+def test_every_type_of_string_is_a_text_column(tmp_path: Path, kind: pa.DataType) -> None:
+    path = tmp_path / "a.parquet"
+    column = pa.array(["one", None, "two", "one"]).cast(kind)
+    for name in ("text", "body"):
+        pq.write_table(pa.table({name: column, "n": [1, 2, 3, 4]}), path)
+        assert texts(path) == ["one", "", "two", "one"]
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Columns by name
+
+
+def column_of(path: Path, column: str | None) -> tuple[list[tuple[str, str]], list[str | None]]:
+    took: list[str | None] = []
+    return list(read_file(path, path.name, cut=False, column=column, took=took.append)), took
+
+
+def test_a_column_is_taken_by_name_in_every_format(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "no", "body": "one"}\n{"body": "two"}\n', encoding="utf-8")
+    pq.write_table(pa.table({"text": ["no", "no"], "body": ["one", "two"]}), tmp_path / "a.parquet")
+    (tmp_path / "a.csv").write_bytes(b'\xef\xbb\xbftext,body\r\nno,one\r\n\r\nno,"two"\r\n')
+    (tmp_path / "A.TSV").write_bytes(b"text\tbody\nno\tone\nno\ttwo")
+    for name in ("a.jsonl", "a.parquet", "a.csv", "A.TSV"):
+        rows, took = column_of(tmp_path / name, "body")
+        assert [text for _, text in rows] == ["one", "two"]
+        assert took == ["body"]
+        with pytest.raises(ValueError, match=rf'{name}.* has no .*"boddy".*: its .*body'):
+            column_of(tmp_path / name, "boddy")
+
+
+def test_csv_without_a_column_is_plain_text_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,text\n1,one\n", encoding="utf-8")
+    assert column_of(tmp_path / "a.csv", None) == ([("a.csv", "id,text\n1,one\n")], [None])
+
+
+def test_csv_values_may_hold_separators_line_ends_and_quotes_and_be_long(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    long = "word " * 60_000
+    values = ['with, comma; and "quotes"', "two\nlines", "", long, "é\u2028\x85"]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, delimiter=";").writerows([["id", "text"], *([i, v] for i, v in enumerate(values))])
+    rows, _ = column_of(path, "text")
+    assert [text for _, text in rows] == values
+    assert [name for name, _ in rows] == ["a.csv:2", "a.csv:3", "a.csv:5", "a.csv:6", "a.csv:7"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("text,n\none,1\na, b,2\n", r"a\.csv:3 has 3 values and the header 2: put values"),
+        ('text,n\n"one"x,1\n', r"a\.csv:2 is not valid CSV"),
+        ('text,n\n"one,1\n', r"a\.csv:2 is not valid CSV"),
+        ("", 'has no column "text": its header names none'),
+        ("a,b\n", 'has no column "text": its header names a, b'),
+    ],
+)
+def test_csv_that_cannot_be_read_is_named_by_its_line(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises((ValueError, FileDamaged), match=message):
+        column_of(path, "text")
 
 
 def test_a_truncated_or_altered_parquet_is_damage_named_by_file(tmp_path: Path) -> None:

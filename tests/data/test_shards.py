@@ -12,7 +12,7 @@ import pytest
 
 from glassworks.core.errors import FileDamaged
 from glassworks.data import shards
-from glassworks.data.corpora import documents
+from glassworks.data.corpora import Reading, documents
 from glassworks.data.shards import Corpus, open_corpus, prepare
 from glassworks.data.splits import PIECE, Splitter
 from glassworks.data.store import Tokens
@@ -267,7 +267,7 @@ def test_a_full_disk_leaves_nothing_behind(source: str, tmp_path: Path) -> None:
 
 
 def test_a_source_that_changes_while_it_is_read_is_noticed(source: str, tmp_path: Path) -> None:
-    digest = shards.digest_of(source, "bytes", 0.05, "document")
+    digest = shards.digest_of(source, "bytes", 0.05, "document", Reading())
     splitter = Splitter(source, 0.05, "document")
     with Path(source).open("a", encoding="utf-8") as file:
         file.write('{"text": "one more"}\n')
@@ -308,3 +308,28 @@ def test_positions_and_sizes_are_arrays_of_their_documented_shape(source: str, t
     assert tokens.starts.shape == (tokens.num_documents + 1,)
     assert tokens.num_bytes.shape == (tokens.num_documents,)
     assert (np.diff(tokens.starts) == tokens.num_bytes + 1).all()  # a token a byte
+
+
+def test_columns_taken_and_files_left_out_are_in_the_meta_and_in_the_digest(tmp_path: Path) -> None:
+    folder = tmp_path / "source"
+    folder.mkdir()
+    for name in "ab":
+        rows = "".join(json.dumps({"body": f"{name} {i}", "n": i}) + "\n" for i in range(9))
+        (folder / f"{name}.jsonl").write_text(rows, encoding="utf-8")
+    (folder / "broken.txt").write_bytes(b"\0")
+    (folder / "t.csv").write_text("id,text\n1,one\n", encoding="utf-8")
+    for held_out in (0.3, [str(folder / "a.jsonl")]):
+        corpus = prepare(str(folder), "bytes", tmp_path / "corpora", held_out=held_out, skip_unreadable=True)
+        assert corpus.meta["columns"] == [{"column": "body", "files": 2, "first": "a.jsonl"}]
+        assert [row["name"] for row in corpus.meta["skipped"]] == ["broken.txt"]
+        first, second = shards.described(open_corpus(corpus.path).meta)
+        assert first == 'the column "body" of a.jsonl and 1 more'
+        assert second.startswith("left out: broken.txt (")
+        assert "binary, no text" in second
+    sources = [str(folder / "a.jsonl"), str(folder / "t.csv")]
+    several = prepare(sources, "bytes", tmp_path / "corpora", held_out=0.3)
+    assert several.meta["source"] == sources
+    assert "read as plain text, header and all, since no column was asked for: t.csv" in shards.described(several.meta)
+    assert shards.described({}) == []  # a corpus of an earlier version
+    named = prepare(sources[0], "bytes", tmp_path / "corpora", held_out=0.3, column="body")
+    assert named.digest != prepare(sources[0], "bytes", tmp_path / "corpora", held_out=0.3).digest

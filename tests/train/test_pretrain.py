@@ -137,6 +137,22 @@ def test_a_deleted_corpus_is_made_again_and_a_changed_one_refused(tmp_path: Path
         corpus_of_run(run)
 
 
+def test_several_sources_a_column_and_files_left_out_are_the_same_when_the_corpus_is_made_again(
+    tmp_path: Path, recipe: Recipe
+) -> None:
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "a.jsonl").write_text('{"text": "no", "body": "ant bee"}\n' * 9, encoding="utf-8")
+    (tmp_path / "more" / "b.txt").write_bytes(b"\0")
+    recipe = replace(recipe, data=(recipe.data, f"{tmp_path}/more"), column="body", skip_unreadable=True)
+    run = start(tmp_path / "runs" / "a", recipe, [])
+    digest = corpus_of_run(run).digest
+    shutil.rmtree(tmp_path / "runs" / ".tokens")
+    again = corpus_of_run(run)
+    assert again.digest == digest
+    assert [row["name"] for row in again.meta["skipped"]] == ["b.txt"]
+    assert again.meta["columns"][0]["column"] == "body"
+
+
 def test_a_damaged_newest_checkpoint_is_named_and_without_it_the_run_goes_on(tmp_path: Path, recipe: Recipe) -> None:
     run = start(tmp_path / "runs" / "a", recipe, [])
     pretrain(run)
@@ -221,6 +237,9 @@ def test_a_run_is_trained_by_one_process_at_a_time(tmp_path: Path, recipe: Recip
         ({"held_out": 1.5}, "is a share of the documents"),
         ({"model": replace(TINY, n_ctx=10**6)}, "give more text or a smaller n_ctx"),
         ({"device": "tpu"}, "must be auto, cpu, cuda or mps"),
+        ({"column": "body"}, r"column \(='body'\) is for tables"),
+        ({"tokenizer": "caf\udce9"}, r"tokenizer\[3\] \(='\\udce9'\) is a lone surrogate"),
+        ({"data": ("a", "caf\udce9")}, r"data\[3\] \(='\\udce9'\) is a lone surrogate"),
     ],
 )
 def test_what_cannot_be_trained_is_refused(tmp_path: Path, recipe: Recipe, change: dict, message: str) -> None:  # type: ignore[type-arg]

@@ -29,8 +29,12 @@ def convert(hint: Any, value: Any, where: str) -> Any:
     """`value` as the type a field is declared with; ValueError if it is not of that type."""
     if dataclasses.is_dataclass(hint) and isinstance(value, dict):
         return from_dict(hint, value, where + ".")  # type: ignore[arg-type]
-    if get_origin(hint) is tuple and isinstance(value, list | tuple) and len(value) == len(get_args(hint)):
-        return tuple(convert(part, x, where) for part, x in zip(get_args(hint), value, strict=True))
+    for option in options(hint):
+        if get_origin(option) is tuple and isinstance(value, list | tuple):
+            parts = get_args(option)
+            parts = parts[:1] * len(value) if parts[-1] is ... else parts
+            if len(value) == len(parts):
+                return tuple(convert(part, x, where) for part, x in zip(parts, value, strict=True))
     if fits(hint, value):
         return float(value) if float in options(hint) and type(value) is int and int not in options(hint) else value
     raise ValueError(f"{where} (={value!r}) must be {wanted(hint)}")
@@ -57,10 +61,18 @@ def fits(hint: Any, value: Any) -> bool:
 
 def wanted(hint: Any) -> str:
     """A type in words."""
+    if get_origin(hint) is tuple:
+        first, *others = get_args(hint)
+        return f"a list, each {wanted(first)}" if others[-1:] == [...] else f"a list of {1 + len(others)}"
     words = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", type(None): "left out"}
     parts: list[str] = []
     for option in options(hint):
-        parts += map(repr, get_args(option)) if get_origin(option) is Literal else [words.get(option, str(option))]
+        if get_origin(option) is Literal:
+            parts += map(repr, get_args(option))
+        else:
+            parts.append(
+                words[option] if option in words else wanted(option) if get_origin(option) is tuple else str(option)
+            )
     return " or ".join(parts)
 
 

@@ -6,8 +6,10 @@ like any other until something has to write it down.
 
 from collections.abc import Iterable
 
+REPAIR = "give it in UTF-8, or repair the text with text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')"
 
-def check_text(text: object, name: str = "text") -> None:
+
+def check_text(text: object, name: str = "text", remedy: str = REPAIR) -> None:
     r"""Refuse what is no text, or holds half a surrogate pair; `name` is what the message calls it.
 
     >>> check_text("caf\udce9")
@@ -23,8 +25,7 @@ def check_text(text: object, name: str = "text") -> None:
         byte = ord(character) - 0xDC00
         origin = f" (the byte 0x{byte:02X} is no UTF-8 there)" if 0x80 <= byte <= 0xFF else ""
         raise ValueError(
-            f"{name}[{error.start}] (={character!r}) is a lone surrogate, no character{origin}: give it in UTF-8, or "
-            "repair the text with text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')"
+            f"{name}[{error.start}] (={character!r}) is a lone surrogate, no character{origin}: {remedy}"
         ) from None
 
 

@@ -7,19 +7,23 @@
 A document is what a held-out split keeps together: a file, a line of a jsonl file, a row of a table. A plain text file
 of more than 64 kB, or one that is the whole source, is cut at blank lines into passages of about 4 kB instead, so that
 a single book still has documents to hold out; their concatenation is the file, character for character. Python files
-are never cut. Empty documents are left out.
+are never cut. Empty documents are left out. A column of a table may be named, and unreadable files left out: `Reading`.
 """
 
 import difflib
 import os
 import sys
 import sysconfig
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 
-from glassworks.data.formats import SUFFIXES, read_file, row_text, text_field
+from glassworks.core.errors import FileDamaged, GlassworksError
+from glassworks.core.text import check_text, writable
+from glassworks.data.formats import SUFFIXES, read_file, row_text, suffixes, text_field
 
 CUT_ABOVE = 1 << 16  # bytes
 NOT_STDLIB = {"site-packages", "dist-packages", "test", "tests", "idle_test", "__pycache__"}
@@ -35,7 +39,45 @@ class Document:
     text: str
 
 
-def documents(source: str | Sequence[str]) -> Iterator[Document]:
+Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+
+@dataclass(eq=False)
+class Reading:
+    """How sources are read, and what came of it: filled as they are, however often."""
+
+    column: str | None = None
+    """The column of tables that holds the text. None = "text", or the only one that holds strings."""
+    skip_unreadable: bool = False
+    """Leave out, whole, the files of folders and globs that cannot be read to their end."""
+    columns: dict[Path, tuple[str, str | None]] = field(default_factory=dict)
+    """The name of each table and the column taken of it; None for a CSV file read as plain text."""
+    skipped: dict[Path, tuple[str, str]] = field(default_factory=dict)
+    """The name of each file that was left out, and why it cannot be read."""
+    readable: set[Path] = field(default_factory=set)
+
+    def can_read(self, path: Path, name: str, rows: Callable[[], Iterator[object]]) -> bool:
+        """Whether a file can be read to its end, found out once."""
+        if path not in self.readable and path not in self.skipped:
+            try:
+                deque(rows(), maxlen=0)
+                self.readable.add(path)
+            except (ValueError, GlassworksError, OSError) as error:
+                self.skip(path, name, error)
+        return path in self.readable
+
+    def took(self, path: Path, name: str, column: str | None) -> None:
+        """Note the column taken of a table."""
+        self.columns[path] = name, column
+
+    def skip(self, path: Path, name: str, error: Exception) -> None:
+        """Note why something is left out."""
+        self.columns.pop(path, None)
+        reason = error.strerror if isinstance(error, OSError) else None
+        self.skipped[path] = name, reason or " ".join(str(error).split())
+
+
+def documents(source: Source, reading: Reading | None = None) -> Iterator[Document]:
     """Every document of one source or several, in order, read as it is asked for.
 
     Raises:
@@ -43,84 +85,125 @@ def documents(source: str | Sequence[str]) -> Iterator[Document]:
         FileDamaged: a file is truncated or corrupt; the message names the file and the line.
         OSError: a file cannot be read.
     """
+    reading = reading or Reading()
     empty = True
     for one in as_list(source):
-        rows = hub_rows(one) if one.startswith("hf:") else file_rows(one)
+        rows = hub_rows(one, reading) if one.startswith("hf:") else file_rows(one, reading)
         for name, text in rows:
             if text:
                 empty = False
                 yield Document(name, text)
     if empty:
-        raise ValueError(f"source (={source!r}) holds no text: give files that are not empty ({' '.join(SUFFIXES)})")
+        left_out = "".join(f"; left out: {name} ({why})" for name, why in islice(reading.skipped.values(), 3))
+        raise ValueError(
+            f"source (={source!r}) holds no text: give files that are not empty ({' '.join(SUFFIXES)}){left_out}"
+        )
+    if reading.column is not None and not any(column for _, column in reading.columns.values()):
+        raise ValueError(
+            f"column (={reading.column!r}) is for tables, and source (={source!r}) has none: leave it out, or give "
+            ".jsonl, .parquet, .csv or .tsv"
+        )
 
 
-def fingerprint(source: str | Sequence[str]) -> Iterator[str]:
+def fingerprint(source: Source, reading: Reading | None = None) -> Iterator[str]:
     """Lines that change when the source does: path, size and modification time of every file; the id of a dataset."""
+    reading = reading or Reading()
     for one in as_list(source):
         if one == "stdlib":
             yield f"stdlib of {sys.version}"
-            yield from (f"{name} {path.stat().st_size}" for path, name in source_files(one))
+            yield from (f"{name} {path.stat().st_size}" for path, name in source_files(one, reading))
         elif one.startswith("hf:"):
             yield one
         else:
-            for path, name in source_files(one):
-                status = path.stat()
-                yield f"{name} {path.absolute()} {status.st_size} {status.st_mtime_ns}"
+            for path, name in source_files(one, reading):
+                try:
+                    status = path.stat()
+                    refused = " unreadable" if reading.skip_unreadable and not os.access(path, os.R_OK) else ""
+                    yield f"{name} {path.absolute()} {status.st_size} {status.st_mtime_ns}{refused}"
+                except OSError:
+                    if not reading.skip_unreadable:
+                        raise
+                    yield f"{name} {path.absolute()}"
 
 
-def as_list(source: str | Sequence[str]) -> Sequence[str]:
+def as_list(source: Source) -> list[str]:
     """One source or several, as several."""
-    sources = [source] if isinstance(source, str) else source
-    if not sources or not all(sources):
-        raise ValueError(f'source (={source!r}) is empty: give "stdlib", a file, a folder, a glob or hf:<dataset id>')
-    return sources
+    sources = list(source) if isinstance(source, Sequence) and not isinstance(source, str | bytes) else [source]
+    wanted = 'give "stdlib", a file, a folder, a glob or hf:<dataset id>'
+    if not sources or "" in sources:
+        raise ValueError(f"source (={source!r}) is empty: {wanted}")
+    names = []
+    for one in sources:
+        if not isinstance(one, str | os.PathLike):
+            raise ValueError(f"source (={one!r}) is no name: {wanted}")
+        names.append(os.fspath(one))
+        check_text(names[-1], "source", "rename the file, or give the folder that it lies in")
+    return names
 
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Files
 
 
-def file_rows(source: str) -> Iterator[tuple[str, str]]:
+def file_rows(source: str, reading: Reading) -> Iterator[tuple[str, str]]:
     """(name, text) of every document in the files of a source."""
-    files = source_files(source)
+    files = source_files(source, reading)
     first_two = list(islice(files, 2))
     for path, name in chain(first_two, files):
-        cut = source != "stdlib" and (len(first_two) == 1 or path.stat().st_size > CUT_ABOVE)
-        yield from read_file(path, name, cut=cut)
+        rows = partial(rows_of, path, name, reading, whole=source == "stdlib", alone=len(first_two) == 1)
+        if reading.skip_unreadable and not reading.can_read(path, name, rows):
+            continue
+        try:
+            yield from rows()
+        except (ValueError, FileDamaged) as error:
+            if len(first_two) == 1:
+                raise
+            kind = FileDamaged if isinstance(error, FileDamaged) else ValueError
+            raise kind(f"{error}; skip_unreadable (=False) would leave out such files, and list them") from error
 
 
-def source_files(source: str) -> Iterator[tuple[Path, str]]:
-    """(path, name) of every file of a source, in order."""
+def rows_of(path: Path, name: str, reading: Reading, *, whole: bool, alone: bool) -> Iterator[tuple[str, str]]:
+    """(name, text) of every document of a file; long ones, and those that are alone, are cut unless `whole`."""
+    cut = not whole and (alone or path.stat().st_size > CUT_ABOVE)
+    yield from read_file(path, name, cut=cut, column=reading.column, took=partial(reading.took, path, name))
+
+
+def source_files(source: str, reading: Reading) -> Iterator[tuple[Path, str]]:
+    """(path, name) of every file of a source, in order; the name is one that UTF-8 can write."""
+
+    def refuse(error: OSError) -> None:
+        if not reading.skip_unreadable:
+            raise error
+        reading.skip(Path(error.filename), writable(str(error.filename)), error)
+
     path = Path(source).expanduser()
     if source == "stdlib":
-        yield from walk(Path(sysconfig.get_paths()["stdlib"]), (".py",), NOT_STDLIB)
+        yield from walk(Path(sysconfig.get_paths()["stdlib"]), (".py",), NOT_STDLIB, refuse)
     elif path.is_dir():
-        yield from walk(path, SUFFIXES, set())
+        yield from walk(path, suffixes(reading.column), set(), refuse)
     elif path.is_file():
-        yield path, path.name
+        yield path, writable(path.name)
     elif any(mark in source for mark in "*?["):
         found = sorted(p for p in Path(path.anchor).glob(str(path.relative_to(path.anchor))) if p.is_file())
         if not found:
             raise ValueError(f"source (={source}) matches no file: check the pattern")
-        yield from ((p, p.as_posix()) for p in found)
+        yield from ((p, writable(p.as_posix())) for p in found)
     elif path.exists():
         raise ValueError(f"source (={source}) is neither a file nor a folder: save its text in a file first")
     else:
         raise ValueError(f"source (={source}) does not exist{nearest(path)}")
 
 
-def walk(root: Path, suffixes: tuple[str, ...], leave_out: set[str]) -> Iterator[tuple[Path, str]]:
+def walk(
+    root: Path, endings: tuple[str, ...], leave_out: set[str], refuse: Callable[[OSError], None]
+) -> Iterator[tuple[Path, str]]:
     """(path, path relative to the root) of the files with these suffixes; sorted, hidden names left out."""
-
-    def refuse(error: OSError) -> None:
-        raise error
-
     for folder, folders, files in os.walk(root, onerror=refuse):
         folders[:] = sorted(f for f in folders if f not in leave_out and not f.startswith("."))
         for file in sorted(files):
-            if file.endswith(suffixes) and not file.startswith("."):
+            if file.lower().endswith(endings) and not file.startswith("."):
                 path = Path(folder, file)
-                yield path, path.relative_to(root).as_posix()
+                yield path, writable(path.relative_to(root).as_posix())
 
 
 def nearest(path: Path) -> str:
@@ -138,9 +221,9 @@ def nearest(path: Path) -> str:
 # Datasets
 
 
-def hub_rows(source: str) -> Iterator[tuple[str, str]]:
+def hub_rows(source: str, reading: Reading) -> Iterator[tuple[str, str]]:
     """(name, text) of every row of `hf:<owner>/<name>[/<configuration>][:split[:field]]`, streamed."""
-    name, split, field, *rest = [*source.removeprefix("hf:").split(":"), "", ""]
+    name, split, column, *rest = [*source.removeprefix("hf:").split(":"), "", ""]
     if not name or any(rest):
         raise ValueError(f"source (={source}) must look like hf:<dataset id>[:split[:field]]")
     try:
@@ -152,8 +235,9 @@ def hub_rows(source: str) -> Iterator[tuple[str, str]]:
     try:
         rows = load_dataset("/".join(parts[:2]), configuration, split=split or "train", streaming=True)
         for number, row in enumerate(rows):
-            field = field or text_field(row, source)
-            yield f"{name}:{number}", row_text(row, field, f"{source}, row {number}")
+            column = text_field(row, source, column or reading.column)
+            reading.took(Path(source), name, column)
+            yield f"{name}:{number}", row_text(row, column, f"{source}, row {number}")
     except ValueError:
         raise
     except Exception as error:  # the hub's client, its HTTP library and the system each raise their own

@@ -17,15 +17,16 @@ from typing import Any
 
 from glassworks.core.errors import FileDamaged, RunError
 from glassworks.core.files import atomic_folder, locked, read_sealed_json, sweep, write_sealed_json
-from glassworks.data.corpora import fingerprint
+from glassworks.data.corpora import Reading, Source, as_list, fingerprint
 from glassworks.data.specs import make_tokenizer, tokenizer_files
-from glassworks.data.splits import Piece, Source, Split, Splitter
+from glassworks.data.splits import Piece, Split, Splitter
 from glassworks.data.store import SplitWriter, Tokens, check_file, file_table
 from glassworks.data.tokenizers import TRAIN_BYTES, Tokenizer, load_tokenizer
 
 __all__ = ["Corpus", "Tokens", "open_corpus", "prepare"]
 
-FORMAT = 1
+FORMAT = 1  # of the files
+READING = 2  # raised when a source gives other documents than before: byte-order marks, passages of CRLF files
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ def prepare(
     *,
     held_out: float | Source = 0.05,
     split: Split = "document",
+    column: str | None = None,
+    skip_unreadable: bool = False,
 ) -> Corpus:
     """The corpus of a source in a folder of `root`, made if it is not there yet.
 
@@ -61,6 +64,10 @@ def prepare(
             last fraction of the characters instead, each split being one document: nanoGPT's convention, for
             comparisons with it only, since its two splits share a document (exact for bytes and chars; merges stop at
             the passages of the source).
+        column: the column of tables (.jsonl, .parquet, .csv, .tsv) that holds the text; None = "text", or the only one
+            that holds strings. Without it a CSV file is plain text.
+        skip_unreadable: leave out, whole, what cannot be read to its end among the files of a folder or a glob;
+            `meta["skipped"]` lists them, and they are read once more to find out.
 
     The source is read twice (three times for BPE and chars), also when it is streamed from the hub.
 
@@ -76,13 +83,14 @@ def prepare(
         raise ValueError(f"split (={split!r}) must be document or tail")
     if split == "tail" and not isinstance(held_out, float):
         raise ValueError(f"held_out (={held_out!r}) must be a fraction when split is tail")
-    digest = digest_of(source, tokenizer_spec, held_out, split)
+    reading = Reading(column, skip_unreadable)
+    digest = digest_of(source, tokenizer_spec, held_out, split, reading)
     folder = Path(root).expanduser() / digest
     if not (folder / "meta.json").exists():
         with locked(folder.parent / f".{folder.name}.lock"):  # ranks of one job: the first makes it, the others wait
             sweep(folder.parent, folder.name)
             if not (folder / "meta.json").exists():
-                write_corpus(folder, Splitter(source, held_out, split), tokenizer_spec)
+                write_corpus(folder, Splitter(source, held_out, split, reading), tokenizer_spec)
     return open_corpus(folder)
 
 
@@ -107,14 +115,16 @@ def open_corpus(path: Path | str) -> Corpus:
     return Corpus(path, train, val, tokenizer, meta["digest"], meta)
 
 
-def digest_of(source: Source, tokenizer_spec: str, held_out: float | Source, split: Split) -> str:
+def digest_of(source: Source, tokenizer_spec: str, held_out: float | Source, split: Split, reading: Reading) -> str:
     """What the name of the corpus' folder is made of."""
-    digest = hashlib.sha256(f"{FORMAT} {split}\n".encode())
+    digest = hashlib.sha256(f"{READING} {split}\n".encode())
+    if reading.column is not None or reading.skip_unreadable:
+        digest.update(f"{reading.column} {reading.skip_unreadable}\n".encode(errors="surrogatepass"))
     sources = [source] if isinstance(held_out, float) else [source, held_out]
     for one in sources:
-        digest.update(f"{one}\n".encode())
-        for line in fingerprint(one):
-            digest.update(f"{line}\n".encode())
+        digest.update(f"{one}\n".encode(errors="surrogatepass"))
+        for line in fingerprint(one, reading):
+            digest.update(f"{line}\n".encode(errors="surrogatepass"))
     digest.update(f"{held_out if len(sources) == 1 else ''}\n{tokenizer_spec}\n".encode())
     for file in tokenizer_files(tokenizer_spec):
         digest.update(file.read_bytes())
@@ -145,14 +155,16 @@ def write_corpus(folder: Path, splitter: Splitter, tokenizer_spec: str) -> None:
             writer.extend(ids, len(piece.text.encode()))
         meta: dict[str, Any] = {split: writer.finish() for split, writer in writers.items()}
         tokenizer.save(temporary / "tokenizer.json")
-        digest = digest_of(splitter.source, tokenizer_spec, splitter.held_out, splitter.split)
+        digest = digest_of(splitter.source, tokenizer_spec, splitter.held_out, splitter.split, splitter.reading)
         if digest != folder.name:
             raise RunError(f"source (={splitter.source!r}) changed while it was read: prepare it again")
         meta |= {
             "format": FORMAT,
             "digest": digest,
-            "source": splitter.source,
-            "held_out": splitter.held_out,
+            "source": plain(splitter.source),
+            "held_out": plain(splitter.held_out),
+            "columns": columns_taken(splitter.reading),
+            "skipped": [{"name": name, "why": why} for name, why in splitter.reading.skipped.values()],
             "split": splitter.split,
             "tokenizer": tokenizer_spec,
             "tokenizer_digest": tokenizer.digest,
@@ -168,3 +180,37 @@ def remembered(splitter: Splitter, waiting: deque[Piece]) -> Iterator[str]:
     for piece in splitter:
         waiting.append(piece)
         yield piece.text
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# What was read
+
+
+def plain(source: float | Source) -> float | str | list[str]:
+    """A source, or a share of one, as JSON has it."""
+    if isinstance(source, float):
+        return source
+    names = as_list(source)
+    return names if isinstance(source, list | tuple) else names[0]
+
+
+def columns_taken(reading: Reading) -> list[dict[str, Any]]:
+    """Each column that was taken, of how many tables and of which first; None for CSV files read as plain text."""
+    found: dict[str | None, dict[str, Any]] = {}
+    for name, column in reading.columns.values():
+        row = found.setdefault(column, {"column": column, "files": 0, "first": name})
+        row["files"] += 1
+    return list(found.values())
+
+
+def described(meta: dict[str, Any]) -> list[str]:
+    """What a corpus' meta.json says of how its sources were read, one sentence each: columns taken, files left out."""
+    lines = []
+    for row in meta.get("columns", []):
+        which = row["first"] if row["files"] == 1 else f"{row['first']} and {row['files'] - 1:,} more"
+        if row["column"] is None:
+            lines.append(f"read as plain text, header and all, since no column was asked for: {which}")
+        else:
+            lines.append(f'the column "{row["column"]}" of {which}')
+    lines += [f"left out: {row['name']} ({row['why']})" for row in meta.get("skipped", [])]
+    return lines

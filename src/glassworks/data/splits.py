@@ -8,15 +8,14 @@ comparisons with others who split by position.)
 import hashlib
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from glassworks.data.corpora import Document, documents
+from glassworks.data.corpora import Document, Reading, Source, documents
 
 PIECE = 1 << 20  # characters that are tokenized at once
 BETWEEN_WORDS = re.compile(r"(?<=[^\W\d_])(?= [^\W\d_])|(?<=\S)\n(?=\w)")
 
-Source = str | Sequence[str]
 Split = Literal["document", "tail"]
 
 
@@ -31,11 +30,11 @@ class Piece(NamedTuple):
 class Splitter:
     """The pieces of both splits, as often as they are asked for; a first pass over the source counts what they need."""
 
-    def __init__(self, source: Source, held_out: float | Source, split: Split) -> None:
-        self.source, self.held_out, self.split = source, held_out, split
+    def __init__(self, source: Source, held_out: float | Source, split: Split, reading: Reading | None = None) -> None:
+        self.source, self.held_out, self.split, self.reading = source, held_out, split, reading or Reading()
         self.num_chars = num_documents = 0
         lowest, highest = 1.0, 0.0
-        for document in documents(source):
+        for document in documents(source, self.reading):
             place = place_of(num_documents, document)
             lowest, highest = min(lowest, place), max(highest, place)
             num_documents += 1
@@ -56,19 +55,19 @@ class Splitter:
         """Every piece of at most a megabyte; those of a document follow one another."""
         if not isinstance(self.held_out, float):
             for split, source in (("train", self.source), ("val", self.held_out)):
-                for document in documents(source):
+                for document in documents(source, self.reading):
                     yield from pieces(split, document.name, document.text)
         elif self.split == "tail":
             yield from self.tail(self.cut)
         else:
-            for number, document in enumerate(documents(self.source)):
+            for number, document in enumerate(documents(self.source, self.reading)):
                 split = "val" if place_of(number, document) < self.threshold else "train"
                 yield from pieces(split, document.name, document.text)
 
     def tail(self, left: int) -> Iterator[Piece]:
         """The first `left` characters of the whole source as one document of "train", the others as one of "val"."""
         name: str | None = "train"
-        for document in documents(self.source):
+        for document in documents(self.source, self.reading):
             head, rest = document.text[: max(left, 0)], document.text[max(left, 0) :]
             if head:
                 yield from pieces("train", name, head)

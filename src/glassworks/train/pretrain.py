@@ -178,7 +178,15 @@ def model_of(run: Run, device: torch.device | None = None) -> GPT:
 
 def corpus_of(recipe: Recipe, root: Path, place: Ranks) -> Corpus:
     """Prepare the recipe's corpus below root/.tokens: one rank makes it, the others wait for its lock and open it."""
-    corpus = prepare(recipe.data, recipe.tokenizer, root / ".tokens", held_out=recipe.held_out, split=recipe.split)
+    corpus = prepare(
+        recipe.data,
+        recipe.tokenizer,
+        root / ".tokens",
+        held_out=recipe.held_out,
+        split=recipe.split,
+        column=recipe.column,
+        skip_unreadable=recipe.skip_unreadable,
+    )
     place.wait()
     return corpus
 

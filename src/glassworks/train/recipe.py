@@ -9,6 +9,7 @@ from typing import Any, Literal
 from glassworks.core.config import from_dict, read_toml
 from glassworks.core.errors import FileDamaged
 from glassworks.core.runs import Run
+from glassworks.core.text import check_text
 from glassworks.models.config import GPTConfig
 from glassworks.optim.groups import OptimizerConfig
 from glassworks.optim.schedules import ScheduleConfig
@@ -19,9 +20,15 @@ from glassworks.train.device import Precision
 class Recipe:
     """What to train on, what to train, and how. `recipes/*.toml` are files of these; flags go over them."""
 
-    data: str = "stdlib"
-    """The corpus: stdlib (the sources of Python's standard library), a file, a folder, a glob, or hf:<dataset id>."""
-    held_out: float | str = 0.05
+    data: str | tuple[str, ...] = "stdlib"
+    """The corpus: stdlib (the sources of Python's standard library), a file, a folder, a glob, or hf:<dataset id>; or
+    several of these, one after the other."""
+    column: str | None = None
+    """The column of .jsonl, .parquet, .csv and .tsv that holds the text. None = "text", or the only one that holds
+    strings; a .csv or .tsv is plain text then."""
+    skip_unreadable: bool = False
+    """Leave out the files of a folder or a glob that cannot be read, and list them; otherwise one refuses them all."""
+    held_out: float | str | tuple[str, ...] = 0.05
     """The held-out split: a share of the documents, or a corpus of its own."""
     split: Literal["document", "tail"] = "document"
     """document = whole documents are held out; tail = the last share of the text, only to compare with nanoGPT."""
@@ -62,6 +69,10 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained, naming the field, its value and the remedy."""
+        for name in ("data", "column", "held_out", "tokenizer", "device"):
+            value = getattr(self, name)
+            for text in value if isinstance(value, tuple) else (value,):
+                check_text("" if text is None or isinstance(text, float) else text, name)
         for name in ("batch_size", "steps", "accumulate", "eval_every", "checkpoint_every", "sample_every"):
             value = getattr(self, name)
             if value is not None and value < 1:
