@@ -146,6 +146,8 @@ def test_several_sources_a_column_and_files_left_out_are_the_same_when_the_corpu
     recipe = replace(recipe, data=(recipe.data, f"{tmp_path}/more"), column="body", skip_unreadable=True)
     run = start(tmp_path / "runs" / "a", recipe, [])
     digest = corpus_of_run(run).digest
+    assert run.record["corpus"]["columns"] == [{"column": "body", "files": 1, "first": "a.jsonl"}]
+    assert [row["name"] for row in run.record["corpus"]["skipped"]] == ["b.txt"]
     shutil.rmtree(tmp_path / "runs" / ".tokens")
     again = corpus_of_run(run)
     assert again.digest == digest

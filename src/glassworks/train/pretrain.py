@@ -71,6 +71,8 @@ def start(path: Path, recipe: Recipe, command: list[str], ranks: Ranks | None = 
                 "held_out_tokens": corpus.val.num_tokens,
                 "train_documents": corpus.train.num_documents,
                 "held_out_documents": corpus.val.num_documents,
+                "columns": corpus.meta.get("columns", []),
+                "skipped": corpus.meta.get("skipped", []),
             },
         )
     place.wait()
