@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from glassworks.data.shards import Corpus, prepare
-from glassworks.evaluate.baselines import Baseline, baselines, pieces, sample, verdict
-from glassworks.evaluate.loss import SplitLoss
+from glassworks.evaluate.baselines import Baseline, baselines, compare, pieces, sample, verdict
+from glassworks.evaluate.loss import Documents, SplitLoss
 from glassworks.evaluate.ngram import KneserNey
+from glassworks.evaluate.ratios import ratio
 
 NOUNS, VERBS = ["cat", "dog", "naïve fox", "river", "stone"], ["sees", "eats", "finds", "forgets"]
 
@@ -61,8 +62,16 @@ def test_xz_is_the_compressor_on_the_documents_texts(corpus: Corpus) -> None:
         for split, tokens in (("train", corpus.train), ("val", corpus.val))
     }
     assert len(texts["val"]) == corpus.val.num_bytes.sum()
-    added = len(lzma.compress(texts["train"] + texts["val"], preset=9)) - len(lzma.compress(texts["train"], preset=9))
-    assert by_name(corpus)["xz -9"].bits_per_byte == pytest.approx(8 * added / len(texts["val"]))
+
+    def added(form: int) -> int:
+        both, alone = (lzma.compress(text, form, preset=9) for text in (texts["train"] + texts["val"], texts["train"]))
+        return len(both) - len(alone)
+
+    bits = by_name(corpus)["xz -9"].bits_per_byte
+    assert bits == pytest.approx(8 * added(lzma.FORMAT_ALONE) / len(texts["val"]))
+    assert bits == pytest.approx(
+        8 * added(lzma.FORMAT_XZ) / len(texts["val"]), abs=8 * 4 / len(texts["val"])
+    )  # padding
 
 
 def test_less_training_text_is_noted_and_no_better(corpus: Corpus) -> None:
@@ -109,39 +118,98 @@ def test_refuses_caps_that_make_no_sense(corpus: Corpus) -> None:
 
 # ----------------------------------------------------------------------------------------------------------------------
 
-LOSS = SplitLoss(1.4, 0.01, 2.0, 0.02, 1000, 1000, 9, 1.0)
-RIVALS = [Baseline(name, bits, bits, 0.0, "") for name, bits in [("uniform", 8.0), ("5-gram", 2.5), ("xz -9", 3.0)]]
+NUM_BYTES = np.array([100.0, 300.0, 200.0, 150.0, 250.0, 120.0, 180.0, 160.0, 240.0])
+HARD = np.array([-0.9, 0.8, -0.7, 0.9, -0.8, 0.7, 0.6, -0.6, 0.2])  # bits a byte that a document is harder for anyone
+OWN = np.array([0.02, -0.01, 0.01, -0.02, 0.0, 0.01, -0.01, 0.02, -0.02])
 
 
-def test_verdict_of_a_network_that_beats_all() -> None:
-    sentence = (
-        "The network (2.0000 ± 0.0200 bits/byte) beats every baseline, the strongest, 5-gram (2.5000), by 20.0 %."
+def score_of(bits: float, num_bytes: np.ndarray = NUM_BYTES, own: float = 0.0) -> SplitLoss:
+    """A network that finds documents as hard as they are, about `bits` a byte, and some harder by itself."""
+    nats = (bits + HARD[: len(num_bytes)] + own * OWN[: len(num_bytes)]) * num_bytes * math.log(2)
+    value, error = ratio(nats / math.log(2), num_bytes)
+    return SplitLoss(1.4, 0.01, value, error, 1700, 1700, len(num_bytes), 1.0, Documents(nats, num_bytes))
+
+
+def rival(name: str, bits: float, num_bytes: np.ndarray = NUM_BYTES) -> Baseline:
+    loss = score_of(bits, num_bytes)
+    assert loss.documents
+    return Baseline(name, loss.bits_per_byte, bits, 0.0, "", loss.bits_per_byte_se, loss.documents.nats)
+
+
+RIVALS = [rival(name, bits) for name, bits in [("uniform", 8.0), ("5-gram", 2.5), ("xz -9", 3.0)]]
+
+
+def test_intervals_that_overlap_do_not_hide_a_difference_within_documents() -> None:
+    ours, theirs = score_of(2.3, own=1.0), RIVALS[1]
+    assert ours.bits_per_byte_se
+    assert theirs.bits_per_byte_se
+    assert theirs.bits_per_byte - ours.bits_per_byte < ours.bits_per_byte_se  # a tie, as independent scores go
+    found = compare(ours, theirs)
+    assert found.verdict == "beats"
+    assert found.bits_per_byte == pytest.approx(ours.bits_per_byte - theirs.bits_per_byte)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low < found.bits_per_byte < found.high < -0.15
+    assert verdict(ours, RIVALS) == (
+        f"The network ({ours.bits_per_byte:.4f} ± {ours.bits_per_byte_se:.4f} bits/byte) beats every baseline, the "
+        f"strongest, 5-gram ({theirs.bits_per_byte:.4f}), by {-100 * found.bits_per_byte / theirs.bits_per_byte:.1f} "
+        f"± {100 * (found.se or 0) / theirs.bits_per_byte:.1f} %."
     )
-    assert verdict(LOSS, RIVALS) == sentence
 
 
 def test_verdict_names_what_the_network_fails_to_beat() -> None:
-    mixed = replace(LOSS, bits_per_byte=2.98)
-    assert verdict(mixed, RIVALS) == (
-        "The network (2.9800 ± 0.0200 bits/byte) does not beat 5-gram (2.5000), "
-        "ties with xz -9 (3.0000) within two standard errors and beats uniform (8.0000)."
+    two, five, xz = (f"{row.name} ({row.bits_per_byte:.4f})" for row in RIVALS)
+    assert verdict(score_of(3.0, own=1.0), RIVALS).endswith(
+        f" bits/byte) does not beat {five}, ties with {xz} and beats {two}."
     )
-    worst = replace(LOSS, bits_per_byte=9.0)
-    assert verdict(worst, RIVALS) == (
-        "The network (9.0000 ± 0.0200 bits/byte) does not beat 5-gram (2.5000), xz -9 (3.0000), uniform (8.0000)."
-    )
+    assert verdict(score_of(9.0), RIVALS).endswith(f" bits/byte) does not beat {five}, {xz}, {two}.")
 
 
-def test_verdict_within_two_standard_errors_is_a_tie() -> None:
-    assert "ties with 5-gram (2.5000)" in verdict(replace(LOSS, bits_per_byte=2.539), RIVALS)
-    assert "does not beat 5-gram (2.5000)" in verdict(replace(LOSS, bits_per_byte=2.541), RIVALS)
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_few_documents_give_no_verdict_or_a_wide_interval(count: int) -> None:
+    sizes = np.full(count, 200.0)
+    found = compare(score_of(2.3, sizes, own=1.0), rival("5-gram", 2.5, sizes))
+    assert found.documents == count
+    if count == 1:
+        assert (found.se, found.low, found.high, found.verdict) == (None, None, None, "")
+        sentence = verdict(score_of(2.3, sizes), [rival("5-gram", 2.5, sizes), rival("uniform", 8.0, sizes)])
+        assert "scores lower than every baseline" in sentence
+        assert sentence.endswith("too few to tell whether that is chance.")
+    else:
+        assert found.se
+        assert found.high is not None
+        quantile = {2: 12.706, 3: 4.303}[count]
+        assert found.high - found.bits_per_byte == pytest.approx(quantile * found.se, rel=1e-3)
 
 
-def test_verdict_says_that_there_is_no_standard_error() -> None:
-    sentence = verdict(replace(LOSS, bits_per_byte_se=None), RIVALS)
-    assert sentence.startswith(
-        "The network (2.0000 bits/byte, without a standard error since it is one document) beats"
-    )
+def test_scores_without_documents_are_not_judged() -> None:
+    sentence = verdict(replace(score_of(2.6), documents=None), RIVALS)
+    assert "beats" not in sentence
+    assert "scores lower than xz -9" in sentence
+    assert "scores no lower than 5-gram" in sentence
+
+
+def test_documents_sum_to_each_score(corpus: Corpus) -> None:
+    for row in baselines(corpus):
+        assert row.nats is not None
+        assert row.nats.sum() / math.log(2) / corpus.val.num_bytes.sum() == pytest.approx(row.bits_per_byte)
+        assert len(row.nats) == (corpus.val.num_documents if row.groups is None else len(row.groups))
+        assert "nats" not in row.figures()
+
+
+def test_a_document_costs_xz_what_it_adds(tmp_path: Path) -> None:
+    generator, folder = random.Random(0), tmp_path / "texts"
+    folder.mkdir()
+    for i in range(40):  # those of odd numbers are noise, which costs 6 bits a byte, the others one letter
+        letters = "".join(chr(48 + generator.randrange(64)) for _ in range(12_000)) if i % 2 else "a" * 12_000
+        (folder / f"{i:02}.txt").write_text(letters)
+    corpus = prepare(str(folder), "bytes", tmp_path / "made", held_out=0.5)
+    row = by_name(corpus)["xz -9"]
+    assert row.nats is not None
+    assert row.groups is not None
+    noise = [int(corpus.val.names(int(i)).split(".")[0][-2:]) % 2 for i in row.groups]
+    for nats, noisy in zip(row.nats[:-1], noise[:-1], strict=True):
+        assert nats / math.log(2) / 12_000 == pytest.approx(6.0 if noisy else 0.0, abs=0.5)
 
 
 # ----------------------------------------------------------------------------------------------------------------------

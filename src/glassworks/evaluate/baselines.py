@@ -9,8 +9,8 @@ import math
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,9 +18,12 @@ from glassworks.data.shards import Corpus, Tokens
 from glassworks.data.tokenizers import Tokenizer
 from glassworks.evaluate.loss import SplitLoss, plus_minus
 from glassworks.evaluate.ngram import KneserNey
+from glassworks.evaluate.ratios import Difference, difference, ratio
 
 MEBI = 2**20
 XZ_DICTIONARY = 64 * MEBI
+XZ_GROUP, XZ_AHEAD, XZ_LOOK = 8192, 4608, 1024
+"""Bytes of text: of a group of documents at least; by which the output lags behind, about; between two looks at it."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,17 @@ class Baseline:
     nats_per_token: float
     seconds: float
     note: str
+    bits_per_byte_se: float | None = None
+    """Over documents, or groups of them; None when there is only one."""
+    nats: np.ndarray | None = field(default=None, repr=False, compare=False)
+    """(G,) of each group of documents."""
+    groups: np.ndarray | None = field(default=None, repr=False, compare=False)
+    """(G,) each group's first document; None = each document by itself."""
+
+    def figures(self) -> dict[str, Any]:
+        """All but the documents, for a file."""
+        names = ("name", "bits_per_byte", "bits_per_byte_se", "nats_per_token", "seconds", "note")
+        return {name: getattr(self, name) for name in names}
 
 
 def baselines(corpus: Corpus, *, max_tokens: int = 4 * MEBI, max_bytes: int = 8 * MEBI) -> list[Baseline]:
@@ -54,26 +68,36 @@ def baselines(corpus: Corpus, *, max_tokens: int = 4 * MEBI, max_bytes: int = 8 
     ]
 
 
+def compare(loss: SplitLoss, rival: Baseline) -> Difference:
+    """The network's bits per byte less the baseline's, paired by documents; without an interval where none are kept."""
+    if loss.documents is None or rival.nats is None:
+        return Difference(loss.bits_per_byte - rival.bits_per_byte, None, None, None, 0)
+    return difference(loss.documents.nats, rival.nats, loss.documents.num_bytes, rival.groups)
+
+
 def verdict(loss: SplitLoss, rivals: Iterable[Baseline]) -> str:
     """Say in one sentence whether the network beats the baselines, and by how much of the strongest one's bits.
 
-    A difference within two standard errors of the network's own bits per byte is a tie.
+    A baseline whose difference from the network has 0 within its 95 % interval is tied with. Where there are too few
+    documents for an interval the sentence says which score is lower, and that it is no verdict.
     """
-    margin = 2 * (loss.bits_per_byte_se or 0.0)
     ranked = sorted(rivals, key=lambda rival: rival.bits_per_byte)
-    lost = [rival for rival in ranked if rival.bits_per_byte < loss.bits_per_byte - margin]
-    tied = [rival for rival in ranked if abs(rival.bits_per_byte - loss.bits_per_byte) <= margin]
-    beaten = [rival for rival in ranked if rival.bits_per_byte > loss.bits_per_byte + margin]
-    certainty = plus_minus(loss.bits_per_byte_se)
-    remark = "" if certainty else ", without a standard error since it is one document"
-    network = f"The network ({loss.bits_per_byte:.4f}{certainty} bits/byte{remark})"
-    if beaten == ranked:
-        saved = 100 * (1 - loss.bits_per_byte / ranked[0].bits_per_byte)
-        return f"{network} beats every baseline, the strongest, {scored(ranked[:1])}, by {saved:.1f} %."
-    parts = [f"does not beat {scored(lost)}"] if lost else []
-    parts += [f"ties with {scored(tied)} within two standard errors"] if tied else []
-    parts += [f"beats {scored(beaten)}"] if beaten else []
-    return f"{network} {', '.join(parts[:-1])}{' and ' if len(parts) > 1 else ''}{parts[-1]}."
+    found = [(rival, compare(loss, rival)) for rival in ranked]
+    named = {word: [rival for rival, d in found if d.verdict == word] for word in ("does not beat", "ties", "beats")}
+    unsure = [(rival, d) for rival, d in found if not d.verdict]
+    named["scores lower than"] = [rival for rival, d in unsure if d.bits_per_byte < 0]
+    named["scores no lower than"] = [rival for rival, d in unsure if d.bits_per_byte >= 0]
+    network = f"The network ({loss.bits_per_byte:.4f}{plus_minus(loss.bits_per_byte_se)} bits/byte)"
+    strongest, least = found[0]
+    if len(ranked) in (len(named["beats"]), len(named["scores lower than"])):
+        parts = [f"{'scores lower than' if unsure else 'beats'} every baseline, the strongest, {scored([strongest])}"]
+        plus = "" if least.se is None else f" ± {100 * least.se / strongest.bits_per_byte:.1f}"
+        parts = [f"{parts[0]}, by {-100 * least.bits_per_byte / strongest.bits_per_byte:.1f}{plus} %"]
+    else:
+        parts = [f"{'ties with' if word == 'ties' else word} {scored(some)}" for word, some in named.items() if some]
+    which = "that" if len(unsure) == len(ranked) else "the last"
+    why = f"; the held-out documents are too few to tell whether {which} is chance" if unsure else ""
+    return f"{network} {', '.join(parts[:-1])}{' and ' if len(parts) > 1 else ''}{parts[-1]}{why}."
 
 
 def scored(rivals: list[Baseline]) -> str:
@@ -88,7 +112,7 @@ def scored(rivals: list[Baseline]) -> str:
 def uniform(val: Tokens) -> Baseline:
     """Every token of the vocabulary is as likely as any other."""
     began = time.monotonic()
-    nats = (val.num_tokens - val.num_documents) * math.log(val.vocab_size)
+    nats = (np.diff(val.starts) - 1) * math.log(val.vocab_size)
     return score("uniform", nats, val, began, f"{val.vocab_size:,} tokens in the vocabulary")
 
 
@@ -100,31 +124,64 @@ def ngram(train: Tokens, val: Tokens, order: int, max_tokens: int) -> Baseline:
     lengths = [count for _, count in spans]
     first = np.repeat(np.cumsum([0, *lengths[:-1]]), lengths)
     model = KneserNey(stream, first, train.vocab_size, order)
-    nats = sum(float(model.nats(*piece)[skip:].sum()) for piece, skip in pieces(val, lead=order))
+    nats, start = np.zeros(val.num_documents), 0
+    for piece, skip in pieces(val, lead=order):
+        found = model.nats(*piece)[skip:]
+        nats += np.bincount(val.document_at(start + np.arange(len(found))), found, val.num_documents)
+        start += len(found)
     seen = len(stream) - len(spans)
     note = f"trained on {seen:,} of {train.num_tokens - train.num_documents:,} tokens; modified Kneser-Ney"
     return score("unigram" if order == 1 else f"{order}-gram", nats, val, began, note)
 
 
 def primed_xz(train: Tokens, val: Tokens, tokenizer: Tokenizer, max_bytes: int) -> Baseline:
-    """Bytes that the held-out text adds to `xz -9` of training text, documents joined without separators."""
+    """Bytes that the held-out text adds to `xz -9` of training text, documents joined without separators.
+
+    All is one stream, whose output grows as documents go in: by how much is what a document costs, once documents are
+    put together to `XZ_GROUP` bytes of text, as the compressor looks ahead by about `XZ_AHEAD`. The stream is that of
+    `--format=lzma`: an .xz file's would grow by whole blocks only, to which it owes 11 bytes in 65,536 more.
+    """
     began = time.monotonic()
     share = max_bytes / max(int(train.num_bytes.sum()), 1)
     spans = sample(train.starts, max(2, int(train.num_tokens * share)))
     prime = b"".join(texts(train, spans, tokenizer))[:max_bytes]
     whole = zip(val.starts[:-1].tolist(), np.diff(val.starts).tolist(), strict=True)
     with ThreadPoolExecutor(2) as pool:  # lzma runs outside the interpreter's lock
-        alone = pool.submit(xz_size, [prime])
-        both = pool.submit(xz_size, chain([prime], texts(val, whole, tokenizer)))
-        nats = 8 * math.log(2) * (both.result() - alone.result())
+        alone = pool.submit(xz_growth, prime, ())
+        both = pool.submit(xz_growth, prime, texts(val, whole, tokenizer))
+        before, growth = alone.result().grown[-1], both.result()
+    groups = grouped(np.asarray(val.num_bytes), XZ_GROUP)
+    ends = growth.ends[[*groups[1:], val.num_documents]]
+    sizes = np.interp(ends + XZ_AHEAD, growth.fed, growth.grown)  # beyond the end, all of it
+    nats = 8 * math.log(2) * np.diff(sizes, prepend=before)
     note = f"primed with {len(prime):,} of {int(train.num_bytes.sum()):,} bytes; preset 9, 64 MiB dictionary"
-    return score("xz -9", nats, val, began, note)
+    return score("xz -9", nats, val, began, note, groups)
 
 
-def score(name: str, nats: float, val: Tokens, began: float, note: str) -> Baseline:
-    """Turn total nats into the two rates."""
-    num_tokens, num_bytes = val.num_tokens - val.num_documents, int(val.num_bytes.sum())
-    return Baseline(name, nats / math.log(2) / num_bytes, nats / num_tokens, time.monotonic() - began, note)
+def score(
+    name: str, nats: np.ndarray, val: Tokens, began: float, note: str, groups: np.ndarray | None = None
+) -> Baseline:
+    """Turn the nats of documents, or of groups of them, into the two rates."""
+    num_bytes = np.asarray(val.num_bytes)
+    sizes = num_bytes if groups is None else np.add.reduceat(num_bytes, groups)
+    bits_per_byte, error = ratio(nats / math.log(2), sizes)
+    rate = float(nats.sum()) / (val.num_tokens - val.num_documents)
+    return Baseline(name, bits_per_byte, rate, time.monotonic() - began, note, error, nats, groups)
+
+
+def grouped(sizes: np.ndarray, least: int) -> np.ndarray:
+    """Each group's first document, for groups of neighbours that hold at least so much; the last takes what is left.
+
+    >>> grouped(np.array([3, 4, 9, 1, 6, 2]), 6)
+    array([0, 2, 3])
+    """
+    first, held, left = [0], 0, int(sizes.sum())
+    for i, size in enumerate(sizes.tolist()):
+        if held >= least and left >= least:
+            first.append(i)
+            held = 0
+        held, left = held + size, left - size
+    return np.array(first)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -160,7 +217,28 @@ def texts(tokens: Tokens, spans: Iterable[tuple[int, int]], tokenizer: Tokenizer
         yield tokenizer.decode(tokens.read(start + 1, count - 1).tolist()).encode()
 
 
-def xz_size(chunks: Iterable[bytes]) -> int:
-    """Bytes of `xz -9` of the chunks joined; memory does not grow with them."""
-    compressor = lzma.LZMACompressor(preset=9)
-    return sum(len(compressor.compress(chunk)) for chunk in chunks) + len(compressor.flush())
+class Growth(NamedTuple):
+    """How the output of `xz -9` grew."""
+
+    ends: np.ndarray
+    """Bytes that had gone in at the end of the prime and of each chunk."""
+    fed: np.ndarray
+    """Bytes that had gone in at each look, in ascending order."""
+    grown: np.ndarray
+    """Bytes that had come out."""
+
+
+def xz_growth(prime: bytes, chunks: Iterable[bytes]) -> Growth:
+    """Compress the prime and the chunks as one stream, looking often; of text, only lengths are kept."""
+    compressor = lzma.LZMACompressor(format=lzma.FORMAT_ALONE, preset=9)
+    fed, grown = [len(prime)], [len(compressor.compress(prime))]
+    ends = fed[:]
+    for chunk in chunks:
+        for start in range(0, len(chunk), XZ_LOOK):
+            piece = chunk[start : start + XZ_LOOK]
+            fed.append(fed[-1] + len(piece))
+            grown.append(grown[-1] + len(compressor.compress(piece)))
+        ends.append(fed[-1])
+    fed.append(fed[-1])
+    grown.append(grown[-1] + len(compressor.flush()))
+    return Growth(np.array(ends), np.array(fed), np.array(grown))

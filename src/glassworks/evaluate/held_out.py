@@ -1,14 +1,13 @@
 """A run's model on its held-out text, beside the baselines on the same bytes: evals/held_out.json."""
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 from glassworks.core.files import write_json
 from glassworks.core.runs import Run
 from glassworks.data.shards import Tokens
-from glassworks.evaluate.baselines import baselines, verdict
-from glassworks.evaluate.loss import split_loss
+from glassworks.evaluate.baselines import baselines, compare, verdict
+from glassworks.evaluate.loss import plus_minus, split_loss
 from glassworks.models.gpt import GPT
 from glassworks.train.device import pick_device
 from glassworks.train.pretrain import corpus_of_run, model_of
@@ -21,14 +20,28 @@ def evaluate_run(run: Run) -> dict[str, Any]:
     loss = split_loss(model, corpus.val, batch_size=windows_at_once(model.config.n_ctx), device=device)
     found = baselines(corpus)
     result = {
-        **dataclasses.asdict(loss),
+        **loss.figures(),
         "verdict": verdict(loss, found),
-        "baselines": [dataclasses.asdict(baseline) for baseline in found],
+        "baselines": [row.figures() | {"difference": compare(loss, row).figures()} for row in found],
     }
     path = run.eval_path("held_out")
     path.parent.mkdir(exist_ok=True)
     write_json(path, result)
     return result
+
+
+def table(result: Mapping[str, Any]) -> str:
+    """What `evaluate_run` found, for a terminal: each score with its error, the differences with their intervals."""
+    lines = [f"{'':<12} {'bits/byte':<17} {'nats/token':<17} {'network less it, 95 %':<22} {'network':<14}"]
+    for row in ({"name": "network", **result}, *result["baselines"]):
+        difference = row.get("difference") or {}
+        known = difference.get("low") is not None
+        between = f"{difference['low']:+.4f} to {difference['high']:+.4f}" if known else "unknown" if difference else ""
+        bits = f"{row['bits_per_byte']:.4f}{plus_minus(row.get('bits_per_byte_se'))}"
+        nats = f"{row['nats_per_token']:.4f}{plus_minus(row.get('nats_per_token_se'))}"
+        cells = (f"{row['name']:<12}", f"{bits:<17}", f"{nats:<17}", f"{between:<22}")
+        lines.append(" ".join([*cells, f"{difference.get('verdict') or '':<14}", row.get("note", "")]).rstrip())
+    return "\n".join([lines[0].rstrip(), *lines[1:], "", result["verdict"]])
 
 
 def validation(model: GPT, tokens: Tokens, *, max_tokens: int = 32_768) -> Mapping[str, float]:

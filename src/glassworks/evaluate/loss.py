@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
@@ -13,8 +13,17 @@ from torch import nn
 from glassworks.core.errors import RunError
 from glassworks.core.progress import Report, silent
 from glassworks.data.shards import Tokens
+from glassworks.evaluate.ratios import ratio
 from glassworks.models.modes import evaluating
 from glassworks.objectives.losses import token_losses
+
+
+@dataclass(frozen=True, eq=False)
+class Documents:
+    """What a score is summed from, (N,) each: what other predictors of the same documents are compared by."""
+
+    nats: np.ndarray
+    num_bytes: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,12 @@ class SplitLoss:
     num_bytes: int
     num_documents: int
     seconds: float
+    documents: Documents | None = field(default=None, repr=False, compare=False)
+
+    def figures(self) -> dict[str, Any]:
+        """All but the documents, for a file."""
+        fields = asdict(replace(self, documents=None))
+        return {name: value for name, value in fields.items() if name != "documents"}
 
     def __str__(self) -> str:
         """One line: '1.7200 ± 0.0100 nats/token, 2.4814 ± 0.0144 bits/byte (111,540 tokens, 3 documents, 1.2 s)'."""
@@ -97,6 +112,7 @@ def split_loss(
         num_bytes=round(num_bytes.sum()),
         num_documents=len(nats),
         seconds=time.monotonic() - began,
+        documents=Documents(nats, num_bytes),
     )
 
 
@@ -138,15 +154,3 @@ def window_batches(
         stream = tokens.read(start, rows * columns + 1)
         yield start, stream[:-1].reshape(rows, columns), stream[1:].reshape(rows, columns).copy()
         start += rows * columns
-
-
-def ratio(totals: np.ndarray, sizes: np.ndarray) -> tuple[float, float | None]:
-    """sum(totals) / sum(sizes) over documents, and its standard error by the delta method.
-
-    Documents are taken as drawn independently: the error is sqrt(n / (n - 1) sum (total - ratio size)^2) / sum(sizes).
-    """
-    value = float(totals.sum() / sizes.sum())
-    n = len(totals)
-    if n < 2:
-        return value, None
-    return value, float(np.sqrt(n / (n - 1) * np.square(totals - value * sizes).sum()) / sizes.sum())

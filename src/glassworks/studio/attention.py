@@ -6,7 +6,7 @@ import numpy as np
 
 from glassworks.core.trace import Trace
 from glassworks.studio.colours import level
-from glassworks.studio.markup import Markup, tag
+from glassworks.studio.markup import Markup, scrolling, tag
 from glassworks.studio.scales import evenly
 from glassworks.studio.words import MAX_POSITIONS, legend, visible
 
@@ -39,12 +39,12 @@ def attention_figure(trace: Trace) -> Markup:
     caption = (
         "Every head of every layer while the model reads this sentence: rows are the tokens that look, columns the "
         "tokens looked at, and each row's weights sum to 1. The large one is the sharpest head (lowest entropy); "
-        f"choose another above.{left_out}"
+        f"choose another, and it is drawn below its row.{left_out}"
     )
     return tag(
         "figure",
         legend("heat-back", ["weight 0", "0.06", "0.25", "0.56", "1"]),
-        tag("div", grid, class_="scroll"),
+        scrolling(grid),
         large_map(pattern[sharp], words, sharp),
         tag("figcaption", caption),
         class_="attention",
@@ -70,7 +70,7 @@ def moved_figure(trace: Trace) -> Markup:
         "token whose value is nearly nothing moves nearly nothing, and fades here."
     )
     marks = ["norm 0", *(f"{largest * share:.2g}" for share in (0.06, 0.25, 0.56, 1.0))]
-    return tag("figure", legend("heat-back", marks), tag("div", grid, class_="scroll"), tag("figcaption", caption))
+    return tag("figure", legend("heat-back", marks), scrolling(grid), tag("figcaption", caption))
 
 
 def small_map(pattern: np.ndarray, layer: int, head: int, chosen: tuple[int, int]) -> Markup:
@@ -140,9 +140,7 @@ def large_map(weights: np.ndarray, words: list[str], at: tuple[int, int]) -> Mar
         for word, w in zip(words, weights[-1], strict=True)
     ]
     name = tag("p", tag("b", f"layer {at[0]}, head {at[1]}"), tag("span", habits(weights)), class_="head-name")
-    return tag(
-        "div", name, tag("div", drawing, class_="scroll"), tag("p", *sentence, class_="sentence"), class_="chosen"
-    )
+    return tag("div", name, scrolling(drawing), tag("p", *sentence, class_="sentence"), class_="chosen")
 
 
 def habits(weights: np.ndarray) -> str:

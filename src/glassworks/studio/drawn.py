@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from glassworks.studio.axes import Axis, Plan, fewer
-from glassworks.studio.markup import Markup, tag
+from glassworks.studio.markup import Markup, scrolling, tag
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def arranged(drawn: Drawn, chosen: Plan, panels: list[Markup]) -> Markup:
     if len(panels) == 1:
         return panels[0]
     if len(several) == 2 and several[1] <= 4 and several[0] * several[1] == len(panels):
-        return tag("div", tag("div", *panels, class_="maps squared", style=f"--columns:{several[1]}"), class_="scroll")
+        return scrolling(tag("div", *panels, class_="maps squared", style=f"--columns:{several[1]}"))
     return tag("div", *panels, class_="maps")
 
 

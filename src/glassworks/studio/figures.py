@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import median
 
 import numpy as np
@@ -17,6 +17,8 @@ from glassworks.studio.scales import Numbers, Real, fixed, number, short, smooth
 
 UPDATE = "update_ratio/"
 OUTSIDE = "outside the blocks"
+RULE = 1e-3
+"""Update over weight: Karpathy's rule of thumb."""
 PARTS = {
     "attn_out": "attention output",
     "mlp_out": "MLP output",
@@ -83,19 +85,47 @@ def optimizer_figures(contents: Contents) -> Markup:
             )
             panels.append(panel(chart))
     updates = update_lines(contents)
+    guide, about = update_guide(contents)
+    y_range = update_range(contents, guide.values())
     for kind, lines in sorted(updates.items()):
-        title, y_range = f"update / weight, {kind}", update_range(contents)
-        healthy = [Level("", 1e-3)]
-        panels.append(panel(Chart(lines, "step", title, healthy, y_range, log=True, named=kind == OUTSIDE)))
+        levels = [Level("", guide[kind == OUTSIDE])] if (kind == OUTSIDE) in guide else []
+        title = f"update / weight, {kind}"
+        panels.append(panel(Chart(lines, "step", title, levels, y_range, log=True, named=kind == OUTSIDE)))
     if not panels:
         return Markup("")
-    caption = (
-        "Each small chart is one quantity over the run. Update / weight is how far a matrix moved, relative to its own "
-        "size: about 0.001 a step (dashed) is healthy; colours go from the first layer (faint) to the last (strong)."
-        if updates
-        else "Each small chart is one quantity over the run."
-    )
+    caption = "Each small chart is one quantity over the run."
+    if updates:
+        caption += (
+            " Update / weight is how far a matrix moved in a step, relative to its own size; colours go from the first "
+            f"layer (faint) to the last (strong). {about}"
+        )
     return tag("figure", tag("div", *panels, class_="panels"), tag("figcaption", caption))
+
+
+def update_guide(contents: Contents) -> tuple[dict[bool, float], str]:
+    """What is known of the update ratio under the run's optimizer: levels to dash, and what they mean.
+
+    A level is in the blocks' panels (False) or in the one outside them (True).
+    """
+    recipe = contents.record.get("recipe")
+    optimizer = recipe.get("optimizer") if isinstance(recipe, dict) else None
+    name = optimizer.get("name") if isinstance(optimizer, dict) else None
+    if name == "adamw":
+        return {False: RULE, True: RULE}, (
+            "About 0.001 (dashed) is a rule of thumb: Karpathy, Zero to Hero, lecture 4, of plain gradient descent. "
+            "AdamW moves every weight by about the learning rate, so a ratio far above it means a rate that is high "
+            "for weights of this size, one far below that the matrix hardly learns."
+        )
+    rates = [rate for rate in contents.column("lr")[1] if math.isfinite(rate)]
+    if name == "muon" and rates and max(rates) > 0:
+        return {False: max(rates)}, (
+            "Muon turns the gradient into an orthogonal matrix before it moves a matrix of the blocks, so the size of "
+            "the update is set by the learning rate (dashed, at its highest) and the matrix's shape, whatever the "
+            "gradient: the ratio is about the learning rate for weights as they are first drawn, and falls as they "
+            "grow. The 0.001 of gradient descent says nothing here; no published figure does. Layers that go together, "
+            "and smoothly, are a good sign. Outside the blocks AdamW is at work, with rates of its own."
+        )
+    return {}, "What is usual depends on the optimizer, which this run does not name."
 
 
 def panel(chart: Chart) -> Markup:
@@ -126,11 +156,11 @@ def depth(layer: int, num_layers: int) -> str:
     return f"depth{round((DEPTHS - 1) * layer / max(num_layers - 1, 1))}"
 
 
-def update_range(contents: Contents) -> tuple[float, float]:
+def update_range(contents: Contents, guides: Iterable[float]) -> tuple[float, float]:
     """One range for all update panels, so that they can be compared."""
     later = contents.metrics[len(contents.metrics) // 20 :]  # without the warm-up's first steps
     values = [number(value) for row in later for key, value in row.items() if key.startswith(UPDATE)]
-    return span([*values, 1e-3], log=True)
+    return span([*values, *guides], log=True)
 
 
 def from_zero(values: Numbers) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from glassworks.studio.colours import LEVELS, level
-from glassworks.studio.markup import Markup, tag
+from glassworks.studio.markup import Markup, scrolling, tag
 from glassworks.studio.scales import short
 
 OUTLIER = 6.0
@@ -116,7 +116,7 @@ def heat_map(grid: Grid, colours: Colours, room: int = 760) -> Markup:
         class_="heat written" if written else "heat",
         style=f"--margin:{margin}px;--row:{height}px;width:{margin + width * num_columns}px",
     )
-    return tag("div", table, class_="scroll")
+    return scrolling(table)
 
 
 def head(grid: Grid, width: int) -> list[Markup]:

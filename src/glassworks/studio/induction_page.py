@@ -26,7 +26,7 @@ from glassworks.studio.attention import large_map
 from glassworks.studio.bars import rows as bar_rows
 from glassworks.studio.chart_figures import chart_figure, draw_legend
 from glassworks.studio.charts import Chart, Level, Line
-from glassworks.studio.markup import Markup, join, tag
+from glassworks.studio.markup import Markup, join, scrolling, tag
 from glassworks.studio.page import document
 
 NAMES = ("formation", "head_scores", "ablation", "composition", "attention")
@@ -289,7 +289,7 @@ def table_section(finding: Finding) -> Markup:
     head = tag("tr", *(tag("th", name, scope="col") for name in ("", "published", "ours", "unit", "verdict")))
     body = [tag("tr", *table_row(row)) for row in finding.rows]
     table = tag("table", tag("thead", head), tag("tbody", *body), class_="comparison")
-    return join([tag("div", table, class_="scroll"), tag("p", finding.summary)])
+    return join([scrolling(table), tag("p", finding.summary)])
 
 
 def table_row(row: Row) -> list[Markup]:

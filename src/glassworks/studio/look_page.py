@@ -1,11 +1,12 @@
 """The page of `glassworks look`: each method's line, its figures, its control, and how to repeat it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from glassworks.core.files import write_text
 from glassworks.core.trace import Trace
+from glassworks.studio.code import is_code
 from glassworks.studio.markup import Markup, join, tag
 from glassworks.studio.page import document
 from glassworks.studio.scales import duration
@@ -69,10 +70,16 @@ def header(look: Look) -> Markup:
         tag("p", "Glassworks look", class_="kicker"),
         tag("h1", look.name),
         tag("dl", *facts, class_="keys"),
-        tag("p", *(tag("span", shown(token)) for token in look.text), class_="surprise read"),
-        *([contrasted(look.text, look.against)] if look.against else []),
+        tag("div", *read(look), class_="code" if is_code("".join(look.text)) else None),
         tag("p", " ".join(look.notes), class_="about"),
     )
+
+
+def read(look: Look) -> Iterator[Markup]:
+    """The sentence, and the one it is contrasted with."""
+    yield tag("p", *(tag("span", shown(token)) for token in look.text), class_="surprise read")
+    if look.against:
+        yield contrasted(look.text, look.against)
 
 
 def contrasted(text: Sequence[str], against: Sequence[str]) -> Markup:

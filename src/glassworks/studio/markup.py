@@ -21,6 +21,14 @@ def tag(element: str, /, *children: str, **attributes: str | float | int | None)
     return Markup(opening if element in VOID else f"{opening}{join(children)}</{element}>")
 
 
+def scrolling(*children: str, also: str = "") -> Markup:
+    """What may be wider than the page: it scrolls by itself, by the keyboard too, and fades at a side that has more.
+
+    The page's script takes it out of the order of the tab key while nothing is hidden, and sees to the fading.
+    """
+    return tag("div", *children, class_=f"scroll {also}".strip(), tabindex="0")
+
+
 def join(parts: Iterable[str]) -> Markup:
     """Parts one after the other; those that are not `Markup` are escaped."""
     return Markup("".join(part if isinstance(part, Markup) else html.escape(printable(part)) for part in parts))

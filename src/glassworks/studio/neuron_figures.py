@@ -2,9 +2,10 @@
 
 import math
 
+from glassworks.studio.code import is_code
 from glassworks.studio.colours import LEVELS, level
 from glassworks.studio.heatmap import minus
-from glassworks.studio.markup import Markup, join, tag
+from glassworks.studio.markup import Markup, join, scrolling, tag
 from glassworks.studio.neuron_view import Example, Neuron, percent, signed
 from glassworks.studio.scales import fixed, short
 from glassworks.studio.words import visible
@@ -26,7 +27,11 @@ KINDS = (
 def examples_figure(neuron: Neuron) -> Markup:
     """All kinds of examples, one scale of colours."""
     parts = [examples_of(neuron, *kind) for kind in KINDS]
-    return tag("figure", scale(neuron), *parts, tag("figcaption", agreement(neuron)))
+    shown = [neuron.examples(kind, split) for kind, split, _ in KINDS]
+    texts = ["".join(map(neuron.of.token, [id for id in one.tokens if id >= 0])) for found in shown for one in found]
+    code = neuron.of.board is None and is_code("\n".join(texts))
+    said = tag("figcaption", agreement(neuron))
+    return tag("figure", scale(neuron), *parts, said, class_="code" if code else None)
 
 
 def examples_of(neuron: Neuron, kind: str, split: int, title: str) -> Markup:
@@ -137,11 +142,6 @@ def conditions(words: str) -> list[str]:
     parts = words.split(" and ")
     joined = [part if i == 0 else f" and {part}" for i, part in enumerate(parts)]
     return [tag("span", x) if part.startswith("not ") else x for part, x in zip(parts, joined, strict=True)]
-
-
-def scrolling(*inside: Markup) -> Markup:
-    """What may be wider than a phone."""
-    return tag("div", *inside, class_="scroll")
 
 
 def bar(share: float) -> Markup:

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from glassworks.core.files import write_text
 from glassworks.core.progress import Report, silent
 from glassworks.studio.heatmap import minus
-from glassworks.studio.markup import Markup, join, tag
+from glassworks.studio.markup import Markup, join, scrolling, tag
 from glassworks.studio.neuron_boards import boards_figure
 from glassworks.studio.neuron_figures import directions_figure, examples_figure, rules_figure
 from glassworks.studio.neuron_plots import effect_figure, histogram_figure
@@ -179,7 +179,7 @@ def index_page(neurons: Neurons) -> str:
             tag("h1", neurons.point),
             tag("p", said, class_="verdict"),
         ),
-        tag("figure", tag("div", table, class_="scroll bleed"), tag("figcaption", about)),
+        tag("figure", scrolling(table, also="bleed"), tag("figcaption", about)),
         tag("script", Markup((HERE / "neurons.js").read_text("utf-8"))),
     )
 

@@ -36,6 +36,20 @@
   }
   document.addEventListener("scroll", hush, { passive: true, capture: true });
 
+  // What scrolls sideways shows at which side there is more, and is in the way of the tab key only then.
+  for (const box of document.querySelectorAll(".scroll")) {
+    const look = () => {
+      const more = box.scrollWidth - box.clientWidth;
+      box.classList.toggle("before", box.scrollLeft > 1);
+      box.classList.toggle("after", box.scrollLeft < more - 1);
+      if (more > 1) box.tabIndex = 0;
+      else box.removeAttribute("tabindex");
+    };
+    const sizes = new ResizeObserver(look);
+    for (const element of [box, ...box.children]) sizes.observe(element);
+    box.addEventListener("scroll", look, { passive: true });
+  }
+
   // Charts: the numbers nearest to the pointer.
   for (const figure of document.querySelectorAll("figure.chart")) {
     const places = JSON.parse(figure.dataset.hover);
@@ -66,6 +80,9 @@
     const large = figure.querySelector(".enlarged");
     const words = [...figure.querySelectorAll(".sentence span")];
     const buttons = [...figure.querySelectorAll(".heads button")];
+    const chosen = figure.querySelector(".chosen");
+    const home = document.createComment("where the enlarged head is until another is chosen");
+    chosen.before(home);
     let weights = [];
     const weight = (row, column) => weights[row * (row + 1) / 2 + column] / 1000;
 
@@ -83,7 +100,28 @@
       figure.querySelector(".head-name span").textContent = button.dataset.habits;
       look(words.length - 1);
     }
-    buttons.forEach((button) => button.addEventListener("click", () => choose(button)));
+    // The head is enlarged below the row it was chosen in, and the page scrolled so that the row stays where it is; the
+    // same button again puts it back.
+    function open(button) {
+      const row = button.closest("tr"), top = button.getBoundingClientRect().top;
+      const again = button.getAttribute("aria-pressed") === "true" && row.nextElementSibling?.contains(chosen);
+      const opened = chosen.closest("tr");
+      if (again) home.after(chosen);
+      else {
+        const cell = document.createElement("td");
+        cell.colSpan = row.children.length;
+        cell.append(chosen);
+        const below = document.createElement("tr");
+        below.append(cell);
+        row.after(below);
+      }
+      opened?.remove();
+      choose(button);
+      const now = button.getBoundingClientRect().top;
+      const hidden = again ? 0 : Math.max(0, chosen.getBoundingClientRect().bottom - now + top - window.innerHeight + 8);
+      window.scrollBy({ top: now - top + Math.min(hidden, Math.max(0, top - 8)), behavior: "instant" });
+    }
+    buttons.forEach((button) => button.addEventListener("click", () => open(button)));
     words.forEach((word, row) => {
       word.addEventListener("pointerenter", () => look(row));
       word.addEventListener("click", () => look(row));

@@ -10,7 +10,8 @@ from typing import Any
 from glassworks.studio.attention import attention_figure
 from glassworks.studio.contents import Contents
 from glassworks.studio.figures import dead_units, loss_figure, missing, optimizer_figures, scale_figure, speed_figure
-from glassworks.studio.markup import Markup, join, tag
+from glassworks.studio.heatmap import minus
+from glassworks.studio.markup import Markup, join, scrolling, tag
 from glassworks.studio.scales import duration, fixed, number, short, size
 from glassworks.studio.words import lens_figure, samples_figure, surprise_figure
 
@@ -89,7 +90,9 @@ def comparison(contents: Contents) -> Markup:
     rows.sort(key=lambda row: (math.isnan(number(row.get("bits_per_byte"))), number(row.get("bits_per_byte"))))
     worst = max((x for x in (number(row.get("bits_per_byte")) for row in rows) if math.isfinite(x)), default=1.0)
     head = [tag("th", "", scope="col"), tag("th", "", class_="bar-cell")]
-    head += [tag("th", name, scope="col") for name in ("bits per byte", "nats per token", "time")]
+    head += [
+        tag("th", name, scope="col") for name in ("bits per byte", "the network’s less it", "nats per token", "time")
+    ]
     body = [comparison_row(row, worst) for row in rows]
     counts = [
         (held_out.get(key), name)
@@ -98,13 +101,11 @@ def comparison(contents: Contents) -> Markup:
     same = ", ".join(f"{value:,} {name}" for value, name in counts if isinstance(value, int))
     caption = (
         f"Every row is measured on the same held-out text{f' ({same})' if same else ''}; lower is better. "
-        "± is one standard error over documents."
+        "± is one standard error over documents. The same documents are hard for every row, so a verdict is by the "
+        "differences within documents, with their 95 % interval: it may be sure where the ± of two rows overlap."
     )
-    return tag(
-        "figure",
-        tag("table", tag("thead", tag("tr", *head)), tag("tbody", *body), class_="comparison"),
-        tag("figcaption", caption),
-    )
+    table = tag("table", tag("thead", tag("tr", *head)), tag("tbody", *body), class_="comparison")
+    return tag("figure", scrolling(table), tag("figcaption", caption))
 
 
 def comparison_row(row: Mapping[str, Any], worst: float) -> Markup:
@@ -117,10 +118,23 @@ def comparison_row(row: Mapping[str, Any], worst: float) -> Markup:
         tag("th", str(row.get("name", "")), tag("small", str(row.get("note") or "")), scope="row"),
         tag("td", bar, class_="bar-cell"),
         tag("td", fixed(bits, 3), tag("small", f" ± {error:.3f}") if math.isfinite(error) else ""),
+        tag("td", *difference_cell(row.get("difference"))),
         tag("td", fixed(number(row.get("nats_per_token")), 3)),
         tag("td", duration(number(row.get("seconds")))),
         class_="ours" if row.get("ours") else None,
     )
+
+
+def difference_cell(difference: Any) -> Iterator[str]:
+    """The network's score less a baseline's, with its interval and the verdict by it."""
+    if isinstance(difference, dict):
+        yield minus(f"{number(difference.get('bits_per_byte')):+.3f}")
+        low, high = number(difference.get("low")), number(difference.get("high"))
+        known = math.isfinite(low) and math.isfinite(high)
+        between = minus(f"{low:+.3f} to {high:+.3f}") if known else "no interval"
+        yield tag("small", between, class_="under")
+        if difference.get("verdict"):
+            yield tag("small", str(difference["verdict"]), class_="under")
 
 
 def writing(contents: Contents) -> Markup:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from glassworks.core.trace import Trace
+from glassworks.studio.code import is_code
 from glassworks.studio.colours import LEVELS, level
-from glassworks.studio.markup import Markup, join, tag
+from glassworks.studio.markup import Markup, join, scrolling, tag
 from glassworks.studio.scales import evenly
 
 MAX_NATS = 8.0
@@ -24,6 +25,7 @@ def samples_figure(samples: Sequence[dict[str, Any]]) -> Markup:
     final = [row for row in samples if row.get("step") == last] or list(samples)
     earlier = [row for row in samples if row.get("prompt") == final[0].get("prompt") and row.get("step") != last]
     chosen = [earlier[i] for i in evenly(len(earlier), 5)]
+    code = is_code("\n".join(str(row["text"]) for row in final[:6]))
     parts = [tag("div", *(sample(row) for row in final[:6]), class_="samples")]
     if chosen:
         before = [
@@ -32,7 +34,7 @@ def samples_figure(samples: Sequence[dict[str, Any]]) -> Markup:
         parts.append(tag("details", tag("summary", "The same beginning, earlier in training"), *before))
     at = f" after step {last}" if last is not None else ""
     caption = f"The first words of each, in bold, were given to the model; all that follows it wrote itself{at}."
-    return tag("figure", *parts, tag("figcaption", caption))
+    return tag("figure", *parts, tag("figcaption", caption), class_="code" if code else None)
 
 
 def sample(row: dict[str, Any], longest: int = MAX_SAMPLE) -> Markup:
@@ -60,7 +62,10 @@ def surprise_figure(trace: Trace, token: Callable[[int], str]) -> Markup:
         "Held-out text as the model reads it: the warmer a token, the less it was expected. Hover or tap for the "
         f"numbers.{mean}{cut}"
     )
-    return tag("figure", surprise_legend(), tag("p", *shown, class_="surprise"), tag("figcaption", caption))
+    code = "code" if is_code("".join(words[:MAX_TOKENS])) else None
+    return tag(
+        "figure", surprise_legend(), tag("p", *shown, class_="surprise"), tag("figcaption", caption), class_=code
+    )
 
 
 def surprising(trace: Trace, i: int, word: str, token: Callable[[int], str]) -> Markup:
@@ -112,7 +117,7 @@ def lens_figure(trace: Trace, token: Callable[[int], str]) -> Markup:
     return tag(
         "figure",
         legend("chance", ["probability 0", "0.5", "1"]),
-        tag("div", table, class_="scroll bleed"),
+        scrolling(table, also="bleed"),
         tag("figcaption", caption),
     )
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from glassworks.studio.axes import Axis
 from glassworks.studio.heatmap import Colours, colour_bar, colours_for, exact
-from glassworks.studio.markup import Markup, tag
+from glassworks.studio.markup import Markup, scrolling, tag
 
 MAX_LINES = 40
 MAX_ENTRIES = 64
@@ -39,7 +39,7 @@ def written_figure(
         "figure",
         tag("p", name, class_="figure-title"),
         colour_bar(colours) if colours is not None else "",
-        tag("div", tag("table", *body, class_="texts"), class_="scroll"),
+        scrolling(tag("table", *body, class_="texts")),
         tag("figcaption", f"{said}{left_out}"),
     )
 
