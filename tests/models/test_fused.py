@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from glassworks.models import fused
+from glassworks.models import activation, fused
 from glassworks.models.config import GPTConfig
-from glassworks.models.fused import rms_norm, short_attention
+from glassworks.models.fused import gelu, rms_norm, short_attention
 from glassworks.models.gpt import GPT
 from glassworks.objectives.losses import next_token_loss
 
@@ -39,6 +39,43 @@ def test_rms_norm_can_be_vmapped() -> None:
     x = normal(5, 8)
     gradient = torch.func.grad(lambda row: rms_norm(row, 1e-3).pow(3).sum())
     torch.testing.assert_close(torch.func.vmap(gradient)(x), torch.stack([gradient(row) for row in x]))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_gelu_is_torchs_with_its_gradient(dtype: torch.dtype, threads: int, monkeypatch) -> None:
+    monkeypatch.setattr(activation, "SHARE", 2**10)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    x = (8 * normal(70, 3, 59)).to(dtype).transpose(0, 1).requires_grad_()  # not contiguous, and long enough for loops
+    dy = normal(59, 70, 3, seed=1).to(dtype).permute(2, 1, 0)
+    assert x.numel() >= fused.LOOPED
+    ours, theirs = gelu(x), F.gelu(x, approximate="tanh")
+    assert "_Gelu" in type(ours.grad_fn).__name__
+    torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(torch.autograd.grad(ours, x, dy), torch.autograd.grad(theirs, x, dy))
+
+
+def test_gelu_far_out_is_0_or_the_number_itself_and_nan_stays() -> None:
+    x = torch.tensor([-3e38, -1e20, -200.0, -17.0, 17.0, 1e20, 3e38, torch.nan]).repeat(1000).requires_grad_()
+    y = gelu(x)
+    (slope,) = torch.autograd.grad(y.sum(), x)
+    torch.testing.assert_close(y[4:8], x[4:8], equal_nan=True)
+    torch.testing.assert_close(y[:4], torch.zeros(4))
+    torch.testing.assert_close(slope[:8], torch.tensor([0.0] * 4 + [1.0] * 3 + [torch.nan]), equal_nan=True)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit")  # by torch's own modules
+def test_gelu_has_a_second_derivative_and_goes_through_transforms() -> None:
+    x = normal(5000).requires_grad_()
+    (first,) = torch.autograd.grad(gelu(x).pow(2).sum(), x, create_graph=True)
+    (theirs,) = torch.autograd.grad(F.gelu(x, approximate="tanh").pow(2).sum(), x, create_graph=True)
+    second = [torch.autograd.grad(y.pow(2).sum(), x)[0] for y in (first, theirs)]
+    torch.testing.assert_close(*second)
+    x = x.detach()
+    torch.testing.assert_close(torch.func.jvp(gelu, (x,), (x,))[1], x * torch.func.grad(lambda x: gelu(x).sum())(x))
+    with torch.autograd.forward_ad.dual_level():
+        dual = gelu(torch.autograd.forward_ad.make_dual(x, torch.ones_like(x)))
+        assert torch.autograd.forward_ad.unpack_dual(dual).tangent is not None
 
 
 @pytest.mark.parametrize("kv_heads", [1, 2, 4])

@@ -65,7 +65,44 @@ def gelu(x: Tensor) -> Tensor:
     if torch.compiler.is_compiling() and x.device.type == "cpu":
         two_u = math.sqrt(8 / math.pi) * x * (1 + 0.044715 * x * x)
         return x * torch.sigmoid(two_u.clamp(min=-18.0))
-    return F.gelu(x, approximate="tanh")
+    if x.numel() < LOOPED or not is_plain(x) or x.dtype not in (torch.float32, torch.bfloat16):
+        return F.gelu(x, approximate="tanh")
+    y: Tensor = _Gelu.apply(x)  # type: ignore[no-untyped-call]
+    return y
+
+
+LOOPED = 2**12
+"""Numbers from which the loops of `activation` make up for being called from Python."""
+
+
+def is_plain(x: Tensor) -> bool:
+    """Whether x is in a CPU's memory, and no transform of `torch.func` or derivative forwards looks at what is done."""
+    return (
+        x.device.type == "cpu"
+        and not torch._C._are_functorch_transforms_active()
+        and torch.autograd.forward_ad._current_level < 0
+    )
+
+
+class _Gelu(torch.autograd.Function):
+    """GELU by the loops of `activation`; the second derivative is torch's."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        from glassworks.models import activation  # numba loads slowly
+
+        ctx.save_for_backward(x)
+        return activation.run(activation.FORWARD, x.detach().contiguous())
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> Tensor:
+        from glassworks.models import activation
+
+        (x,) = ctx.saved_tensors
+        if torch.is_grad_enabled():  # to be differentiated again
+            dx: Tensor = torch.ops.aten.gelu_backward(dy, x, approximate="tanh")
+            return dx
+        return activation.run(activation.BACKWARD, x.detach().contiguous(), dy.contiguous())
 
 
 def short_attention(
@@ -114,9 +151,8 @@ class Linear(nn.Linear):
             MKL_IS_SLOW
             and x.numel() * self.out_features >= WORTH
             and x.dtype is self.weight.dtype is torch.float32
-            and x.device.type == "cpu"
             and not torch.is_autocast_enabled("cpu")
-            and not torch._C._are_functorch_transforms_active()
+            and is_plain(x)
         )
 
 
