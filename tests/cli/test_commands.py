@@ -1,8 +1,10 @@
 """Each command, as a user types it: on a tiny run, and on everything that can go wrong."""
 
+import csv
 import json
 import random
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from glassworks import __version__
 from glassworks.cli.main import COMMANDS, run
 
 TINY = ["--tokenizer", "bytes", "--batch-size", "4", "--steps", "12", "--eval-every", "6"]
@@ -93,6 +96,87 @@ def test_runs_lists_and_compares(capsys: pytest.CaptureFixture[str]) -> None:
     assert "n_layer" not in out
 
 
+def test_runs_as_json_csv_and_a_page(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "new folder" / "page.html"
+    assert run(["runs", "a", "b", "--json", "--html", str(page)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    result = json.loads(Path("runs/a/evals/held_out.json").read_text(encoding="utf-8"))
+    assert [each["name"] for each in found] == ["a", "b"]
+    assert found[0]["held_out"]["bits_per_byte"] == result["bits_per_byte"]
+    assert found[0]["settings"]["model.n_layer"] == 1
+    html = page.read_text(encoding="utf-8")
+    for words in ("2 runs", "bits per byte", ">a<", ">b<", f"{result['bits_per_byte']:.3f}"):
+        assert words in html
+    assert "://" not in html.replace("http://www.w3.org", "")
+
+    assert run(["runs", "a", "b", "--csv"]) == 0
+    rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    for name in ("a", "b"):
+        lines = [
+            json.loads(line) for line in Path(f"runs/{name}/metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        ]
+        mine = [row for row in rows if row["run"] == name]
+        assert [float(row["loss"]) for row in mine] == [line["loss"] for line in lines]
+    assert run(["runs", "--json", "--root", str(tmp_path)]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_training_says_what_it_trains_on_and_how_it_goes(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["train", "--data", "text.txt", "--name", "told", *TINY, *SHAPE, "--tokenizer", "bpe:600"]
+    assert run(words) == 0
+    err = capsys.readouterr().err
+    corpus = json.loads(Path("runs/told/run.json").read_text(encoding="utf-8"))["corpus"]
+    samples = [json.loads(line) for line in Path("runs/told/samples.jsonl").read_text(encoding="utf-8").splitlines()]
+    metrics = [json.loads(line) for line in Path("runs/told/metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    for said in (
+        f"train on   {corpus['train_documents']} documents, {corpus['train_tokens']:,} tokens",
+        f"held out   {corpus['held_out_documents']} documents, {corpus['held_out_tokens']:,} tokens",
+        "600 were asked for, but the text has no more",
+        "1 layer of width 32, 2 heads, a context of 16 tokens",
+        "cpu, float32, not compiled, 1 thread",
+        "12 steps of 4 × 16 tokens, 768 in all",
+        f"step 6: held out {metrics[5]['val_nats_per_token']:.4f} nats/token",
+        "step 12: writes",
+        "train 12/12",
+        "measuring it",
+    ):
+        assert said in err, said
+    assert samples
+    assert all(character == "\n" or character.isprintable() for character in err)
+
+    assert run([*words[:3], "--name", "quiet", "--quiet", *words[5:]]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "report:    runs/quiet/report.html" in out
+
+
+def test_advice_on_a_name_with_spaces_can_be_pasted(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", "--data", "text.txt", "--name", "my run", *TINY, *SHAPE]) == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line == "write:     glassworks sample 'runs/my run'"
+    assert run([*shlex.split(line)[2:], "--max-tokens", "1"]) == 0
+
+
+def test_a_recipe_of_ours_is_found_by_its_name_from_any_folder(tmp_path: Path) -> None:
+    text = Path("text.txt").resolve()
+    for i, name in enumerate(("shakespeare-char", "recipes/shakespeare-char.toml")):
+        words = ["train", name, "--data", str(text), "--name", str(tmp_path / str(i)), *SHAPE, "--steps", "2"]
+        assert run(words) == 0
+        record = json.loads((tmp_path / str(i) / "run.json").read_text(encoding="utf-8"))
+        assert record["recipe"]["optimizer"]["lr"] == 0.03
+
+
+def test_all_files_of_a_run_have_the_same_permissions(home: Path) -> None:
+    """Those that safetensors' library makes, too: it makes them for the owner alone."""
+    modes = {path.stat().st_mode & 0o777 for path in (home / "runs" / "a").rglob("*") if path.is_file()}
+    assert len(modes) == 1
+
+
+def test_a_tokenizer_that_would_be_lost_is_said_to_be(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["tokenizer", "bpe:300", "--data", "text.txt"]) == 0
+    assert "--out tokenizer.json keeps it" in capsys.readouterr().err
+
+
 def test_report_draws_the_text_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["report", "a", "--text", "dog eel dog"]) == 0
     page = Path(capsys.readouterr().out.strip())
@@ -120,41 +204,66 @@ def test_tokenizer_trains_shows_and_saves(capsys: pytest.CaptureFixture[str], tm
     ("words", "message"),
     [
         (["trian"], "there is no command 'trian': did you mean train?"),
-        (["train", "no.toml"], "there is no recipe no.toml"),
-        (["train", "--data", "missing.txt"], "missing.txt"),
-        (["train", "--data", "empty.txt", *TINY], "empty"),
+        (["train", "no.toml"], "there is no recipe no.toml: give a .toml file, or the name of one of ours"),
+        (["train", "shakespere-char"], "there is no recipe shakespere-char: did you mean shakespeare-char?"),
+        (["train", "--data", "missing.txt"], "--data (=missing.txt) does not exist"),
+        (["train", "--data", "text.txt", "--held-out", "missing.txt"], "--held-out (=missing.txt) does not exist"),
+        (["train", "--data", "empty.txt", *TINY], "--data (='empty.txt') holds no text"),
         (["train", "--data", "binary.txt", *TINY], "binary.txt"),
-        (["train", "--data", "text.txt", "--model.n-ctx", "1000000", *TINY], "give more text or a smaller n_ctx"),
+        (["train", "--data", "text.txt", "--model.n-ctx", "1000000", *TINY], "more text or a smaller --model.n-ctx"),
         (["train", "--data", "text.txt", "--name", "a", *TINY], "exists already"),
-        (["train", "--data", "text.txt", "--model.vocab-size", "50", *TINY], "is not the tokenizer's (257)"),
+        (["train", "--data", "text.txt", "--model.vocab-size", "50", *TINY], "--model.vocab-size (=50) is not the"),
         (["train", "--resume", "nope"], "is not a run"),
+        (["train", "--resume"], "--resume needs a value"),
         (["train", "--steps", "5", "tiny.toml"], "must come first"),
         (["train", "tiny.toml", "--resume", "a"], "leave out the recipe and all other flags"),
-        (["train", "--data", "text.txt", "--seed", "-1", *TINY], "seed (=-1) must be at least 0"),
+        (["train", "--data", "text.txt", "--seed", "-1", *TINY], "--seed (=-1) must be at least 0"),
         (["train", "--resume", "a", "--steps", "5"], "leave out the recipe and all other flags"),
         (["train", "wrong.toml"], "there is no model.n_layers: did you mean model.n_layer?"),
-        (["train", "--data", "text.txt", "--model.n-embd", "33", *TINY], "must be divisible by n_head"),
+        (["train", "--model.n-embd", "33"], "--model.n-embd (=33) must be divisible by --model.n-head (=4)"),
+        (["train", "--batch-size", "5", "--accumulate", "2"], "must be a multiple of --accumulate (=2)"),
+        (["train", "--steps", "five"], "--steps (='five') must be a whole number"),
+        (["train", "--held_out=text.txt", "--split=tail"], "--held-out (='text.txt') must be a fraction"),
+        (["train", "--precision", "half"], "--precision (='half') must be one of 'auto', 'float32', 'bfloat16'"),
+        (["train", "--optimizer.betas", "1"], "--optimizer.betas needs 2 values"),
+        (["train", "--schedule.decay", "2"], "--schedule.decay (=2.0) is a share"),
+        (["train", "--tokenizer", "7"], "--tokenizer (=7) must be bytes, chars, bpe:<vocab_size>"),
+        (["train", "--stpes", "5"], "there is no flag --stpes: did you mean --steps?"),
+        (["train", "--n-embd", "5"], "there is no flag --n-embd: did you mean --model.n-embd?"),
+        (["train", "--xyzzy"], "there is no flag --xyzzy: glassworks train --help lists them"),
+        (["train", "--name", "text.txt/a"], "text.txt/a/report.html: Not a directory; choose another name"),
         (["sample", "nope"], "is not a run"),
-        (["sample", "a", "--temperature", "-1"], "temperature"),
-        (["sample", "a", "--top-p", "2"], "top_p"),
+        (["sample"], "RUN_OR_FOLDER is missing: a run, or a folder in the Hugging Face layout"),
+        (["sample", "a", "b"], "'b' is one word too many"),
+        (["sample", "a", "--temperature", "-1"], "--temperature (=-1.0)"),
+        (["sample", "a", "--top-p", "2"], "--top-p (=2.0)"),
         (["eval", "nope"], "is not a run"),
-        (["tokenizer", "bpe", "--data", "text.txt"], "bpe"),
-        (["tokenizer", "nope.json"], "nope.json"),
+        (["tokenizer", "bpe", "--data", "text.txt"], "TOKENIZER (=bpe)"),
+        (["tokenizer", "nope.json"], "TOKENIZER (=nope.json)"),
+        (["tokenizer", "bytes", "--out", "."], ".: Is a directory"),
+        (["tokenizer", "bytes", "--out", "text.txt/t.json"], "text.txt/t.json: Not a directory"),
         (["report", "nope"], "is not a run"),
+        (["look"], "there is no model to look into: glassworks look RUN_OR_FOLDER"),
+        (["look", "a", "--out", "/dev/null"], "/dev/null is not a file"),
+        (["look", "a", "--metod", "health"], "there is no flag --metod: did you mean --method?"),
+        (["micro"], "micro needs a part: give one of demo, graph, step"),
+        (["micro", "grph"], "there is no micro 'grph': did you mean graph?"),
+        (["micro", "graph", "--out", "text.txt/a.svg"], "text.txt/a.svg: Not a directory"),
+        (["micro", "step", "--html", "."], ".: Is a directory"),
+        (["micro", "demo", "--out", "text.txt"], "text.txt/moons.svg: Not a directory"),
+        (["runs", "a", "--html", "text.txt/page.html"], "text.txt/page.html: Not a directory"),
     ],
 )
 def test_a_mistake_gets_one_clear_line(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path("empty.txt").write_text("", encoding="utf-8")
     Path("binary.txt").write_bytes(b"\x00\x01\xff" * 100)
     Path("wrong.toml").write_text("[model]\nn_layers = 3\n", encoding="utf-8")
-    try:
-        code = run(words)
-    except SystemExit as stopped:  # tyro's own refusals
-        code = int(stopped.code or 0)
-    err = capsys.readouterr().err
-    assert code == 2
-    assert message in " ".join(err.split())
-    assert "Traceback" not in err
+    assert run(words) == 2
+    out, err = capsys.readouterr()
+    assert err.startswith("glassworks: ")
+    assert len(err.splitlines()) == 1
+    assert message in err
+    assert out == ""
 
 
 @pytest.mark.parametrize("damage", ["flip", "truncate"])
@@ -270,6 +379,12 @@ def test_help_names_every_command_and_imports_nothing_heavy() -> None:
     assert all(name in out for name in COMMANDS)
     for heavy in ("'torch'", "'numpy'", "'tyro'", "'rich'"):
         assert heavy not in out
+
+
+@pytest.mark.parametrize("flag", ["-V", "--version"])
+def test_the_version(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([flag]) == 0
+    assert capsys.readouterr().out == f"{__version__}\n"
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))

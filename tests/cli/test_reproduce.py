@@ -35,6 +35,19 @@ def test_alone_it_lists_what_there_is(arguments: list[str], capsys: pytest.Captu
     assert [line.split()[0] for line in lines] == list(REPRODUCTIONS)
 
 
+@pytest.mark.parametrize(
+    ("name", "has", "has_not"), [("makemore", "WORDS_FILE", "--full"), ("othello", "--full", "WORDS_FILE")]
+)
+def test_each_has_its_own_help(name: str, has: str, has_not: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in ([name, "--help"], ["--quick", name, "--help"]):
+        with pytest.raises(SystemExit):
+            run(["reproduce", *words])
+        out = capsys.readouterr().out
+        assert f"usage: glassworks reproduce {name}" in out
+        assert has in out
+        assert has_not not in out
+
+
 def test_everything_listed_can_be_repeated() -> None:
     assert list(REPEAT) == list(REPRODUCTIONS)
 
@@ -51,7 +64,7 @@ def test_induction_prints_the_table_and_writes_a_page(
         return dataclasses.replace(told, model=model, tokenizer="chars", batch_size=8)
 
     monkeypatch.setattr(induction, "network", tiny)
-    command = ["reproduce", "induction", "text.txt", "--steps", "6"]
+    command = ["reproduce", "--steps", "6", "induction", "text.txt"]  # flags may come before the name
     assert run(command) == 0
     assert "saved: runs/induction/finding.json, finding.md and report.html" in capsys.readouterr().out
     page = Path("runs/induction/report.html").read_text(encoding="utf-8")
@@ -60,7 +73,7 @@ def test_induction_prints_the_table_and_writes_a_page(
         assert heading in page
     assert run(command) == 0  # nothing is left to do
     assert run([*command, "--full"]) == 2
-    assert "--full is for othello" in capsys.readouterr().err
+    assert "there is no flag --full: glassworks reproduce induction --help lists them" in capsys.readouterr().err
 
 
 def test_makemore_prints_the_table_and_says_where_it_is(capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,16 +113,19 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     ("words", "message"),
     [
         (["mikemore"], "there is no reproduction 'mikemore': choose one of makemore"),
-        (["makemore"], "glassworks reproduce makemore WORDS_FILE"),
-        (["othello", "words.txt"], "othello makes its own data: leave out words.txt"),
+        (["makemore"], "WORDS_FILE is missing: a file with one word a line"),
+        (["othello", "words.txt"], "'words.txt' is one word too many: see glassworks reproduce othello --help"),
+        (["othello", "--full", "--quick"], "--full is all of it, and --quick less: leave one out"),
+        (["--seed", "1"], "there is no flag --seed"),
+        (["makemore", "words.txt", "--steps", "few"], "--steps (='few') must be a whole number or left out"),
         (["induction", "missing.txt"], "missing.txt"),
         (["makemore", "missing.txt"], "missing.txt: No such file or directory"),
         (["makemore", "."], "Is a directory"),
         (["makemore", "empty.txt"], "words (=0) must be at least 10"),
         (["makemore", "one.txt"], "words (=1) must be at least 10"),
         (["makemore", "binary.txt"], "binary.txt is not UTF-8 text"),
-        (["makemore", "words.txt", "--steps", "0"], "steps (=0) must be at least 2"),
-        (["makemore", "words.txt", "--seed", "-3"], "seed (=-3) must be at least 0"),
+        (["makemore", "words.txt", "--steps", "0"], "--steps (=0) must be at least 2"),
+        (["makemore", "words.txt", "--seed", "-3"], "--seed (=-3) must be at least 0"),
         (["makemore", "words.txt", "--name", "words.txt/a"], "words.txt"),
     ],
 )

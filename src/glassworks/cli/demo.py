@@ -1,9 +1,11 @@
 """`glassworks demo`: a GPT trained on this machine's own Python library, measured and opened up."""
 
-import sys
 from dataclasses import dataclass
+from typing import Annotated
 
 import tyro
+
+from glassworks.cli.arguments import Arguments
 
 
 @dataclass(frozen=True)
@@ -14,13 +16,16 @@ class Demo:
     """How long to train; everything else takes about a minute more."""
     name: str | None = None
     """Name of the run's folder below runs/, or a path. None = demo, or the next free name."""
+    quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Say nothing on the way; what comes out is still printed."""
 
 
-def run(arguments: list[str]) -> int:
+def run(arguments: Arguments) -> int:
     """Parse, train, measure, look, report."""
-    args = tyro.cli(Demo, args=arguments, prog="glassworks demo")
+    args = arguments.parse(Demo, "demo")
     from glassworks.cli.stages import finish
     from glassworks.cli.train import folder
+    from glassworks.core.progress import say
     from glassworks.models.config import GPTConfig
     from glassworks.train.distributed import Ranks
     from glassworks.train.pretrain import start
@@ -28,6 +33,6 @@ def run(arguments: list[str]) -> int:
 
     shape = GPTConfig("nanochat", n_ctx=256, n_layer=4, n_head=4, n_embd=128)
     recipe = Recipe(data="stdlib", tokenizer="bpe:4096", model=shape, batch_size=16, minutes=args.minutes)
-    print("reading this Python's standard library", file=sys.stderr)
+    say("reading this Python's standard library")
     command = ["glassworks", "demo", *arguments]
     return finish(start(folder(args.name, "demo"), recipe, command), Ranks())

@@ -1,18 +1,20 @@
 """`glassworks look`: look inside a model by any of the methods, on one page."""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
+from glassworks.cli.arguments import Arguments
+from glassworks.core.called import command
+
 
 @dataclass(frozen=True)
 class Look:
     """Look inside a model: each method's figures with their controls on one page, look.html, that opens offline."""
 
-    model: Annotated[str | None, tyro.conf.Positional] = None
+    model: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="RUN_OR_FOLDER")] = None
     """A run, or a model folder in the Hugging Face layout."""
     method: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """A method, or several with commas between; may be repeated. None = a first look, within a minute."""
@@ -27,12 +29,14 @@ class Look:
     seed: int = 0
     """Of all that is drawn at random."""
     list: bool = False
-    """Name every method with one line and its control."""
+    """Name every method with one line and its control, and which are slow."""
+    quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Say nothing on the way; what comes out is still printed."""
 
 
-def run(arguments: list[str]) -> int:
+def run(arguments: Arguments) -> int:
     """Parse, look, write."""
-    args = tyro.cli(Look, args=arguments, prog="glassworks look")
+    args = arguments.parse(Look, "look")
     from glassworks.interpret.methods import METHODS, choose
 
     if args.list:
@@ -42,24 +46,31 @@ def run(arguments: list[str]) -> int:
             print(f"{name}{mark}\n    {method.summary}\n    control: {method.control}")
         return 0
     if args.model is None:
-        raise ValueError("model (=None) must be a run or a model folder: glassworks look RUN_OR_FOLDER, or --list")
+        usage = f"{command('look', 'RUN_OR_FOLDER')}, or {command('look', '--list')}"
+        raise ValueError(f"there is no model to look into: {usage}")
     names = choose(args.method)
     from glassworks.cli.main import is_users
+    from glassworks.core.files import refuse_unwritable
+    from glassworks.core.progress import say
     from glassworks.interpret.subject import open_subject
     from glassworks.studio.look import look_inside
 
     given = {key: value for key in ("text", "against", "data") if (value := getattr(args, key)) is not None}
+    if args.out is not None:
+        refuse_unwritable(args.out)
     subject = open_subject(args.model, seed=args.seed, **given)
+    out = args.out or (subject.folder or Path()) / "look.html"
+    refuse_unwritable(out)
     if "left out" in subject.notes["text"]:
-        print(subject.notes["text"], file=sys.stderr)
+        say(subject.notes["text"])
     path = look_inside(
         subject,
         names,
-        args.out or (subject.folder or Path()) / "look.html",
+        out,
         opening=opening(args.model, given | ({"seed": args.seed} if args.seed else {})),
         traces=subject.folder / "traces" if subject.folder else None,
         mendable=is_users,
-        tell=lambda line: print(line, file=sys.stderr),
+        tell=say,
     )
     print(path)
     return 0

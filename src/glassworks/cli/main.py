@@ -12,6 +12,10 @@ import traceback
 from difflib import get_close_matches
 from pathlib import Path
 
+from glassworks.cli.arguments import Arguments
+from glassworks.core.called import command
+from glassworks.core.progress import showing
+
 COMMANDS = {
     "demo": "train a GPT on this machine's own Python library, measure it, and open it up: a few minutes",
     "train": "train a GPT by a recipe, with flags over it; or go on with a run by --resume",
@@ -37,19 +41,19 @@ def run(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(usage())
         return 0
-    if arguments[0] == "--version":
+    if arguments[0] in ("-V", "--version"):
         from glassworks import __version__
 
         print(__version__)
         return 0
-    name, rest = arguments[0], arguments[1:]
+    name, rest = arguments[0], Arguments(arguments[1:])
     if name not in COMMANDS:
         near = get_close_matches(name, COMMANDS, n=1)
-        say(f"there is no command {name!r}" + (f": did you mean {near[0]}?" if near else "; see glassworks --help"))
+        say(f"there is no command {name!r}" + (f": did you mean {near[0]}?" if near else f"; see {command('--help')}"))
         return 2
     try:
-        code = importlib.import_module(f"glassworks.cli.{name}").run(rest)
-        return int(code or 0)
+        with showing(True):
+            return int(importlib.import_module(f"glassworks.cli.{name}").run(rest) or 0)
     except KeyboardInterrupt:
         say("interrupted")
         return 130
@@ -59,7 +63,8 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         if not is_users(error):
             raise
-        say(describe(error))
+        message = describe(error)
+        say(rest.in_flags(message) if isinstance(error, ValueError) else message)
         if os.environ.get("GLASSWORKS_DEBUG"):
             traceback.print_exc()
         return 2
@@ -84,7 +89,9 @@ def describe(error: Exception) -> str:
             17: "; choose another name",
             20: "; choose another name",
             13: "; choose a folder you may write to",
+            21: "; choose another name",
             30: "; choose another folder",
+            36: "; choose a shorter name",
         }
         return f"{where}{error.strerror}{remedy.get(error.errno, '')}"
     if isinstance(error, MemoryError) or is_out_of_memory(error):
@@ -110,5 +117,5 @@ def usage() -> str:
         "usage: glassworks <command> [options]\n\n"
         "Raise neural networks and see through them.\n\n"
         f"{commands}\n\n"
-        "`glassworks <command> --help` shows a command's options."
+        f"`{command()} <command> --help` shows a command's options, -V the version."
     )

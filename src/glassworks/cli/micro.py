@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import tyro
 
-from glassworks.core.files import write_text
+from glassworks.cli.arguments import Arguments
+from glassworks.core.files import refuse_unwritable, write_text
 from glassworks.micro.expression import EXAMPLE, EXAMPLE_VALUES, parse, read_values
 
 
@@ -48,12 +49,13 @@ class Step(Expression):
     """Where to write it as a page. None = in the terminal, Enter for the next step."""
 
 
-def run(arguments: list[str]) -> None:
+def run(arguments: Arguments) -> None:
     """Parse; train, draw or step."""
-    commands: dict[str, Any] = {"demo": Demo, "graph": Graph, "step": Step}
+    kinds: dict[str, type[Any]] = {"demo": Demo, "graph": Graph, "step": Step}
+    name = arguments.choose("micro", kinds, "part")
     # An expression may begin with a minus, but then it must not look like a flag.
-    words = [f" {word}" if word[:1] == "-" and word[1:2] != "-" and word != "-h" else word for word in arguments]
-    args = tyro.extras.subcommand_cli_from_dict(commands, args=words, prog="glassworks micro", description=__doc__)
+    arguments[:] = [f" {word}" if word[:1] == "-" and word[1:2] != "-" and word != "-h" else word for word in arguments]
+    args = arguments.parse(kinds[name], f"micro {name}")
     if isinstance(args, Demo):
         demo(args)
         return
@@ -65,6 +67,8 @@ def run(arguments: list[str]) -> None:
     values = read_values(args.values or (EXAMPLE_VALUES if args.expression == EXAMPLE else ()))
     root = parse(args.expression, values)
     to = args.out if isinstance(args, Graph) else args.html
+    if to is not None:
+        refuse_unwritable(to)
     if to is None:
         play(root)
     root.backward()
@@ -83,6 +87,7 @@ def demo(args: Demo) -> None:
     from glassworks.micro.moons import active_neuron, boundary_svg, make_moons, train
     from glassworks.micro.nn import MLP
 
+    refuse_unwritable(args.out / "moons.svg")
     times = []
 
     def report(step: int, loss: float, accuracy: float) -> None:

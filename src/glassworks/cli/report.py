@@ -1,30 +1,34 @@
 """`glassworks report`: a run's page."""
 
-import sys
 from dataclasses import dataclass
 from typing import Annotated
 
 import tyro
+
+from glassworks.cli.arguments import Arguments
 
 
 @dataclass(frozen=True)
 class Report:
     """Look inside a run's model and write its page, report.html: one file that opens offline."""
 
-    run: Annotated[str, tyro.conf.Positional]
+    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """The run."""
     text: str | None = None
     """The sentence whose attention and layers are drawn. None = the beginning of a held-out document."""
 
 
-def run(arguments: list[str]) -> None:
+def run(arguments: Arguments) -> None:
     """Parse, look, write."""
-    args = tyro.cli(Report, args=arguments, prog="glassworks report")
+    args = arguments.parse(Report, "report")
+    from glassworks.core.files import refuse_unwritable
+    from glassworks.core.progress import say
     from glassworks.core.runs import Run
     from glassworks.interpret.traces import trace_run
     from glassworks.studio.report import write_report
 
     opened = Run.open(args.run)
+    refuse_unwritable(opened.path / "report.html")
     if left_out := trace_run(opened, args.text):
-        print(f"the last {left_out} tokens of the text are left out: the page draws no more", file=sys.stderr)
+        say(f"the last {left_out} tokens of the text are left out: the page draws no more")
     print(write_report(opened))

@@ -1,105 +1,153 @@
 """`glassworks reproduce`: a published result repeated, its figures beside ours."""
 
-import shlex
-import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
+
+from glassworks.cli.arguments import Arguments
+from glassworks.core.called import again
+from glassworks.core.progress import say
 
 if TYPE_CHECKING:
     from glassworks.reproductions.finding import Finding
 
 
-@dataclass(frozen=True)
-class Reproduce:
-    """Repeat a published result and print its figures beside ours. Without a name, list what can be repeated.
+@dataclass(frozen=True, kw_only=True)
+class Reproduction:
+    """What all of them take."""
 
-    Finished parts are kept: after ctrl-C the same command goes on. With other settings, give another --name.
-    """
-
-    what: Annotated[str | None, tyro.conf.Positional] = None
-    """Which result, e.g. makemore."""
-    data: Annotated[str | None, tyro.conf.Positional] = None
-    """What it is repeated on. makemore: a file with one word a line, such as the lectures' names.txt. induction: text,
-    as train takes it; None = this Python's own library. othello: nothing, it plays its own games."""
-    quick: bool = False
+    quick: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Compute less: a few minutes, and figures that are not comparable."""
-    full: bool = False
-    """othello only: the paper's own board and network, hours on a GPU, in place of what two CPU cores do in an hour."""
     seed: int | None = None
     """Of weights and data. None = the lectures' own for makemore, else 0."""
     steps: int | None = None
     """Of each training. None = as many as the result needs, or few if --quick."""
     name: str | None = None
     """Name of the run's folder below runs/, or a path. None = the result's name, with -quick or -full if asked for."""
-    list: bool = False
-    """List what can be repeated."""
+    quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Say nothing on the way; what comes out is still printed."""
+
+    @property
+    def kind(self) -> str:
+        """What the result's name is followed by in the name of a run."""
+        return "-quick" if self.quick else ""
 
 
-def run(arguments: list[str]) -> int:
+@dataclass(frozen=True, kw_only=True)
+class Makemore(Reproduction):
+    """Repeat Zero to Hero's lectures 2 to 6, next-character models of names, and print their figures beside ours.
+
+    Finished parts are kept: after ctrl-C the same command goes on. With other settings, give another --name.
+    """
+
+    data: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="WORDS_FILE")]
+    """A file with one word a line, such as the lectures' names.txt."""
+
+    def repeat(self, path: Path, command: list[str]) -> "Finding":
+        """On a file of words."""
+        from glassworks.reproductions.makemore import run as repeat
+        from glassworks.reproductions.words import read_words
+
+        words = read_words(self.data)
+        return repeat(words, quick=self.quick, folder=path, seed=self.seed, steps=self.steps, command=command)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Othello(Reproduction):
+    """Repeat how a GPT that reads Othello games keeps a board, on its own games; print the papers' figures.
+
+    Finished parts are kept: after ctrl-C the same command goes on. With other settings, give another --name.
+    """
+
+    full: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """The paper's own board and network, hours on a GPU, in place of what two CPU cores do in an hour."""
+
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself."""
+        if self.full and self.quick:
+            raise ValueError("--full is all of it, and --quick less: leave one out")
+
+    @property
+    def kind(self) -> str:
+        """What the result's name is followed by in the name of a run."""
+        return "-full" if self.full else super().kind
+
+    def repeat(self, path: Path, command: list[str]) -> "Finding":
+        """On games that it plays itself."""
+        from glassworks.reproductions.othello import run as repeat
+
+        settings: dict[str, Any] = {"quick": self.quick, "full": self.full, "seed": self.seed, "steps": self.steps}
+        return repeat(folder=path, command=command, **settings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Induction(Reproduction):
+    """Repeat how two layers of attention alone learn to copy what they read; print the paper's figures.
+
+    Finished parts are kept: after ctrl-C the same command goes on. With other settings, give another --name.
+    """
+
+    data: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="[TEXT]")] = "stdlib"
+    """Text as train takes it: a file, a folder, a glob; stdlib = this Python's own library."""
+
+    def repeat(self, path: Path, command: list[str]) -> "Finding":
+        """On text, with a page."""
+        from glassworks.reproductions.induction import run as repeat
+        from glassworks.studio.induction_page import write_induction_page
+
+        found = repeat(self.data, quick=self.quick, folder=path, seed=self.seed, steps=self.steps, command=command)
+        write_induction_page(path)
+        return found
+
+
+REPEAT: dict[str, type[Any]] = {"makemore": Makemore, "othello": Othello, "induction": Induction}
+"""Name to what is parsed for it; the names are those of `REPRODUCTIONS`."""
+
+
+def run(arguments: Arguments) -> int:
     """Parse, repeat, print."""
-    args = tyro.cli(Reproduce, args=arguments, prog="glassworks reproduce")
     from glassworks.reproductions import REPRODUCTIONS
 
-    if args.list or args.what is None:
+    command, what = ["glassworks", "reproduce", *arguments], taken(arguments)
+    if what is None:
+        arguments.parse(Listing, "reproduce")
         for name, text in REPRODUCTIONS.items():
             print(f"{name:<10} {text}")
         return 0
-    if args.what not in REPRODUCTIONS:
-        raise ValueError(f"there is no reproduction {args.what!r}: choose one of {', '.join(REPRODUCTIONS)}")
-    if args.data is not None and args.what == "othello":
-        raise ValueError(f"{args.what} makes its own data: leave out {args.data}")
-    if args.full and (args.quick or args.what != "othello"):
-        raise ValueError("--full is for othello, without --quick")
+    if what not in REPEAT:
+        raise ValueError(f"there is no reproduction {what!r}: choose one of {', '.join(REPEAT)}")
+    args = arguments.parse(REPEAT[what], f"reproduce {what}")
     from glassworks.cli.train import folder
 
-    command = ["glassworks", "reproduce", *arguments]
-    path = folder(args.name or args.what + ("-quick" if args.quick else "-full" if args.full else ""), args.what)
+    path = folder(args.name or what + args.kind, what)
     try:
-        found = REPEAT[args.what](args, path, command)
+        found = args.repeat(path, command)
     except KeyboardInterrupt:
-        print(f"stopped; finished parts are kept in {path}. Go on with: {shlex.join(command)}", file=sys.stderr)
+        say(f"stopped; finished parts are kept in {path}. Go on with: {again(command)}")
         return 130
     page = " and report.html" if (path / "report.html").exists() else ""
     print(f"{found.table()}\n\nsaved: {path / 'finding.json'}, finding.md{page}")
     return 0
 
 
-def makemore(args: Reproduce, path: Path, command: list[str]) -> "Finding":
-    """On a file of words."""
-    if args.data is None:
-        raise ValueError("makemore needs a file of words: glassworks reproduce makemore WORDS_FILE")
-    from glassworks.reproductions.makemore import run as repeat
-    from glassworks.reproductions.words import read_words
+@dataclass(frozen=True)
+class Listing:
+    """Repeat a published result and print its figures beside ours: glassworks reproduce NAME.
 
-    words = read_words(Path(args.data))
-    return repeat(words, quick=args.quick, folder=path, seed=args.seed, steps=args.steps, command=command)
+    Without a name, list what can be repeated. glassworks reproduce NAME --help shows what one takes.
+    """
 
-
-def othello(args: Reproduce, path: Path, command: list[str]) -> "Finding":
-    """On games that it plays itself."""
-    from glassworks.reproductions.othello import run as repeat
-
-    return repeat(quick=args.quick, full=args.full, folder=path, seed=args.seed, steps=args.steps, command=command)
+    list: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """List what can be repeated."""
 
 
-def induction(args: Reproduce, path: Path, command: list[str]) -> "Finding":
-    """On text, with a page."""
-    from glassworks.reproductions.induction import run as repeat
-    from glassworks.studio.induction_page import write_induction_page
-
-    data = args.data or "stdlib"
-    found = repeat(data, quick=args.quick, folder=path, seed=args.seed, steps=args.steps, command=command)
-    write_induction_page(path)
-    return found
-
-
-REPEAT: dict[str, Callable[[Reproduce, Path, list[str]], "Finding"]] = {
-    "makemore": makemore,
-    "othello": othello,
-    "induction": induction,
-}
-"""Name to what repeats it in a folder; the names are those of `REPRODUCTIONS`."""
+def taken(arguments: Arguments) -> str | None:
+    """Take the result's name out of the words: the first that is neither a flag nor a flag's value."""
+    value_of_flag = False
+    for i, word in enumerate(arguments):
+        if not word.startswith("-") and not value_of_flag:
+            return arguments.pop(i)
+        value_of_flag = word in ("--seed", "--steps", "--name")
+    return None

@@ -1,70 +1,135 @@
-"""`glassworks runs`: what there is, or how some runs differ."""
+"""`glassworks runs`: what there is, or how some runs differ; as a table, JSON, CSV or a page of curves."""
 
+import csv
+import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
+
+from glassworks.cli.arguments import Arguments
+
+if TYPE_CHECKING:
+    from glassworks.core.runs import Run
 
 
 @dataclass(frozen=True)
 class Runs:
     """List the runs below runs/; or, given names, compare them: results first, then the settings that differ."""
 
-    names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    names: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[RUN ...]")] = ()
     """Runs to compare."""
-    root: Path = Path("runs")
+    root: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("runs")
     """The folder to list."""
+    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Print the same as JSON, with every setting: a list of objects, one a run."""
+    csv: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Print the runs' metrics as CSV, a line for each step logged."""
+    html: Path | None = None
+    """Write a page that draws the runs' curves over one another."""
 
 
-def run(arguments: list[str]) -> None:
+def run(arguments: Arguments) -> None:
     """Parse, read, print."""
-    args = tyro.cli(Runs, args=arguments, prog="glassworks runs")
+    args = arguments.parse(Runs, "runs")
+    from glassworks.core.called import command
+    from glassworks.core.files import refuse_unwritable
     from glassworks.core.runs import Run, all_runs
 
+    if args.json and args.csv:
+        raise ValueError("--json and --csv are two ways to print: leave one out")
+    if args.html is not None:
+        refuse_unwritable(args.html)
     inside = [args.root / name if (args.root / name).is_dir() else name for name in args.names]
     runs = [Run.open(name) for name in inside] or all_runs(args.root)
-    if not runs:
-        print(f"no runs below {args.root} yet: glassworks demo makes one")
-        return
-    table = [["run", "state", "steps", "params", "tokens", "held-out bits/byte", "tokens/s", "time"]]
-    print_table(table + [summary(run) for run in runs])
-    if len(args.names) > 1:
-        settings = [flat(run.record.get("recipe", {})) for run in runs]
-        keys = dict.fromkeys(key for s in settings for key in s)
-        differing = [key for key in keys if len({str(s.get(key)) for s in settings}) > 1]
-        print("\nsettings that differ" if differing else "\nall settings are the same")
-        print_table([[key, *(str(s.get(key)) for s in settings)] for key in differing])
+    if args.json:
+        print(json.dumps([facts(run) for run in runs], indent=2, ensure_ascii=False))
+    elif args.csv:
+        print_metrics(runs)
+    elif not runs:
+        print(f"no runs below {args.root} yet: {command('demo')} makes one")
+    else:
+        print_runs(runs, compared=len(args.names) > 1)
+    if args.html is not None:
+        from glassworks.studio.runs_page import write_runs_page
+
+        print(write_runs_page(runs, args.html), file=sys.stderr if args.json or args.csv else sys.stdout)
 
 
-def summary(run: Any) -> list[str]:
-    """One row of the list."""
+def facts(run: "Run") -> dict[str, Any]:
+    """What is known of a run, as plain values: its name and place, its state, its results and its settings."""
     from glassworks.core.errors import FileDamaged
-    from glassworks.core.progress import seconds
 
+    named = {"name": run.name, "path": str(run.path)}
     try:
         record, metrics, score = run.record, run.rows("metrics"), run.read_eval("held_out")
     except FileDamaged as error:
-        return [run.name, f"damaged: {error}", *[""] * 6]
+        return {**named, "state": f"damaged: {error}"}
     result, steps = record.get("result"), record.get("plan", {}).get("steps")
     step = max(metrics[-1]["step"] if metrics else 0, result["step"] if result else 0)
     if "reproduction" in record:  # whose networks may be runs of their own, in folders below
         done = (run.path / "finding.json").exists()
     else:
         done = steps is None or (result is not None and step >= steps)
+    scored = {key: value for key, value in (score or {}).items() if key not in ("baselines", "verdict", "seconds")}
+    return {
+        **named,
+        "state": "done" if done else "unfinished",
+        "step": step if metrics or result else None,
+        "steps": steps,
+        "seconds": metrics[-1]["seconds"] if metrics else None,
+        "held_out": scored or None,
+        "result": result,
+        "created": record.get("created"),
+        "command": record.get("command"),
+        "settings": flat(record.get("recipe", {})),
+    }
+
+
+def print_runs(runs: list["Run"], *, compared: bool) -> None:
+    """The table, and if they are compared, the settings that differ."""
+    found = [facts(run) for run in runs]
+    table = [["run", "state", "steps", "params", "tokens", "held-out bits/byte", "tokens/s", "time"]]
+    print_table(table + [summary(each) for each in found])
+    if compared:
+        settings = [each.get("settings", {}) for each in found]
+        keys = dict.fromkeys(key for s in settings for key in s)
+        differing = [key for key in keys if len({str(s.get(key)) for s in settings}) > 1]
+        print("\nsettings that differ" if differing else "\nall settings are the same")
+        print_table([[key, *(str(s.get(key)) for s in settings)] for key in differing])
+
+
+def summary(found: dict[str, Any]) -> list[str]:
+    """One row of the list."""
+    from glassworks.core.progress import seconds
+
+    if "step" not in found:  # damaged
+        return [found["name"], found["state"], *[""] * 6]
+    score, result, step, steps = found["held_out"], found["result"], found["step"], found["steps"]
     bits = "" if score is None else f"{score['bits_per_byte']:.4f}"
     if score is not None and score["bits_per_byte_se"] is not None:
         bits += f" ± {score['bits_per_byte_se']:.4f}"
     return [
-        run.name,
-        "done" if done else "unfinished",
-        f"{step:,}/{steps:,}" if steps is not None else f"{step:,}" if metrics else "",
+        found["name"],
+        found["state"],
+        f"{step or 0:,}/{steps:,}" if steps is not None else f"{step:,}" if step is not None else "",
         f"{result['num_params'] / 1e6:.2f}M" if result else "",
         f"{result['tokens'] / 1e6:.1f}M" if result else "",
         bits,
         f"{result['tokens_per_s']:,.0f}" if result else "",
-        seconds(metrics[-1]["seconds"]) if metrics else "",
+        seconds(found["seconds"]) if found["seconds"] is not None else "",
     ]
+
+
+def print_metrics(runs: list["Run"]) -> None:
+    """Every row of metrics.jsonl, the run's name before it; a column for each number that any of them has."""
+    rows = [{"run": run.name, **row} for run in runs for row in run.rows("metrics")]
+    columns = dict.fromkeys(key for row in rows for key in row) or {"run": None, "step": None}
+    writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
 
 
 def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

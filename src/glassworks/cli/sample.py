@@ -1,17 +1,19 @@
 """`glassworks sample`: a run's model writes, as it writes."""
 
-import sys
 from dataclasses import dataclass
+from itertools import chain
 from typing import Annotated
 
 import tyro
+
+from glassworks.cli.arguments import Arguments
 
 
 @dataclass(frozen=True)
 class Sample:
     """Let a model write, and show its text as it comes."""
 
-    model: Annotated[str, tyro.conf.Positional]
+    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN_OR_FOLDER")]
     """A run, or a folder in the Hugging Face layout."""
     prompt: str = ""
     """What the text begins with."""
@@ -35,15 +37,14 @@ class Sample:
     """auto, cpu, cuda or mps."""
 
 
-def run(arguments: list[str]) -> None:
+def run(arguments: Arguments) -> None:
     """Parse, load, write."""
-    args = tyro.cli(Sample, args=arguments, prog="glassworks sample")
+    args = arguments.parse(Sample, "sample")
     from glassworks.cli.folders import open_model
     from glassworks.models.sampling import stream_text
 
     model, tokenizer = open_model(args.model, args.device)
-    print(args.prompt, end="", flush=True)
-    for piece in stream_text(
+    pieces = stream_text(
         model,
         tokenizer,
         args.prompt,
@@ -55,7 +56,8 @@ def run(arguments: list[str]) -> None:
         repetition_penalty=args.repetition_penalty,
         stop=args.stop,
         seed=args.seed,
-    ):
-        sys.stdout.write(piece)
-        sys.stdout.flush()
+    )
+    first = next(pieces, "")  # what is refused, is refused before anything is printed
+    for piece in chain([args.prompt, first], pieces):
+        print(piece, end="", flush=True)
     print()

@@ -1,8 +1,10 @@
 """What `demo` and `train` share: train a run to its end, measure it, look inside it, write its page."""
 
-import sys
+from contextlib import nullcontext
 
-from glassworks.core.progress import progress, seconds, silent
+from glassworks.cli.opening import opening
+from glassworks.core.called import command
+from glassworks.core.progress import progress, say, seconds, showing
 from glassworks.core.runs import Run
 from glassworks.data.shards import Corpus
 from glassworks.evaluate.held_out import evaluate_run, validation
@@ -18,32 +20,49 @@ from glassworks.train.pretrain import pretrain
 
 
 def finish(run: Run, place: Ranks) -> int:
-    """Everything from the run's present state to its report; the exit code."""
-    total = plan_of(run).steps
-    say(place, f"training {run.path} for {total:,} steps; ctrl-C stops it cleanly")
-    checkpoint = newest_checkpoint(run)
-    with progress("train", total, start=step_of(checkpoint) if checkpoint is not None else 0) as report:
-        done = pretrain(run, watch=watch, ranks=place, report=report if place.first else silent)
-    if not place.first:
-        return 0 if done else 130
-    if not done:
-        say(place, f"stopped at a checkpoint. Go on with: glassworks train --resume {run.path}")
-        return 130
-    result = run.record["result"]
-    say(place, f"trained in {seconds(result['seconds'])}, {result['tokens_per_s']:,.0f} tokens/s; measuring it")
-    verdict = evaluate_run(run)["verdict"]
-    trace_run(run)
-    page = write_report(run)
-    print(f"{verdict}\n\nreport:    {page}\nwrite:     glassworks sample {run.path}")
+    """Everything from the run's present state to its report; the exit code. Only rank 0 says anything."""
+    with nullcontext() if place.first else showing(False):
+        checkpoint = newest_checkpoint(run)
+        begin = step_of(checkpoint) if checkpoint is not None else 0
+        say(f"{f'going on at step {begin:,} with' if begin else 'training'} {run.path}; ctrl-C stops it cleanly")
+        for line in opening(run, place):
+            say(line)
+        with progress("train", plan_of(run).steps, start=begin) as report:
+            done = pretrain(run, watch=watch, ranks=place, report=report, show=show)
+        if not done:
+            say(f"stopped at a checkpoint. Go on with: {command('train', '--resume', run.path)}")
+            return 130
+        if not place.first:
+            return 0
+        result = run.record["result"]
+        speed = f"{result['tokens_per_s']:,.0f} tokens/s"
+        say(f"trained in {seconds(result['seconds'])} without its evaluations, {speed}; measuring it")
+        verdict = evaluate_run(run)["verdict"]
+        say("looking inside")
+        trace_run(run)
+        page = write_report(run)
+    print(f"{verdict}\n\nreport:    {page}\nwrite:     {command('sample', run.path)}")
     return 0
 
 
 def watch(corpus: Corpus, judged: GPT, often: int) -> Every:
     """Evaluation and health, for the training loop."""
-    return [(often, lambda step, model: validation(judged, corpus.val)), (1, UpdateRatios(often))]
+
+    def validate(step: int, model: object) -> dict[str, float]:
+        found = dict(validation(judged, corpus.val))
+        nats, bits = found["val_nats_per_token"], found["val_bits_per_byte"]
+        say(f"step {step:,}: held out {nats:.4f} nats/token, {bits:.4f} bits/byte")
+        return found
+
+    return [(often, validate), (1, UpdateRatios(often))]
 
 
-def say(place: Ranks, message: str) -> None:
-    """One line on stderr, by rank 0."""
-    if place.first:
-        print(message, file=sys.stderr)
+def show(step: int, prompt: str, text: str) -> None:
+    """One line of what the network writes after a prompt."""
+    written = " ".join(text.split())
+    say(f"step {step:,}: writes …{' '.join(prompt.split())[-24:]!r} → {shortened(written, 72)!r}")
+
+
+def shortened(text: str, most: int) -> str:
+    """The beginning of a text."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"

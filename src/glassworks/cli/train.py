@@ -6,12 +6,15 @@ from typing import Annotated
 
 import tyro
 
+from glassworks.cli.arguments import Arguments
 from glassworks.cli.stages import finish
+from glassworks.core.called import command
+from glassworks.core.files import refuse_unwritable
 from glassworks.core.runs import ROOT, Run, free_name
 from glassworks.train.device import pick_device
 from glassworks.train.distributed import ranks
 from glassworks.train.pretrain import start
-from glassworks.train.recipe import Recipe, read_recipe, recipe_of
+from glassworks.train.recipe import Recipe, find_recipe, read_recipe, recipe_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,36 +24,45 @@ class Train:
     Evaluates it on all held-out text, looks inside it, and writes the run's report. Ctrl-C stops cleanly.
     """
 
-    recipe_file: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE")] = None
-    """A recipe (recipes/*.toml); flags go over it. It comes first."""
+    recipe_file: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[RECIPE]")] = None
+    """A recipe: the name of one that comes with Glassworks (shakespeare-char), or a file (recipes/*.toml); flags go
+    over it. It comes first."""
     name: str | None = None
     """Name of the run's folder below runs/, or a path. None = the recipe's name."""
-    resume: str | None = None
+    resume: Annotated[str | None, tyro.conf.arg(metavar="RUN")] = None
     """Go on with this run where it stopped, as it was planned."""
+    quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Say nothing on the way; what comes out is still printed."""
     recipe: Annotated[Recipe, tyro.conf.arg(name="")] = dataclasses.field(default_factory=Recipe)
 
 
-def run(arguments: list[str]) -> int:
+def run(arguments: Arguments) -> int:
     """Parse, train, evaluate, report."""
-    given = Path(arguments[0]) if arguments and not arguments[0].startswith("-") else None
-    default = Train() if given is None else Train(recipe=read_recipe(given))
-    args = tyro.cli(Train, args=arguments, prog="glassworks train", default=default)
+    given = arguments[0] if arguments and not arguments[0].startswith("-") else None
+    default = Train() if given is None else Train(recipe=read_recipe(find_recipe(given)))
+    words = list(arguments)
+    args = arguments.parse(Train, "train", default=default)
     if args.resume is not None:
-        if args != Train(resume=args.resume):
+        if args != Train(resume=args.resume, quiet=args.quiet):
             raise ValueError("--resume goes on with a run as it was planned: leave out the recipe and all other flags")
         run = Run.open(args.resume)
+        refuse_unwritable(run.path / "report.html")
         with ranks(pick_device(recipe_of(run).device)) as place:
             return finish(run, place)
     if args.recipe_file != given:
-        raise ValueError(f"the recipe {args.recipe_file} must come first: glassworks train {args.recipe_file} --...")
-    path = folder(args.name, given.stem if given else "train")
+        usage = command("train", str(args.recipe_file), "--...")
+        raise ValueError(f"the recipe {args.recipe_file} must come first: {usage}")
+    path = folder(args.name, Path(given).stem if given else "train")
     with ranks(pick_device(args.recipe.device)) as place:
         launcher = ["torchrun", "--nproc-per-node", str(place.world), "-m"] if place.world > 1 else []
-        return finish(start(path, args.recipe, [*launcher, "glassworks", "train", *arguments], place), place)
+        return finish(start(path, args.recipe, [*launcher, "glassworks", "train", *words], place), place)
 
 
 def folder(name: str | None, stem: str) -> Path:
-    """Where a new run goes: a path as it is, a bare name below runs/, nothing = the first free name like `stem`."""
-    if name is None:
-        return free_name(stem)
-    return Path(name) if len(Path(name).parts) > 1 else ROOT / name
+    """Where a new run goes: a path as it is, a bare name below runs/, nothing = the first free name like `stem`.
+
+    Raises: OSError where a run cannot be written, before anything is done for it.
+    """
+    path = free_name(stem) if name is None else Path(name) if len(Path(name).parts) > 1 else ROOT / name
+    refuse_unwritable(path / "report.html")
+    return path

@@ -45,6 +45,11 @@ def showing(shown: bool) -> Iterator[None]:
         SHOWN.reset(token)
 
 
+def be_quiet() -> None:
+    """Say nothing more until the end of the block that shows."""
+    SHOWN.set(False)
+
+
 def say(line: str) -> None:
     """One line to the user on stderr, above the bars if there are some; nothing if it is to be quiet."""
     view = VIEW.get()

@@ -22,6 +22,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from glassworks.core.called import again, command
 from glassworks.core.errors import FileDamaged, RunError
 from glassworks.core.files import atomic_file, read_json, sweep, write_json
 from glassworks.core.text import check_text
@@ -61,7 +62,7 @@ class Run:
                 return run
         names = [run.path.name for run in all_runs()]
         near = get_close_matches(Path(path).name, names, n=3, cutoff=0.4)
-        hint = f"did you mean {' or '.join(near)}?" if near else "`glassworks runs` lists what there is"
+        hint = f"did you mean {' or '.join(near)}?" if near else f"`{command('runs')}` lists what there is"
         raise RunError(f"{path} is not a run (no run.json in it): {hint}")
 
     @property
@@ -80,10 +81,10 @@ class Run:
     def next_move(self) -> str:
         """What to do with a reproduction or a training that is here, in words."""
         if "reproduction" not in self.record:
-            return f"go on with it by --resume {self.path}"
+            return f"go on with it by --resume {shlex.quote(str(self.path))}"
         if (self.path / "finding.md").exists():
             return f"read {self.path / 'finding.md'}"
-        return f"go on with it by: {shlex.join(self.record.get('command', []))}"
+        return f"go on with it by: {again(self.record.get('command', []))}"
 
     def update(self, **record: Any) -> None:
         """Add fields to run.json, atomically."""

@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from glassworks.core.called import command
+
 VIEWS = "glassworks.interpret.views"
 REPRESENTATIONS = "glassworks.interpret.representation_views"
 
@@ -221,7 +223,9 @@ def choose(names: Sequence[str]) -> list[str]:
     for name in wanted:
         if name not in METHODS:
             near = difflib.get_close_matches(name, METHODS, n=3, cutoff=0.0)
-            raise ValueError(f"method (={name!r}) is not known; nearest: {', '.join(near)} (glassworks look --list)")
+            raise ValueError(
+                f"method (={name!r}) is not known; nearest: {', '.join(near)} ({command('look', '--list')})"
+            )
     return list(dict.fromkeys(wanted)) or [name for name, method in METHODS.items() if method.quick]
 
 

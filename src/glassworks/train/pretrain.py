@@ -37,6 +37,9 @@ Watch = Callable[[Corpus, GPT, int], Every]
 """What else to do during training, given the corpus, the model to judge (the averaged one, if there is one) and how
 often to evaluate: evaluation comes in this way, from a room above."""
 
+Show = Callable[[int, str, str], object]
+"""Told a step, a prompt and what the network writes after it."""
+
 
 def start(path: Path, recipe: Recipe, command: list[str], ranks: Ranks | None = None) -> Run:
     """Prepare the corpus, plan the steps and write run.json; nothing is trained yet."""
@@ -79,7 +82,14 @@ def start(path: Path, recipe: Recipe, command: list[str], ranks: Ranks | None = 
     return Run(path)
 
 
-def pretrain(run: Run, *, watch: Watch | None = None, ranks: Ranks | None = None, report: Report = silent) -> bool:
+def pretrain(
+    run: Run,
+    *,
+    watch: Watch | None = None,
+    ranks: Ranks | None = None,
+    report: Report = silent,
+    show: Show | None = None,
+) -> bool:
     """Train from the newest checkpoint, or from nothing, to the planned end; whether it got there (ctrl-C stops it).
 
     Leaves run/model, and a `result` in run.json: steps, tokens, seconds, speed, share of the machine's peak, memory.
@@ -89,10 +99,10 @@ def pretrain(run: Run, *, watch: Watch | None = None, ranks: Ranks | None = None
     with locked(run.path / ".lock", wait=False) if place.first else nullcontext(True) as had:
         if not had:
             raise RunError(f"{run.path} is being trained by another process: wait for it, or stop it first")
-        return go_on(run, watch, place, report)
+        return go_on(run, watch, place, report, show)
 
 
-def go_on(run: Run, watch: Watch | None, place: Ranks, report: Report) -> bool:
+def go_on(run: Run, watch: Watch | None, place: Ranks, report: Report, show: Show | None = None) -> bool:
     """`pretrain`, once the run is ours."""
     recipe, plan = recipe_of(run), plan_of(run)
     device, dtype = pick_device(recipe.device), getattr(torch, plan.precision)
@@ -115,7 +125,9 @@ def go_on(run: Run, watch: Watch | None, place: Ranks, report: Report) -> bool:
         return {}
 
     def sample(step: int, _: nn.Module) -> dict[str, float]:
-        write_samples(run, step, judged, corpus, recipe.seed)
+        written = write_samples(run, step, judged, corpus, recipe.seed)
+        if show is not None and written:
+            show(step, *written[0])
         return {}
 
     def follow(step: int, _: nn.Module) -> dict[str, float]:
@@ -167,7 +179,7 @@ def model_of(run: Run, device: torch.device | None = None) -> GPT:
         return load_model(run.path / "model", device=where)
     checkpoint = newest_checkpoint(run)
     if checkpoint is None:
-        raise RunError(f"{run.path} has neither a model nor a checkpoint yet: go on with it by --resume {run.path}")
+        raise RunError(f"{run.path} has neither a model nor a checkpoint yet: {run.next_move()}")
     recipe = recipe_of(run)
     model = GPT(recipe.model)
     load_checkpoint(checkpoint, {"model" if recipe.ema is None else "average": model}, rng=False)
@@ -205,14 +217,17 @@ def corpus_of_run(run: Run, place: Ranks | None = None) -> Corpus:
     return corpus
 
 
-def write_samples(run: Run, step: int, model: GPT, corpus: Corpus, seed: int, *, count: int = 3) -> None:
-    """Let the model continue the beginnings of held-out documents, and write down what it says."""
+def write_samples(
+    run: Run, step: int, model: GPT, corpus: Corpus, seed: int, *, count: int = 3
+) -> list[tuple[str, str]]:
+    """Let the model continue the beginnings of held-out documents, and write down what it says: prompts and texts."""
     prompts = []
     for i in range(min(count, corpus.val.num_documents)):
         first, last = int(corpus.val.starts[i]), int(corpus.val.starts[i + 1])
         ids = corpus.val.read(first + 1, min(24, last - first - 1, model.config.n_ctx // 2))
         prompts.append(corpus.tokenizer.decode(ids.tolist()))
-    for prompt, text in zip(
-        prompts, generate(model, corpus.tokenizer, prompts, max_tokens=120, temperature=0.8, seed=seed), strict=True
-    ):
+    texts = generate(model, corpus.tokenizer, prompts, max_tokens=120, temperature=0.8, seed=seed)
+    written = list(zip(prompts, texts, strict=True))
+    for prompt, text in written:
         run.append("samples", {"step": step, "prompt": prompt, "text": text})
+    return written

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -96,12 +97,28 @@ class Recipe:
         return self.batch_size * self.model.n_ctx
 
 
+RECIPES = Path(__file__).parents[1] / "recipes"
+"""The recipes that come with the package; `recipes/` of the checkout is the same folder."""
+
+
+def find_recipe(name: str) -> Path:
+    """The file of a recipe: a path, or the name of one that comes with the package.
+
+    Raises: ValueError, with the names there are, if it is neither.
+    """
+    own = RECIPES / f"{Path(name).stem}.toml"
+    if Path(name).is_file():
+        return Path(name)
+    if own.is_file() and name in (own.stem, own.name, f"recipes/{own.name}"):
+        return own
+    names = sorted(path.stem for path in RECIPES.glob("*.toml"))
+    near = get_close_matches(Path(name).stem, names, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"give a .toml file, or the name of one of ours: {', '.join(names)}"
+    raise ValueError(f"there is no recipe {name}: {hint}")
+
+
 def read_recipe(path: Path) -> Recipe:
     """A recipe from a TOML file."""
-    if not path.is_file():
-        raise ValueError(
-            f"there is no recipe {path}: give the path of a .toml file, such as recipes/shakespeare-char.toml"
-        )
     try:
         return from_dict(Recipe, read_toml(path))
     except ValueError as error:

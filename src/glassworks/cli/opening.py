@@ -1,0 +1,92 @@
+"""What a training is about to do, in a few lines: its text, its network, the machine, and how long it will take."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+
+from glassworks.core.progress import seconds
+from glassworks.core.runs import Run
+from glassworks.data.shards import described
+from glassworks.models.gpt import GPT
+from glassworks.train.device import pick_device
+from glassworks.train.distributed import Ranks
+from glassworks.train.plan import plan_of
+from glassworks.train.recipe import Recipe, recipe_of
+
+LISTED = 5
+"""Files that are named where more may have been left out."""
+
+
+def opening(run: Run, place: Ranks) -> Iterator[str]:
+    """The lines, from what run.json says."""
+    for name, text in facts(run, place):
+        yield f"  {name:<10} {text}"
+
+
+def facts(run: Run, place: Ranks) -> Iterator[tuple[str, str]]:
+    """Names and texts."""
+    recipe, plan, corpus = recipe_of(run), plan_of(run), run.record.get("corpus", {})
+    yield "text", source(recipe.data)
+    yield from read(corpus)
+    for split, name in (("train", "train on"), ("held_out", "held out")):
+        if f"{split}_tokens" in corpus:
+            yield name, amount(corpus[f"{split}_documents"], corpus[f"{split}_tokens"])
+    yield "tokenizer", vocabulary(recipe)
+    with torch.device("meta"):
+        weights = GPT(recipe.model).num_params()
+    shape = recipe.model
+    yield (
+        "network",
+        f"{shape.architecture}, {weights:,} parameters: {counted(shape.n_layer, 'layer')} of width {shape.n_embd}, "
+        f"{counted(shape.n_head, 'head')}, a context of {shape.n_ctx} tokens",
+    )
+    machine = [str(pick_device(recipe.device)), plan.precision, "compiled" if plan.compile else "not compiled"]
+    yield "computed", ", ".join([*machine, counted(torch.get_num_threads(), "thread"), *ranked(place)])
+    yield "plan", planned(recipe, plan.steps, plan.step_seconds, corpus)
+
+
+def source(data: Any) -> str:
+    """What was given to train on."""
+    return data if isinstance(data, str) else ", ".join(map(str, data))
+
+
+def read(corpus: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The columns taken of tables, and the files that were left out, each with why."""
+    lines = described(dict(corpus))
+    for i, line in enumerate(lines[:LISTED]):
+        yield "note" if i == 0 else "", line
+    if len(lines) > LISTED:
+        yield "", f"and {len(lines) - LISTED:,} more: run.json lists them all"
+
+
+def amount(documents: int, tokens: int) -> str:
+    """'1 document, 2,000 tokens'."""
+    return f"{counted(documents, 'document')}, {tokens:,} tokens"
+
+
+def counted(number: int, name: str) -> str:
+    """'1 layer', '4 layers'."""
+    return f"{number:,} {name}{'s' * (number != 1)}"
+
+
+def vocabulary(recipe: Recipe) -> str:
+    """The tokenizer, and how large its vocabulary came out."""
+    name, _, asked = recipe.tokenizer.partition(":")
+    got = recipe.model.vocab_size
+    few = f"; {int(asked):,} were asked for, but the text has no more" if name == "bpe" and int(asked) > got else ""
+    return f"{recipe.tokenizer}, {got:,} tokens{few}"
+
+
+def ranked(place: Ranks) -> list[str]:
+    """How many processes there are, if it is not one."""
+    return [f"{place.world} ranks"] if place.world > 1 else []
+
+
+def planned(recipe: Recipe, steps: int, step_seconds: float | None, corpus: Mapping[str, Any]) -> str:
+    """Steps, how often the text is read in them, and the time."""
+    tokens = steps * recipe.tokens_per_step
+    times = tokens / corpus["train_tokens"] if corpus.get("train_tokens") else 0.0
+    often = f" ({times:.2g} times the text)" if times else ""
+    time = f", about {seconds(steps * step_seconds)}" if step_seconds is not None else ""
+    return f"{steps:,} steps of {recipe.batch_size} × {recipe.model.n_ctx} tokens, {tokens:,} in all{often}{time}"
