@@ -2,13 +2,16 @@ import os
 import random
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tokenizers
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import decoders, models, pre_tokenizers
@@ -16,11 +19,14 @@ from tokenizers import decoders, models, pre_tokenizers
 from glassworks.core.errors import FileDamaged
 from glassworks.data.tokenizers import (
     EOT,
+    LONGEST_WORD,
+    PATTERN,
     Tokenizer,
     byte_tokenizer,
     char_tokenizer,
     gpt2_tokenizer,
     load_tokenizer,
+    parted,
     train_bpe,
 )
 
@@ -44,6 +50,7 @@ TRICKY = [
     "a" * 300 + " " * 300 + "!" * 300,
 ]
 TEXT = st.one_of(st.sampled_from(TRICKY), st.text(max_size=80), st.text("ab '\n\té1٣Ω<|>", max_size=80))
+PIECES = pre_tokenizers.Split(tokenizers.Regex(PATTERN), "isolated")
 KINDS = ["bytes", "chars", "bpe", "gpt2"]
 
 
@@ -175,8 +182,82 @@ def test_tokens_for_display_show_text_or_bytes() -> None:
             tokenizer.decode([5, id])
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@settings(deadline=None)
+@given(places=st.lists(st.floats(0, 1), max_size=30))
+def test_any_ids_decode_as_the_library_does(kind: str, places: list[float]) -> None:
+    tokenizer = make(kind)
+    ids = [min(int(place * tokenizer.vocab_size), tokenizer.vocab_size - 1) for place in places]
+    assert tokenizer.decode(ids) == tokenizer.inner.decode(ids, skip_special_tokens=False)
+
+
+@pytest.mark.parametrize("as_type", [list, tuple, np.array, np.uint16, torch.tensor])
+def test_ids_may_be_a_list_an_array_or_a_tensor(as_type: Callable[[list[int]], Any]) -> None:
+    for tokenizer in (make("bpe"), Tokenizer(stranger("</s>"))):
+        ids = tokenizer.encode("hello")
+        assert tokenizer.decode(as_type(ids)) == "hello"
+        assert tokenizer.decode(as_type([])) == ""
+        with pytest.raises(ValueError, match="must be a row of whole numbers"):
+            tokenizer.decode(np.array([ids, ids]))
+        with pytest.raises(ValueError, match="must be a row of whole numbers"):
+            tokenizer.decode([1.5])
+
+
+@pytest.mark.parametrize("special", [False, True])
+@pytest.mark.parametrize("kind", ["bpe", "gpt2", "other"])
+def test_added_tokens_stand_for_their_text_whatever_letters_it_has(kind: str, special: bool) -> None:
+    inner = stranger("</s>") if kind == "other" else tokenizers.Tokenizer.from_str(make(kind).json)
+    names = ["é", "đč", "Ġ", "<|ünd|>", "<0x41>x"]
+    inner.add_tokens([tokenizers.AddedToken(name, special=special, normalized=False) for name in names])
+    tokenizer = Tokenizer(tokenizers.Tokenizer.from_str(inner.to_str()))
+    for name in names:
+        id = tokenizer.inner.token_to_id(name)
+        assert tokenizer.decode([id]) == tokenizer.token(id) == tokenizer.token_bytes(id).decode() == name
+        if kind != "other":  # Metaspace writes a blank before what follows an added token
+            assert tokenizer.decode(tokenizer.encode(f"a{name}b")) == f"a{name}b"
+    if kind != "other":
+        fused = tokenizers.Tokenizer.from_str(inner.to_str())
+        fused.decoder = decoders.Sequence([decoders.ByteLevel(), decoders.Fuse()])
+        assert Tokenizer(fused).decode([id]) == name
+
+
+def test_half_a_surrogate_pair_is_refused_by_every_tokenizer() -> None:
+    for tokenizer in (*map(make, ("bytes", "chars", "bpe")), Tokenizer(stranger("</s>"))):
+        for encode in (tokenizer.encode, lambda text, t=tokenizer: list(t.encode_documents(["a", text]))):
+            with pytest.raises(ValueError, match=r"text\[3\] \(='\\udce9'\) is a lone surrogate"):
+                encode("caf\udce9")
+    for train in (lambda text: train_bpe([text], 300), lambda text: char_tokenizer([text])):
+        with pytest.raises(ValueError, match=r"text\[1\] \(='\\ud800'\) is a lone surrogate"):
+            train("a\ud800")
+
+
+def test_a_bare_text_is_one_text() -> None:
+    assert train_bpe("banana banana", 260).digest == train_bpe(["banana banana"], 260).digest
+    assert train_bpe("banana banana", 260).digest != train_bpe(list("banana banana"), 260).digest
+    assert char_tokenizer("text").digest == char_tokenizer(["text"]).digest
+    assert [ids.tolist() for ids in make("bytes").encode_documents("ab")] == [[97, 98]]
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 # BPE
+
+
+@pytest.mark.parametrize("run", ["letters", "spaces", "signs"])
+def test_endless_words_are_learned_from_in_parts(run: str) -> None:
+    words = {"letters": "acgt", "spaces": " \t", "signs": "+-_*"}[run]
+    text = "start " + "".join(random.Random(0).choices(words, k=9 * LONGEST_WORD)) + " end. "
+    parts = list(parted([text, "short", ""]))
+    assert "".join(parts) == text + "short"
+    longest = max(len(piece) for part in parts for piece, _ in PIECES.pre_tokenize_str(part))
+    assert longest <= LONGEST_WORD + 1
+    tokenizer = train_bpe([text], 300)
+    assert tokenizer.vocab_size == 300
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+def test_texts_without_endless_words_are_learned_from_as_they_are() -> None:
+    texts = [*TRICKY, "a" * (LONGEST_WORD - 1), "日本語、" * 900, "x" * 1000 + "1" + "y" * 1000]
+    assert list(parted(texts)) == texts
 
 
 def test_bpe_has_the_size_asked_for_and_splits_long_numbers() -> None:
@@ -241,6 +322,11 @@ def test_a_tokenizer_without_an_end_of_text_is_refused(tmp_path: Path) -> None:
 def test_a_missing_tokenizer_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=rf"no tokenizer at {tmp_path}/tokenizer.json"):
         load_tokenizer(tmp_path)
+
+
+def test_files_with_a_byte_order_mark_open(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").write_bytes(b"\xef\xbb\xbf" + make("bpe").json.encode())
+    assert load_tokenizer(tmp_path).digest == make("bpe").digest
 
 
 def test_a_damaged_tokenizer_is_named_whatever_the_damage(tmp_path: Path) -> None:

@@ -12,12 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glassworks.core.trace import Trace
+from glassworks.data.spans import in_order
+from glassworks.data.tokenizers import byte_tokenizer
 from glassworks.studio.axes import Axis, plan
 from glassworks.studio.heatmap import colours_for
 from glassworks.studio.notebook import NAME
 from glassworks.studio.page import document
 from glassworks.studio.pairing import controls_of, errors_of, note_of
 from glassworks.studio.traces import trace_figure
+from glassworks.studio.words import surprise_figure
 
 HOSTILE = "</td><script>alert(1)</script><!-- <b onload=x> & \"q\" 'q' \x00\x1b"
 VOID = {"meta", "br", "hr"}
@@ -341,3 +344,18 @@ def test_core_does_not_load_the_studio_before_it_draws() -> None:
     code = "import sys, glassworks.core.trace; print([m for m in sys.modules if 'studio' in m or m == 'torch'])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "[]"
+
+
+def test_the_tokens_of_one_character_are_one_span_with_the_sum_of_their_nats() -> None:
+    tokenizer = byte_tokenizer()
+    ids = tokenizer.encode("né猫")
+    nats = np.arange(1.0, len(ids) + 1)
+    trace = Trace("surprise", {"nats": nats}, {"nats": ("token",)}, {"token": in_order(tokenizer, ids)})
+    drawn = surprise_figure(trace, tokenizer.token)
+    spans = re.findall(r'<span class="surprise\d+" title="([^"]*)">([^<]*)</span>', drawn)
+    assert [word for _, word in spans] == ["n", "é", "猫"]
+    assert [float(re.search(r"([\d.]+) nats", title)[1]) for title, _ in spans] == [1.0, 5.0, 15.0]  # type: ignore[index]
+    assert "“猫” (3 tokens)" in drawn
+    assert "&lt;" not in drawn
+    nameless = surprise_figure(Trace("surprise", {"nats": nats}, {"nats": ("token",)}), tokenizer.token)
+    assert nameless.count("∅") == len(ids)

@@ -6,8 +6,9 @@ the same with `split_special_tokens=True`). Only the code that joins documents u
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import cached_property
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from tokenizers import AddedToken
 
 from glassworks.core.files import write_text
+from glassworks.core.text import check_text, several
 
 Ids = NDArray[np.unsignedinteger[Any]]
 
@@ -60,6 +62,7 @@ class Tokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Ids of a text; `ValueError` for a character that the alphabet of a character tokenizer lacks."""
+        check_text(text)
         if self.kind in ("bytes", "chars"):
             ids: list[int] = self.look_up(text).tolist()
         else:
@@ -68,10 +71,11 @@ class Tokenizer:
 
     def encode_documents(self, texts: Iterable[str]) -> Iterator[Ids]:
         """The ids of each text, in order; BPE works on batches of about a megabyte on all cores."""
+        checked = map(checked_text, several(texts))
         if self.kind in ("bytes", "chars"):
-            yield from map(self.look_up, texts)
+            yield from map(self.look_up, checked)
             return
-        for batch in batches(texts):
+        for batch in batches(checked):
             for encoding in self.inner.encode_batch_fast(batch, add_special_tokens=False):
                 yield np.array(encoding.ids, self.dtype)
 
@@ -90,11 +94,14 @@ class Tokenizer:
             )
         return ids
 
-    def decode(self, ids: Sequence[int]) -> str:
+    def decode(self, ids: Iterable[Any]) -> str:
         """Text of some ids, special tokens spelled out; bytes that form no character become U+FFFD."""
+        ids = as_ids(ids)
         for id in (min(ids, default=0), max(ids, default=0)):
             self.check(id)
-        text: str = self.inner.decode(list(ids), skip_special_tokens=False)
+        if self.kind != "other":
+            return b"".join(self.bytes_of.get(id, b"") for id in ids).decode(errors="replace")
+        text: str = self.inner.decode(ids, skip_special_tokens=False)
         return text
 
     def check(self, id: int) -> None:
@@ -104,11 +111,7 @@ class Tokenizer:
 
     def token(self, id: int) -> str:
         """A token for display: its text, or its bytes as <E2 96> where they form no characters."""
-        raw = self.token_bytes(id)
-        try:
-            return raw.decode()
-        except UnicodeDecodeError:
-            return f"<{raw.hex(' ').upper()}>"
+        return shown(self.token_bytes(id))
 
     def token_bytes(self, id: int) -> bytes:
         """The bytes a token stands for; for a tokenizer that is not byte-level, those of its text when alone."""
@@ -116,11 +119,23 @@ class Tokenizer:
         name: str | None = self.inner.id_to_token(id)
         if name is None:
             return b""  # a hole in the numbering of a tokenizer.json
+        raw = self.bytes_of.get(id, self.added.get(id))
+        return self.decode([id]).encode() if raw is None else raw
+
+    @cached_property
+    def bytes_of(self) -> dict[int, bytes]:
+        """The bytes of each token, by id; where tokens are no bytes, of those that are: <0xE2>."""
+        vocabulary = self.inner.get_vocab()
         if self.kind == "other":
-            return self.decode([id]).encode()
-        if self.kind == "chars" or any(c not in BYTE_OF for c in name):
-            return name.encode()
-        return bytes(BYTE_OF[c] for c in name)
+            fallback = '"ByteFallback"' in json.dumps(json.loads(self.inner.to_str())["decoder"])
+            return {vocabulary[name]: raw for name, raw in BYTE_NAMES.items() if fallback and name in vocabulary}
+        spelled = {id: name.encode() if self.kind == "chars" else name_bytes(name) for name, id in vocabulary.items()}
+        return spelled | self.added
+
+    @cached_property
+    def added(self) -> dict[int, bytes]:
+        """The added tokens, by id. They stand for the text they are found by, so that an added "é" is no byte 0xE9."""
+        return {id: token.content.encode() for id, token in self.inner.get_added_tokens_decoder().items()}
 
     @cached_property
     def json(self) -> str:
@@ -136,6 +151,28 @@ class Tokenizer:
     def save(self, path: Path) -> None:
         """Write the tokenizer.json, atomically."""
         write_text(path, self.json)
+
+
+def checked_text(text: str) -> str:
+    """The text, if it is one that UTF-8 can write."""
+    check_text(text)
+    return text
+
+
+def as_ids(ids: Iterable[Any]) -> list[int]:
+    """Ids of a list, an array or a tensor as a list."""
+    try:
+        return list(map(index, ids.tolist() if hasattr(ids, "tolist") else ids))
+    except TypeError:
+        raise ValueError(f"ids (={str(ids)[:60]}) must be a row of whole numbers: give the ids of one text") from None
+
+
+def shown(raw: bytes) -> str:
+    """Bytes for display: the text they are, or <E2 96> where they form no characters."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return f"<{raw.hex(' ').upper()}>"
 
 
 def batches(texts: Iterable[str]) -> Iterator[list[str]]:
@@ -167,6 +204,12 @@ def byte_of() -> dict[str, int]:
 
 
 BYTE_OF = byte_of()
+BYTE_NAMES = {f"<0x{byte:02X}>": bytes([byte]) for byte in range(256)}
+
+
+def name_bytes(name: str) -> bytes:
+    """The bytes that a token of a byte-level vocabulary is spelled by; its own where it is not spelled so."""
+    return bytes(BYTE_OF[c] for c in name) if all(c in BYTE_OF for c in name) else name.encode()
 
 
 # A BPE model as this module makes it, without its vocabulary and merges.
@@ -186,7 +229,8 @@ def kind(spec: dict[str, Any]) -> str:
             return "bytes"
         if split is None and decoder["type"] == "Fuse" and all(len(token) == 1 for token in vocabulary):
             return "chars"
-    return "byte-level" if decoder["type"] == "ByteLevel" else "other"
+    steps = {step["type"] for step in decoder.get("decoders", [decoder])}
+    return "byte-level" if "ByteLevel" in steps and steps <= {"ByteLevel", "Fuse"} else "other"
 
 
 def character_table(vocabulary: dict[str, int], eot: int, dtype: np.dtype[Any]) -> Ids:

@@ -9,6 +9,7 @@
 How they turn text into ids and back is in `codec`.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tokenizers import AddedToken, Regex, decoders, models, pre_tokenizers, trai
 
 from glassworks.core.errors import FileDamaged
 from glassworks.core.files import read_json
+from glassworks.core.text import check_text, several
 from glassworks.data.codec import BYTE_OF, END_TOKENS, EOT, Tokenizer
 
 __all__ = [
@@ -38,6 +40,9 @@ PATTERN = (
     r"| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+"
 )
 TRAIN_BYTES = 64_000_000
+LONGEST_WORD = 1024
+LONG_SPACE = re.compile(rf"\s{{{LONGEST_WORD}}}")
+LONG_RUN = re.compile(rf"[^\W\d_]{{{LONGEST_WORD}}}|\s{{{LONGEST_WORD}}}|(?:[^\w\s]|_){{{LONGEST_WORD}}}")
 
 
 def byte_tokenizer() -> Tokenizer:
@@ -48,7 +53,8 @@ def byte_tokenizer() -> Tokenizer:
 def char_tokenizer(texts: Iterable[str]) -> Tokenizer:
     """One token a character that occurs in the texts, numbered in the order of their code points."""
     alphabet: set[str] = set()
-    for text in texts:
+    for text in several(texts):
+        check_text(text)
         alphabet |= set(text)
     inner = tokenizers.Tokenizer(models.BPE(vocab={c: i for i, c in enumerate(sorted(alphabet))}, merges=[]))
     inner.decoder = decoders.Fuse()
@@ -58,7 +64,9 @@ def char_tokenizer(texts: Iterable[str]) -> Tokenizer:
 def train_bpe(texts: Iterable[str], vocab_size: int) -> Tokenizer:
     """Byte-level BPE of the first 64 MB of the texts; fewer tokens than `vocab_size` if they run out of pairs.
 
-    The same texts give the same tokenizer, on any number of cores.
+    The same texts give the same tokenizer, on any number of cores. A run of more than 1,024 letters, signs or spaces (a
+    genome) is learned from in parts of so many, since the trainer's time grows with the square of the longest word; it
+    is encoded whole.
     """
     if vocab_size < 257:
         raise ValueError(f"vocab_size (={vocab_size}) must be at least 257: the 256 bytes and {EOT}")
@@ -66,24 +74,36 @@ def train_bpe(texts: Iterable[str], vocab_size: int) -> Tokenizer:
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size - 1, initial_alphabet=sorted(BYTE_OF), special_tokens=[], show_progress=False
     )
-    inner.train_from_iterator(capped(texts, TRAIN_BYTES), trainer)
+    inner.train_from_iterator(parted(capped(several(texts), TRAIN_BYTES)), trainer)
     return with_eot(inner)
 
 
 def capped(texts: Iterable[str], size: int) -> Iterator[str]:
     """The texts until their bytes add up to `size`; the last one is cut."""
     for text in texts:
+        check_text(text)
         yield text[:size]
         size -= len(text.encode())
         if size <= 0:
             return
 
 
+def parted(texts: Iterable[str]) -> Iterator[str]:
+    """The texts, cut within runs that the pattern could take for one endless word."""
+    for text in texts:
+        start = 0
+        if max(map(len, text.split()), default=0) >= LONGEST_WORD or LONG_SPACE.search(text):
+            for run in LONG_RUN.finditer(text):
+                yield text[start : run.end()]
+                start = run.end()
+        yield text[start:]
+
+
 def gpt2_tokenizer(encoder_json: Path, vocab_bpe: Path) -> Tokenizer:
     """GPT-2's tokenizer from the two files OpenAI published (also known as vocab.json and merges.txt)."""
     vocabulary = read_json(encoder_json)
     try:
-        lines = vocab_bpe.read_text(encoding="utf-8").splitlines()
+        lines = vocab_bpe.read_text(encoding="utf-8-sig").splitlines()
         merges = [(left, right) for left, right in (line.split(" ") for line in lines[1:] if line)]
         return with_eot(byte_level(vocabulary, merges, split="gpt2"))
     except Exception as error:  # the Rust side raises nothing more exact
@@ -120,7 +140,7 @@ def load_tokenizer(path: Path) -> Tokenizer:
         raise ValueError(f"there is no tokenizer at {file}: give a tokenizer.json or a folder that holds one")
     read_json(file)  # says which file is not even JSON
     try:
-        inner = tokenizers.Tokenizer.from_file(str(file))
+        inner = tokenizers.Tokenizer.from_str(file.read_text(encoding="utf-8-sig"))
     except Exception as error:  # the Rust side raises nothing more exact
         raise FileDamaged(f"{file} is not a tokenizer ({error}): restore it") from error
     return Tokenizer(inner)

@@ -213,7 +213,8 @@ def surprise(model: GPT, tokens: Int[Tensor, " T"], labels: Sequence[str]) -> Tr
 
     A text longer than n_ctx is read as the score of a split is taken, in consecutive windows of which each sees only
     itself: at the start of a window a high surprise may be the missing context's. Give a document with its leading
-    separator to have its first token predicted too.
+    separator to have its first token predicted too. A label that is empty is that of a token which goes on with the
+    character of those before it (`data.spans.in_order`); they are drawn as one.
 
     Arrays:
         nats (token,): -ln p.

@@ -6,6 +6,7 @@ import torch
 from glassworks.core.runs import Run
 from glassworks.data.batches import Windows
 from glassworks.data.shards import Corpus
+from glassworks.data.spans import in_order
 from glassworks.interpret.health import health
 from glassworks.interpret.lens import attention_patterns, logit_lens, surprise
 from glassworks.models.gpt import GPT
@@ -33,7 +34,7 @@ def trace_run(run: Run, text: str | None = None) -> int:
     attention_patterns(model, sentence, pieces(corpus, sentence)).save(folder / "attention")
     lens = logit_lens(model, sentence, pieces(corpus, sentence), k=min(5, model.config.vocab_size))
     lens.save(folder / "logit_lens")
-    surprise(model, passage, pieces(corpus, passage)).save(folder / "surprise")
+    surprise(model, passage, in_order(corpus.tokenizer, passage)).save(folder / "surprise")
     health(model, *sample_of(corpus, model)).save(folder / "health")
     return 0 if text is None else len(whole) - len(sentence)
 

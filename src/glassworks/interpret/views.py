@@ -9,9 +9,10 @@ from glassworks.interpret.subject import Subject
 
 def surprise(subject: Subject) -> Trace:
     """A passage's surprise."""
+    from glassworks.data.spans import in_order
     from glassworks.interpret.lens import surprise
 
-    return surprise(subject.model, subject.passage, subject.named(subject.passage))
+    return surprise(subject.model, subject.passage, in_order(subject.tokenizer, subject.passage))
 
 
 def attention(subject: Subject) -> Trace:

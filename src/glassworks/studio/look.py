@@ -6,6 +6,7 @@ from pathlib import Path
 
 from glassworks.core.errors import GlassworksError
 from glassworks.core.trace import Trace
+from glassworks.data.spans import in_order
 from glassworks.interpret.methods import METHODS, array_notes, code, function
 from glassworks.interpret.subject import Subject
 from glassworks.studio.look_page import Look, Part, write_look
@@ -57,8 +58,8 @@ def look_inside(
     look = Look(
         name=subject.name,
         facts=facts_of(subject),
-        text=subject.labels,
-        against=subject.named(subject.against) if contrasts else [],
+        text=in_order(subject.tokenizer, subject.tokens),
+        against=in_order(subject.tokenizer, subject.against) if contrasts else [],
         notes=[note for name, note in subject.notes.items() if needed(name, parts)],
         opening=opening,
         parts=parts,

@@ -49,10 +49,13 @@ def sample(row: dict[str, Any], longest: int = MAX_SAMPLE) -> Markup:
 
 
 def surprise_figure(trace: Trace, token: Callable[[int], str]) -> Markup:
-    """A text whose every token is coloured by its nats, with a legend."""
+    """A text whose every token is coloured by its nats, with a legend; the tokens of one character together."""
     nats = trace.arrays["nats"]
-    words = trace.labels.get("token") or [""] * len(nats)
-    shown = [surprising(trace, i, words[i], token) for i in range(min(len(nats), MAX_TOKENS))]
+    labels = trace.labels.get("token")
+    words = labels or [""] * len(nats)
+    begins = [i for i in range(min(len(nats), MAX_TOKENS)) if words[i] or i == 0 or not labels]
+    ends = [*begins[1:], min(len(nats), MAX_TOKENS)]
+    shown = [surprising(trace, first, end, words[first], token) for first, end in zip(begins, ends, strict=False)]
     known = nats[np.isfinite(nats)]
     mean = (
         f" This passage: {known.mean():.2f} nats a token on average, over {len(nats):,} tokens." if len(known) else ""
@@ -68,14 +71,15 @@ def surprise_figure(trace: Trace, token: Callable[[int], str]) -> Markup:
     )
 
 
-def surprising(trace: Trace, i: int, word: str, token: Callable[[int], str]) -> Markup:
-    """One token of the text."""
-    nats = float(trace.arrays["nats"][i])
+def surprising(trace: Trace, i: int, end: int, word: str, token: Callable[[int], str]) -> Markup:
+    """One token of the text, or those of one character: their nats add up, their probabilities multiply."""
+    nats = float(trace.arrays["nats"][i:end].sum())
     if not math.isfinite(nats):
         return tag("span", spaced(word), title=f"“{visible(word)}”: no finite number")
-    about = [f"“{visible(word)}”", f"{nats:.2f} nats, probability {math.exp(-nats):.3g}"]
+    parts = f" ({end - i} tokens)" if end - i > 1 else ""
+    about = [f"“{visible(word)}”{parts}", f"{nats:.2f} nats, probability {math.exp(-nats):.3g}"]
     if "entropy" in trace.arrays:
-        about.append(f"expected surprise {float(trace.arrays['entropy'][i]):.2f} nats")
+        about.append(f"expected surprise {float(trace.arrays['entropy'][i:end].sum()):.2f} nats")
     if "top_ids" in trace.arrays and "top_probabilities" in trace.arrays:
         about.append(f"most likely: {best(trace, (i,), token)}")
     return tag("span", spaced(word), class_=f"surprise{level(nats / MAX_NATS)}", title="\n".join(about))
