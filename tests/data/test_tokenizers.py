@@ -1,3 +1,4 @@
+import json
 import os
 import random
 import subprocess
@@ -175,11 +176,20 @@ def test_saving_and_loading_changes_nothing(kind: str, tmp_path: Path) -> None:
 def test_tokens_for_display_show_text_or_bytes() -> None:
     tokenizer = byte_tokenizer()
     assert [tokenizer.token(id) for id in (97, 10, 0xE2, 256)] == ["a", "\n", "<E2>", EOT]
-    for id in (-1, 257):
-        with pytest.raises(ValueError, match="outside the vocabulary of 257 tokens"):
-            tokenizer.token(id)
-        with pytest.raises(ValueError, match="outside the vocabulary"):
-            tokenizer.decode([5, id])
+
+
+def test_ids_that_stand_for_no_token_decode_to_nothing_and_are_told_apart() -> None:
+    """Also the holes in the numbering of a tokenizer.json."""
+    whole = json.loads(byte_tokenizer().json)
+    whole["model"]["vocab"]["hello"] = 300
+    tokenizer = Tokenizer(tokenizers.Tokenizer.from_str(json.dumps(whole)))
+    assert (tokenizer.vocab_size, tokenizer.known.sum()) == (301, 258)
+    for id in (256, 299, 301, 151_935, 2**40):  # the end of text has moved behind the first hole
+        assert tokenizer.decode([104, id, 105]) == "hi"
+        assert (tokenizer.token(id), tokenizer.token_bytes(id)) == (f"<no token {id}>", b"")
+    assert (tokenizer.token(300), tokenizer.decode([300])) == ("hello", "hello")
+    with pytest.raises(ValueError, match=r"id \(=-100\) must be at least 0"):
+        tokenizer.decode([5, -100])
 
 
 @pytest.mark.parametrize("kind", KINDS)

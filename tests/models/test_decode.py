@@ -14,6 +14,10 @@ V, T = 37, 12
 CONFIGS = {
     "gpt2": GPTConfig("gpt2", V, 16, 2, 3, 24),
     "gpt2 untied": GPTConfig("gpt2", V, 16, 2, 3, 24, tied=False),
+    "llama": GPTConfig("llama", V, 16, 2, 3, 24),
+    "llama tied, grouped, stretched": GPTConfig(
+        "llama", V, 16, 2, 4, 24, n_kv_head=2, head_dim=8, tied=True, rope_type="llama3", rope_factor=8.0
+    ),
     "qwen3": GPTConfig("qwen3", V, 16, 2, 3, 24),
     "qwen3 tied, grouped": GPTConfig("qwen3", V, 16, 2, 4, 24, n_kv_head=2, head_dim=8, tied=True),
     "nanochat": GPTConfig("nanochat", V, 16, 2, 4, 32),

@@ -1,24 +1,18 @@
 import math
+import subprocess
+import sys
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 import torch
 import transformers
 from transformers import LogitsProcessorList
 
+from glassworks.models.choice import Sampling, candidates, choose, penalise
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
-from glassworks.models.sampling import (
-    Sampling,
-    candidates,
-    choose,
-    generate,
-    generator,
-    penalise,
-    stream,
-    stream_text,
-    stream_texts,
-)
+from glassworks.models.sampling import generate, generator, stream, stream_text, stream_texts
 
 EOT = 256
 CONFIGS = {
@@ -250,6 +244,10 @@ def test_streams_of_many_rows_join_to_generate(model: GPT) -> None:
         {"max_tokens": -1},
         {"stop": ("",)},
         {"seed": -1},
+        {"temperature": math.inf},
+        {"top_p": math.nan},
+        {"min_p": math.nan},
+        {"repetition_penalty": math.nan},
     ],
 )
 def test_options_outside_their_range_are_refused_at_the_call(options: dict) -> None:
@@ -263,3 +261,141 @@ def test_options_outside_their_range_are_refused_at_the_call(options: dict) -> N
 def test_tokens_outside_the_vocabulary_are_refused() -> None:
     with pytest.raises(ValueError, match=r"prompt 1 has token 300.*vocab_size=257"):
         stream(random_model(CONFIGS["gpt2"]), [[1], [2, 300]])
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Numbers at their ends
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16, torch.float64])
+def test_tiny_temperatures_are_greedy(model: GPT, dtype: torch.dtype) -> None:
+    """Also where logits tie, as those of few bits do."""
+    model.to(dtype)
+    greedy = rows(model, PROMPTS[:3], max_tokens=12, temperature=0)
+    for temperature in (5e-324, 1e-40, 1e-30, 1e-21):
+        assert rows(model, PROMPTS[:3], max_tokens=12, temperature=temperature) == greedy
+    if dtype is torch.float32:
+        assert rows(model, PROMPTS[:3], max_tokens=12, temperature=1e-12) == greedy
+
+
+@pytest.mark.parametrize("options", [{"top_p": 1e-40}, {"top_p": 1e-300}, {"top_k": 1}, {"min_p": 1.0}])
+def test_filters_that_leave_one_token_are_greedy(options: dict) -> None:
+    model = random_model(CONFIGS["gpt2"])
+    assert rows(model, PROMPTS, max_tokens=12, **options) == rows(model, PROMPTS, max_tokens=12, temperature=0)
+    torch.set_flush_denormal(True)
+    try:
+        assert rows(model, PROMPTS, max_tokens=12, **options) == rows(model, PROMPTS, max_tokens=12, temperature=0)
+    finally:
+        torch.set_flush_denormal(False)
+
+
+@pytest.mark.parametrize("options", [{"temperature": 0}, {}, {"top_k": 3}, {"top_p": 0.5}, {"min_p": 0.1}])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_logits_that_are_no_numbers_are_an_error_that_says_so(model: GPT, value: float, options: dict) -> None:
+    with torch.no_grad():
+        model.embed.weight[65].fill_(value)
+    with pytest.raises(ValueError, match=r"of the 257 logits are NaN and .* health") as caught:
+        generate(model, Bytes(), ["A"], max_tokens=5, **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_infinite_logit_is_the_likeliest() -> None:
+    model = random_model(CONFIGS["gpt2"])
+    model.head.register_forward_hook(lambda module, args, out: out.index_fill(-1, torch.tensor(66), math.inf))
+    assert generate(model, Bytes(), ["A"], max_tokens=3, temperature=0) == ["BBB"]
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Vocabularies of two sizes
+
+
+class Holes(Bytes):
+    """A tokenizer that has no token 7, nor any from 200 on but its end of text."""
+
+    known = np.array([id in {*range(200), EOT} - {7} for id in range(257)])
+
+    def decode(self, ids: Sequence[int]) -> str:
+        assert all(self.known[ids])
+        return super().decode(ids)
+
+
+@pytest.mark.parametrize("options", [{"temperature": 0}, {"temperature": 3.0}, {"top_k": 2}, {"top_p": 0.3}])
+@pytest.mark.parametrize("vocab_size", [257, 320])
+def test_ids_that_the_tokenizer_lacks_are_never_drawn(vocab_size: int, options: dict) -> None:
+    model = random_model(GPTConfig("gpt2", vocab_size, 24, 1, 2, 16))
+    with torch.no_grad():
+        model.embed.weight[[7, *range(200, vocab_size)]] *= 30  # the likeliest
+    for penalty in (1.0, 1.3):
+        how = {"max_tokens": 60, "repetition_penalty": penalty, **options}
+        (columns,) = [list(stream(model, [[7, 250, vocab_size - 1], [2]], eot=EOT, known=Holes.known, **how))]
+        drawn = {token for row in columns for token in row if token is not None}
+        assert drawn
+        assert all(Holes.known[list(drawn)])
+        assert len(generate(model, Holes(), ["hello", ""], **how)) == 2
+
+
+def test_a_model_with_fewer_tokens_than_the_tokenizer() -> None:
+    model = random_model(GPTConfig("gpt2", 100, 24, 1, 2, 16))
+    assert generate(model, Holes(), ["A"], max_tokens=9)
+    with pytest.raises(ValueError, match=r"prompt 1 has token 122, outside the model's vocabulary \(vocab_size=100\)"):
+        generate(model, Holes(), ["A", "z"])
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# What is no list
+
+
+@pytest.mark.parametrize("call", [generate, stream_texts, lambda model, t, prompts: generator(model, t)(prompts)])
+def test_a_bare_string_is_no_list_of_prompts(call) -> None:
+    model = random_model(CONFIGS["gpt2"])
+    with pytest.raises(ValueError, match=r"prompts \(='Once'\) must be a list of texts, as \['Once'\]"):
+        call(model, Bytes(), "Once")
+
+
+WRONG = """
+import numpy as np
+import torch
+from glassworks.data.tokenizers import byte_tokenizer
+from glassworks.models.config import GPTConfig
+from glassworks.models.gpt import GPT
+from glassworks.models.sampling import generate, stream
+
+model, tokenizer = GPT(GPTConfig("gpt2", 257, 24, 1, 2, 16)), byte_tokenizer()
+calls = [(lambda value: generate(model, tokenizer, value), [[1], [None], [b"a"], [["a"]], "a", b"a"])]
+calls += [(lambda value: stream(model, value), [[1], [None], ["a"], [["a"]], "a", b"a", torch.tensor([1, 2])])]
+for call, prompts in ((call, prompts) for call, wrong in calls for prompts in wrong):
+    try:
+        call(prompts)
+    except ValueError as error:
+        assert "prompt" in str(error) and "\\n" not in str(error), error
+    else:
+        raise AssertionError(prompts)
+wrong = {"stop": [(1,), b"ab", 3], "seed": [0.5, None], "temperature": ["hot", None], "top_k": [2.5, "all"]}
+wrong |= {"max_tokens": [2.0, None], "top_p": ["a"], "min_p": [[1]], "repetition_penalty": [None]}
+for name, values in wrong.items():
+    for value in values:
+        try:
+            generate(model, tokenizer, ["a"], **{name: value})
+        except ValueError as error:
+            assert str(error).startswith(f"{name} (={value!r}) must be"), error
+        else:
+            raise AssertionError((name, value))
+texts = generate(model, tokenizer, ["a", "b"], max_tokens=4)
+assert generate(model, tokenizer, ("a", "b"), max_tokens=4) == texts
+assert generate(model, tokenizer, np.array(["a", "b"]), max_tokens=4, stop=None) == texts
+ids = [[1, 2], [3, 4]]
+assert list(stream(model, torch.tensor(ids), max_tokens=3)) == list(stream(model, ids, max_tokens=3))
+"""
+
+
+def test_wrong_types_are_refused_in_one_line_and_lists_may_be_of_any_kind() -> None:
+    """In a process where nothing checks types."""
+    subprocess.run([sys.executable, "-c", WRONG], check=True, capture_output=True, text=True)
+
+
+def test_a_text_ends_at_any_of_its_ends() -> None:
+    class Chat(Bytes):
+        ends = frozenset({ord(","), ord("!")})
+
+    assert generate(scripted(b"one, two"), Chat(), [""], max_tokens=40, temperature=0) == ["one"]
+    assert generate(scripted(b"one"), Chat(), [""], max_tokens=40, temperature=0) == ["one"]

@@ -95,30 +95,37 @@ class Tokenizer:
         return ids
 
     def decode(self, ids: Iterable[Any]) -> str:
-        """Text of some ids, special tokens spelled out; bytes that form no character become U+FFFD."""
+        """Text of some ids, special tokens spelled out; bytes that form no character become U+FFFD.
+
+        Ids that stand for no token add nothing: models may have more rows than their tokenizer has tokens.
+        """
         ids = as_ids(ids)
-        for id in (min(ids, default=0), max(ids, default=0)):
-            self.check(id)
+        if (least := min(ids, default=0)) < 0:
+            raise ValueError(f"id (={least}) must be at least 0: leave out what marks no token")
         if self.kind != "other":
             return b"".join(self.bytes_of.get(id, b"") for id in ids).decode(errors="replace")
-        text: str = self.inner.decode(ids, skip_special_tokens=False)
+        text: str = self.inner.decode([id for id in ids if id < self.vocab_size], skip_special_tokens=False)
         return text
 
-    def check(self, id: int) -> None:
-        """Refuse an id outside the vocabulary."""
-        if not 0 <= id < self.vocab_size:
-            raise ValueError(f"id (={id}) is outside the vocabulary of {self.vocab_size} tokens")
+    @cached_property
+    def known(self) -> NDArray[np.bool_]:
+        """Whether each id below `vocab_size` stands for a token: a tokenizer.json may have holes in its numbering."""
+        known = np.zeros(self.vocab_size, np.bool_)
+        known[list(self.inner.get_vocab().values())] = True
+        return known
+
+    def stands(self, id: int) -> bool:
+        """Whether an id stands for a token."""
+        return 0 <= id < self.vocab_size and bool(self.known[id])
 
     def token(self, id: int) -> str:
         """A token for display: its text, or its bytes as <E2 96> where they form no characters."""
-        return shown(self.token_bytes(id))
+        return shown(self.token_bytes(id)) if self.stands(id) else f"<no token {id}>"
 
     def token_bytes(self, id: int) -> bytes:
-        """The bytes a token stands for; for a tokenizer that is not byte-level, those of its text when alone."""
-        self.check(id)
-        name: str | None = self.inner.id_to_token(id)
-        if name is None:
-            return b""  # a hole in the numbering of a tokenizer.json
+        """The bytes an id stands for, perhaps none; where tokens are not bytes, those of its text when alone."""
+        if not self.stands(id):
+            return b""
         raw = self.bytes_of.get(id, self.added.get(id))
         return self.decode([id]).encode() if raw is None else raw
 

@@ -67,8 +67,7 @@ class Subject:
     @cached_property
     def texts(self) -> list[str]:
         """The text of every token of the vocabulary, by id."""
-        known = self.tokenizer.vocab_size
-        return [self.tokenizer.token(id) if id < known else "" for id in range(self.model.config.vocab_size)]
+        return self.named(torch.arange(self.model.config.vocab_size))
 
     @cached_property
     def rows(self) -> tuple[Tensor, Tensor]:
@@ -258,7 +257,7 @@ def contrast(
                 )
             raise ValueError("against is the text itself: change a word of it, or leave it out")
         return other, f"It is contrasted with “{against}”."
-    place, id = replacement(model, tokens)
+    place, id = replacement(model, tokens, tokenizer.vocab_size)
     other = tokens.clone()
     other[place] = id
     old, new = tokenizer.token(int(tokens[place])), tokenizer.token(id)
@@ -268,10 +267,11 @@ def contrast(
     )
 
 
-def replacement(model: GPT, tokens: Int[Tensor, " T"]) -> tuple[int, int]:
+def replacement(model: GPT, tokens: Int[Tensor, " T"], vocab_size: int) -> tuple[int, int]:
     """The place whose token, replaced by another of the sentence, changes the last prediction most (KL), and by which.
 
-    The first and the last place stay. Each is tried with the next token of the sentence that differs from its own.
+    The first and the last place stay. Each is tried with the next token of the sentence that differs from its own, or
+    with the id behind it.
     """
     ids, T = tokens.tolist(), len(tokens)
     tried = []
@@ -279,7 +279,7 @@ def replacement(model: GPT, tokens: Int[Tensor, " T"]) -> tuple[int, int]:
         others = [
             ids[(place + step) % T] for step in range(1, T) if ids[(place + step) % T] not in (ids[place], ids[0])
         ]
-        tried.append((place, others[0] if others else (ids[place] + 1) % model.config.vocab_size))
+        tried.append((place, others[0] if others else (ids[place] + 1) % vocab_size))
     rows = tokens.repeat(len(tried), 1)
     rows[torch.arange(len(tried)), torch.tensor([place for place, _ in tried])] = torch.tensor([id for _, id in tried])
     last = model(torch.cat([tokens[None], rows]))[:, -1].float().log_softmax(-1)

@@ -2,7 +2,7 @@
 
 Writing a token with a small model is a hundred operations of a few microseconds each, and in torch most of that is what
 stands around them. `kernel.forward` computes them for some rows in one call of machine code. The weights are gathered
-for it once, folded so that all three architectures become the same few operations:
+for it once, folded so that all architectures become the same few operations:
 
 - writers into the residual stream are centred, so that its mean is zero and LayerNorm is RMSNorm;
 - gains, shifts and constant factors move into the matrix that reads them, biases are its last row;
@@ -19,6 +19,8 @@ import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from itertools import chain
+from operator import attrgetter, methodcaller
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,13 +29,13 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from glassworks.models.fused import MKL_IS_SLOW, Linear
-from glassworks.models.gpt import GPT, MLP, Attention, Block, Cache, RMSNorm
+from glassworks.models.config import GPTConfig
+from glassworks.models.fused import MKL_IS_SLOW
+from glassworks.models.gpt import GPT, Cache
+from glassworks.models.intact import intact
 
 if TYPE_CHECKING:
     from glassworks.models.kernel import Weights  # numba loads slowly
-
-PLAIN = {GPT, Block, Attention, MLP, RMSNorm, nn.LayerNorm, Linear, nn.Linear, nn.Embedding, nn.Identity, nn.ModuleList}
 
 COPIED = 2**26 if MKL_IS_SLOW else 2**27
 """Models of up to so many weights are copied. Larger ones would take too much memory twice, and torch's products are as
@@ -54,30 +56,40 @@ SHARE = 10**7
 WAKING = 4 * 10**6
 """Operations that one core does until another has woken, which takes about 40 us."""
 
+VALUES, VERSION = methodcaller("values"), attrgetter("_version")
+"""What a dictionary holds; how often a tensor was written to."""
+
 
 class Decoder:
-    """A GPT with its weights folded when they are first needed; make it anew after they have changed."""
+    """A GPT with its weights folded when they are first needed; make it anew once `changed` says so."""
 
     def __init__(self, model: GPT) -> None:
-        modules, weights = list(model.modules()), list(model.parameters())
-        biased = [module for module in modules if isinstance(module, nn.Linear) and module.bias is not None]
+        modules = list(model.modules())
         self.model = model
-        self.size = sum(p.numel() for p in weights)
+        self.size = sum(p.numel() for p in model.parameters())
         self.softcap = model.config.softcap if model.config.architecture == "nanochat" else None
         self.hooks = [nn.modules.module._global_forward_hooks, nn.modules.module._global_forward_pre_hooks]
         self.hooks += [h for module in modules for h in (module._forward_hooks, module._forward_pre_hooks)]
-        self.plain = (
-            all(type(module) in PLAIN and "forward" not in vars(module) for module in modules)
-            and all(p.device.type == "cpu" and p.dtype is torch.float32 for p in weights)
-            and (model.config.architecture == "gpt2" or not biased)
-            and model.config.architecture != "llama"
-            and self.size <= COPIED
-        )
+        self.intact = intact(model)
+        self.plain = self.intact and self.size <= COPIED and foldable(model)
+        held = [held for module in modules for held in (module._parameters, module._buffers, module._modules)]
+        self.held, self.free = [parts for parts in held if parts], [parts for parts in held if not parts]
+        self.tensors = [*model.parameters(), *model.buffers()] if self.plain else []
+        self.before = self.state()
+
+    def state(self) -> list[int]:
+        """What identifies the parts and the values of their tensors; an edit through `.data` is not seen."""
+        parts = chain.from_iterable(map(VALUES, self.held))
+        return [*map(id, parts), *map(VERSION, self.tensors)]
+
+    def changed(self) -> bool:
+        """Whether parts were exchanged or weights written since this decoder was made."""
+        return any(self.free) or self.state() != self.before
 
     def applies(self, rows: int, time: int = 1) -> bool:
         """Whether this pass does as the model does, and sooner, for so many new tokens in each of some rows.
 
-        It does if no module is hooked or of a foreign kind, and there is no autocast. It is sooner if there is little
+        It does if the model is intact, no module is hooked, and there is no autocast. It is sooner if there is little
         to do; or more, for as many rows as torch has threads. A single token is mostly waiting for the weights, and
         half as many rows will do.
         """
@@ -138,6 +150,27 @@ class Decoder:
 # Gathering the weights
 
 
+def foldable(model: GPT) -> bool:
+    """Whether the numbers of an intact model are such as the kernel takes: float32, in a CPU's memory, and counted.
+
+    It norms queries and keys before it turns them, so nanochat's table of rotary positions must keep lengths.
+    """
+    tensors = [*model.parameters(), *model.buffers()]
+    if model.config.architecture == "nanochat":
+        cos, sin = (table.chunk(2, -1) for table in (model.rope_cos, model.rope_sin))
+        turns = torch.equal(*cos) and torch.equal(sin[0], -sin[1])
+        if not turns or not torch.allclose(cos[0] ** 2 + sin[0] ** 2, torch.ones_like(cos[0])):
+            return False
+    return all(
+        t.device.type == "cpu"
+        and t.dtype is torch.float32
+        and t.layout is torch.strided
+        and type(t) in (nn.Parameter, Tensor)
+        and not t.is_inference()  # whose edits torch does not count
+        for t in tensors
+    )
+
+
 @torch.no_grad()
 def folded(model: GPT, softcap: float | None) -> "Weights":
     """A model's weights for `kernel.forward`. The logits come out over the softcap."""
@@ -158,19 +191,27 @@ def folded(model: GPT, softcap: float | None) -> "Weights":
     gains = gate = embed.new_empty(0, 0, 0)
     if gpt2:
         embed, positions = (table - table.mean(-1, keepdim=True) for table in (embed, model.position.weight))
-        qkv[..., : config.n_head * config.width_of_head] /= math.sqrt(config.width_of_head)
     else:
         cos, sin = model.rope_cos, model.rope_sin
-        q = k = embed.new_ones(config.n_layer, config.width_of_head)
-        if config.architecture == "nanochat":
-            embed = F.rms_norm(embed, embed.shape[-1:], eps=config.eps)
-        else:
-            q, k = torch.stack([a.q_norm.weight for a in attns]), torch.stack([a.k_norm.weight for a in attns])
-            gate = behind(before_mlp, [mlp.gate for mlp in mlps])
-        k = k * math.sqrt(config.width_of_head)  # its norm's; that of q goes with attention's scale
-        gains = torch.cat([q[:, None].expand(-1, config.n_head, -1), k[:, None].expand(-1, config.kv_heads, -1)], 1)
+    if config.architecture == "nanochat":
+        embed = F.rms_norm(embed, embed.shape[-1:], eps=config.eps)
+    if config.is_gated:
+        gate = behind(before_mlp, [mlp.gate for mlp in mlps])
+    if config.architecture in ("qwen3", "nanochat"):
+        gains = head_gains(config, attns)
+    else:
+        qkv[..., : config.n_head * config.width_of_head] /= math.sqrt(config.width_of_head)
     whole = embed, positions, cos, sin, qkv, gains, proj, up, gate, down, head
     return Weights(*(tensor.detach().contiguous().numpy() for tensor in whole))
+
+
+def head_gains(config: GPTConfig, attns: Sequence[Any]) -> Float[Tensor, "L HK D"]:
+    """What queries and keys are multiplied by after their norm, with attention's scale, 1 / sqrt(D)."""
+    q = k = torch.ones(len(attns), config.width_of_head, dtype=torch.float32)
+    if config.architecture == "qwen3":
+        q, k = torch.stack([a.q_norm.weight for a in attns]), torch.stack([a.k_norm.weight for a in attns])
+    k = k * math.sqrt(config.width_of_head)  # its norm's; that of q goes with attention's scale
+    return torch.cat([q[:, None].expand(-1, config.n_head, -1), k[:, None].expand(-1, config.kv_heads, -1)], 1)
 
 
 def behind(norms: Sequence[nn.Module], readers: Sequence[nn.Linear], factor: float = 1.0) -> Tensor:

@@ -196,8 +196,8 @@ def fused(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def is_hooked(tap: nn.Module) -> bool:
-    """Whether somebody reads or writes this tap."""
-    return bool(tap._forward_hooks or tap._forward_pre_hooks)
+    """Whether somebody reads or writes this tap, or has put another module there."""
+    return bool(tap._forward_hooks or tap._forward_pre_hooks) or type(tap) is not nn.Identity
 
 
 class MLP(nn.Module):

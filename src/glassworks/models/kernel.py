@@ -45,7 +45,7 @@ class Weights(NamedTuple):
     cos: Array  # (P, D); P = 0 where positions are learned
     sin: Array
     qkv: Array  # (L, C + 1, (H + 2 K) D)
-    gains: Array  # (L, H + K, D), of queries and keys; L = 0 where positions are learned
+    gains: Array  # (L, H + K, D), of queries and keys behind their norm; L = 0 where they have none
     proj: Array  # (L, H D + 1, C)
     up: Array  # (L, C + 1, F)
     gate: Array  # (L, C + 1, F); L = 0 but for SwiGLU
@@ -176,8 +176,10 @@ def attention(
         for t in range(T):
             place = start + t
             at = place - padding[b]
+            if len(weights.gains):
+                normalise_heads(heads[b, t, : H + K], weights.gains[layer], eps)
             if len(weights.cos):
-                turn(heads[b, t, : H + K], weights.gains[layer], weights.cos[at], weights.sin[at], eps)
+                turn(heads[b, t, : H + K], weights.cos[at], weights.sin[at])
             for k in range(K):
                 for d in range(D):
                     kv[layer, 0, row, k, place, d] = heads[b, t, H + k, d]
@@ -248,13 +250,21 @@ def largest(x: Array) -> np.float32:
 
 
 @fast
-def turn(heads: Array, gains: Array, cos: Array, sin: Array, eps: float) -> None:
-    """Norm and turn queries and keys (H + K, D) in place. Turning keeps lengths, so the norm may come first."""
-    half = heads.shape[1] // 2
+def normalise_heads(heads: Array, gains: Array, eps: float) -> None:
+    """Norm queries and keys (H + K, D), in place. Turning keeps lengths, so the norm may come before it."""
     for h in range(len(heads)):
         scale = reciprocal_length(heads[h], eps)
+        for d in range(heads.shape[1]):
+            heads[h, d] *= gains[h, d] * scale
+
+
+@fast
+def turn(heads: Array, cos: Array, sin: Array) -> None:
+    """Turn queries and keys (H + K, D) by their position's angles, in place."""
+    half = heads.shape[1] // 2
+    for h in range(len(heads)):
         for d in range(half):
-            a, b = heads[h, d] * gains[h, d] * scale, heads[h, d + half] * gains[h, d + half] * scale
+            a, b = heads[h, d], heads[h, d + half]
             heads[h, d] = a * cos[d] + b * sin[d]
             heads[h, d + half] = b * cos[d + half] + a * sin[d + half]
 
