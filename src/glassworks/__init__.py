@@ -1,3 +1,85 @@
-"""Glassworks raises neural networks and lets you see through them."""
+"""Glassworks raises neural networks and lets you see through them.
+
+    import glassworks as gw
+
+What is used most has a short name here: `gw.fit`, `gw.generate`, `gw.capture`. Each is looked up where it lives when it
+is first asked for, so that importing the package loads neither torch nor NumPy.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from glassworks.core.runs import Run
+    from glassworks.core.trace import Trace
+    from glassworks.data.tokenizers import load_tokenizer
+    from glassworks.evaluate.held_out import evaluate_run
+    from glassworks.interpret.hooks import capture, patch
+    from glassworks.interpret.subject import open_subject
+    from glassworks.micro.engine import Value
+    from glassworks.models.config import GPTConfig
+    from glassworks.models.gpt import GPT
+    from glassworks.models.io import load_model, save_model
+    from glassworks.models.sampling import generate
+    from glassworks.studio.report import write_report
+    from glassworks.train.fit import fit
+    from glassworks.train.pretrain import corpus_of_run, model_of, pretrain, start
+    from glassworks.train.recipe import Recipe
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "GPT",
+    "GPTConfig",
+    "Recipe",
+    "Run",
+    "Trace",
+    "Value",
+    "capture",
+    "corpus_of_run",
+    "evaluate_run",
+    "fit",
+    "generate",
+    "load_model",
+    "load_tokenizer",
+    "model_of",
+    "open_subject",
+    "patch",
+    "pretrain",
+    "save_model",
+    "start",
+    "write_report",
+]
+
+HOMES = {
+    "core.runs": ("Run",),
+    "core.trace": ("Trace",),
+    "data.tokenizers": ("load_tokenizer",),
+    "evaluate.held_out": ("evaluate_run",),
+    "interpret.hooks": ("capture", "patch"),
+    "interpret.subject": ("open_subject",),
+    "micro.engine": ("Value",),
+    "models.config": ("GPTConfig",),
+    "models.gpt": ("GPT",),
+    "models.io": ("load_model", "save_model"),
+    "models.sampling": ("generate",),
+    "studio.report": ("write_report",),
+    "train.fit": ("fit",),
+    "train.pretrain": ("corpus_of_run", "model_of", "pretrain", "start"),
+    "train.recipe": ("Recipe",),
+}
+"""Module to the names of it that have a short one here: those that a type checker is told of above."""
+
+
+def __getattr__(name: str) -> Any:
+    """Look a short name up where it lives, once."""
+    for module, names in HOMES.items():
+        if name in names:
+            found = globals()[name] = getattr(importlib.import_module(f"glassworks.{module}"), name)
+            return found
+    raise AttributeError(f"module 'glassworks' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Everything that can be asked for."""
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,38 @@
+"""`import glassworks as gw`: short names for what is used most, and nothing heavy until they are used."""
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import glassworks as gw
+
+
+def test_importing_loads_nothing_heavy() -> None:
+    code = "import sys, glassworks as gw; dir(gw); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"torch", "numpy", "tyro", "rich", "tokenizers", "pyarrow", "numba"} & set(loaded)
+    assert [name for name in loaded if name.startswith("glassworks")] == ["glassworks"]
+
+
+@pytest.mark.parametrize("name", gw.__all__)
+def test_a_short_name_is_the_thing_itself(name: str) -> None:
+    home = next(module for module, names in gw.HOMES.items() if name in names)
+    assert getattr(gw, name) is getattr(importlib.import_module(f"glassworks.{home}"), name)
+    assert name in dir(gw)
+
+
+def test_a_type_checker_is_told_of_the_same_names() -> None:
+    tree = ast.parse(Path(gw.__file__).read_text(encoding="utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    told = {(node.module, name.name) for node in block.body if isinstance(node, ast.ImportFrom) for name in node.names}
+    assert told == {(f"glassworks.{module}", name) for module, names in gw.HOMES.items() for name in names}
+    assert gw.__all__ == sorted(name for names in gw.HOMES.values() for name in names)
+
+
+def test_another_name_is_refused() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'capure'"):
+        gw.capure  # noqa: B018
