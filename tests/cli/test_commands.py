@@ -134,7 +134,7 @@ def test_training_says_what_it_trains_on_and_how_it_goes(home: Path, capsys: pyt
         "600 were asked for, but the text has no more",
         "1 layer of width 32, 2 heads, a context of 16 tokens",
         "cpu, float32, not compiled, 1 thread",
-        "12 steps of 4 × 16 tokens, 768 in all",
+        "12 steps of 4 × 16 tokens: 768 in all",
         f"step 6: held out {metrics[5]['val_nats_per_token']:.4f} nats/token",
         "step 12: writes",
         "train 12/12",

@@ -11,7 +11,7 @@ from glassworks.data.shards import described
 from glassworks.models.gpt import GPT
 from glassworks.train.device import pick_device
 from glassworks.train.distributed import Ranks
-from glassworks.train.plan import plan_of
+from glassworks.train.plan import Plan, plan_of
 from glassworks.train.recipe import Recipe, recipe_of
 
 LISTED = 5
@@ -36,14 +36,17 @@ def facts(run: Run, place: Ranks) -> Iterator[tuple[str, str]]:
     with torch.device("meta"):
         weights = GPT(recipe.model).num_params()
     shape = recipe.model
+    yield "network", f"{shape.architecture}, {weights:,} parameters"
     yield (
-        "network",
-        f"{shape.architecture}, {weights:,} parameters: {counted(shape.n_layer, 'layer')} of width {shape.n_embd}, "
+        "",
+        f"{counted(shape.n_layer, 'layer')} of width {shape.n_embd}, "
         f"{counted(shape.n_head, 'head')}, a context of {shape.n_ctx} tokens",
     )
     machine = [str(pick_device(recipe.device)), plan.precision, "compiled" if plan.compile else "not compiled"]
     yield "computed", ", ".join([*machine, counted(torch.get_num_threads(), "thread"), *ranked(place)])
-    yield "plan", planned(recipe, plan.steps, plan.step_seconds, corpus)
+    tokens = plan.steps * recipe.tokens_per_step
+    yield "plan", f"{plan.steps:,} steps of {recipe.batch_size} × {shape.n_ctx} tokens: {tokens:,} in all"
+    yield "", ", ".join(planned(recipe, plan, tokens / corpus["train_tokens"] if corpus.get("train_tokens") else None))
 
 
 def source(data: Any) -> str:
@@ -83,10 +86,11 @@ def ranked(place: Ranks) -> list[str]:
     return [f"{place.world} ranks"] if place.world > 1 else []
 
 
-def planned(recipe: Recipe, steps: int, step_seconds: float | None, corpus: Mapping[str, Any]) -> str:
-    """Steps, how often the text is read in them, and the time."""
-    tokens = steps * recipe.tokens_per_step
-    times = tokens / corpus["train_tokens"] if corpus.get("train_tokens") else 0.0
-    often = f" ({times:.2g} times the text)" if times else ""
-    time = f", about {seconds(steps * step_seconds)}" if step_seconds is not None else ""
-    return f"{steps:,} steps of {recipe.batch_size} × {recipe.model.n_ctx} tokens, {tokens:,} in all{often}{time}"
+def planned(recipe: Recipe, plan: Plan, times: float | None) -> Iterator[str]:
+    """How often the text is read in the steps, and the time they take."""
+    if times is not None:
+        yield f"{times:.2g} times the text"
+    if plan.step_seconds is not None:
+        yield f"about {seconds(plan.steps * plan.step_seconds)}, from a step's {1000 * plan.step_seconds:.3g} ms"
+    else:
+        yield "the time is told as it goes"

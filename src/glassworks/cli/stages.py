@@ -60,7 +60,7 @@ def watch(corpus: Corpus, judged: GPT, often: int) -> Every:
 def show(step: int, prompt: str, text: str) -> None:
     """One line of what the network writes after a prompt."""
     written = " ".join(text.split())
-    say(f"step {step:,}: writes …{' '.join(prompt.split())[-24:]!r} → {shortened(written, 72)!r}")
+    say(f"step {step:,}: writes …{' '.join(prompt.split())[-16:]!r} → {shortened(written, 36)!r}")
 
 
 def shortened(text: str, most: int) -> str:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -93,15 +93,15 @@ def tracked(label: str, total: int) -> Iterator[Report]:
     if not SHOWN.get():
         yield silent
     elif sys.stderr.isatty():
-        yield from bar(label, total, 0)
+        yield from bar(label, total, 0, brief=True)
     else:
         yield from lines(label, total, EVERY, brief=True)
 
 
-def bar(label: str, total: int, start: int) -> Iterator[Report]:
-    """The terminal's version, drawn by rich; one within another is a second bar below it while it lasts."""
+def bar(label: str, total: int, start: int, *, brief: bool = False) -> Iterator[Report]:
+    """The terminal's version, drawn by rich; one within another is a bar below it; a brief one goes when it is done."""
     outer = VIEW.get()
-    view = outer or bars()
+    view = outer or bars(brief)
     task = view.add_task(label, total=total, completed=start, numbers="")
 
     def report(done: int, **numbers: float) -> None:
@@ -121,7 +121,7 @@ def bar(label: str, total: int, start: int) -> Iterator[Report]:
         VIEW.reset(token)
 
 
-def bars() -> "Progress":
+def bars(brief: bool) -> "Progress":
     """Rich's view of some bars on stderr."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -135,7 +135,8 @@ def bars() -> "Progress":
         TimeRemainingColumn(table_column=Column(no_wrap=True)),
     )
     console = Console(stderr=True)
-    return Progress(*columns, console=console, refresh_per_second=5, speed_estimate_period=RECENT, expand=True)
+    settings: dict[str, Any] = {"refresh_per_second": 5, "speed_estimate_period": RECENT, "expand": True}
+    return Progress(*columns, console=console, transient=brief, **settings)
 
 
 def lines(label: str, total: int, every: float, *, brief: bool = False) -> Iterator[Report]:

@@ -21,6 +21,7 @@ from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 
+from glassworks.core.called import install
 from glassworks.core.errors import FileDamaged, GlassworksError
 from glassworks.core.text import check_text, writable
 from glassworks.data.formats import SUFFIXES, read_file, row_text, suffixes, text_field
@@ -229,7 +230,7 @@ def hub_rows(source: str, reading: Reading) -> Iterator[tuple[str, str]]:
     try:
         from datasets.load import load_dataset
     except ImportError as error:
-        raise ValueError(f'source (={source}) needs the extra hf: pip install "glassworks[hf]"') from error
+        raise ValueError(f"source (={source}) needs the package datasets: {install('datasets')}") from error
     parts = name.split("/")
     configuration = parts[2] if len(parts) == 3 else None
     try:

@@ -17,6 +17,7 @@ from typing import Any
 
 from glassworks.core.errors import FileDamaged, RunError
 from glassworks.core.files import atomic_folder, locked, read_sealed_json, sweep, write_sealed_json
+from glassworks.core.progress import tracked
 from glassworks.data.corpora import Reading, Source, as_list, fingerprint
 from glassworks.data.specs import make_tokenizer, tokenizer_files
 from glassworks.data.splits import Piece, Split, Splitter
@@ -146,13 +147,16 @@ def write_corpus(folder: Path, splitter: Splitter, tokenizer_spec: str) -> None:
             split: stack.enter_context(SplitWriter(temporary, split, tokenizer.eot, tokenizer.dtype))
             for split in ("train", "val")
         }
-        waiting: deque[Piece] = deque()
+        report = stack.enter_context(tracked("tokenize, in characters", splitter.num_chars))
+        waiting, done = deque[Piece](), 0
         for ids in tokenizer.encode_documents(remembered(splitter, waiting)):
             piece = waiting.popleft()
             writer = writers[piece.split]
             if piece.name is not None:
                 writer.begin(piece.name)
             writer.extend(ids, len(piece.text.encode()))
+            done += len(piece.text)
+            report(done)
         meta: dict[str, Any] = {split: writer.finish() for split, writer in writers.items()}
         tokenizer.save(temporary / "tokenizer.json")
         digest = digest_of(splitter.source, tokenizer_spec, splitter.held_out, splitter.split, splitter.reading)

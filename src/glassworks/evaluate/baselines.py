@@ -7,13 +7,14 @@ text (whole documents, spread evenly), so that memory does not grow with the cor
 import lzma
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from glassworks.core.progress import Report, silent, tracked
 from glassworks.data.shards import Corpus, Tokens
 from glassworks.data.tokenizers import Tokenizer
 from glassworks.evaluate.loss import SplitLoss, plus_minus
@@ -22,6 +23,8 @@ from glassworks.evaluate.ratios import Difference, difference, ratio
 
 MEBI = 2**20
 XZ_DICTIONARY = 64 * MEBI
+XZ_TOLD = 1 << 17
+"""Bytes between two reports of how far it is."""
 XZ_GROUP, XZ_AHEAD, XZ_LOOK = 8192, 4608, 1024
 """Bytes of text: of a group of documents at least; by which the output lags behind, about; between two looks at it."""
 
@@ -60,12 +63,18 @@ def baselines(corpus: Corpus, *, max_tokens: int = 4 * MEBI, max_bytes: int = 8 
         raise ValueError(
             f"max_tokens (={max_tokens}) and max_bytes (={max_bytes}) must be from 1, the latter to 64 MiB"
         )
-    return [
-        uniform(corpus.val),
-        ngram(corpus.train, corpus.val, 1, max_tokens),
-        ngram(corpus.train, corpus.val, 5, max_tokens),
-        primed_xz(corpus.train, corpus.val, corpus.tokenizer, max_bytes),
+    predictors: list[Callable[[], Baseline]] = [
+        lambda: uniform(corpus.val),
+        lambda: ngram(corpus.train, corpus.val, 1, max_tokens),
+        lambda: ngram(corpus.train, corpus.val, 5, max_tokens),
+        lambda: primed_xz(corpus.train, corpus.val, corpus.tokenizer, max_bytes),
     ]
+    found: list[Baseline] = []
+    with tracked("measure the baselines", len(predictors)) as report:
+        for predictor in predictors:
+            found.append(predictor())
+            report(len(found))
+    return found
 
 
 def compare(loss: SplitLoss, rival: Baseline) -> Difference:
@@ -146,9 +155,9 @@ def primed_xz(train: Tokens, val: Tokens, tokenizer: Tokenizer, max_bytes: int) 
     spans = sample(train.starts, max(2, int(train.num_tokens * share)))
     prime = b"".join(texts(train, spans, tokenizer))[:max_bytes]
     whole = zip(val.starts[:-1].tolist(), np.diff(val.starts).tolist(), strict=True)
-    with ThreadPoolExecutor(2) as pool:  # lzma runs outside the interpreter's lock
-        alone = pool.submit(xz_growth, prime, ())
-        both = pool.submit(xz_growth, prime, texts(val, whole, tokenizer))
+    with ThreadPoolExecutor(2) as pool, tracked("xz -9, in bytes", len(prime) + int(val.num_bytes.sum())) as report:
+        alone = pool.submit(xz_growth, prime, ())  # lzma runs outside the interpreter's lock
+        both = pool.submit(xz_growth, prime, texts(val, whole, tokenizer), report)
         before, growth = alone.result().grown[-1], both.result()
     groups = grouped(np.asarray(val.num_bytes), XZ_GROUP)
     ends = growth.ends[[*groups[1:], val.num_documents]]
@@ -228,16 +237,20 @@ class Growth(NamedTuple):
     """Bytes that had come out."""
 
 
-def xz_growth(prime: bytes, chunks: Iterable[bytes]) -> Growth:
+def xz_growth(prime: bytes, chunks: Iterable[bytes], report: Report = silent) -> Growth:
     """Compress the prime and the chunks as one stream, looking often; of text, only lengths are kept."""
     compressor = lzma.LZMACompressor(format=lzma.FORMAT_ALONE, preset=9)
-    fed, grown = [len(prime)], [len(compressor.compress(prime))]
+    fed, grown = [len(prime)], [0]
+    for start in range(0, len(prime), XZ_TOLD):
+        grown[0] += len(compressor.compress(prime[start : start + XZ_TOLD]))
+        report(min(start + XZ_TOLD, len(prime)))
     ends = fed[:]
     for chunk in chunks:
         for start in range(0, len(chunk), XZ_LOOK):
             piece = chunk[start : start + XZ_LOOK]
             fed.append(fed[-1] + len(piece))
             grown.append(grown[-1] + len(compressor.compress(piece)))
+        report(fed[-1])
         ends.append(fed[-1])
     fed.append(fed[-1])
     grown.append(grown[-1] + len(compressor.flush()))

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from glassworks.core.files import write_json
+from glassworks.core.files import refuse_unwritable, write_json
+from glassworks.core.progress import tracked
 from glassworks.core.runs import Run
 from glassworks.data.shards import Tokens
 from glassworks.evaluate.baselines import baselines, compare, verdict
@@ -15,9 +16,12 @@ from glassworks.train.pretrain import corpus_of_run, model_of
 
 def evaluate_run(run: Run) -> dict[str, Any]:
     """Score the model on the whole held-out split in float32, score the baselines, and write both down."""
+    refuse_unwritable(run.eval_path("held_out"))
     corpus, device = corpus_of_run(run), pick_device()
     model = model_of(run, device)
-    loss = split_loss(model, corpus.val, batch_size=windows_at_once(model.config.n_ctx), device=device)
+    windows = windows_at_once(model.config.n_ctx)
+    with tracked("measure the network", corpus.val.num_tokens) as report:
+        loss = split_loss(model, corpus.val, batch_size=windows, device=device, progress=report)
     found = baselines(corpus)
     result = {
         **loss.figures(),

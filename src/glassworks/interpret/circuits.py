@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from glassworks.core.progress import tracked
 from glassworks.core.trace import Trace
 from glassworks.interpret.checks import check_count
 from glassworks.interpret.edge_attribution import scored
@@ -227,23 +228,25 @@ def prune(ablated: Ablated, score: Float[np.ndarray, "W R"], threshold: float) -
     graph = ablated.graph
     keep = graph.edges.copy()
     now = float(ablated.faithfulness(keep[None])[0])
-    for reader in reversed(range(len(graph.readers))):
-        writer = writer_of(graph, graph.readers[reader])
-        if writer is not None and not any(keep[w].any() for w in writer):
-            keep[:, reader] = False
-            continue
-        incoming = np.flatnonzero(keep[:, reader])
-        todo = [incoming[np.argsort(np.abs(score[incoming, reader]), kind="stable")]]
-        while todo:
-            group = todo.pop()
-            trial = keep.copy()
-            trial[group, reader] = False
-            then = float(ablated.faithfulness(trial[None])[0])
-            if abs(then - now) < threshold:
-                keep, now = trial, then
-            elif len(group) > 1:
-                half = (len(group) + 1) // 2
-                todo += [group[half:], group[:half]]  # the lower half first
+    with tracked("cut edges", len(graph.readers)) as report:
+        for reader in reversed(range(len(graph.readers))):
+            report(len(graph.readers) - reader, edges=float(keep.sum()))
+            writer = writer_of(graph, graph.readers[reader])
+            if writer is not None and not any(keep[w].any() for w in writer):
+                keep[:, reader] = False
+                continue
+            incoming = np.flatnonzero(keep[:, reader])
+            todo = [incoming[np.argsort(np.abs(score[incoming, reader]), kind="stable")]]
+            while todo:
+                group = todo.pop()
+                trial = keep.copy()
+                trial[group, reader] = False
+                then = float(ablated.faithfulness(trial[None])[0])
+                if abs(then - now) < threshold:
+                    keep, now = trial, then
+                elif len(group) > 1:
+                    half = (len(group) + 1) // 2
+                    todo += [group[half:], group[:half]]  # the lower half first
     return without_dead_ends(graph, keep)
 
 

@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from glassworks.core.progress import tracked
 from glassworks.core.trace import Trace
 from glassworks.interpret.checks import check_pair
 from glassworks.interpret.graph import TAPS, Graph, raw_heads, writes
@@ -74,11 +75,13 @@ def path_patching(
         noise = torch.randn(change.shape, generator=torch.Generator().manual_seed(seed)).to(change)
         noise *= change.norm(dim=-1, keepdim=True) / noise.norm(dim=-1, keepdim=True)
         found = runs.base.repeat(2, len(sources), len(targets), 1)
-        for column, reader in enumerate(targets):
-            rows = exists[:, column].nonzero()[:, 0]
-            for some in torch.split(rows, rows_at_once(runs, max_bytes)) if len(rows) else ():
-                for i, source in enumerate((change, noise)):
-                    found[i, some, column] = read(runs, graph.readers[reader], source[some], max_bytes)
+        with tracked("patch paths", len(targets)) as report:
+            for column, reader in enumerate(targets):
+                rows = exists[:, column].nonzero()[:, 0]
+                for some in torch.split(rows, rows_at_once(runs, max_bytes)) if len(rows) else ():
+                    for i, source in enumerate((change, noise)):
+                        found[i, some, column] = read(runs, graph.readers[reader], source[some], max_bytes)
+                report(column + 1)
     effect = (found - runs.base).float().mean(-1) / runs.scale
     names = {"writer": [graph.writers[i] for i in sources], "reader": [graph.readers[i] for i in targets]}
     findings = Findings(labels=names, meta={"scale": runs.scale, "pairs": len(clean), "tokens": runs.T, "seed": seed})

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from glassworks.core.config import from_dict
 from glassworks.core.errors import FileDamaged
 from glassworks.core.files import atomic_folder, read_sealed_json, write_sealed_json
-from glassworks.core.progress import Report, silent
+from glassworks.core.progress import Report, silent, tracked
 from glassworks.interpret.stream import Batches, stream
 from glassworks.models.io import read_tensors, write_tensors
 from glassworks.optim.schedules import ScheduleConfig, make_schedule
@@ -230,17 +230,18 @@ def fit_sae(
         sae.straighten()
         return {}
 
-    ended = fit(
-        sae,
-        lambda step: rows_at(model, batches, point, step),
-        sae_loss,
-        torch.optim.Adam(sae.parameters(), lr, betas=(0.9, 0.99)),
-        steps=steps,
-        every=[(1, after)],
-        schedule=make_schedule(ScheduleConfig("wsd", decay=0.5, final=0.0)),
-        clip=1.0,
-        report=report,
-    )
+    with tracked("fit the autoencoder", steps) as shown:
+        ended = fit(
+            sae,
+            lambda step: rows_at(model, batches, point, step),
+            sae_loss,
+            torch.optim.Adam(sae.parameters(), lr, betas=(0.9, 0.99)),
+            steps=steps,
+            every=[(1, after)],
+            schedule=make_schedule(ScheduleConfig("wsd", decay=0.5, final=0.0)),
+            clip=1.0,
+            report=shown if report is silent else report,
+        )
     if ended.interrupted:
         raise KeyboardInterrupt
     return sae.eval()

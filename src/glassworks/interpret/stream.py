@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from glassworks.core.progress import tracked
 from glassworks.interpret.checks import check_room
 from glassworks.interpret.finite import is_finite, kind, where_it_begins
 from glassworks.interpret.hooks import capture
@@ -77,19 +78,21 @@ def stream(
         raise ValueError(f"steps (={steps}) must be at least 1 batch")
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     seen_examples = 0
-    for step in range(start, start + steps):
-        inputs, keep = parts_of(batches(step))
-        check_keep(keep, mask_only)
-        inputs, keep = move(inputs, device), None if keep is None else keep.to(device)
-        with spread(model, inputs), torch.no_grad():
-            with capture(model, points) as seen:
-                model(inputs)
-            if not seen:
-                raise ValueError(f"points (={points!r}) name none: give at least one")
-            rows = to_rows(model, dict(seen), keep)
-            check_finite(model, inputs, rows.values)
-        yield replace(rows, example=rows.example + seen_examples)
-        seen_examples += len(next(iter(seen.values())))
+    with tracked("read text", steps) as report:
+        for step in range(start, start + steps):
+            inputs, keep = parts_of(batches(step))
+            check_keep(keep, mask_only)
+            inputs, keep = move(inputs, device), None if keep is None else keep.to(device)
+            with spread(model, inputs), torch.no_grad():
+                with capture(model, points) as seen:
+                    model(inputs)
+                if not seen:
+                    raise ValueError(f"points (={points!r}) name none: give at least one")
+                rows = to_rows(model, dict(seen), keep)
+                check_finite(model, inputs, rows.values)
+            report(step - start + 1)
+            yield replace(rows, example=rows.example + seen_examples)
+            seen_examples += len(next(iter(seen.values())))
 
 
 @contextmanager

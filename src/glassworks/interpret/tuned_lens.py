@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from glassworks.core.progress import Report, silent
+from glassworks.core.progress import Report, silent, tracked
 from glassworks.core.runs import Run
 from glassworks.core.trace import Trace
 from glassworks.interpret.checks import check, check_count, check_logits, check_tokens
@@ -87,7 +87,7 @@ def fit_tuned_lens(
     lens = TunedLens(model.config.n_layer, model.config.n_embd).to(model.embed.weight.device)
     schedule = make_schedule(ScheduleConfig("wsd", decay=1.0, final=0.0))
     loss_fn = functools.partial(lens_loss, model)
-    with frozen(model):
+    with frozen(model), tracked("fit the lens", steps) as shown:
         fit(
             lens,
             batches,
@@ -96,7 +96,7 @@ def fit_tuned_lens(
             steps=steps,
             schedule=schedule,
             run=run,
-            report=report,
+            report=shown if report is silent else report,
         )
     return lens.eval()
 
