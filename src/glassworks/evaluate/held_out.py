@@ -36,7 +36,7 @@ def evaluate_run(run: Run) -> dict[str, Any]:
 
 def table(result: Mapping[str, Any]) -> str:
     """What `evaluate_run` found, for a terminal: each score with its error, the differences with their intervals."""
-    lines = [f"{'':<12} {'bits/byte':<17} {'nats/token':<17} {'network less it, 95 %':<22} {'network':<14}"]
+    lines = [f"{'':<12} {'bits/byte':<17} {'nats/token':<17} {'network − row, 95 %':<22} {'network':<14}"]
     for row in ({"name": "network", **result}, *result["baselines"]):
         difference = row.get("difference") or {}
         known = difference.get("low") is not None

@@ -4,6 +4,7 @@ import re
 
 SIGN = re.compile(r"[(){}\[\]<>=_*/\\#&|;$%@^~`+:\"']")
 SHAPED = re.compile(r"\t| {2,}|\s*(?:#|//|/?\*|--)|.*[;{}\[\](),:>]\s*$")
+COMMENT = re.compile(r"\s*(?:#|//)")
 FEWEST = 3
 """Lines that must be seen."""
 
@@ -12,7 +13,7 @@ def is_code(text: str) -> bool:
     r"""Whether a text reads as source code, or as data that are laid out like it.
 
     Lines of code are indented, or end (comments: begin) as sentences do not, and they are dense in signs. Neither alone
-    makes code: verse is indented and full of commas, an encyclopedia has its brackets.
+    makes code: verse is indented and full of commas, an encyclopedia has its brackets. A page of comments is code.
 
     >>> is_code("def add(a, b):\n    return a + b\n\n\nx = add(1, 2)\n")
     True
@@ -24,4 +25,5 @@ def is_code(text: str) -> bool:
         return False
     shaped = sum(bool(SHAPED.match(line)) for line in lines) / len(lines)
     signs = sum(len(SIGN.findall(line)) for line in lines) / sum(len(line.strip()) for line in lines)
-    return shaped > 0.4 and signs > 0.05
+    comments = sum(bool(COMMENT.match(line)) for line in lines) / len(lines)
+    return (shaped > 0.4 and signs > 0.05) or comments > 0.5

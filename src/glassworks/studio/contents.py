@@ -11,6 +11,7 @@ from glassworks.core.errors import FileDamaged
 from glassworks.core.runs import ROOT, Run
 from glassworks.core.trace import Trace
 from glassworks.data.tokenizers import load_tokenizer
+from glassworks.studio.code import is_code
 from glassworks.studio.scales import number, numbers
 
 TRACES = ("attention", "logit_lens", "surprise", "health")
@@ -43,6 +44,13 @@ class Contents:
         for key in keys:
             value = value.get(key) if isinstance(value, dict) else None
         return number(value)
+
+    @property
+    def code(self) -> bool:
+        """Whether what the run reads and writes is source code: its passage of held-out text, or its samples, are."""
+        passage = self.traces["surprise"].labels.get("token", []) if "surprise" in self.traces else []
+        written = "\n".join(str(row["text"]) for row in self.samples[-6:])
+        return is_code("".join(passage)) or is_code(written)
 
     @property
     def quoted(self) -> str:

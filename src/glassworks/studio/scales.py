@@ -115,9 +115,11 @@ def fixed(number: Real, decimals: int) -> str:
 
 
 def duration(seconds: Real) -> str:
-    """0.4 s, 48 s, 1 min 40 s, 2 h 5 min."""
+    """< 0.01 s, 0.4 s, 48 s, 1 min 40 s, 2 h 5 min."""
     if not math.isfinite(seconds):
         return "–"
+    if 0 < seconds < 0.01:
+        return "< 0.01 s"
     if seconds < 10:
         return f"{seconds:.2g} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -90,9 +90,7 @@ def comparison(contents: Contents) -> Markup:
     rows.sort(key=lambda row: (math.isnan(number(row.get("bits_per_byte"))), number(row.get("bits_per_byte"))))
     worst = max((x for x in (number(row.get("bits_per_byte")) for row in rows) if math.isfinite(x)), default=1.0)
     head = [tag("th", "", scope="col"), tag("th", "", class_="bar-cell")]
-    head += [
-        tag("th", name, scope="col") for name in ("bits per byte", "the network’s less it", "nats per token", "time")
-    ]
+    head += [tag("th", name, scope="col") for name in ("bits per byte", "network − row", "nats per token", "time")]
     body = [comparison_row(row, worst) for row in rows]
     counts = [
         (held_out.get(key), name)
@@ -141,7 +139,7 @@ def writing(contents: Contents) -> Markup:
     """Samples."""
     if not contents.samples:
         return missing("No samples yet. Let the network write by", f"glassworks sample {contents.quoted}")
-    return samples_figure(contents.samples)
+    return samples_figure(contents.samples, contents.code)
 
 
 def reading(contents: Contents) -> Markup:
@@ -149,7 +147,7 @@ def reading(contents: Contents) -> Markup:
     trace = contents.traces.get("surprise")
     if trace is None:
         return missing("Its surprise was not traced yet. Look inside by", f"glassworks report {contents.quoted}")
-    return surprise_figure(trace, contents.token)
+    return surprise_figure(trace, contents.token, contents.code)
 
 
 def inside(contents: Contents) -> Markup:

@@ -19,13 +19,12 @@ MAX_ROWS = 17
 MAX_SAMPLE = 1500
 
 
-def samples_figure(samples: Sequence[dict[str, Any]]) -> Markup:
+def samples_figure(samples: Sequence[dict[str, Any]], code: bool = False) -> Markup:
     """What the model writes: the last step's samples in full, the first prompt's earlier ones folded away."""
     last = max((row["step"] for row in samples if isinstance(row.get("step"), int)), default=None)
     final = [row for row in samples if row.get("step") == last] or list(samples)
     earlier = [row for row in samples if row.get("prompt") == final[0].get("prompt") and row.get("step") != last]
     chosen = [earlier[i] for i in evenly(len(earlier), 5)]
-    code = is_code("\n".join(str(row["text"]) for row in final[:6]))
     parts = [tag("div", *(sample(row) for row in final[:6]), class_="samples")]
     if chosen:
         before = [
@@ -48,8 +47,11 @@ def sample(row: dict[str, Any], longest: int = MAX_SAMPLE) -> Markup:
 # Surprise
 
 
-def surprise_figure(trace: Trace, token: Callable[[int], str]) -> Markup:
-    """A text whose every token is coloured by its nats, with a legend; the tokens of one character together."""
+def surprise_figure(trace: Trace, token: Callable[[int], str], code: bool = False) -> Markup:
+    """A text whose every token is coloured by its nats, with a legend; the tokens of one character together.
+
+    Source code stands in a face that keeps its columns: if `code`, or if the text reads like it.
+    """
     nats = trace.arrays["nats"]
     labels = trace.labels.get("token")
     words = labels or [""] * len(nats)
@@ -65,10 +67,8 @@ def surprise_figure(trace: Trace, token: Callable[[int], str]) -> Markup:
         "Held-out text as the model reads it: the warmer a token, the less it was expected. Hover or tap for the "
         f"numbers.{mean}{cut}"
     )
-    code = "code" if is_code("".join(words[:MAX_TOKENS])) else None
-    return tag(
-        "figure", surprise_legend(), tag("p", *shown, class_="surprise"), tag("figcaption", caption), class_=code
-    )
+    text, kind = tag("p", *shown, class_="surprise"), "code" if code or is_code("".join(words)) else None
+    return tag("figure", surprise_legend(), text, tag("figcaption", caption), class_=kind)
 
 
 def surprising(trace: Trace, i: int, end: int, word: str, token: Callable[[int], str]) -> Markup:
