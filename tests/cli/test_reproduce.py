@@ -123,7 +123,7 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, capsys: pytes
         (["makemore", "."], "Is a directory"),
         (["makemore", "empty.txt"], "words (=0) must be at least 10"),
         (["makemore", "one.txt"], "words (=1) must be at least 10"),
-        (["makemore", "binary.txt"], "binary.txt is not UTF-8 text"),
+        (["makemore", "binary.txt"], "binary.txt is binary, no text"),
         (["makemore", "words.txt", "--steps", "0"], "--steps (=0) must be at least 2"),
         (["makemore", "words.txt", "--seed", "-3"], "--seed (=-3) must be at least 0"),
         (["makemore", "words.txt", "--name", "words.txt/a"], "words.txt"),

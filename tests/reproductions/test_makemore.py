@@ -8,6 +8,7 @@ import signal
 import threading
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -160,8 +161,27 @@ def test_ctrl_c_ends_a_training() -> None:
 def test_the_oddest_lists_give_finite_figures(words: list[str]) -> None:
     data = Words.of(words)
     for name in ("original", "by_hand", "tree_bug"):
-        assert all(map(math.isfinite, train(name, VARIANTS[name], data, 5, None).values()))
-    assert all(map(math.isfinite, bigram(data, None).values()))
+        assert are_finite(train(name, VARIANTS[name], data, 5, None))
+    assert are_finite(bigram(data, None))
+
+
+def are_finite(result: dict[str, Any]) -> bool:
+    """Whether all numbers of a part are, those of its curve too."""
+    numbers = [value for value in result.values() if not isinstance(value, list)]
+    return all(map(math.isfinite, [*numbers, *(loss for _, loss in result.get("curve", []))]))
+
+
+def test_a_part_keeps_its_curve_and_what_it_writes() -> None:
+    data = Words.of(WORDS)
+    result = train("tanh", VARIANTS["tanh"], data, 120, None)
+    steps, losses = zip(*result["curve"], strict=True)
+    assert steps == tuple(range(2, 121, 2))
+    assert losses[0] == pytest.approx(result["first_loss"], abs=0.2)
+    assert losses[-1] < losses[0]
+    assert len(result["samples"]) == 20
+    assert set("".join(result["samples"])) <= set(data.alphabet)
+    assert all(len(word) < 31 for word in result["samples"])
+    assert all(set(word) <= set(data.alphabet) for word in bigram(data, None)["samples"])
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from glassworks.core.runs import Run
 from glassworks.core.trace import Trace
 from glassworks.reproductions.induction_rows import finding
-from glassworks.studio.induction_page import NAMES, page, write_induction_page
+from glassworks.studio.finding_page import page
+from glassworks.studio.findings import write_finding_page
+from glassworks.studio.induction_page import NAMES, story
 
 STEPS = [0, *range(10, 310, 10)]
 RISE = np.clip((np.arange(31) - 10) / 10, 0.0, 1.0)
@@ -119,7 +122,7 @@ def read(found: dict[str, Trace]) -> Checker:
 
 
 def drawn(found: dict[str, Trace]) -> str:
-    return page(finding(found, data="text", steps=300, quick=False), found)
+    return page(finding(found, data="text", steps=300, quick=False), story(found))
 
 
 def test_every_section_is_drawn() -> None:
@@ -185,11 +188,12 @@ def test_words_of_the_text_are_not_markup() -> None:
 
 def test_it_is_written_beside_the_finding(tmp_path: Path) -> None:
     found = traces()
+    Run.create(tmp_path, command=[], reproduction={"name": "induction"})
     for name, one in found.items():
         (tmp_path / "traces").mkdir(exist_ok=True)
         one.save(tmp_path / "traces" / name)
     finding(found, data="text", steps=300, quick=False).save(tmp_path / "finding.json")
-    path = write_induction_page(tmp_path)
+    path = write_finding_page(tmp_path)
     assert path == tmp_path / "report.html"
     assert path.read_text("utf-8") == drawn(found)
 

@@ -93,13 +93,10 @@ class Induction(Reproduction):
     """Text as train takes it: a file, a folder, a glob; stdlib = this Python's own library."""
 
     def repeat(self, path: Path, command: list[str]) -> "Finding":
-        """On text, with a page."""
+        """On text."""
         from glassworks.reproductions.induction import run as repeat
-        from glassworks.studio.induction_page import write_induction_page
 
-        found = repeat(self.data, quick=self.quick, folder=path, seed=self.seed, steps=self.steps, command=command)
-        write_induction_page(path)
-        return found
+        return repeat(self.data, quick=self.quick, folder=path, seed=self.seed, steps=self.steps, command=command)
 
 
 REPEAT: dict[str, type[Any]] = {"makemore": Makemore, "othello": Othello, "induction": Induction}
@@ -127,8 +124,10 @@ def run(arguments: Arguments) -> int:
     except KeyboardInterrupt:
         say(f"stopped; finished parts are kept in {path}. Go on with: {again(command)}")
         return 130
-    page = " and report.html" if (path / "report.html").exists() else ""
-    print(f"{found.table()}\n\nsaved: {path / 'finding.json'}, finding.md{page}")
+    from glassworks.studio.findings import write_finding_page
+
+    page = write_finding_page(path)
+    print(f"{found.table()}\n\nsaved: {path / 'finding.json'}, finding.md and {page.name}")
     return 0
 
 

@@ -65,7 +65,7 @@ def run(
         if not ours:
             raise RunError(f"another process is at work in {folder}: wait for it, or choose another --name")
         opened = open_or_create(folder, settings, command)
-        parts: dict[str, Callable[[], dict[str, float]]] = {
+        parts: dict[str, Callable[[], dict[str, Any]]] = {
             "bigram": lambda: bigram(data, seed),
             "gradients": lambda: gradients(data, seed),
             "deep": lambda: deep(data, seed),
@@ -96,7 +96,7 @@ def open_or_create(folder: Path, settings: dict[str, Any], command: Sequence[str
     return opened
 
 
-def measured(opened: Run, name: str, part: Callable[[], dict[str, float]]) -> dict[str, float]:
+def measured(opened: Run, name: str, part: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """What a part measures; from its file if an earlier process finished it."""
     path = opened.eval_path(name)
     if path.exists():

@@ -1,6 +1,7 @@
 """The networks of makemore, how each is trained, and what is measured of it."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ from glassworks.train.fit import fit
 BATCH, LR = 32, 0.1
 SEED, TREE_SEED = 2147483647, 42  # the lectures' own
 BIGRAM_STEPS, BIGRAM_LR = 300, 50.0
+LOOKS = 60  # points of a curve
+SAMPLES, LONGEST = 20, 30  # words that are written, and their characters at most
 DEEP_STEPS = 1001  # where lecture 4 breaks off to look at its deeper network
 Build = Callable[[int, torch.Generator], nn.Module]
 Batches = Callable[[int], tuple[Tensor, Tensor]]
@@ -80,18 +83,22 @@ DEEP = mlp(
 # Training and measuring one network
 
 
-def train(name: str, variant: Variant, data: Words, steps: int, seed: int | None) -> dict[str, float]:
-    """Train a variant; its whole-split losses, and its first batch's loss and share of saturated units untrained."""
+def train(name: str, variant: Variant, data: Words, steps: int, seed: int | None) -> dict[str, Any]:
+    """Train a variant; its whole-split losses, and its first batch's loss and share of saturated units untrained.
+
+    Kept to be looked at: `curve`, the training loss as [step, mean since the one before], and `samples`, its words.
+    """
     model, batches = prepare(variant, data, steps, seed)
-    start = first_look(model, batches(0))
+    start, curve = first_look(model, batches(0)), Curve(loss_by_hand if variant.by_hand else last_token_loss)
     with progress(name, steps) as report:
         ended = fit(
             model,
             batches,
-            loss_by_hand if variant.by_hand else last_token_loss,
+            curve,
             torch.optim.SGD(model.parameters(), LR, fused=True),
             steps=steps,
             schedule=lambda step, total: 1.0 if step < variant.drop * total else 0.1,
+            every=[(max(1, steps // LOOKS), curve.note)],
             log_every=max(1, min(1000, steps // 10)),
             report=report,
         )
@@ -99,7 +106,46 @@ def train(name: str, variant: Variant, data: Words, steps: int, seed: int | None
         raise KeyboardInterrupt
     if variant.by_hand:
         calibrate(model, data.examples("train", model.config.n_ctx)[0])
-    return start | losses(model, data) | {"params": sum(p.numel() for p in model.parameters())}
+    looked_at = {"curve": curve.points, "samples": samples(model, model.config.n_ctx, data, variant.seed)}
+    return start | losses(model, data) | {"params": sum(p.numel() for p in model.parameters())} | looked_at
+
+
+class Curve:
+    """A loss function that remembers the mean of what it gave, from one `note` to the next."""
+
+    def __init__(self, loss_fn: Callable[[nn.Module, Sequence[Tensor]], Tensor]) -> None:
+        self.loss_fn = loss_fn
+        self.sum: Tensor | float = 0.0
+        self.count = 0
+        self.points: list[list[float]] = []
+
+    def __call__(self, model: nn.Module, batch: Sequence[Tensor]) -> Tensor:
+        """The loss, unchanged."""
+        loss = self.loss_fn(model, batch)
+        self.sum, self.count = self.sum + loss.detach(), self.count + 1
+        return loss
+
+    def note(self, step: int, model: nn.Module) -> dict[str, float]:
+        """For `every` of `fit`: a point of the curve; nothing to log."""
+        self.points.append([step, float(self.sum) / self.count])
+        self.sum, self.count = 0.0, 0
+        return {}
+
+
+@torch.no_grad()
+def samples(model: Callable[[Tensor], Tensor], n_ctx: int, data: Words, seed: int) -> list[str]:
+    """Words that a network writes, each character drawn by its probability, at most `LONGEST` of them.
+
+    `model` takes contexts (N, T) to logits (N, V); a module is in evaluation mode meanwhile.
+    """
+    generator = torch.Generator().manual_seed(seed + 10)  # as in the lectures
+    tokens = torch.zeros(SAMPLES, n_ctx + LONGEST, dtype=torch.long)
+    with evaluating(model) if isinstance(model, nn.Module) else nullcontext():
+        for place in range(n_ctx, n_ctx + LONGEST):
+            logits = model(tokens[:, place - n_ctx : place])
+            drawn = torch.multinomial(logits.softmax(-1), 1, generator=generator)[:, 0]
+            tokens[:, place] = torch.where((tokens[:, place - 1] == 0) & (place > n_ctx), 0, drawn)  # ended stays ended
+    return ["".join(data.alphabet[i - 1] for i in row if i) for row in tokens[:, n_ctx:].tolist()]
 
 
 def prepare(variant: Variant, data: Words, steps: int, seed: int | None) -> tuple[Any, Batches]:
@@ -163,7 +209,7 @@ def first_look(model: nn.Module, batch: tuple[Tensor, Tensor]) -> dict[str, floa
 # The parts that are no plain training
 
 
-def bigram(data: Words, seed: int | None) -> dict[str, float]:
+def bigram(data: Words, seed: int | None) -> dict[str, Any]:
     """Lecture 2, on all words: the table of counts plus one, and the same table found by gradient descent.
 
     A step sees every example: each possible bigram once, weighed by its share of all.
@@ -192,7 +238,8 @@ def bigram(data: Words, seed: int | None) -> dict[str, float]:
         raise KeyboardInterrupt
     with torch.no_grad():
         by_gradient = {"gradient": loss(model, batch).item(), "penalised": penalised(model, batch).item()}
-    return {"counts": -(smoothed * share).sum().item(), **by_gradient}
+    words = samples(lambda contexts: smoothed[contexts[:, -1]], 1, data, SEED)
+    return {"counts": -(smoothed * share).sum().item(), **by_gradient, "samples": words}
 
 
 def gradients(data: Words, seed: int | None) -> dict[str, float]:

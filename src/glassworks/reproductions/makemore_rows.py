@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from glassworks.reproductions.finding import Finding, Row
 from glassworks.reproductions.words import Words
 
-Results = Mapping[str, Mapping[str, float]]
+Results = Mapping[str, Mapping[str, Any]]
 
 TITLE = "makemore: next-character models from a bigram to a WaveNet-style tree"
 SOURCE = "Karpathy, Neural Networks: Zero to Hero, lectures 2 to 6 (makemore parts 1 to 5)"

@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from glassworks.core.files import atomic_file
+from glassworks.interpret.hooks import capture
 from glassworks.interpret.probes import Probes, fit_probes
 from glassworks.interpret.stream import IGNORE, stream
 from glassworks.models.gpt import GPT
@@ -120,13 +121,33 @@ def probe_part(nets: Mapping[str, GPT], size: int, amount: Amount, seed: int, fo
     found = {"mine": right[..., :S], "colour": right[..., S:]}
     found |= {"scrambled": judge(floor, nets["_scrambled"], judged), "shuffled": judge(shuffled, model, judged)}
     common = both.common[:S] == judged.board[judged.present]  # (M, S)
+    best = int(found["mine"].mean((1, 2)).argmax())
     return {
         "points": len(points),
         "games": amount.fitted,
         "judged": amount.judged,
         "majority": 100 * float(common.float().mean()),
         **{name: summary(values) for name, values in found.items()},
+        "examples": {"layer": best, "positions": examples(model, both, judged, points[best])},
     }
+
+
+def examples(model: GPT, probes: Probes, judged: Played, point: str) -> list[dict[str, Any]]:
+    """A few positions of games that no probe was fitted to: the board, what is read of it at a point, and the moves.
+
+    Each has the state of every square (0 empty, 1 mine, 2 yours), the same as read, which moves are legal and how
+    probable the network thinks each, the pass last.
+    """
+    found = []
+    for game, share in zip(range(len(judged)), (0.2, 0.4, 0.6, 0.8), strict=False):
+        ply = int(share * int(judged.present[game].sum()))
+        with torch.no_grad(), capture(model, point) as seen:
+            chances = model(judged.inputs[game : game + 1])[0, ply].float().softmax(-1)
+        read = probes.predict(point, seen[point][0, ply].float())[: judged.size**2]
+        position = {"board": judged.board[game, ply], "read": read, "legal": judged.legal[game, ply].int()}
+        listed = {name: numbers.tolist() for name, numbers in position.items()}
+        found.append({"ply": ply, **listed, "chance": chances[: len(listed["legal"])].tolist()})
+    return found
 
 
 def probe_weights(folder: Path, name: str, model: GPT) -> dict[str, Tensor]:

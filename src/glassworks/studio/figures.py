@@ -120,10 +120,11 @@ def update_guide(contents: Contents) -> tuple[dict[bool, float], str]:
     if name == "muon" and rates and max(rates) > 0:
         return {False: max(rates)}, (
             "Muon turns the gradient into an orthogonal matrix before it moves a matrix of the blocks, so the size of "
-            "the update is set by the learning rate (dashed, at its highest) and the matrix's shape, whatever the "
-            "gradient: the ratio is about the learning rate for weights as they are first drawn (more for those "
-            "that begin at zero), and falls as they grow. The 0.001 of gradient descent says nothing here; no published figure does. Layers that go together, "
-            "and smoothly, are a good sign. Outside the blocks AdamW is at work, with rates of its own."
+            "the update is set by the learning rate (dashed, at its highest) and the matrix’s shape, whatever the "
+            "gradient: the ratio is about the learning rate for weights as they are first drawn (more for those that "
+            "begin at zero), and falls as they grow. The 0.001 of gradient descent says nothing here; no published "
+            "figure does. Layers that go together, and smoothly, are a good sign. Outside the blocks AdamW is at work, "
+            "with rates of its own."
         )
     return {}, "What is usual depends on the optimizer, which this run does not name."
 

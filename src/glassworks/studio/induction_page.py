@@ -2,13 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
-from glassworks.core.files import write_text
+from glassworks.core.runs import Run
 from glassworks.core.trace import Trace
-from glassworks.reproductions.finding import Finding, Row, texts
+from glassworks.reproductions.finding import Finding
 from glassworks.reproductions.induction_measures import INDUCTION
 from glassworks.reproductions.induction_rows import (
     ONE,
@@ -23,29 +22,26 @@ from glassworks.reproductions.induction_rows import (
     smoothed,
 )
 from glassworks.studio.attention import large_map
-from glassworks.studio.bars import rows as bar_rows
 from glassworks.studio.chart_figures import chart_figure, draw_legend
 from glassworks.studio.charts import Chart, Level, Line
-from glassworks.studio.markup import Markup, join, scrolling, tag
-from glassworks.studio.page import document
+from glassworks.studio.finding_page import Story, bars_figure
+from glassworks.studio.markup import Markup, join, tag
 
 NAMES = ("formation", "head_scores", "ablation", "composition", "attention")
 COLOURS = {ONE: "line6", TWO: "line0"}
+MARKED, RIVAL = ("line0", "line2", "line3", "line4", "line7"), "line1"
 
 Band = tuple[int, int] | None
 """The steps to shade."""
 
 
-def write_induction_page(folder: Path) -> Path:
-    """Write `report.html` beside the finding.json of a finished reproduction, atomically; returns its path."""
-    traces = {name: Trace.load(folder / "traces" / name) for name in NAMES}
-    path = folder / "report.html"
-    write_text(path, page(Finding.load(folder / "finding.json"), traces))
-    return path
+def induction_story(run: Run, finding: Finding) -> Story:
+    """From the traces of a finished reproduction."""
+    return story({name: Trace.load(run.path / "traces" / name) for name in NAMES})
 
 
-def page(finding: Finding, traces: Mapping[str, Trace]) -> str:
-    """The page's HTML."""
+def story(traces: Mapping[str, Trace]) -> Story:
+    """What the page says and draws."""
     formed, heads = traces["formation"], chosen(traces["ablation"])
     window = change(formed, heads)
     sections = (
@@ -53,24 +49,8 @@ def page(finding: Finding, traces: Mapping[str, Trace]) -> str:
         ("head", *head_section(formed, heads, traces["attention"])),
         ("without", "What is lost without it", ablation_section(traces["ablation"], window)),
         ("made", "What it is made of", composition_section(traces["composition"], traces["ablation"])),
-        ("table", "The table", table_section(finding)),
     )
-    links = [tag("a", title, href=f"#{name}") for name, title, _ in sections]
-    body = [tag("section", tag("h2", title), drawn, id=name) for name, title, drawn in sections]
-    return document("Induction heads", header(finding, heads, formed, window), tag("nav", *links), *body)
-
-
-def header(finding: Finding, heads: Sequence[str], formed: Trace, window: Change | None) -> Markup:
-    """What was found, in one sentence, and where it is from."""
-    source = join([f"{finding.source}, ", tag("a", finding.url, href=finding.url)])
-    return tag(
-        "header",
-        tag("p", "Glassworks reproduction", class_="kicker"),
-        tag("h1", "Induction heads"),
-        tag("p", verdict(heads, formed, window), class_="verdict"),
-        tag("p", source, class_="about"),
-        *(tag("p", note, class_="about") for note in finding.notes),
-    )
+    return Story("Induction heads", verdict(heads, formed, window), sections)
 
 
 def verdict(heads: Sequence[str], formed: Trace, window: Change | None) -> str:
@@ -100,6 +80,7 @@ def change_section(formed: Trace, heads: Sequence[str], window: Change | None) -
     return join(
         [
             tag("p", "The stretch in which the induction heads form is shaded in every chart.") if window else "",
+            heads_chart(formed, "induction", heads, band),
             *loss_charts(formed, band),
             networks_chart(
                 formed,
@@ -109,7 +90,6 @@ def change_section(formed: Trace, heads: Sequence[str], window: Change | None) -
                 "How much the context tells: the loss early in the context less that late in it, on held-out text. "
                 "Step 0 is the untrained network.",
             ),
-            heads_chart(formed, "induction", heads, band),
             heads_chart(formed, "previous", heads, band),
             networks_chart(
                 formed,
@@ -164,35 +144,46 @@ def networks_chart(
 
 
 def heads_chart(formed: Trace, pattern: str, heads: Sequence[str], band: Band) -> Markup:
-    """One score of every head over the steps; those that matter in colours of their own."""
-    steps, lines = looks(formed), []
-    best = previous_best(formed)
-    marked = [f"{TWO} {head}" for head in (heads if pattern == "induction" else best)]
-    for name, values in zip(formed.labels["head"], formed.arrays[pattern], strict=True):
-        if name not in marked:
-            lines.append(Line(name, steps, values, "line6" if name.startswith(ONE) else "line5", "faint"))
-    for i, name in enumerate(marked):
-        values = formed.arrays[pattern][formed.labels["head"].index(name)]
-        lines.append(Line(name, steps, values, ("line0", "line1", "line2", "line3", "line4")[i % 5]))
+    """One score of every head over the steps; those that matter in colours of their own, and the best of one layer."""
+    steps, names = looks(formed), formed.labels["head"]
+    scores = dict(zip(names, formed.arrays[pattern], strict=True))
+    marked = [f"{TWO} {head}" for head in (heads if pattern == "induction" else previous_best(formed))]
+    rival = max((name for name in names if name.startswith(ONE)), key=lambda name: scores[name].max(), default=None)
+    rival = rival if pattern == "induction" else None
+    lines = [
+        Line(name, steps, scores[name], COLOURS[ONE] if name.startswith(ONE) else "line5", "faint")
+        for name in names
+        if name not in (*marked, rival)
+    ]
+    key = others(lines)
+    front = [
+        Line(f"head {name.removeprefix(TWO).strip()} of two layers", steps, scores[name], MARKED[i % 5])
+        for i, name in enumerate(marked)
+    ]
+    if rival is not None:
+        front.append(
+            Line(f"the best head of one layer, {rival.removeprefix(ONE).strip()}", steps, scores[rival], RIVAL)
+        )
     said = {
         "induction": "Induction score of every head of both networks: attention to the token that came after the "
-        "earlier occurrence of the present one, on random tokens that come twice. In colour, the "
-        + ("induction heads." if band else f"head that comes nearest to {INDUCTION}, where an induction head begins."),
+        "earlier occurrence of the present one, on random tokens that come twice. In colour, "
+        + ("the induction heads" if band else f"the head that comes nearest to {INDUCTION}")
+        + " of two layers, and the head of one layer that ever came nearest; from the dashed line on, a head is an "
+        "induction head." + (f" Shaded: step {band[0]:,} to step {band[1]:,}." if band else ""),
         "previous": "Previous-token score of every head: attention to the token just before. In colour, the best head "
         "of the first of two layers: if keys are to hold what came before them, it must put it there.",
     }[pattern]
-    chart = Chart(lines, "step", f"{pattern} score", y_range=(-0.02, 1.0), band=band)
-    key = draw_legend([*(line for line in lines if line.name in marked), *others(lines, marked)])
-    return join([key, chart_figure(chart, said, height=300)])
+    levels = [Level(f"an induction head: {INDUCTION}", INDUCTION)] if pattern == "induction" else []
+    chart = Chart([*lines, *front], "step", f"{pattern} score", levels, (-0.02, 1.0), band=band)
+    return join([draw_legend([*front, *key]), chart_figure(chart, said, height=300)])
 
 
-def others(lines: Sequence[Line], marked: Sequence[str]) -> list[Line]:
+def others(lines: Sequence[Line]) -> list[Line]:
     """One entry of the key for all heads of a kind."""
     found = {}
     for line in lines:
-        if line.name not in marked:
-            kind = "heads of one layer" if line.name.startswith(ONE) else "other heads of two layers"
-            found[kind] = Line(kind, (), (), line.colour, line.style)
+        kind = "other heads of one layer" if line.name.startswith(ONE) else "other heads of two layers"
+        found[kind] = Line(kind, (), (), line.colour, line.style)
     return list(found.values())
 
 
@@ -272,28 +263,3 @@ def composition_section(composed: Trace, ablated: Trace) -> Markup:
         "that they miss: K-composition, as Elhage et al. 2021 call it."
     )
     return bars_figure(["all heads", *labels], np.array([plain, *composed.arrays["score"].ravel()]), None, said)
-
-
-def bars_figure(labels: Sequence[str], values: np.ndarray, errors: np.ndarray | None, caption: str) -> Markup:
-    """A bar for each label."""
-    ends = min(0.0, float(values.min())), max(0.0, float(values.max()))
-    lines = bar_rows(tuple(labels), values[None], None if errors is None else errors[None], ends)
-    return tag("figure", tag("table", *lines, class_="bars ledger"), tag("figcaption", caption))
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-
-
-def table_section(finding: Finding) -> Markup:
-    """All rows of the finding."""
-    head = tag("tr", *(tag("th", name, scope="col") for name in ("", "published", "ours", "unit", "verdict")))
-    body = [tag("tr", *table_row(row)) for row in finding.rows]
-    table = tag("table", tag("thead", head), tag("tbody", *body), class_="comparison")
-    return join([scrolling(table), tag("p", finding.summary)])
-
-
-def table_row(row: Row) -> list[Markup]:
-    """One row: what with its note, then the figures."""
-    what, published, ours, _, unit, verdict, note = texts(row)
-    name = tag("th", what, tag("small", note), scope="row")
-    return [name, *(tag("td", cell) for cell in (published, ours, unit, verdict))]
