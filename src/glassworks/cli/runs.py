@@ -108,9 +108,8 @@ def summary(found: dict[str, Any]) -> list[str]:
     if "step" not in found:  # damaged
         return [found["name"], found["state"], *[""] * 6]
     score, result, step, steps = found["held_out"], found["result"], found["step"], found["steps"]
-    bits = "" if score is None else f"{score['bits_per_byte']:.4f}"
-    if score is not None and score["bits_per_byte_se"] is not None:
-        bits += f" ± {score['bits_per_byte_se']:.4f}"
+    bits, error = (None, None) if score is None else (score["bits_per_byte"], score["bits_per_byte_se"])
+    bits = "" if bits is None else f"{bits:.4f}" if error is None else f"{bits:.4f} ± {error:.4f}"
     return [
         found["name"],
         found["state"],

@@ -51,7 +51,7 @@ def watch(corpus: Corpus, judged: GPT, often: int) -> Every:
     def validate(step: int, model: object) -> dict[str, float]:
         found = dict(validation(judged, corpus.val))
         nats, bits = found["val_nats_per_token"], found["val_bits_per_byte"]
-        say(f"step {step:,}: held out {nats:.4f} nats/token, {bits:.4f} bits/byte")
+        say(f"step {step:,}: held out {nats:.4f} nats/token" + ("" if corpus.val.lost else f", {bits:.4f} bits/byte"))
         return found
 
     return [(often, validate), (1, UpdateRatios(often))]

@@ -19,6 +19,7 @@ from glassworks.core.errors import FileDamaged, RunError
 from glassworks.core.files import atomic_folder, locked, read_sealed_json, sweep, write_sealed_json
 from glassworks.core.progress import tracked
 from glassworks.data.corpora import Reading, Source, as_list, fingerprint
+from glassworks.data.lossy import lost_bytes
 from glassworks.data.specs import make_tokenizer, tokenizer_files
 from glassworks.data.splits import Piece, Split, Splitter
 from glassworks.data.store import SplitWriter, Tokens, check_file, file_table
@@ -148,16 +149,20 @@ def write_corpus(folder: Path, splitter: Splitter, tokenizer_spec: str) -> None:
             for split in ("train", "val")
         }
         report = stack.enter_context(tracked("tokenize, in characters", splitter.num_chars))
-        waiting, done = deque[Piece](), 0
+        waiting, done, lost = deque[Piece](), 0, 0
+        exact = tokenizer.kind in ("bytes", "chars")
         for ids in tokenizer.encode_documents(remembered(splitter, waiting)):
             piece = waiting.popleft()
             writer = writers[piece.split]
             if piece.name is not None:
                 writer.begin(piece.name)
             writer.extend(ids, len(piece.text.encode()))
+            if piece.split == "val" and not exact:
+                lost += lost_bytes(piece.text, tokenizer.decode(ids))
             done += len(piece.text)
             report(done)
         meta: dict[str, Any] = {split: writer.finish() for split, writer in writers.items()}
+        meta["val"]["lost_bytes"] = lost
         tokenizer.save(temporary / "tokenizer.json")
         digest = digest_of(splitter.source, tokenizer_spec, splitter.held_out, splitter.split, splitter.reading)
         if digest != folder.name:
@@ -169,6 +174,7 @@ def write_corpus(folder: Path, splitter: Splitter, tokenizer_spec: str) -> None:
             "held_out": plain(splitter.held_out),
             "columns": columns_taken(splitter.reading),
             "skipped": [{"name": name, "why": why} for name, why in splitter.reading.skipped.values()],
+            "lost": lost / meta["val"]["num_bytes"],
             "split": splitter.split,
             "tokenizer": tokenizer_spec,
             "tokenizer_digest": tokenizer.digest,
@@ -208,8 +214,10 @@ def columns_taken(reading: Reading) -> list[dict[str, Any]]:
 
 
 def described(meta: dict[str, Any]) -> list[str]:
-    """What a corpus' meta.json says of how its sources were read, one sentence each: columns taken, files left out."""
+    """What a corpus' meta.json says of its reading, one sentence each: text lost, columns taken, files left out."""
     lines = []
+    if meta.get("lost"):
+        lines.append(f"the tokenizer loses {share(meta['lost'])} of the held-out text, so there are no bits per byte")
     for row in meta.get("columns", []):
         which = row["first"] if row["files"] == 1 else f"{row['first']} and {row['files'] - 1:,} more"
         if row["column"] is None:
@@ -218,3 +226,8 @@ def described(meta: dict[str, Any]) -> list[str]:
             lines.append(f'the column "{row["column"]}" of {which}')
     lines += [f"left out: {row['name']} ({row['why']})" for row in meta.get("skipped", [])]
     return lines
+
+
+def share(part: float) -> str:
+    """A share in per cent, in two digits; one that is not 0 is never shown as 0."""
+    return f"{100 * part:.2g} %"

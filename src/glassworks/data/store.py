@@ -161,6 +161,8 @@ class Tokens:
         self.path, self.split, self.vocab_size = path, split, vocab_size
         self.num_tokens, self.num_documents = counts["num_tokens"], counts["num_documents"]
         self.shard_tokens, self.table, self.dtype = counts["shard_tokens"], table, np.dtype(dtype)
+        self.lost = counts.get("lost_bytes", 0) / max(counts["num_bytes"], 1)
+        """The share of the text that the tokenizer loses; 0 where it was not measured, as of the training split."""
         self.shards: dict[int, tuple[mmap.mmap, NDArray[Any]]] = {}
         self.mapped = 0
 

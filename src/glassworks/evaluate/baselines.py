@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from glassworks.core.progress import Report, silent, tracked
-from glassworks.data.shards import Corpus, Tokens
+from glassworks.data.shards import Corpus, Tokens, share
 from glassworks.data.tokenizers import Tokenizer
-from glassworks.evaluate.loss import SplitLoss, plus_minus
+from glassworks.evaluate.loss import SplitLoss, known, plus_minus
 from glassworks.evaluate.ngram import KneserNey
 from glassworks.evaluate.ratios import Difference, difference, ratio
 
@@ -48,11 +48,13 @@ class Baseline:
     def figures(self) -> dict[str, Any]:
         """All but the documents, for a file."""
         names = ("name", "bits_per_byte", "bits_per_byte_se", "nats_per_token", "seconds", "note")
-        return {name: getattr(self, name) for name in names}
+        return {name: known(getattr(self, name)) for name in names}
 
 
 def baselines(corpus: Corpus, *, max_tokens: int = 4 * MEBI, max_bytes: int = 8 * MEBI) -> list[Baseline]:
     """Score all baselines on the whole held-out split: uniform, unigram, interpolated 5-gram, primed `xz -9`.
+
+    Where the tokenizer loses text, no bits per byte are told (NaN), and xz is left out: only the tokens are common.
 
     Args:
         corpus: its train split primes or trains, its val split is scored.
@@ -67,8 +69,9 @@ def baselines(corpus: Corpus, *, max_tokens: int = 4 * MEBI, max_bytes: int = 8 
         lambda: uniform(corpus.val),
         lambda: ngram(corpus.train, corpus.val, 1, max_tokens),
         lambda: ngram(corpus.train, corpus.val, 5, max_tokens),
-        lambda: primed_xz(corpus.train, corpus.val, corpus.tokenizer, max_bytes),
     ]
+    if not corpus.val.lost:
+        predictors.append(lambda: primed_xz(corpus.train, corpus.val, corpus.tokenizer, max_bytes))
     found: list[Baseline] = []
     with tracked("measure the baselines", len(predictors)) as report:
         for predictor in predictors:
@@ -90,6 +93,12 @@ def verdict(loss: SplitLoss, rivals: Iterable[Baseline]) -> str:
     A baseline whose difference from the network has 0 within its 95 % interval is tied with. Where there are too few
     documents for an interval the sentence says which score is lower, and that it is no verdict.
     """
+    if loss.lost:
+        return (
+            f"No verdict: the tokenizer loses {share(loss.lost)} of the held-out text, which then costs nothing to "
+            "predict, so bits per byte would flatter the network; a tokenizer that keeps every text, such as bytes or "
+            "bpe:2048, can be judged."
+        )
     ranked = sorted(rivals, key=lambda rival: rival.bits_per_byte)
     found = [(rival, compare(loss, rival)) for rival in ranked]
     named = {word: [rival for rival, d in found if d.verdict == word] for word in ("does not beat", "ties", "beats")}
@@ -173,7 +182,7 @@ def score(
     """Turn the nats of documents, or of groups of them, into the two rates."""
     num_bytes = np.asarray(val.num_bytes)
     sizes = num_bytes if groups is None else np.add.reduceat(num_bytes, groups)
-    bits_per_byte, error = ratio(nats / math.log(2), sizes)
+    bits_per_byte, error = (math.nan, None) if val.lost else ratio(nats / math.log(2), sizes)
     rate = float(nats.sum()) / (val.num_tokens - val.num_documents)
     return Baseline(name, bits_per_byte, rate, time.monotonic() - began, note, error, nats, groups)
 

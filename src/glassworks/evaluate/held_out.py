@@ -26,7 +26,9 @@ def evaluate_run(run: Run) -> dict[str, Any]:
     result = {
         **loss.figures(),
         "verdict": verdict(loss, found),
-        "baselines": [row.figures() | {"difference": compare(loss, row).figures()} for row in found],
+        "baselines": [
+            row.figures() | ({} if loss.lost else {"difference": compare(loss, row).figures()}) for row in found
+        ],
     }
     path = run.eval_path("held_out")
     path.parent.mkdir(exist_ok=True)
@@ -41,7 +43,8 @@ def table(result: Mapping[str, Any]) -> str:
         difference = row.get("difference") or {}
         known = difference.get("low") is not None
         between = f"{difference['low']:+.4f} to {difference['high']:+.4f}" if known else "unknown" if difference else ""
-        bits = f"{row['bits_per_byte']:.4f}{plus_minus(row.get('bits_per_byte_se'))}"
+        rate = row["bits_per_byte"]
+        bits = "–" if rate is None else f"{rate:.4f}{plus_minus(row.get('bits_per_byte_se'))}"
         nats = f"{row['nats_per_token']:.4f}{plus_minus(row.get('nats_per_token_se'))}"
         cells = (f"{row['name']:<12}", f"{bits:<17}", f"{nats:<17}", f"{between:<22}")
         lines.append(" ".join([*cells, f"{difference.get('verdict') or '':<14}", row.get("note", "")]).rstrip())

@@ -12,7 +12,7 @@ from torch import nn
 
 from glassworks.core.errors import RunError
 from glassworks.core.progress import Report, silent
-from glassworks.data.shards import Tokens
+from glassworks.data.shards import Tokens, share
 from glassworks.evaluate.ratios import ratio
 from glassworks.models.modes import evaluating
 from glassworks.objectives.losses import token_losses
@@ -33,7 +33,8 @@ class SplitLoss:
     nats_per_token: float
     nats_per_token_se: float | None
     bits_per_byte: float
-    """Total nats / ln 2 / UTF-8 bytes of the documents: comparable between tokenizers, unlike the loss per token."""
+    """Total nats / ln 2 / UTF-8 bytes of the documents: comparable between tokenizers, unlike the loss per token. NaN
+    where the tokenizer loses text: what is lost costs nothing, and the rate would be that of an easier text."""
     bits_per_byte_se: float | None
     num_tokens: int
     """Tokens predicted: those of the documents, without the separators."""
@@ -41,18 +42,27 @@ class SplitLoss:
     num_documents: int
     seconds: float
     documents: Documents | None = field(default=None, repr=False, compare=False)
+    lost: float = 0.0
+    """The share of the text that the tokenizer loses."""
 
     def figures(self) -> dict[str, Any]:
-        """All but the documents, for a file."""
+        """All but the documents, for a file; null for bits per byte that there are none."""
         fields = asdict(replace(self, documents=None))
-        return {name: value for name, value in fields.items() if name != "documents"}
+        return {name: known(value) for name, value in fields.items() if name != "documents"}
 
     def __str__(self) -> str:
         """One line: '1.7200 ± 0.0100 nats/token, 2.4814 ± 0.0144 bits/byte (111,540 tokens, 3 documents, 1.2 s)'."""
         nats = f"{self.nats_per_token:.4f}{plus_minus(self.nats_per_token_se)} nats/token"
         bits = f"{self.bits_per_byte:.4f}{plus_minus(self.bits_per_byte_se)} bits/byte"
+        if self.lost:
+            bits = f"no bits/byte: the tokenizer loses {share(self.lost)} of the text"
         documents = f"{self.num_documents:,} document{'s' if self.num_documents > 1 else ''}"
         return f"{nats}, {bits} ({self.num_tokens:,} tokens, {documents}, {self.seconds:.1f} s)"
+
+
+def known(value: Any) -> Any:
+    """A figure as a file has it: null for NaN."""
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def plus_minus(error: float | None) -> str:
@@ -102,7 +112,7 @@ def split_loss(
     with evaluating(model), torch.inference_mode(), torch.autocast(device.type, autocast, enabled=lowered):
         nats = document_nats(model, tokens, end, width, batch_size, device, progress)
     nats_per_token, nats_per_token_se = ratio(nats, sizes)
-    bits_per_byte, bits_per_byte_se = ratio(nats / math.log(2), num_bytes)
+    bits_per_byte, bits_per_byte_se = (math.nan, None) if tokens.lost else ratio(nats / math.log(2), num_bytes)
     return SplitLoss(
         nats_per_token=nats_per_token,
         nats_per_token_se=nats_per_token_se,
@@ -113,6 +123,7 @@ def split_loss(
         num_documents=len(nats),
         seconds=time.monotonic() - began,
         documents=Documents(nats, num_bytes),
+        lost=tokens.lost,
     )
 
 

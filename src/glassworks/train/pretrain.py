@@ -76,6 +76,7 @@ def start(path: Path, recipe: Recipe, command: list[str], ranks: Ranks | None = 
                 "held_out_documents": corpus.val.num_documents,
                 "columns": corpus.meta.get("columns", []),
                 "skipped": corpus.meta.get("skipped", []),
+                "lost": corpus.val.lost,
             },
         )
     place.wait()

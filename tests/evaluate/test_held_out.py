@@ -1,0 +1,61 @@
+"""A tokenizer that loses text gets no bits per byte and no verdict, wherever they are told."""
+
+import json
+from pathlib import Path
+
+import tokenizers
+from tokenizers import models, pre_tokenizers
+
+from glassworks.core.runs import Run
+from glassworks.evaluate.held_out import evaluate_run, table, validation
+from glassworks.evaluate.loss import split_loss
+from glassworks.models.config import GPTConfig
+from glassworks.studio.report import write_report
+from glassworks.train.pretrain import corpus_of_run, model_of, pretrain, start
+from glassworks.train.recipe import Recipe
+
+
+def five_words(path: Path) -> str:
+    vocabulary = {"[UNK]": 0, "[SEP]": 1, "the": 2, "dog": 3, ".": 4}
+    inner = tokenizers.Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    inner.pre_tokenizer = pre_tokenizers.Whitespace()
+    inner.add_special_tokens(["[UNK]", "[SEP]"])
+    inner.save(str(path))
+    return str(path)
+
+
+def run_with(tmp_path: Path, tokenizer: str) -> Run:
+    for i in range(6):
+        (tmp_path / f"{i}.txt").write_text("the dog . the dog saw a cat . " * (9 + i), encoding="utf-8")
+    model = GPTConfig(n_ctx=8, n_layer=1, n_head=2, n_embd=8)
+    recipe = Recipe(f"{tmp_path}/*.txt", tokenizer=tokenizer, held_out=0.4, model=model, batch_size=2, steps=4)
+    run = start(tmp_path / "runs" / "a", recipe, [])
+    assert pretrain(run)
+    return run
+
+
+def test_where_the_tokenizer_loses_text_there_is_no_rate_and_no_verdict(tmp_path: Path) -> None:
+    run = run_with(tmp_path, five_words(tmp_path / "t.json"))
+    corpus, model = corpus_of_run(run), model_of(run)
+    assert 0.1 < corpus.val.lost == run.record["corpus"]["lost"] < 0.9
+    assert "no bits/byte: the tokenizer loses" in str(split_loss(model, corpus.val, batch_size=4))
+    evaluate_run(run)
+    result = json.loads(run.eval_path("held_out").read_text(encoding="utf-8"), parse_constant=float.fromhex)
+    assert result["verdict"].startswith("No verdict: the tokenizer loses")
+    assert [row["name"] for row in result["baselines"]] == ["uniform", "unigram", "5-gram"]
+    assert [row["bits_per_byte"] for row in (result, *result["baselines"])] == [None] * 4
+    assert all(row["nats_per_token"] > 0 for row in (result, *result["baselines"]))
+    assert "No verdict" in table(result)
+    run.append("metrics", {"step": 4, **validation(model, corpus.val)})
+    assert run.rows("metrics")[-1]["val_bits_per_byte"] is None
+    page = write_report(run).read_text(encoding="utf-8")
+    assert "No verdict: the tokenizer loses" in page
+    assert "beats" not in page.partition("</header>")[0]
+
+
+def test_where_it_keeps_the_text_all_is_told(tmp_path: Path) -> None:
+    run = run_with(tmp_path, "bytes")
+    result = evaluate_run(run)
+    assert result["lost"] == corpus_of_run(run).val.lost == 0
+    assert len(result["baselines"]) == 4
+    assert "No verdict" not in result["verdict"]
