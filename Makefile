@@ -1,12 +1,15 @@
-# The words: demo, test, check, fmt, test-all, clean. Everything installs itself into .venv.
+# The words: demo, install, test, check, fmt, test-all, clean. Everything installs itself into .venv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-all check fmt clean
+LINKS ?= $(HOME)/.local/bin
+
+.PHONY: help demo install test test-all check fmt clean
 help:
 	@echo "make demo      set up, train a GPT on this machine's Python library, open it up (a few minutes)"
+	@echo "make install   set up, and make \`glassworks\` a word of your shell: a link in $(LINKS) (LINKS=... elsewhere)"
 	@echo "make test      set up, then the whole test suite"
 	@echo "make check     format, lint, types, layers"
 	@echo "make fmt       format in place"
@@ -24,6 +27,14 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 
 demo: $(VENV)/.installed
 	$(BIN)/glassworks demo
+	@command -v glassworks >/dev/null || echo "make install   makes \`glassworks\` a word of your shell"
+
+install: $(VENV)/.installed
+	@mkdir -p "$(LINKS)"
+	@test ! -e "$(LINKS)/glassworks" -o -L "$(LINKS)/glassworks" || { echo "$(LINKS)/glassworks is there already, and no link: remove it first"; exit 1; }
+	@ln -sf "$(CURDIR)/$(BIN)/glassworks" "$(LINKS)/glassworks"
+	@echo "$(LINKS)/glassworks calls $(CURDIR)/$(BIN)/glassworks"
+	@command -v glassworks >/dev/null || echo "your shell does not look there yet: export PATH=\"$(LINKS):\$$PATH\", also in its start-up file"
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n auto -m "not slow and not peer"
@@ -43,3 +54,4 @@ fmt: $(VENV)/.installed-dev
 
 clean:
 	rm -rf $(VENV)
+	@test "$$(readlink "$(LINKS)/glassworks")" != "$(CURDIR)/$(BIN)/glassworks" || rm "$(LINKS)/glassworks"

@@ -36,3 +36,14 @@ def test_a_type_checker_is_told_of_the_same_names() -> None:
 def test_another_name_is_refused() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'capure'"):
         gw.capure  # noqa: B018
+
+
+def test_recipes_lie_in_the_package_and_can_be_read() -> None:
+    """So that a wheel has them."""
+    from glassworks.train.recipe import RECIPES, find_recipe, read_recipe
+
+    assert RECIPES.is_relative_to(Path(gw.__file__).parent)
+    names = [path.stem for path in RECIPES.glob("*.toml")]
+    assert "shakespeare-char" in names
+    for name in names:
+        assert read_recipe(find_recipe(name)).steps > 0
