@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
-from glassworks.data.spans import in_order, spans
+from glassworks.data.spans import in_order, spans, whole_characters
 from glassworks.data.tokenizers import Tokenizer, byte_tokenizer, train_bpe
 
 JAPANESE = "吾輩は猫である。名前はまだ無い。👩‍👩‍👧 naïve"
@@ -64,3 +64,10 @@ def test_a_tokenizer_that_is_not_byte_level_keeps_its_blanks_and_its_bytes() -> 
 def test_lone_bytes_without_end_take_time_in_proportion() -> None:
     found = spans(byte_tokenizer(), [0x80] * 200_000)
     assert len(found) == 200_000
+
+
+def test_a_beginning_is_cut_where_a_character_ends() -> None:
+    ids = byte_tokenizer().encode("né猫")
+    cut = [len(whole_characters(byte_tokenizer(), ids[:n])) for n in range(len(ids) + 1)]
+    assert cut == [0, 1, 1, 3, 3, 3, 6]
+    assert whole_characters(byte_tokenizer(), [97, 0xFF, 98, 0xE2]) == [97, 0xFF, 98]

@@ -21,6 +21,7 @@ from glassworks.interpret.text_labels import TARGETS, text_targets, token_featur
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
 from glassworks.models.io import save_model
+from glassworks.models.sampling import continue_ids
 
 DETERMINED = {
     "surprise",
@@ -182,6 +183,15 @@ def test_a_folder_without_text_writes_its_own_and_says_so(folder: Path) -> None:
     assert "wrote it itself" in first.notes["text"]
     assert "flatters" in first.notes["data"]
     assert first.folder is None
+
+
+def test_what_a_model_writes_itself_is_measured_in_the_tokens_it_wrote(folder: Path) -> None:
+    subject = open_subject(str(folder / "m"), seed=3)
+    (ids,) = continue_ids(subject.model, subject.tokenizer, [[]], max_tokens=15, temperature=1.0, seed=3)
+    assert subject.passage.tolist() == [subject.tokenizer.eot, *ids]
+    assert "\ufffd" in subject.tokenizer.decode(ids)  # an untrained model writes bytes that form no characters
+    assert subject.tokenizer.encode("\ufffd") != ids
+    assert bytes([0xEF, 0xBF, 0xBD]) not in bytes(id % 256 for id in subject.rows[0].flatten().tolist())
 
 
 def test_text_and_data_may_be_given(folder: Path) -> None:

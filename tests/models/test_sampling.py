@@ -12,7 +12,8 @@ from transformers import LogitsProcessorList
 from glassworks.models.choice import Sampling, candidates, choose, penalise
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
-from glassworks.models.sampling import generate, generator, stream, stream_text, stream_texts
+from glassworks.models.sampling import continue_ids, generate, generator, stream, stream_text, stream_texts
+from glassworks.models.text import Text, text_behind
 
 EOT = 256
 CONFIGS = {
@@ -358,7 +359,7 @@ import torch
 from glassworks.data.tokenizers import byte_tokenizer
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
-from glassworks.models.sampling import generate, stream
+from glassworks.models.sampling import continue_ids, generate, stream
 
 model, tokenizer = GPT(GPTConfig("gpt2", 257, 24, 1, 2, 16)), byte_tokenizer()
 calls = [(lambda value: generate(model, tokenizer, value), [[1], [None], [b"a"], [["a"]], "a", b"a"])]
@@ -399,3 +400,37 @@ def test_a_text_ends_at_any_of_its_ends() -> None:
 
     assert generate(scripted(b"one, two"), Chat(), [""], max_tokens=40, temperature=0) == ["one"]
     assert generate(scripted(b"one"), Chat(), [""], max_tokens=40, temperature=0) == ["one"]
+
+
+def test_invalid_bytes_without_end_are_decoded_in_proportion_to_their_number() -> None:
+    class Counting(Bytes):
+        decoded = 0
+
+        def decode(self, ids: Sequence[int]) -> str:
+            self.decoded += len(ids)
+            return super().decode(ids)
+
+    for byte in (0x80, 0xC3, 0xE2, 0xF0, 0xFF):
+        counts = []
+        for n in (500, 2000):
+            tokenizer = Counting()
+            text = Text(tokenizer, ("stop",), [97])
+            assert not any(text.push(byte) for _ in range(n))
+            assert text.finish() == bytes([byte] * n).decode(errors="replace")
+            counts.append(tokenizer.decoded / n)
+        assert counts[1] <= 1.1 * counts[0] < 20
+
+
+def test_ids_are_continued_as_texts_are_and_as_the_model_wrote_them(model: GPT) -> None:
+    tokenizer = Bytes()
+    options = {"max_tokens": 12, "temperature": 1.0, "seed": 3}
+    prompts = ["ab", "", "né"]
+    rows = [tokenizer.encode(prompt) for prompt in prompts]
+    ids = continue_ids(model, tokenizer, rows, **options)
+    texts = generate(model, tokenizer, prompts, **options)
+    assert [text_behind(tokenizer, row, part) for row, part in zip(rows, ids, strict=True)] == texts
+    stopped = [[], []]
+    for step in stream(model, [[], [97]], eot=EOT, **options):
+        for row, token in zip(stopped, step, strict=True):
+            row += [token] if token not in (None, EOT) else []
+    assert continue_ids(model, tokenizer, [[], [97]], **options) == stopped

@@ -42,6 +42,16 @@ def in_order(tokenizer: Tokenizer, ids: Iterable[Any]) -> list[str]:
     return [part for first, end, text in spans(tokenizer, ids) for part in (text, *[""] * (end - first - 1))]
 
 
+def whole_characters(tokenizer: Tokenizer, ids: list[int]) -> list[int]:
+    """The tokens of the beginning of a text, without those at its end that have but a part of a character."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    end = 0
+    for place, raw in enumerate(pieces(tokenizer, ids), 1):
+        if not takes(decoder, raw) or not decoder.getstate()[0]:
+            end = place
+    return ids[:end]
+
+
 def takes(decoder: codecs.IncrementalDecoder, raw: bytes) -> bool:
     """Whether bytes go on, after those before, as UTF-8 may; the decoder begins anew if not."""
     try:

@@ -25,7 +25,7 @@ from glassworks.interpret.metrics import Metric, logit_difference
 from glassworks.interpret.traces import PASSAGE, SENTENCE, longest_document
 from glassworks.models.gpt import GPT
 from glassworks.models.io import load_model
-from glassworks.models.sampling import generate
+from glassworks.models.sampling import continue_ids
 from glassworks.train.pretrain import corpus_of_run, model_of
 
 FITTED = 2**16  # tokens that probes, lenses and autoencoders are fitted on, at most
@@ -212,15 +212,15 @@ def split(rows: Int[Tensor, "N T"]) -> tuple[Tensor, Tensor]:
 
 def written(model: GPT, tokenizer: Tokenizer, seed: int) -> tuple[Tensor, Windowed, dict[str, str]]:
     """What a model without text writes, at temperature 1, from the token that ends a text."""
-    (text,) = generate(model, tokenizer, [""], max_tokens=min(64, model.config.n_ctx - 1), temperature=1.0, seed=seed)
-    passage = torch.tensor([tokenizer.eot, *tokenizer.encode(text)])
+    length = min(64, model.config.n_ctx - 1)
+    (ids,) = continue_ids(model, tokenizer, [[]], max_tokens=length, temperature=1.0, seed=seed)
+    passage = torch.tensor([tokenizer.eot, *ids])
 
     def windows() -> tuple[Tensor, Tensor]:
         n_ctx = context(model)
-        texts = generate(
-            model, tokenizer, [""] * max(2, WRITTEN // n_ctx), max_tokens=n_ctx - 1, temperature=1.0, seed=seed + 1
-        )
-        ids = [id for text in texts for id in (tokenizer.eot, *tokenizer.encode(text))]
+        rows: list[list[int]] = [[]] * max(2, WRITTEN // n_ctx)
+        texts = continue_ids(model, tokenizer, rows, max_tokens=n_ctx - 1, temperature=1.0, seed=seed + 1)
+        ids = [id for text in texts for id in (tokenizer.eot, *text)]
         ids += [tokenizer.eot] * max(0, 2 * n_ctx - len(ids))  # a model that ends every text at once
         count = len(ids) // n_ctx
         return split(torch.tensor(ids[: count * n_ctx]).view(count, n_ctx))

@@ -22,7 +22,7 @@ from glassworks.models.choice import Sampling, choose, penalise, restrict
 from glassworks.models.decode import Decoder
 from glassworks.models.gpt import GPT, Cache
 from glassworks.models.modes import evaluating, threads
-from glassworks.models.text import Text, Tokenizer, check_texts, known_ids
+from glassworks.models.text import Text, Tokenizer, check_texts, ends_of, known_ids
 
 Known = NDArray[np.bool_]
 """Whether each id stands for a token; those past the end do not."""
@@ -209,6 +209,28 @@ class Batch:
         self.seen = None if self.seen is None else self.seen[index]
         if self.cache is not None:
             self.cache.keep(index)
+
+
+def continue_ids(model: GPT, tokenizer: Tokenizer, prompts: Sequence[Sequence[int]], **options: Any) -> list[list[int]]:
+    """The tokens that continue each prompt's, without the end of a text: what is measured is what the model wrote.
+
+    Text made of them and encoded again may be other tokens, and none at all of bytes that form no character.
+    """
+    ends = ends_of(tokenizer)
+    written: list[list[int]] = [[] for _ in prompts]
+    tokens = stream(
+        model,
+        prompts,
+        eot=tokenizer.eot,
+        ended=lambda row, token: token in ends,
+        known=known_ids(tokenizer),
+        **options,
+    )
+    for step in tokens:
+        for row, token in zip(written, step, strict=True):
+            if token is not None and token not in ends:
+                row.append(token)
+    return written
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -107,6 +107,14 @@ class Text:
         return self.take()
 
 
+def text_behind(tokenizer: Tokenizer, prompt: Sequence[int], ids: Sequence[int]) -> str:
+    """The text of tokens that follow a prompt's."""
+    text = Text(tokenizer, (), prompt)
+    for id in ids:
+        text.push(id)
+    return text.finish()
+
+
 def common(one: str, other: str) -> str:
     """The longest beginning of two texts: some decoders write a token otherwise once another follows."""
     length = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))

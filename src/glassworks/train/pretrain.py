@@ -20,10 +20,12 @@ from glassworks.core.progress import Report, silent
 from glassworks.core.runs import Run, refuse_existing
 from glassworks.data.batches import Windows
 from glassworks.data.shards import Corpus, open_corpus, prepare
+from glassworks.data.spans import whole_characters
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
 from glassworks.models.io import load_model, save_model
-from glassworks.models.sampling import generate
+from glassworks.models.sampling import continue_ids
+from glassworks.models.text import text_behind
 from glassworks.objectives.losses import next_token_loss
 from glassworks.optim.schedules import make_schedule
 from glassworks.train.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
@@ -117,15 +119,12 @@ def go_on(run: Run, watch: Watch | None, place: Ranks, report: Report, show: Sho
         run.rewind(begin)
 
     def save(step: int, _: nn.Module) -> dict[str, float]:
-        if bad := [name for name, p in model.named_parameters() if not p.isfinite().all()]:
-            raise RunError(
-                f"{bad[0]} has weights that are not finite after step {step}; checkpoints before it are kept. Try a "
-                "new run with a lower learning rate, a longer warm-up or clipped gradients"
-            )
+        check_finite(model, step)
         save_checkpoint(run, step, modules, optimizer)
         return {}
 
     def sample(step: int, _: nn.Module) -> dict[str, float]:
+        check_finite(model, step)
         written = write_samples(run, step, judged, corpus, recipe.seed)
         if show is not None and written:
             show(step, *written[0])
@@ -171,6 +170,15 @@ def go_on(run: Run, watch: Watch | None, place: Ranks, report: Report, show: Sho
         run.update(result=result(run, recipe, plan, model, ended.step, place))
     place.wait()
     return not ended.interrupted
+
+
+def check_finite(model: nn.Module, step: int) -> None:
+    """Refuse weights with which nothing can be gone on, before they are written down or asked to write."""
+    if bad := [name for name, p in model.named_parameters() if not p.isfinite().all()]:
+        raise RunError(
+            f"{bad[0]} has weights that are not finite after step {step}; checkpoints before it are kept. Try a "
+            "new run with a lower learning rate, a longer warm-up or clipped gradients"
+        )
 
 
 def model_of(run: Run, device: torch.device | None = None) -> GPT:
@@ -226,9 +234,12 @@ def write_samples(
     for i in range(min(count, corpus.val.num_documents)):
         first, last = int(corpus.val.starts[i]), int(corpus.val.starts[i + 1])
         ids = corpus.val.read(first + 1, min(24, last - first - 1, model.config.n_ctx // 2))
-        prompts.append(corpus.tokenizer.decode(ids.tolist()))
-    texts = generate(model, corpus.tokenizer, prompts, max_tokens=120, temperature=0.8, seed=seed)
-    written = list(zip(prompts, texts, strict=True))
+        prompts.append(whole_characters(corpus.tokenizer, ids.tolist()))
+    found = continue_ids(model, corpus.tokenizer, prompts, max_tokens=120, temperature=0.8, seed=seed)
+    written = [
+        (corpus.tokenizer.decode(prompt), text_behind(corpus.tokenizer, prompt, ids))
+        for prompt, ids in zip(prompts, found, strict=True)
+    ]
     for prompt, text in written:
         run.append("samples", {"step": step, "prompt": prompt, "text": text})
     return written
