@@ -209,7 +209,7 @@ def test_a_document_costs_xz_what_it_adds(tmp_path: Path) -> None:
     assert row.groups is not None
     noise = [int(corpus.val.names(int(i)).split(".")[0][-2:]) % 2 for i in row.groups]
     for nats, noisy in zip(row.nats[:-1], noise[:-1], strict=True):
-        assert nats / math.log(2) / 12_000 == pytest.approx(6.0 if noisy else 0.0, abs=0.5)
+        assert nats / math.log(2) / 12_000 == pytest.approx(6.0 if noisy else 0.0, abs=0.25)
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ MEBI = 2**20
 XZ_DICTIONARY = 64 * MEBI
 XZ_TOLD = 1 << 17
 """Bytes between two reports of how far it is."""
-XZ_GROUP, XZ_AHEAD, XZ_LOOK = 8192, 4608, 1024
+XZ_GROUP, XZ_AHEAD, XZ_LOOK = 8192, 4352, 512
 """Bytes of text: of a group of documents at least; by which the output lags behind, about; between two looks at it."""
 
 
@@ -170,7 +170,7 @@ def primed_xz(train: Tokens, val: Tokens, tokenizer: Tokenizer, max_bytes: int) 
         before, growth = alone.result().grown[-1], both.result()
     groups = grouped(np.asarray(val.num_bytes), XZ_GROUP)
     ends = growth.ends[[*groups[1:], val.num_documents]]
-    sizes = np.interp(ends + XZ_AHEAD, growth.fed, growth.grown)  # beyond the end, all of it
+    sizes = np.interp(ends + XZ_AHEAD, growth.fed, growth.grown)
     nats = 8 * math.log(2) * np.diff(sizes, prepend=before)
     note = f"primed with {len(prime):,} of {int(train.num_bytes.sum()):,} bytes; preset 9, 64 MiB dictionary"
     return score("xz -9", nats, val, began, note, groups)
@@ -241,7 +241,7 @@ class Growth(NamedTuple):
     ends: np.ndarray
     """Bytes that had gone in at the end of the prime and of each chunk."""
     fed: np.ndarray
-    """Bytes that had gone in at each look, in ascending order."""
+    """Bytes that had gone in each time that more came out, and at the end what would have, in ascending order."""
     grown: np.ndarray
     """Bytes that had come out."""
 
@@ -253,14 +253,16 @@ def xz_growth(prime: bytes, chunks: Iterable[bytes], report: Report = silent) ->
     for start in range(0, len(prime), XZ_TOLD):
         grown[0] += len(compressor.compress(prime[start : start + XZ_TOLD]))
         report(min(start + XZ_TOLD, len(prime)))
-    ends = fed[:]
+    ends, eaten = fed[:], len(prime)
     for chunk in chunks:
         for start in range(0, len(chunk), XZ_LOOK):
             piece = chunk[start : start + XZ_LOOK]
-            fed.append(fed[-1] + len(piece))
-            grown.append(grown[-1] + len(compressor.compress(piece)))
-        report(fed[-1])
-        ends.append(fed[-1])
-    fed.append(fed[-1])
+            eaten += len(piece)
+            if more := len(compressor.compress(piece)):  # it comes in leaps, of up to 4 KiB of text
+                fed.append(eaten)
+                grown.append(grown[-1] + more)
+        report(eaten)
+        ends.append(eaten)
+    fed.append(eaten + XZ_AHEAD)
     grown.append(grown[-1] + len(compressor.flush()))
     return Growth(np.array(ends), np.array(fed), np.array(grown))

@@ -9,6 +9,7 @@ from typing import Any
 
 from glassworks.studio.attention import attention_figure
 from glassworks.studio.contents import Contents
+from glassworks.studio.corpus import ROWS, corpus_read
 from glassworks.studio.figures import dead_units, loss_figure, missing, optimizer_figures, scale_figure, speed_figure
 from glassworks.studio.heatmap import minus
 from glassworks.studio.markup import Markup, join, scrolling, tag
@@ -75,10 +76,11 @@ def unit(words: str) -> Markup:
 
 
 def learning(contents: Contents) -> Markup:
-    """Loss curves."""
+    """What it read, and the loss curves."""
     if not contents.column("loss")[0]:
-        return missing("No step has been logged yet. Go on with", f"glassworks train --resume {contents.quoted}")
-    return loss_figure(contents)
+        resume = f"glassworks train --resume {contents.quoted}"
+        return join([corpus_read(contents), missing("No step has been logged yet. Go on with", resume)])
+    return join([corpus_read(contents), loss_figure(contents)])
 
 
 def comparison(contents: Contents) -> Markup:
@@ -213,7 +215,7 @@ def again(contents: Contents) -> Markup:
     groups: dict[str, dict[str, Any]] = {"": {}}
     for key, value in record.items():
         if isinstance(value, dict):
-            groups[key] = dict(flat(value))
+            groups[key] = {name: fact for name, fact in flat(value) if key != "corpus" or name not in ROWS}
         else:
             groups[""][key] = value
     tables = [facts(name or "run", values) for name, values in groups.items() if values]

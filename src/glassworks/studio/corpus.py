@@ -1,0 +1,62 @@
+"""What a run was trained on, in words: documents and tokens, columns taken, files left out and why."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from glassworks.data.shards import described
+from glassworks.studio.contents import Contents
+from glassworks.studio.markup import Markup, join, tag
+
+LISTED = 3
+"""Lines that are shown; more are folded away."""
+ROWS = {"columns": {"column", "files", "first"}, "skipped": {"name", "why"}}
+"""Lists in run.json's corpus, and what their rows must have."""
+
+
+def corpus_read(contents: Contents) -> Markup:
+    """A sentence on the text, then what was taken of it and left out; nothing if the run does not say."""
+    corpus = contents.record.get("corpus")
+    if not isinstance(corpus, dict):
+        return Markup("")
+    said = list(sentence(contents))
+    lines = [tag("li", line) for line in described(rows_of(corpus))]
+    rest = lines[LISTED:]
+    folded = tag("details", tag("summary", f"{len(rest):,} more"), tag("ul", *rest, class_="notes")) if rest else ""
+    return join(
+        [
+            tag("p", " ".join(said)) if said else "",
+            tag("ul", *lines[:LISTED], class_="notes") if lines else "",
+            folded,
+        ]
+    )
+
+
+def sentence(contents: Contents) -> Iterator[str]:
+    """Source, sizes of both splits, vocabulary."""
+    recipe = contents.record.get("recipe")
+    data = recipe.get("data") if isinstance(recipe, dict) else None
+    source = ", ".join(map(str, data)) if isinstance(data, list) else str(data or "its text")
+    train, held_out = amount(contents, "train"), amount(contents, "held_out")
+    if train:
+        yield f"It was trained on {source}: {train}{f'; {held_out} are held out' if held_out else ''}."
+    size = contents.fact("recipe", "model", "vocab_size")
+    if math.isfinite(size) and isinstance(recipe, dict):
+        yield f"Its vocabulary, {recipe.get('tokenizer', 'unnamed')}, has {size:,.0f} tokens."
+
+
+def amount(contents: Contents, split: str) -> str:
+    """'15 documents with 31,857 tokens'; empty if the run does not say."""
+    documents, tokens = (contents.fact("corpus", f"{split}_{what}") for what in ("documents", "tokens"))
+    if not math.isfinite(documents + tokens):
+        return ""
+    return f"{documents:,.0f} document{'s' * (documents != 1)} with {tokens:,.0f} tokens"
+
+
+def rows_of(corpus: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """The lists of columns and of files left out, without rows that lack something."""
+    return {
+        name: [row for row in corpus.get(name) or [] if isinstance(row, dict) and wanted <= row.keys()]
+        for name, wanted in ROWS.items()
+        if isinstance(corpus.get(name) or [], list)
+    }
