@@ -7,11 +7,9 @@ from typing import Annotated
 import tyro
 
 from glassworks.cli.arguments import Arguments
-from glassworks.cli.opening import source
 from glassworks.cli.stages import finish
 from glassworks.core.called import command
 from glassworks.core.files import refuse_unwritable
-from glassworks.core.progress import say
 from glassworks.core.runs import ROOT, Run, free_name
 from glassworks.train.device import pick_device
 from glassworks.train.distributed import ranks
@@ -56,8 +54,6 @@ def run(arguments: Arguments) -> int:
         raise ValueError(f"the recipe {args.recipe_file} must come first: {usage}")
     path = folder(args.name, Path(given).stem if given else "train")
     with ranks(pick_device(args.recipe.device)) as place:
-        if place.first:
-            say(f"reading {source(args.recipe.data)}")
         launcher = ["torchrun", "--nproc-per-node", str(place.world), "-m"] if place.world > 1 else []
         return finish(start(path, args.recipe, [*launcher, "glassworks", "train", *words], place), place)
 

@@ -61,6 +61,12 @@ def say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)  # noqa: T201
 
 
+def tell(line: str) -> None:
+    """The same for the library's own work: only where a command shows it."""
+    if SHOWN.get():
+        say(line)
+
+
 def seconds(value: float) -> str:
     """1.5 -> '1.5 s', 75 -> '1:15', 7300 -> '2:01:40'."""
     if value < 60:

@@ -17,7 +17,7 @@ from typing import Any
 
 from glassworks.core.errors import FileDamaged, RunError
 from glassworks.core.files import atomic_folder, locked, read_sealed_json, sweep, write_sealed_json
-from glassworks.core.progress import tracked
+from glassworks.core.progress import tell, tracked
 from glassworks.data.corpora import Reading, Source, as_list, fingerprint
 from glassworks.data.lossy import lost_bytes
 from glassworks.data.specs import make_tokenizer, tokenizer_files
@@ -141,6 +141,7 @@ def write_corpus(folder: Path, splitter: Splitter, tokenizer_spec: str) -> None:
     """Tokenize every piece and write the folder."""
     # BPE learns from an even sample of the training split where that is above the trainer's limit.
     stride = -(-splitter.num_chars // TRAIN_BYTES)
+    tell(f"read {splitter.num_chars:,} characters; preparing tokens by {tokenizer_spec}")
     training = islice((piece.text for piece in splitter if piece.split == "train"), 0, None, stride)
     tokenizer = make_tokenizer(tokenizer_spec, alphabet=(piece.text for piece in splitter), training=training)
     with atomic_folder(folder) as temporary, ExitStack() as stack:
