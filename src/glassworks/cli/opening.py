@@ -91,6 +91,6 @@ def planned(recipe: Recipe, plan: Plan, times: float | None) -> Iterator[str]:
     if times is not None:
         yield f"{times:.2g} times the text"
     if plan.step_seconds is not None:
-        yield f"about {seconds(plan.steps * plan.step_seconds)}, from a step's {1000 * plan.step_seconds:.3g} ms"
+        yield f"about {seconds(plan.steps * plan.step_seconds)}, at {1000 * plan.step_seconds:,.1f} ms a step"
     else:
         yield "the time is told as it goes"
