@@ -13,7 +13,6 @@ import json
 import math
 import os
 import platform
-import shlex
 import subprocess
 import time
 from collections.abc import Mapping
@@ -81,7 +80,7 @@ class Run:
     def next_move(self) -> str:
         """What to do with a reproduction or a training that is here, in words."""
         if "reproduction" not in self.record:
-            return f"go on with it by --resume {shlex.quote(str(self.path))}"
+            return f"go on with it by: {command('train', '--resume', self.path)}"
         if (self.path / "finding.md").exists():
             return f"read {self.path / 'finding.md'}"
         return f"go on with it by: {again(self.record.get('command', []))}"
