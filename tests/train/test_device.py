@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from glassworks.train.device import flushing_subnormals, openmp
+from glassworks.core.openmp import openmp
+from glassworks.train.device import flushing_subnormals
 from glassworks.train.fit import fit
 
 CPU = torch.device("cpu")

@@ -10,7 +10,8 @@ from torch import nn
 
 from glassworks.core.errors import RunError
 from glassworks.core.runs import Run
-from glassworks.train.fit import fit, split
+from glassworks.train.batch import split
+from glassworks.train.fit import fit
 
 
 def line(seed: int = 0) -> nn.Linear:
@@ -100,6 +101,33 @@ def test_rows_hold_what_every_returns_and_go_to_the_run(tmp_path) -> None:  # ty
     assert [row["step"] for row in rows] == [10, 20]
     assert [row["double"] for row in rows] == [20.0, 40.0]
     assert all(row["grad_norm"] > 0 and row["loss"] > 0 for row in rows)
+
+
+def test_the_history_is_the_rows_by_column_with_nan_where_there_is_nothing() -> None:
+    model = line()
+    looked = [(15, lambda s, m: {"seen": s})]
+    ended = fit(model, batch_of, squared, sgd(model), steps=20, every=looked)
+    history = ended.history
+    assert history["step"] == [10, 15, 20]
+    assert history["loss"] == [row["loss"] for row in ended.rows]
+    assert math.isnan(history["seen"][0])
+    assert history["seen"][1:] == [15, 20]
+    assert str(ended).startswith(f"20 steps, loss {history['loss'][0]:.4g} to {ended.loss:.4g}, ")
+
+
+def test_nothing_to_do_has_no_history() -> None:
+    model = line()
+    ended = fit(model, batch_of, squared, sgd(model), steps=3, start=3)
+    assert ended.history == {}
+    assert math.isnan(ended.loss)
+    assert str(ended) == "3 steps, nothing to do"
+
+
+def test_it_can_print_and_does_not_unless_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    for report, lines in ((False, 0), (True, 1)):
+        model = line()
+        fit(model, batch_of, squared, sgd(model), steps=20, report=report)
+        assert len(capsys.readouterr().err.splitlines()) == lines
 
 
 def test_resuming_in_the_middle_is_the_same_training() -> None:

@@ -52,6 +52,9 @@ def run(arguments: list[str]) -> int:
         say(f"there is no command {name!r}" + (f": did you mean {near[0]}?" if near else f"; see {command('--help')}"))
         return 2
     try:
+        from glassworks.core import company
+
+        company.watch()
         with showing(True):
             return int(importlib.import_module(f"glassworks.cli.{name}").run(rest) or 0)
     except KeyboardInterrupt:

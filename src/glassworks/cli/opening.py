@@ -44,8 +44,9 @@ def facts(run: Run, place: Ranks) -> Iterator[tuple[str, str]]:
     )
     machine = [str(pick_device(recipe.device)), plan.precision, "compiled" if plan.compile else "not compiled"]
     yield "computed", ", ".join([*machine, counted(torch.get_num_threads(), "thread"), *ranked(place)])
-    tokens = plan.steps * recipe.tokens_per_step
-    yield "plan", f"{plan.steps:,} steps of {recipe.batch_size} × {shape.n_ctx} tokens: {tokens:,} in all"
+    steps = run.steps or plan.steps
+    tokens = steps * recipe.tokens_per_step
+    yield "plan", f"{steps:,} steps of {recipe.batch_size} × {shape.n_ctx} tokens: {tokens:,} in all"
     yield "", ", ".join(planned(recipe, plan, tokens / corpus["train_tokens"] if corpus.get("train_tokens") else None))
 
 

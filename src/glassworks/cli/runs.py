@@ -67,7 +67,7 @@ def facts(run: "Run") -> dict[str, Any]:
         record, metrics, score = run.record, run.rows("metrics"), run.read_eval("held_out")
     except FileDamaged as error:
         return {**named, "state": f"damaged: {error}"}
-    result, steps = record.get("result"), record.get("plan", {}).get("steps")
+    result, steps = record.get("result"), run.steps
     step = max(metrics[-1]["step"] if metrics else 0, result["step"] if result else 0)
     if "reproduction" in record:  # whose networks may be runs of their own, in folders below
         done = (run.path / "finding.json").exists()

@@ -15,7 +15,6 @@ from glassworks.studio.report import write_report
 from glassworks.train.checkpoint import newest_checkpoint, step_of
 from glassworks.train.distributed import Ranks
 from glassworks.train.fit import Every
-from glassworks.train.plan import plan_of
 from glassworks.train.pretrain import pretrain
 
 
@@ -27,7 +26,7 @@ def finish(run: Run, place: Ranks) -> int:
         say(f"{f'going on at step {begin:,} with' if begin else 'training'} {run.path}; ctrl-C stops it cleanly")
         for line in opening(run, place):
             say(line)
-        with progress("train", plan_of(run).steps, start=begin) as report:
+        with progress("train", run.steps or 0, start=begin) as report:
             done = pretrain(run, watch=watch, ranks=place, report=report, show=show)
         if not done:
             say(f"stopped at a checkpoint. Go on with: {command('train', '--resume', run.path)}")

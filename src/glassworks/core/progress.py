@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 Report = Callable[..., None]
-"""report(done, loss=1.5, ...): how far the work is, with a few numbers that are shown as they are named."""
+"""report(done, loss=1.5, ...): how far the work is, with a few numbers that are shown as they are named.
+
+`total`, if it is given, is how much work there is from now on.
+"""
 
 SHOWN: ContextVar[bool | None] = ContextVar("shown", default=None)
 """Whether a command shows what goes on (True), was asked to be quiet (False), or there is no command (None)."""
@@ -31,7 +34,7 @@ RECENT = 30.0
 """Seconds of the past that the time left is reckoned from."""
 
 
-def silent(done: int, **numbers: float) -> None:
+def silent(done: int, *, total: int | None = None, **numbers: float) -> None:
     """Say nothing."""
 
 
@@ -110,8 +113,8 @@ def bar(label: str, total: int, start: int, *, brief: bool = False) -> Iterator[
     view = outer or bars(brief)
     task = view.add_task(label, total=total, completed=start, numbers="")
 
-    def report(done: int, **numbers: float) -> None:
-        view.update(task, completed=done, numbers=phrase(numbers))
+    def report(done: int, *, total: int | None = None, **numbers: float) -> None:
+        view.update(task, completed=done, total=total, numbers=phrase(numbers))  # None leaves the total as it is
 
     if outer is not None:
         try:
@@ -150,7 +153,7 @@ def lines(label: str, total: int, every: float, *, brief: bool = False) -> Itera
     began = last = time.monotonic()
     recent: deque[tuple[float, int]] = deque()
 
-    def report(done: int, **numbers: float) -> None:
+    def report(done: int, *, total: int = total, **numbers: float) -> None:
         nonlocal last
         now = time.monotonic()
         left = time_left(recent, now, done, total)

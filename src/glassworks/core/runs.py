@@ -77,6 +77,14 @@ class Run:
             raise FileDamaged(f"{self.path / 'run.json'} does not hold a JSON object: restore it")
         return record
 
+    @property
+    def steps(self) -> int | None:
+        """How many steps it takes in all, as its plan was last revised; None where there is no plan."""
+        record = self.record
+        plans = [record.get("plan", {}), *record.get("revisions", [])]
+        steps: int | None = plans[-1].get("steps")
+        return steps
+
     def next_move(self) -> str:
         """What to do with a reproduction or a training that is here, in words."""
         if "reproduction" not in self.record:

@@ -1,6 +1,5 @@
 """How good a sparse autoencoder is, and how good one of a network that learned nothing would be."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -14,7 +13,8 @@ from glassworks.interpret.hooks import patch
 from glassworks.interpret.sae import SAE, fit_sae, rows_at
 from glassworks.interpret.stream import Batches, parts_of, places, unplaced
 from glassworks.models.modes import evaluating
-from glassworks.train.fit import move
+from glassworks.objectives.losses import LossFn, parted
+from glassworks.train.batch import move
 
 MEASURES = ("l0", "variance_explained", "loss", "loss_spliced", "loss_ablated", "loss_recovered", "dead_share")
 
@@ -25,7 +25,7 @@ def sae_report(
     batches: Batches,
     held_out: Batches,
     point: str,
-    loss_fn: Callable[[nn.Module, Any], Tensor],
+    loss_fn: LossFn,
     *,
     fit_steps: int,
     steps: int,
@@ -54,7 +54,7 @@ def sae_report(
         batches: what the control's autoencoder is fitted on: the same as the other's.
         held_out: what both are judged on.
         point: where.
-        loss_fn: the mean loss of a model on the inputs of a batch, which are on the model's device.
+        loss_fn: the loss of a model on the inputs of a batch, which are on the model's device: as `fit` takes it.
         fit_steps: steps of the control's fit.
         steps: batches to judge on.
         random_model: the control; None makes one, `randomised(model)`.
@@ -78,13 +78,11 @@ def sae_report(
 
 
 @torch.no_grad()
-def judge(
-    model: nn.Module, sae: SAE, held_out: Batches, point: str, loss_fn: Callable[[nn.Module, Any], Tensor], steps: int
-) -> dict[str, Any]:
+def judge(model: nn.Module, sae: SAE, held_out: Batches, point: str, loss_fn: LossFn, steps: int) -> dict[str, Any]:
     """The measures of one autoencoder."""
     count, fired, error = 0, torch.zeros(sae.config.latents, dtype=torch.float64), 0.0
     total, square = torch.zeros(sae.width, dtype=torch.float64), 0.0
-    losses = np.zeros(3)
+    sums = np.zeros((3, 2))  # of losses, and of what they are over
     edits: list[dict[str, Any]] = [{}, {point: partial(spliced, model=model, sae=sae)}, {point: torch.zeros_like}]
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     with evaluating(model), evaluating(sae):
@@ -99,8 +97,8 @@ def judge(
             inputs = move(parts_of(held_out(step))[0], device)
             for i, edit in enumerate(edits):
                 with patch(model, edit):
-                    losses[i] += float(loss_fn(model, inputs)) / steps
-    plain, after, ablated = losses.tolist()
+                    sums[i] += [float(x) for x in parted(loss_fn, model, inputs)]
+    plain, after, ablated = (sums[:, 0] / sums[:, 1]).tolist()
     harm, spread = ablated - plain, square - float(total.square().sum()) / count
     return {
         "l0": float(fired.sum()) / count,

@@ -22,7 +22,7 @@ from glassworks.interpret.hooks import Edit, patch
 from glassworks.interpret.metrics import Metric
 from glassworks.interpret.points import Point, watching
 from glassworks.interpret.stream import Batches, spread, stream
-from glassworks.train.fit import move
+from glassworks.train.batch import move
 
 
 @torch.no_grad()

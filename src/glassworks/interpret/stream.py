@@ -20,7 +20,7 @@ from glassworks.interpret.checks import check_room
 from glassworks.interpret.finite import is_finite, kind, where_it_begins
 from glassworks.interpret.hooks import capture
 from glassworks.interpret.points import uncompiled
-from glassworks.train.fit import move
+from glassworks.train.batch import move
 
 IGNORE = -100
 PLANES = {nn.Conv2d: 4, nn.ConvTranspose2d: 4, nn.Conv3d: 5, nn.ConvTranspose3d: 5}

@@ -6,10 +6,13 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from glassworks.core import company
+
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Turn dropout and batch statistics off inside the block; afterwards every submodule is as it was."""
+    company.watch()  # what computes with a model and is no training comes by here
     before = [(module, module.training) for module in model.modules()]
     model.eval()
     try:

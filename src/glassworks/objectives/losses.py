@@ -1,13 +1,50 @@
-"""Training losses: plain functions of a model and a batch."""
+"""Training losses: plain functions of a model and a batch.
 
-from collections.abc import Sequence
+A loss is the mean over a batch, or `Summed`: the sum and what it is over. `fit` takes the second as it is computed in
+parts and on ranks, which may have different numbers of targets: the mean over all is not the mean of their means.
+A function made by `mean_of` is both.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 
-def next_token_loss(model: nn.Module, batch: Sequence[Tensor]) -> Float[Tensor, ""]:
+class Summed(NamedTuple):
+    """A loss as a sum over a number of things, targets perhaps. Its mean is `total / number`."""
+
+    total: Tensor
+    number: Tensor | int | float
+
+
+LossFn = Callable[[nn.Module, Any], Tensor | Summed]
+"""A model and a batch to the mean over the batch, or to a sum and its count."""
+
+
+def mean_of(summed: Callable[[nn.Module, Any], Summed]) -> Callable[[nn.Module, Any], Tensor]:
+    """The mean of what a function sums, nan where it sums nothing; the function itself is its attribute `summed`."""
+
+    @functools.wraps(summed)
+    def mean(model: nn.Module, batch: Any) -> Tensor:
+        total, number = summed(model, batch)
+        return total / number
+
+    mean.summed = summed  # type: ignore[attr-defined]
+    return mean
+
+
+def parted(loss_fn: LossFn, model: nn.Module, batch: Any) -> Summed:
+    """The loss of a part of a batch, to be added to that of others; one mean counts as much as another."""
+    found = getattr(loss_fn, "summed", loss_fn)(model, batch)
+    return found if isinstance(found, Summed) else Summed(found, 1)
+
+
+@mean_of
+def next_token_loss(model: nn.Module, batch: Sequence[Tensor]) -> Summed:
     """Mean cross-entropy of the next token, in nats per token, of a batch (inputs (B, T), targets (B, T), ...).
 
     Targets below 0 do not count. Logits are taken to float32 first, whatever precision the model ran in. A batch
@@ -15,7 +52,9 @@ def next_token_loss(model: nn.Module, batch: Sequence[Tensor]) -> Float[Tensor, 
     """
     inputs, targets = batch[0], batch[1]
     logits = model(inputs).float()  # (B, T, V)
-    return F.cross_entropy(logits.flatten(0, 1), targets.clamp(min=-1).flatten(), ignore_index=-1)
+    known = targets.clamp(min=-1).flatten()
+    total = F.cross_entropy(logits.flatten(0, 1), known, ignore_index=-1, reduction="sum")
+    return Summed(total, (known >= 0).sum())
 
 
 def token_losses(model: nn.Module, batch: Sequence[Tensor]) -> Float[Tensor, "B T"]:

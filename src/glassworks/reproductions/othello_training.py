@@ -23,7 +23,7 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from torch import Tensor, nn
 
 from glassworks.core.errors import RunError
@@ -34,14 +34,14 @@ from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
 from glassworks.models.io import load_model, save_model
 from glassworks.models.modes import evaluating
-from glassworks.objectives.losses import next_token_loss
+from glassworks.objectives.losses import LossFn, Summed, mean_of, next_token_loss
 from glassworks.optim.groups import OptimizerConfig
 from glassworks.optim.schedules import ScheduleConfig, make_schedule
 from glassworks.reproductions.othello_games import FRESH
 from glassworks.train.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
 from glassworks.train.device import pick_device
 from glassworks.train.fit import fit
-from glassworks.train.plan import LossFn, Plan, build, computed, plan_of, planned_loss
+from glassworks.train.plan import Plan, build, computed, plan_of, planned_loss
 from glassworks.train.recipe import Recipe
 
 Scale = Literal["quick", "default", "full"]
@@ -150,7 +150,8 @@ def fitted(moves: UInt8[Tensor, "N plies"], length: int) -> UInt8[Tensor, "N len
     return F.pad(moves, (0, max(0, length - moves.size(1))), value=PADDING)[:, :length].contiguous()
 
 
-def expected_loss(model: nn.Module, batch: Sequence[Tensor]) -> Float[Tensor, ""]:
+@mean_of
+def expected_loss(model: nn.Module, batch: Sequence[Tensor]) -> Summed:
     """Mean over plies of the cross-entropy that a move drawn from the legal ones has on average, in nats.
 
     `batch` is (inputs (B, T), anything, legal (B, T, V)). The mean of `next_token_loss` over all draws of the targets;
@@ -161,7 +162,7 @@ def expected_loss(model: nn.Module, batch: Sequence[Tensor]) -> Float[Tensor, ""
     choices = legal.sum(-1, keepdim=True)
     chances = legal / choices.clamp(min=1)
     total = F.cross_entropy(logits.flatten(0, 1), chances.flatten(0, 1), reduction="sum")
-    return total / (choices > 0).sum()
+    return Summed(total, (choices > 0).sum())
 
 
 def train(run: Run, told: Experiment) -> GPT:

@@ -1,7 +1,5 @@
 """What the machine offers: device, precision, compiler, its matrix-product peak, its memory."""
 
-import ctypes
-import functools
 import importlib.util
 import resource
 import shutil
@@ -9,12 +7,12 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
 
+from glassworks.core.openmp import renew_threads
 from glassworks.models.fused import MKL_IS_SLOW, product
 
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -80,30 +78,6 @@ def flushing_subnormals(device: torch.device) -> Iterator[None]:
     finally:
         if torch.set_flush_denormal(False):
             renew_threads()
-
-
-PAUSE_SOFT = 1
-"""OpenMP 5.0's omp_pause_soft: threads end, what they hold in memory of their own stays."""
-
-
-def renew_threads() -> None:
-    """Let the threads go that torch computes with for this one; they are started again when they are needed."""
-    found = openmp()
-    if found is not None:
-        found.omp_pause_resource_all(PAUSE_SOFT)
-
-
-@functools.cache
-def openmp() -> ctypes.CDLL | None:
-    """The library of torch's CPU operations, through which its own OpenMP is found, not another's that is loaded, too.
-
-    None where there is none that can let its threads go.
-    """
-    try:
-        library = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
-    except OSError:  # there is no such file, as on macOS
-        return None
-    return library if hasattr(library, "omp_pause_resource_all") else None
 
 
 def can_compile(device: torch.device) -> bool:

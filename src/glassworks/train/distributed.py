@@ -27,11 +27,10 @@ class Ranks:
         """Whether this is the rank that writes files and prints."""
         return self.rank == 0
 
-    def mean(self, value: Tensor) -> Tensor:
-        """The mean over all ranks, on all ranks."""
+    def sum(self, value: Tensor) -> Tensor:
+        """The sum over all ranks, on all ranks; `value` itself may be overwritten by it."""
         if self.world > 1:
             dist.all_reduce(value)
-            value = value / self.world
         return value
 
     def agree(self, value: int) -> int:

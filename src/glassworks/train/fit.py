@@ -9,20 +9,25 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
+from glassworks.core import company
 from glassworks.core.errors import RunError
-from glassworks.core.progress import Report, silent
+from glassworks.core.progress import Report, progress, silent
+from glassworks.core.progress import seconds as seconds_in_words
 from glassworks.core.runs import Run
+from glassworks.objectives.losses import LossFn
 from glassworks.optim.schedules import Schedule, constant, set_lr
+from glassworks.train.batch import move
 from glassworks.train.device import flushing_subnormals
 from glassworks.train.distributed import Ranks, data_parallel
+from glassworks.train.gradient import Gradient
+from glassworks.train.pace import Pace
 
 Every = Sequence[tuple[int, Callable[[int, nn.Module], Mapping[str, int | float]]]]
 
@@ -37,17 +42,36 @@ class Fit:
 
     @property
     def loss(self) -> float:
-        """The last loss logged."""
-        return self.rows[-1]["loss"]
+        """The last loss logged; nan where no step was done."""
+        return self.rows[-1]["loss"] if self.rows else math.nan
+
+    @property
+    def history(self) -> dict[str, list[int | float]]:
+        """The rows by column: step, loss, lr, seconds and whatever `every` returned; nan where a row has none of it.
+
+        >>> fit(model, batches, loss_fn, optimizer, steps=20).history["loss"]
+        [1.25, 0.5]
+        """
+        names = dict.fromkeys(name for row in self.rows for name in row)
+        return {name: [row.get(name, math.nan) for row in self.rows] for name in names}
+
+    def __str__(self) -> str:
+        """One line: '20 steps, loss 1.25 to 0.5, 3.1 s'."""
+        if not self.rows:
+            return f"{self.step} steps, nothing to do"
+        first, last = self.rows[0], self.rows[-1]
+        stopped = ", interrupted" if self.interrupted else ""
+        spent = seconds_in_words(last["seconds"])
+        return f"{self.step:,} steps, loss {first['loss']:.4g} to {last['loss']:.4g}, {spent}{stopped}"
 
 
 def fit(
     model: nn.Module,
     batches: Callable[[int], Any],
-    loss_fn: Callable[[nn.Module, Any], Tensor],
+    loss_fn: LossFn,
     optimizer: torch.optim.Optimizer,
     *,
-    steps: int,
+    steps: int | Pace,
     every: Every = (),
     run: Run | None = None,
     schedule: Schedule = constant,
@@ -60,7 +84,7 @@ def fit(
     tokens_per_step: int | None = None,
     seconds: float = 0.0,
     ranks: Ranks | None = None,
-    report: Report = silent,
+    report: Report | bool = False,
 ) -> Fit:
     """Train `model` in place, from step `start` to step `steps`.
 
@@ -68,16 +92,18 @@ def fit(
         model: any module, on its device already.
         batches: the batch of a step (a tensor, or a tuple, list or dict of tensors with examples along axis 0). Being a
             function of the step, it needs no state to resume. Under several ranks it returns this rank's part.
-        loss_fn: the mean loss of a batch, a scalar. It calls the module it is given (under DDP, the wrapper).
+        loss_fn: the mean loss of a batch, a scalar; or `Summed`, its sum and what that is over, where parts of a batch
+            have different numbers of targets. It calls the module it is given (under DDP, the wrapper).
         optimizer: stepped by `step(closure)`; gradient-free ones may call the closure as often as they like.
-        steps: number of the last step.
+        steps: number of the last step; or a `Pace`, which may change it on the way.
         every: `(n, function)` pairs: after each n-th step, and after the last, `function(step, model)` runs on rank 0
             and its numbers join that step's row, if it has one: every step with an n above 1 does. Time spent there
             is not training time, but that of n = 1 is.
         run: where rows are appended to metrics.jsonl.
         schedule: `schedule(step, steps)` in [0, 1] multiplies each parameter group's initial learning rate.
         start: steps already done, when resuming.
-        accumulate: how many equal parts a batch is computed in; the gradient is that of the whole batch.
+        accumulate: how many equal parts a batch is computed in. Loss and gradient are those of the whole batch, if a
+            mean is over as much in each part; next_token_loss and other `Summed` losses may have targets left out.
         clip: the largest norm of all gradients together; None = off.
         autocast: dtype of matrix products in the forward pass; None or float32 = as they are.
         max_rise: stop as diverged when the smoothed loss is this far above its lowest; None = off.
@@ -85,14 +111,16 @@ def fit(
         tokens_per_step: tokens in a global batch, for the speed shown.
         seconds: training time already spent, when resuming.
         ranks: this process's place under torchrun; None = alone.
-        report: where progress is told, as `report(step, loss=...)`.
+        report: where progress is told, as `report(step, loss=...)`; True shows it on stderr.
 
-    Returns: how it ended. Ctrl-C or SIGTERM ends it after the step at hand; a second ctrl-C ends it at once.
+    Returns: how it ended, and the history of what was logged. Ctrl-C or SIGTERM ends it after the step at hand; a
+        second ctrl-C ends it at once.
 
     Raises: RunError when the loss is NaN, infinite or has diverged: it is looked at before `every` runs, except for
         n = 1 on an accelerator. A step's loss is that of the weights before it: a checkpoint must look at its own.
     """
-    place = ranks or Ranks()
+    company.watch()
+    place, pace = ranks or Ranks(), steps if isinstance(steps, Pace) else Pace(steps)
     net = data_parallel(model, place)
     device = next(model.parameters()).device
     watch = Divergence(max_rise)
@@ -100,25 +128,27 @@ def fit(
     model.train()
     interrupted, step, spent = False, start, seconds
     logged, logged_at = start, seconds
-    with stop_requests() as stop_requested, flushing_subnormals(device):
+    pace.repeat(start)
+    with stop_requests() as stop_requested, flushing_subnormals(device), telling(report, pace.steps, start) as tell:
         began = time.perf_counter()
-        while step < steps and not interrupted:
-            set_lr(optimizer, schedule(step, steps))
-            grad = Gradient(net, loss_fn, optimizer, move(batches(step), device), accumulate, clip, autocast)
+        while step < pace.steps and not interrupted:
+            set_lr(optimizer, schedule(pace.position(step), pace.first))
+            grad = Gradient(net, loss_fn, optimizer, move(batches(step), device), accumulate, clip, autocast, place)
             loss = torch.as_tensor(optimizer.step(grad)).detach()  # type: ignore[arg-type]  # torch: "may return a Tensor"
             step += 1
+            pace.repeat(step)
             interrupted = ask_all(place, stop_requested, loss)
-            due = [function for n, function in every if step % n == 0 or step == steps]
-            logs = (
-                step % log_every == 0 or step == steps or interrupted or any(n > 1 for n, _ in every if step % n == 0)
-            )
+            due = [function for n, function in every if step % n == 0 or step == pace.steps]
+            logs = step % log_every == 0 or step == pace.steps or interrupted
+            logs = logs or any(n > 1 for n, _ in every if step % n == 0)
             if not due and not logs:
                 continue
             if logs or device.type == "cpu":  # elsewhere, asking for the loss makes the device wait
-                value = float(place.mean(loss))
+                value = float(loss)
                 watch(value, step)  # before anything is made of these weights
             if logs:
                 spent += time.perf_counter() - began
+                pace.look(step, spent)
             numbers: dict[str, int | float] = {}
             for function in due if place.first else ():
                 numbers |= function(step, model)
@@ -133,7 +163,8 @@ def fit(
                     row["grad_norm"] = float(grad.norm)
                 if tokens_per_step is not None:
                     row["tokens_per_s"] = tokens_per_step * (step - logged) / max(spent - logged_at, 1e-9)
-                report(step, **{name: row[name] for name in ("loss", "tokens_per_s") if name in row})
+                known = {name: row[name] for name in ("loss", "tokens_per_s") if name in row}
+                tell(step, **({"total": pace.steps} if pace.revisions else {}), **known)
                 rows.append(row | numbers)
                 logged, logged_at = step, spent
                 if run is not None and place.first:
@@ -144,45 +175,14 @@ def fit(
     return Fit(step, interrupted, rows)
 
 
-class Gradient:
-    """The closure of one step: computes the loss of a batch, and its gradient where gradients are enabled."""
-
-    def __init__(
-        self,
-        net: nn.Module,
-        loss_fn: Callable[[nn.Module, Any], Tensor],
-        optimizer: torch.optim.Optimizer,
-        batch: Any,
-        accumulate: int,
-        clip: float | None,
-        autocast: torch.dtype | None,
-    ) -> None:
-        self.net, self.loss_fn, self.optimizer = net, loss_fn, optimizer
-        self.parts, self.clip, self.autocast = split(batch, accumulate), clip, autocast
-        self.norm: Tensor | None = None
-
-    def __call__(self) -> Tensor:
-        """The mean loss over all parts; parameters' `.grad` holds its gradient, clipped."""
-        self.optimizer.zero_grad(set_to_none=True)
-        total = None
-        for i, part in enumerate(self.parts):
-            last = i == len(self.parts) - 1
-            with nullcontext() if last or not isinstance(self.net, DistributedDataParallel) else self.net.no_sync():
-                with self.precision(first_of(part).device.type):
-                    loss = self.loss_fn(self.net, part) / len(self.parts)
-                if torch.is_grad_enabled():
-                    loss.backward()  # type: ignore[no-untyped-call]
-            total = loss.detach() if total is None else total + loss.detach()
-        assert total is not None
-        if self.clip is not None and torch.is_grad_enabled():
-            self.norm = nn.utils.clip_grad_norm_(self.net.parameters(), self.clip)
-        return total
-
-    def precision(self, device_type: str) -> Any:
-        """Autocast, where a narrower dtype was asked for."""
-        if self.autocast in (None, torch.float32):
-            return nullcontext()
-        return torch.autocast(device_type, self.autocast)
+@contextmanager
+def telling(report: Report | bool, steps: int, start: int) -> Iterator[Report]:
+    """Where progress is told: nowhere, where the caller wants it, or on stderr."""
+    if report is True:
+        with progress("fit", steps, start=start) as tell:
+            yield tell
+    else:
+        yield report or silent
 
 
 class Divergence:
@@ -200,43 +200,6 @@ class Divergence:
         self.lowest = min(self.lowest, self.smooth)
         if self.max_rise is not None and self.smooth > self.lowest + self.max_rise:
             raise RunError(f"the loss rose from {self.lowest:.3g} to {self.smooth:.3g} by step {step}; {advice}")
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# Batches: tensors, or tuples, lists and dicts of them
-
-
-def move(batch: Any, device: torch.device) -> Any:
-    """The batch on `device`."""
-    return apply(batch, lambda x: x.to(device, non_blocking=True))
-
-
-def split(batch: Any, parts: int) -> list[Any]:
-    """Equal parts of a batch along axis 0; ValueError if they cannot be equal: their mean would not be the whole's."""
-    if parts == 1:
-        return [batch]
-    size = len(first_of(batch))
-    if size % parts:
-        raise ValueError(f"a batch of {size} does not split into {parts} equal parts: change batch_size or accumulate")
-    step = size // parts
-    return [apply(batch, lambda x: x[i : i + step]) for i in range(0, size, step)]  # noqa: B023  # called at once
-
-
-def apply(batch: Any, function: Callable[[Tensor], Tensor]) -> Any:
-    """The same structure with `function` applied to each tensor."""
-    if isinstance(batch, Tensor):
-        return function(batch)
-    if isinstance(batch, dict):
-        return {name: apply(x, function) for name, x in batch.items()}
-    parts = [apply(x, function) for x in batch]
-    return type(batch)(*parts) if hasattr(batch, "_fields") else type(batch)(parts)
-
-
-def first_of(batch: Any) -> Tensor:
-    """The first tensor in a batch."""
-    while not isinstance(batch, Tensor):
-        batch = next(iter(batch.values() if isinstance(batch, dict) else batch))
-    return batch
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -273,4 +236,4 @@ def ask_all(place: Ranks, stop_requested: Callable[[], bool], like: Tensor) -> b
     """Whether any rank was asked to stop: all must stop after the same step."""
     if place.world == 1:
         return stop_requested()
-    return bool(place.mean(torch.tensor(float(stop_requested()), device=like.device)) > 0)
+    return bool(place.sum(torch.tensor(float(stop_requested()), device=like.device)) > 0)

@@ -1,14 +1,13 @@
 """Deciding how a run goes before it begins, and saying what it came to: steps, precision, speed, memory."""
 
+import dataclasses
 import inspect
 import statistics
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from glassworks.core.config import from_dict
 from glassworks.core.errors import FileDamaged, RunError
@@ -17,7 +16,7 @@ from glassworks.core.runs import Run
 from glassworks.data.batches import Windows
 from glassworks.data.shards import Corpus
 from glassworks.models.gpt import GPT
-from glassworks.objectives.losses import next_token_loss
+from glassworks.objectives.losses import LossFn, mean_of, next_token_loss
 from glassworks.optim.groups import make_optimizer
 from glassworks.train.device import (
     can_compile,
@@ -29,6 +28,7 @@ from glassworks.train.device import (
 )
 from glassworks.train.distributed import Ranks
 from glassworks.train.fit import fit
+from glassworks.train.pace import Pace, Revision
 from glassworks.train.recipe import Recipe
 
 
@@ -37,6 +37,7 @@ class Plan:
     """What was decided once, from the machine, and must not change when the run is resumed elsewhere or later."""
 
     steps: int
+    """How many to take; what a run given minutes makes of them on the way is in its `revisions` (train/pace.py)."""
     precision: str
     compile: bool
     step_seconds: float | None
@@ -54,6 +55,38 @@ def plan_of(run: Run) -> Plan:
         raise FileDamaged(f"{run.path / 'run.json'} holds no whole plan ({error}): restore it") from None
 
 
+def pace_of(run: Run, recipe: Recipe, plan: Plan, place: Ranks) -> Pace:
+    """The pace of a run, begun or gone on with: call it before the run is rewound, while what is known is all there."""
+    if recipe.minutes is None:
+        return Pace(plan.steps)
+    revisions = revisions_of(run)
+    reached = [row["step"] for row in run.rows("metrics")[-1:]] + [revision.step for revision in revisions]
+    settled = place.agree(max([run.record.get("settled", 0), *reached]))
+    if place.first:
+        run.update(settled=settled)
+
+    def write(now: list[Revision]) -> None:
+        if place.first:
+            run.update(revisions=[dataclasses.asdict(revision) for revision in now])
+
+    return Pace(
+        plan.steps,
+        budget=60 * recipe.minutes,
+        revisions=revisions,
+        settled=settled,
+        write=write,
+        agree=place.agree,
+    )
+
+
+def revisions_of(run: Run) -> list[Revision]:
+    """The revisions in a run's run.json; FileDamaged if they are not as they were written."""
+    try:
+        return [from_dict(Revision, revision) for revision in run.record.get("revisions", [])]
+    except (ValueError, TypeError) as error:
+        raise FileDamaged(f"{run.path / 'run.json'}: revisions: {error}; restore it") from None
+
+
 def build(recipe: Recipe, device: torch.device, dtype: torch.dtype) -> tuple[GPT, torch.optim.Optimizer]:
     """The model and its optimizer, as they are before the first step; `dtype` is of matrix products."""
     if device.type == "cpu":
@@ -63,17 +96,15 @@ def build(recipe: Recipe, device: torch.device, dtype: torch.dtype) -> tuple[GPT
     return model, make_optimizer(model, recipe.optimizer, dtype=dtype)
 
 
-LossFn = Callable[[nn.Module, Any], Tensor]
-
-
 def compiled(loss_fn: LossFn) -> LossFn:
     """A loss compiled together with the model that it is given, which itself stays as it is.
 
     One graph from tokens to the loss: logits, the largest tensor of a step, are never written in float32. The model's
     hooks, its evaluation and generation with it see nothing of that.
     """
-    found: LossFn = torch.compile(inspect.unwrap(loss_fn), dynamic=False)  # a training has one shape of batch
-    return found
+    summed = getattr(loss_fn, "summed", None)
+    made = torch.compile(inspect.unwrap(summed or loss_fn), dynamic=False)  # a training has one shape of batch
+    return made if summed is None else mean_of(made)
 
 
 def planned_loss(run: Run, plan: Plan, loss_fn: LossFn, device: torch.device) -> LossFn:

@@ -32,7 +32,7 @@ from glassworks.train.checkpoint import load_checkpoint, newest_checkpoint, save
 from glassworks.train.device import pick_device
 from glassworks.train.distributed import Ranks
 from glassworks.train.fit import Every, fit
-from glassworks.train.plan import build, make_plan, plan_of, planned_loss, result
+from glassworks.train.plan import build, make_plan, pace_of, plan_of, planned_loss, result
 from glassworks.train.recipe import Recipe, recipe_of, to_dict
 
 Watch = Callable[[Corpus, GPT, int], Every]
@@ -115,6 +115,7 @@ def go_on(run: Run, watch: Watch | None, place: Ranks, report: Report, show: Sho
     modules = {"model": model} if recipe.ema is None else {"model": model, "average": judged}
     checkpoint = newest_checkpoint(run)
     begin = load_checkpoint(checkpoint, modules, optimizer) if checkpoint is not None else 0
+    pace = pace_of(run, recipe, plan, place)
     if place.first:
         run.rewind(begin)
 
@@ -147,7 +148,7 @@ def go_on(run: Run, watch: Watch | None, place: Ranks, report: Report, show: Sho
         Windows(corpus.train, recipe.batch_size, recipe.model.n_ctx, recipe.seed, place.rank, place.world),
         planned_loss(run, plan, next_token_loss, device),
         optimizer,
-        steps=plan.steps,
+        steps=pace,
         every=every,
         run=run,
         schedule=make_schedule(recipe.schedule),

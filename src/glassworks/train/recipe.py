@@ -44,7 +44,8 @@ class Recipe:
     steps: int = 1000
     """Steps to take."""
     minutes: float | None = None
-    """Minutes to train for, in place of `steps`: they are planned from a measured step time; evaluation not counted."""
+    """Minutes to train for, in place of `steps`, which are planned for them and counted anew on the way if the machine
+    becomes busier or freer; evaluation is not counted."""
     accumulate: int = 1
     """Parts a batch is computed in, to save memory; the gradient is the same."""
     clip: float | None = None

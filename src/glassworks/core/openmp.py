@@ -1,0 +1,52 @@
+"""The OpenMP that torch computes with: where it is, how its threads are let go, and how they are kept from spinning."""
+
+import ctypes
+import os
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+PAUSE_SOFT = 1
+"""OpenMP 5.0's omp_pause_soft: threads end, what they hold in memory of their own stays."""
+
+
+def openmp() -> ctypes.CDLL | None:
+    """The library of torch's CPU operations, through which its own OpenMP is found, not another's that is loaded, too.
+
+    None before torch is imported, and where its OpenMP is not GNU's or too old to let its threads go.
+    """
+    torch = sys.modules.get("torch")
+    file = getattr(torch, "__file__", None)  # None as well while torch is being imported
+    if file is None:
+        return None
+    try:
+        library = ctypes.CDLL(str(Path(file).parent / "lib" / "libtorch_cpu.so"), mode=os.RTLD_NOLOAD)
+    except (OSError, AttributeError):  # it is not loaded yet, or there is no such file or mode, as on macOS
+        return None
+    known = hasattr(library, "omp_pause_resource_all") and hasattr(library, "GOMP_parallel")
+    return library if known and not hasattr(library, "__kmpc_fork_call") else None  # which is LLVM's
+
+
+def renew_threads() -> None:
+    """Let the threads go that torch computes with for this one; they are started again when they are needed."""
+    library = openmp()
+    if library is not None:
+        library.omp_pause_resource_all(PAUSE_SOFT)
+
+
+def crowd(library: ctypes.CDLL) -> Callable[[], None]:
+    """Keep so many idle threads that OpenMP counts more than there are cores; call what is returned to end them.
+
+    It then has threads that wait for others fall asleep almost at once, as documented for GOMP_SPINCOUNT, instead of
+    spinning for milliseconds. As many threads as before share the work, in the same way: no number changes.
+    """
+    leave = threading.Event()
+    nothing = ctypes.cast(ctypes.CDLL(None).free, ctypes.c_void_p)  # of a null pointer
+
+    def stay() -> None:
+        library.GOMP_parallel(nothing, None, (os.cpu_count() or 1) + 1, 0)
+        leave.wait()  # a thread's team ends with it
+
+    threading.Thread(target=stay, name="glassworks-idle", daemon=True).start()
+    return leave.set

@@ -1,0 +1,115 @@
+"""Pace: how many steps a run takes, counted anew as it goes if it was given minutes.
+
+A plan of so many steps in so many minutes holds as long as the machine is as busy as when it was made. So at every row
+that a training logs, the steps left are compared with the time left, by what steps took lately. If they no longer go
+together, the plan is revised: from this step on there are as many steps as the time will do.
+
+The learning rate never jumps for it. A schedule is followed over the steps of the first plan; a revised run goes on
+from where it is in it, in longer or shorter strides, and its last step is the schedule's last.
+
+Revisions depend on the clock, so they are written down before they hold, and a run that is resumed repeats them: up to
+the last step that was known of it before (`settled`) it does as it did, and decides anew from there.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+SLACK = 0.05
+"""The share of the minutes by which the expected end may be off before the plan is revised."""
+RECENT = 0.05
+"""What steps took lately is taken from this share of the minutes, and from at least two seconds."""
+
+
+@dataclass(frozen=True)
+class Revision:
+    """After `step` steps the run was found to have time for `steps` in all."""
+
+    step: int
+    steps: int
+    seconds: float
+    """Of training, when it was found."""
+
+
+class Pace:
+    """The number of steps, as it is now; and how far along the schedule each of them is."""
+
+    def __init__(
+        self,
+        steps: int,
+        *,
+        budget: float | None = None,
+        revisions: Sequence[Revision] = (),
+        settled: int = 0,
+        write: Callable[[list[Revision]], None] = lambda revisions: None,
+        agree: Callable[[int], int] = lambda steps: steps,
+    ) -> None:
+        """A plan of so many steps.
+
+        Args:
+            steps: of the first plan, which the schedule is followed over.
+            budget: seconds of training that the run may take; None = its steps are its steps.
+            revisions: those made before, in order, when resuming.
+            settled: up to this step everything was decided before.
+            write: keeps all revisions, before the last of them holds.
+            agree: what rank 0 found, on all ranks.
+        """
+        self.first = self.steps = steps
+        self.budget, self.settled, self.write, self.agree = budget, settled, write, agree
+        self.known = deque(revisions)
+        """Those that are still to be repeated."""
+        self.revisions: list[Revision] = []
+        self.anchor = (0, 0.0)
+        """A step, and where in the first plan it is; from there on strides are equal."""
+        self.recent: deque[tuple[int, float]] = deque()
+
+    def repeat(self, step: int) -> None:
+        """What was decided before, after `step` steps or fewer, holds."""
+        while self.known and self.known[0].step <= step:
+            self.revise(self.known.popleft())
+
+    def position(self, step: int) -> int:
+        """The step of the first plan that is as far along as this one: what a schedule is asked for."""
+        return int(self.exact(step) + 1e-9)
+
+    def exact(self, step: int) -> float:
+        """The same before it is rounded down; the last step is the first plan's last."""
+        since, at = self.anchor
+        if not self.revisions:
+            return float(step)
+        if self.steps - 1 <= since:
+            return self.first - 1.0
+        return at + (step - since) * (self.first - 1 - at) / (self.steps - 1 - since)
+
+    def look(self, step: int, seconds: float) -> None:
+        """After `step` steps and so many seconds of training: revise the number of steps if it will not do."""
+        if self.budget is None:
+            return
+        self.recent.append((step, seconds))
+        while len(self.recent) > 2 and seconds - self.recent[1][1] >= max(2.0, RECENT * self.budget):
+            self.recent.popleft()
+        if step <= self.settled:
+            return
+        steps = self.agree(self.wanted(step, seconds))
+        if steps != self.steps:
+            revision = Revision(step, steps, seconds)
+            self.write([*self.revisions, revision])
+            self.revise(revision)
+
+    def wanted(self, step: int, seconds: float) -> int:
+        """How many steps there is time for; as many as there are, if they end about when they should."""
+        assert self.budget is not None
+        then, at = self.recent[0]
+        left = self.steps - step
+        if step == then or left <= 0:
+            return self.steps
+        each = (seconds - at) / (step - then)
+        if abs(seconds + left * each - self.budget) <= SLACK * self.budget:
+            return self.steps
+        return step + max(1, round((self.budget - seconds) / max(each, 1e-9)))
+
+    def revise(self, revision: Revision) -> None:
+        """From here on there are so many steps."""
+        self.anchor = (revision.step, self.exact(revision.step))
+        self.revisions.append(revision)
+        self.steps = revision.steps
