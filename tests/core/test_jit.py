@@ -1,13 +1,31 @@
-import numba.core.caching
+import os
+import subprocess
+import sys
+from pathlib import Path
 
-from glassworks.core.jit import compiled
+CALLER = "from glassworks.core.jit import compiled\nfrom room.helper import half\n\n@compiled\ndef quarter(x):\n"
+CALLER += "    return half(half(x))\n"
+HELPER = "from glassworks.core.jit import compiled\n\n@compiled\ndef half(x):\n    return x / {}\n"
 
 
-def plus_one(x: int) -> int:
-    return x + 1
-
-
-def test_without_a_folder_for_the_cache_it_is_compiled_all_the_same(monkeypatch) -> None:
-    assert compiled(plus_one)(1) == 2
-    monkeypatch.setattr(numba.core.caching.CacheImpl, "_locator_classes", [])
-    assert compiled(plus_one)(2) == 3
+def test_machine_code_follows_the_functions_that_it_calls(tmp_path: Path) -> None:
+    """Each process has its own imports, and the machine code of the one before it."""
+    room = tmp_path / "room"
+    room.mkdir()
+    (room / "__init__.py").touch()
+    (room / "caller.py").write_text(CALLER)
+    results = []
+    for number in (2.0, 2.0, 20.0):
+        (room / "helper.py").write_text(HELPER.format(number))
+        if number == 2.0:
+            os.utime(room / "helper.py", (1, 1))
+        code = "from room.caller import quarter; print(quarter(8.0), sum(quarter.stats.cache_hits.values()))"
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            check=True,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"},
+        )
+        results.append(done.stdout.split())
+    assert results == [["2.0", "0"], ["2.0", "1"], ["0.02", "0"]]

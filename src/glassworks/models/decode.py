@@ -16,9 +16,9 @@ Shape letters: B rows, T time, V vocabulary, L layers.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from operator import attrgetter, methodcaller
 from typing import TYPE_CHECKING, Any
@@ -35,11 +35,12 @@ from glassworks.models.gpt import GPT, Cache
 from glassworks.models.intact import intact
 
 if TYPE_CHECKING:
+    from glassworks.models.coded import CodedWeights
     from glassworks.models.kernel import Weights  # numba loads slowly
 
 COPIED = 2**26 if MKL_IS_SLOW else 2**27
 """Models of up to so many weights are copied. Larger ones would take too much memory twice, and torch's products are as
-fast there if oneDNN does them."""
+fast there if oneDNN does them. Those of a quantised file are copied in codes, see `models/coded.py`."""
 
 SMALL = 10**9
 """Operations, in floating point, that one core does in less than 10 ms, while torch would still be starting."""
@@ -71,7 +72,9 @@ class Decoder:
         self.hooks = [nn.modules.module._global_forward_hooks, nn.modules.module._global_forward_pre_hooks]
         self.hooks += [h for module in modules for h in (module._forward_hooks, module._forward_pre_hooks)]
         self.intact = intact(model)
-        self.plain = self.intact and self.size <= COPIED and foldable(model)
+        ours = self.intact and foldable(model)
+        self.coded = coded_weights(model) if ours and self.size > COPIED and model.config.is_gated else None
+        self.plain = ours and (self.size <= COPIED or self.coded is not None)
         held = [held for module in modules for held in (module._parameters, module._buffers, module._modules)]
         self.held, self.free = [parts for parts in held if parts], [parts for parts in held if not parts]
         self.tensors = [*model.parameters(), *model.buffers()] if self.plain else []
@@ -91,11 +94,15 @@ class Decoder:
 
         It does if the model is intact, no module is hooked, and there is no autocast. It is sooner if there is little
         to do; or more, for as many rows as torch has threads. A single token is mostly waiting for the weights, and
-        half as many rows will do.
+        half as many rows will do. Weights in codes are few bytes, and much work for many tokens: they are for one token
+        in each of a few rows.
         """
         work, threads = 2 * self.size * rows * time, torch.get_num_threads()
         wide = (2 * rows if time == 1 else rows) >= threads
-        sooner = time <= LONG and work <= (LARGE if wide else SMALL)
+        if self.coded is not None:
+            sooner = time == 1 and rows <= 2 * threads
+        else:
+            sooner = time <= LONG and work <= (LARGE if wide else SMALL)
         return self.plain and sooner and not any(self.hooks) and not torch.is_autocast_enabled("cpu")
 
     def __call__(self, tokens: Int[Tensor, "B T"], cache: Cache) -> Float[Tensor, "B V"]:
@@ -104,9 +111,7 @@ class Decoder:
         The rows are shared out among as many threads as torch has, if that is worth it. Raises `ValueError` if the
         cache is too small. The tokens are not checked; the last of a row must not be padding.
         """
-        from glassworks.models.kernel import forward
-
-        config, weights, start = self.model.config, self.weights, cache.length
+        config, start = self.model.config, cache.length
         new, kv, (B, T) = tokens.numpy(), cache.kv.numpy(), tokens.shape
         if start + T > cache.size:
             raise ValueError(f"{start + T} tokens do not fit the cache (size={cache.size}): give fewer")
@@ -120,7 +125,7 @@ class Decoder:
             for first in range(low, high, step):
                 rows, skip = slice(first, first + step), 0 if alike else max(0, padding[first] - start)
                 some = np.ascontiguousarray(new[rows, skip:])
-                forward(weights, float(config.eps), some, first, start + skip, padding[rows], kv, logits[rows])
+                self.forward(float(config.eps), some, first, start + skip, padding[rows], kv, logits[rows])
 
         work = 2 * self.size * T
         shares = max(1, min(B, torch.get_num_threads(), work * B // SHARE))
@@ -136,9 +141,15 @@ class Decoder:
         return torch.from_numpy(logits)
 
     @cached_property
-    def weights(self) -> "Weights":
-        """All weights, folded."""
-        return folded(self.model, self.softcap)
+    def forward(self) -> Callable[..., None]:
+        """The pass in machine code, with its weights."""
+        if self.coded is not None:
+            from glassworks.models.coded import coded_forward
+
+            return partial(coded_forward, self.coded)
+        from glassworks.models.kernel import forward
+
+        return partial(forward, folded(self.model, self.softcap))
 
     @cached_property
     def pool(self) -> ThreadPoolExecutor:
@@ -148,6 +159,13 @@ class Decoder:
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Gathering the weights
+
+
+def coded_weights(model: GPT) -> "CodedWeights | None":
+    """The weights of a llama or qwen3 model in codes of a byte, if they are such numbers."""
+    from glassworks.models.coded import coded
+
+    return coded(model)
 
 
 def foldable(model: GPT) -> bool:

@@ -274,6 +274,14 @@ def turn(heads: Array, cos: Array, sin: Array) -> None:
 
 
 @fast
+def add_rows(y: Array, x: Array) -> None:
+    """Add y (M, C) to x (M, C)."""
+    for m in range(len(x)):
+        for c in range(x.shape[1]):
+            x[m, c] += y[m, c]
+
+
+@fast
 def normalise(x: Array, eps: float, out: Array) -> None:
     """Rows of x over sqrt(C) times their root mean square. The matrices that read them have the sqrt(C)."""
     for m in range(len(x)):
