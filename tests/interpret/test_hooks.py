@@ -1,3 +1,6 @@
+import subprocess
+import sys
+import threading
 from collections import OrderedDict
 from pathlib import Path
 from typing import NamedTuple
@@ -524,6 +527,119 @@ def test_what_is_compiled_inside_a_model_is_read_too(how: str) -> None:
             with capture(model, "0._orig_mod.0") as seen:
                 model(x)
             assert torch.equal(seen["0._orig_mod.0"], inner[0](x))
+
+
+@pytest.mark.parametrize("first", ["outside", "inside"])
+@pytest.mark.parametrize("point", ["0", "", "2:in", "1#*"])
+def test_compiled_functions_that_call_the_model_are_read_and_patched(point: str, first: str) -> None:
+    torch._dynamo.reset()
+    model, x = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 1)), torch.randn(2, 4)
+    zero, compiled = {point: torch.zeros_like}, 0
+
+    def backend(graph: torch.fx.GraphModule, _inputs: object) -> object:
+        nonlocal compiled
+        compiled += 1
+        return graph.forward
+
+    function = torch.compile(lambda x: model(x).sum(), backend=backend)
+    with torch.no_grad():
+        with patch(model, zero):
+            want = model(x).sum()
+        plain = model(x).sum()
+        assert not torch.equal(want, plain)
+        if first == "outside":
+            function(x)
+        before = compiled
+        for _ in range(2):
+            with patch(model, zero), capture(model, point) as seen:
+                assert torch.equal(function(x), want)
+                (value,) = seen.values()
+                assert not value.any()
+            assert compiled == before  # nothing that was compiled has hooks in it
+            assert torch.equal(function(x), plain)
+            before = compiled
+    assert compiled == 1  # what was compiled outside is used again
+
+
+def test_parts_called_by_compiled_functions_are_read_and_patched() -> None:
+    model, x = nn.Sequential(nn.Linear(3, 3), nn.Tanh()), torch.randn(2, 3)
+    function = torch.compile(lambda x: model[1](model[0](x)), backend="eager")
+    with torch.no_grad():
+        plain = function(x)
+        with patch(model, {"0": torch.zeros_like}):
+            assert not function(x).any()
+        assert torch.equal(function(x), plain)
+
+
+def test_blocks_that_overlap_in_threads_leave_compiling_as_it_was() -> None:
+    model, x = nn.Sequential(nn.Linear(3, 3), nn.Tanh()), torch.randn(2, 3)
+    function = torch.compile(lambda x: model(x), backend="eager")
+    with torch.no_grad():
+        function(x)
+    opened, ended, found = threading.Event(), threading.Event(), []
+
+    def other() -> None:
+        with torch.no_grad(), patch(model, {"1": torch.zeros_like}):
+            opened.set()
+            ended.wait(10)  # the first block ends inside this one
+            found.append(bool(function(x).any()))
+
+    thread = threading.Thread(target=other)
+    with capture(model, "0"):
+        thread.start()
+        opened.wait(10)
+    ended.set()
+    thread.join()
+    assert found == [False]
+    assert torch._dynamo.eval_frame._stance.stance == "default"
+    assert function(x).any()
+
+
+def test_a_stance_that_was_chosen_comes_back() -> None:
+    with torch.compiler.set_stance("eager_on_recompile"):
+        with capture(small(), "head"), capture(small(), "head"):
+            assert torch._dynamo.eval_frame._stance.stance == "force_eager"
+        assert torch._dynamo.eval_frame._stance.stance == "eager_on_recompile"
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Dynamo does not know how to trace")
+def test_blocks_inside_compiled_functions_work() -> None:
+    model, x = nn.Sequential(nn.Linear(3, 3), nn.Tanh()), torch.randn(2, 3)
+
+    @torch.compile(backend="eager")
+    def function(x: torch.Tensor) -> torch.Tensor:
+        with capture(model, "0") as seen:
+            model(x)
+        return seen["0"] + 1
+
+    with torch.no_grad():
+        for _ in range(2):
+            assert torch.equal(function(x), model[0](x) + 1)
+
+
+COMPILED_FIRST = """
+import sys, torch
+from torch import nn
+from glassworks.interpret.hooks import capture, patch
+
+model, x = nn.Sequential(nn.Linear(3, 3), nn.Tanh()), torch.randn(2, 3)
+plain = model(x)
+assert "torch._dynamo" not in sys.modules
+with patch(model, {"POINT": torch.zeros_like}):
+    function = torch.compile(lambda x: model(x), backend="eager")
+    assert not function(x).any()
+assert torch.equal(function(x), plain)
+with patch(model, {"POINT": torch.zeros_like}), capture(model, "0") as seen:
+    assert not function(x).any()
+assert list(seen) == ["0"] and torch.equal(function(x), plain)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("point", ["1", ""])
+def test_what_loads_the_compiler_inside_a_block_is_patched_there_and_plain_afterwards(point: str) -> None:
+    subprocess.run([sys.executable, "-c", COMPILED_FIRST.replace("POINT", point)], check=True)
 
 
 def test_a_bfloat16_model_is_read_and_patched_in_its_own_dtype() -> None:

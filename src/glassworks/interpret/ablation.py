@@ -211,7 +211,7 @@ def ablate_points(
     check_kinds(kinds, given[0])
     generator, rows = torch.Generator().manual_seed(seed), []
     with torch.no_grad(), evaluating(model):
-        plain, values = values_at(model, given, metric, points, positions)
+        _, plain, values = values_at(model, given, metric, points, positions)
         for kind in kinds:
             for point, value in values.items():
                 drawn = other_rows(len(value), len(value), True, generator) if kind == "resample" else None

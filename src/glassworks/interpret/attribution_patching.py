@@ -14,6 +14,7 @@ from torch import Tensor
 
 from glassworks.core.trace import Trace
 from glassworks.interpret.checks import check_count, check_labels, check_pair, check_room
+from glassworks.interpret.contrast import steady
 from glassworks.interpret.finite import check_values, run_model
 from glassworks.interpret.hooks import capture, patch
 from glassworks.interpret.metrics import Metric
@@ -68,10 +69,10 @@ def attribution_patching(
     check_labels(labels, clean.size(1))
     check_count("check", 0 if check is None else check, 0)
     findings = Findings()
-    runs, slopes = compare_with_slopes(model, clean, corrupt, metric, taps_of(chosen))
-    with in_evaluation(model):
+    runs = compare_with_slopes(model, clean, corrupt, metric, taps_of(chosen))
+    with in_evaluation(runs.model):
         for i, (name, site) in enumerate(chosen.items()):
-            estimate = estimated(runs, slopes, site, by_position)
+            estimate = estimated(runs, site, by_position)
             axes = layout(site, model.config, runs.T if by_position else None)[1]
             findings.add(name, estimate, axes)
             generator = torch.Generator().manual_seed(seed + i)
@@ -97,38 +98,42 @@ def compare_with_slopes(
     taps: Sequence[str],
     *,
     at: Literal["clean", "corrupt"] | None = "corrupt",
-) -> tuple[Comparison, dict[str, Tensor]]:
+) -> Comparison:
     """Both runs, and the metric's gradient at taps of every block of one of them: two forward passes, one backward.
 
     With `at` None there is no backward pass, and no gradient. Each pair's own gradient is in its row. Parameters get no
     `.grad`. Both passes record a graph, so that identical inputs give identical numbers: with a graph torch takes other
-    kernels.
+    kernels. Where the contrast is small, all of it is done again with more digits (`contrast.steady`).
 
     Raises: ValueError if the slopes vanish where the metric does not: it is flat there, and estimates are rounding.
     """
     check_pair(model, clean, corrupt)
     T = clean.size(1)
     reach, judged = needed(metric, T), upto(metric, T)
-    first, top, top_slopes = store_with_slopes(model, clean[:, :reach], judged, taps, at == "clean")
-    second, base, base_slopes = store_with_slopes(model, corrupt[:, :reach], judged, taps, at == "corrupt")
-    runs, slopes = Comparison(first, second, judged, T, top, base), top_slopes | base_slopes
-    if at is not None and flatness(runs, slopes) < FLAT:
+
+    def run(network: GPT) -> Comparison:
+        first, top, top_slopes = store_with_slopes(network, clean[:, :reach], judged, taps, at == "clean")
+        second, base, base_slopes = store_with_slopes(network, corrupt[:, :reach], judged, taps, at == "corrupt")
+        return Comparison(first, second, judged, T, top, base, top_slopes | base_slopes)
+
+    runs = steady(model, run)
+    if at is not None and flatness(runs) < FLAT:
         raise ValueError(
             f"metric is flat at the {at} run, as a divergence is at its own reference: take the slopes at the other "
             "run, by `at` where there is one or else by exchanging the two, or choose another metric"
         )
-    return runs, slopes
+    return runs
 
 
 FLAT = 1e-3
 """The share of the metric's change below which slopes are called flat."""
 
 
-def flatness(runs: Comparison, slopes: dict[str, Tensor]) -> float:
+def flatness(runs: Comparison) -> float:
     """What the slopes at the last stream make of its change, by the change of the metric; 1 if there is none."""
-    layers = runs.clean.model.config.n_layer
+    layers = runs.model.config.n_layer
     change = runs.clean.at(layers, "resid_pre") - runs.corrupt.at(layers, "resid_pre")
-    estimate = (change * slopes[f"blocks.{layers - 1}.resid_post"]).sum((1, 2)).abs().sum()
+    estimate = (change * runs.slopes[f"blocks.{layers - 1}.resid_post"]).sum((1, 2)).abs().sum()
     true = (runs.top - runs.base).abs().sum()
     return float(estimate / true) if true > 0 else 1.0
 
@@ -174,19 +179,17 @@ def bytes_with_graph(model: GPT, tokens: Int[Tensor, "B T"], taps: Sequence[str]
     return tokens.numel() * each * model.embed.weight.element_size()
 
 
-def estimated(
-    runs: Comparison, slopes: dict[str, Tensor], site: Site, by_position: bool
-) -> Float[np.ndarray, "*places"]:
+def estimated(runs: Comparison, site: Site, by_position: bool) -> Float[np.ndarray, "*places"]:
     """(clean - corrupt) · slope at every place, averaged over pairs, on the scale of effects."""
     layers = []
-    for layer in range(runs.clean.model.config.n_layer):
+    for layer in range(runs.model.config.n_layer):
         change = runs.clean.at(layer, site.tap) - runs.corrupt.at(layer, site.tap)
-        share = (change * slopes[f"blocks.{layer}.{site.tap}"]).float().sum(-1).mean(0)  # ([H,] T) or (T, H)
+        share = (change * runs.slopes[f"blocks.{layer}.{site.tap}"]).double().sum(-1).mean(0)  # ([H,] T) or (T, H)
         if site.heads is not None and site.tap != "attn.pattern":
             share = share.mT
         layers.append(F.pad(share, (0, runs.T - share.size(-1))))  # later positions do not reach the metric
     whole = torch.stack(layers) / runs.scale
-    found: np.ndarray = (whole if by_position else whole.sum(-1)).cpu().numpy()
+    found: np.ndarray = (whole if by_position else whole.sum(-1)).float().cpu().numpy()
     return found
 
 
@@ -194,7 +197,7 @@ def truth(
     runs: Comparison, site: Site, by_position: bool, check: int | None, generator: torch.Generator, max_bytes: int
 ) -> tuple[Int[np.ndarray, " n"], Float[np.ndarray, " n"]]:
     """Random places of a site, as indices in order, and the effect of patching them."""
-    places = all_places(site, runs.clean.model.config, runs.T if by_position else None)
+    places = all_places(site, runs.model.config, runs.T if by_position else None)
     count = len(places) if check is None else min(check, len(places))
     drawn = torch.randperm(len(places), generator=generator)[:count].sort().values.numpy()
     some = [places[i] for i in drawn]

@@ -161,7 +161,7 @@ def find_circuit(
     check_count("draws", draws, 0)
     graph = Graph(model.config)
     runs, score = scored(model, clean, corrupt, metric, steps, at, max_bytes)
-    with in_evaluation(model):
+    with in_evaluation(runs.model):
         ablated = Ablated(runs, max_bytes)
         kept = prune(ablated, score, threshold)
         needed = ablated.runs

@@ -9,6 +9,7 @@ Two forward passes give the writes, one backward pass the slopes at every reader
 all edges. A reader's slope is that of its own input: of the stream as this one head reads it, through the norm.
 """
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -82,7 +83,7 @@ def edge_attribution(
         findings.meta["at"] = at
     chosen = some_edges(score, graph, check, seed)
     if len(chosen):
-        with in_evaluation(model):
+        with in_evaluation(runs.model):
             ablated = Ablated(runs, max_bytes)
             keep = np.repeat(graph.edges[None], len(chosen), 0)
             keep[np.arange(len(chosen)), *chosen.T] = False
@@ -122,28 +123,30 @@ def scored(
 ) -> tuple[Comparison, Float[np.ndarray, "W R"]]:
     """Both runs, and every edge's score."""
     check_count("steps", steps, 1)
-    runs, slopes = compare_with_slopes(model, clean, corrupt, metric, SLOPES, at=at if steps == 1 else None)
+    runs = compare_with_slopes(model, clean, corrupt, metric, SLOPES, at=at if steps == 1 else None)
     with torch.no_grad():
         change = writes(runs.clean) - writes(runs.corrupt)  # (W, B, T, C)
         if steps == 1:
-            total = contract(runs.clean if at == "clean" else runs.corrupt, slopes, change, max_bytes)
+            total = contract(runs.clean if at == "clean" else runs.corrupt, runs.slopes, change, max_bytes)
         else:
-            total = torch.zeros(len(change), len(Graph(model.config).readers), device=change.device)
+            total = torch.zeros(
+                len(change), len(Graph(model.config).readers), dtype=torch.float64, device=change.device
+            )
             tokens = clean[:, : runs.clean.shape[1]]
             for step in range(steps):
                 start = runs.corrupt.at(0, "resid_pre") + (step + 0.5) / steps * change[0]
-                point, _, slopes = store_with_slopes(model, tokens, runs.metric, SLOPES, start=start)
+                point, _, slopes = store_with_slopes(runs.model, tokens, runs.metric, SLOPES, start=start)
                 total += contract(point, slopes, change, max_bytes) / steps
-    found: np.ndarray = (total / (len(clean) * runs.scale)).cpu().numpy()
+    found: np.ndarray = (total / (len(clean) * runs.scale)).float().cpu().numpy()
     return runs, found
 
 
 def contract(
-    run: Stored, slopes: dict[str, Tensor], change: Float[Tensor, "W B T C"], max_bytes: int
+    run: Stored, slopes: Mapping[str, Tensor], change: Float[Tensor, "W B T C"], max_bytes: int
 ) -> Float[Tensor, "W R"]:
     """All products of a writer's change with a reader's slope, summed over pairs; 0 where there is no edge."""
     model, graph = run.model, Graph(run.model.config)
-    out = torch.zeros(len(change), len(graph.readers), device=change.device)
+    out = torch.zeros(len(change), len(graph.readers), dtype=torch.float64, device=change.device)
     each = model.config.n_head + 2 * model.config.kv_heads
     pairs = max(1, max_bytes // (4 * each * change[0, 0].numel() * change.element_size()))
 
@@ -173,7 +176,7 @@ def contract(
 
 def products(change: Float[Tensor, "W B T C"], slope: Float[Tensor, "R B T C"]) -> Float[Tensor, "W R"]:
     """Each writer's change with each reader's slope."""
-    return (change.flatten(1) @ slope.flatten(1).T).float()
+    return (change.flatten(1) @ slope.flatten(1).T).double()
 
 
 def before_norm(

@@ -16,9 +16,9 @@ every submodule is as it was and all hooks are gone, however the block ended. Wi
 looked at is the plain run to the last bit; with them, torch may choose other kernels for a module in training mode.
 Blocks nest; an inner one sees the edits of an outer one: `with patch(...), capture(...)` reads what was patched.
 
-What was compiled of a model (`torch.compile(model)`, `model.compile()`, a compiled child or a compiled `forward`) runs
-uncompiled inside a block, since compiled code passes hooks by. Other compiled functions that call its modules pass
-hooks by, too; then a point that was named is an error, as it is not come by.
+Inside a block nothing runs compiled, in any thread, since compiled code passes hooks by: neither what was compiled of
+the model (`torch.compile(model)`, `model.compile()`, a compiled child or `forward`) nor compiled functions that call it
+or its parts, whenever they were compiled. Afterwards they are as they were. Code traced to TorchScript has no hooks.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -45,12 +45,12 @@ def logit_difference(correct: Int[Tensor, " B"], wrong: Int[Tensor, " _"], *, po
 
 
 def log_probability(target: Int[Tensor, " B"], *, position: int = -1) -> AtPosition:
-    """Log-probability (nats) of a token at one position; float32 whatever the model's dtype."""
+    """Log-probability (nats) of a token at one position; in float32 at least, whatever the model's dtype."""
     check = fits(target[None], "target")
 
     def probability(logits: Tensor) -> Tensor:
         check(logits)
-        return logits.float().log_softmax(-1).gather(-1, target.to(logits.device)[:, None])[:, 0]
+        return exact(logits).log_softmax(-1).gather(-1, target.to(logits.device)[:, None])[:, 0]
 
     return AtPosition(probability, position)
 
@@ -65,12 +65,17 @@ def kl_divergence(reference: Float[Tensor, "B T V"], *, position: int | None = N
     def divergence(logits: Tensor, wanted: Tensor) -> Tensor:
         if logits.shape != wanted.shape:
             raise ValueError(f"reference has shape {tuple(wanted.shape)}, the logits {tuple(logits.shape)}")
-        p, q = (x.to(logits.device).float().log_softmax(-1) for x in (wanted, logits))
+        p, q = (exact(x.to(logits.device)).log_softmax(-1) for x in (wanted, logits))
         return (p.exp() * (p - q)).sum(-1)
 
     if position is None:
         return lambda logits: divergence(logits, reference).mean(1)
     return AtPosition(lambda logits: divergence(logits, reference[:, position]), position)
+
+
+def exact(logits: Tensor) -> Tensor:
+    """Logits in float32, or in float64 if they are."""
+    return logits if logits.dtype is torch.float64 else logits.float()
 
 
 def fits(tokens: Int[Tensor, "N B"], name: str) -> Callable[[Tensor], None]:

@@ -10,13 +10,15 @@ Controls, in every trace: places changed by as much in a random direction.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from typing import NamedTuple
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from glassworks.core.trace import Trace
 from glassworks.interpret.checks import check_count, check_labels, check_pair, check_room
+from glassworks.interpret.contrast import Contrast, contrast_of, steady
 from glassworks.interpret.finite import check_values, run_model
 from glassworks.interpret.hooks import capture, patch
 from glassworks.interpret.metrics import Metric
@@ -142,24 +144,63 @@ def patch_points(
     shapes = [[tuple(x.shape) for x in one] for one in inputs]
     if shapes[0] != shapes[1]:
         raise ValueError(f"clean {shapes[0]} and corrupt {shapes[1]} must have the same shapes")
-    generator, rows = torch.Generator().manual_seed(seed), []
+
+    def run(network: nn.Module) -> Swaps:
+        given = inputs if network is model else [tuple(in_dtype_of(network, x) for x in one) for one in inputs]
+        return swaps(network, *given, metric, points, positions, seed)
+
     with torch.no_grad(), evaluating(model):
-        plain, values = zip(*(values_at(model, one, metric, points, positions) for one in inputs), strict=True)
-        for point, new in values[0].items():
-            random = random_change(values[1][point], new, generator)
-            for replacement in (new, random):
-                with patch(model, {point: replacement}, positions=positions):
-                    rows.append(metric(run_model(model, *inputs[1])))
-    found = torch.unflatten(torch.stack(rows), 0, (-1, 2))  # (points, patch and control, pairs)
-    scale = float(plain[0].mean() - plain[1].mean()) or 1.0
-    change = (found - plain[1]).float().mean(-1) / scale
-    findings = Findings(labels={"point": list(values[0])}, meta={"scale": scale, "pairs": len(plain[0]), "seed": seed})
+        runs = steady(model, run)
+    change = (runs.found - runs.plain[1]).double().mean(-1) / runs.contrast.scale
+    findings = Findings(
+        labels={"point": runs.points},
+        meta={"scale": runs.contrast.scale, "pairs": len(runs.plain[0]), "seed": seed},
+    )
     findings.add("effect", change[:, 0], ("point",))
     findings.add("control", change[:, 1], ("point",))
-    findings.add("metric", found[:, 0], ("point", "pair"))
-    findings.add("clean", plain[0], ("pair",))
-    findings.add("corrupt", plain[1], ("pair",))
+    findings.add("metric", runs.found[:, 0], ("point", "pair"))
+    findings.add("clean", runs.plain[0], ("pair",))
+    findings.add("corrupt", runs.plain[1], ("pair",))
     return findings.trace("patch_points")
+
+
+class Swaps(NamedTuple):
+    """What one run a point made of the metric."""
+
+    points: list[str]
+    found: Float[Tensor, "P 2 B"]
+    """With the point's clean values, and with a random change of the same norm."""
+    plain: tuple[Float[Tensor, " B"], Float[Tensor, " B"]]
+    """Of the clean and the corrupt run."""
+    contrast: Contrast
+
+
+def swaps(
+    model: nn.Module,
+    clean: tuple[Tensor, ...],
+    corrupt: tuple[Tensor, ...],
+    metric: Metric,
+    points: str | Sequence[str],
+    positions: Sequence[int] | None,
+    seed: int,
+) -> Swaps:
+    """Each point's clean values in the corrupt run."""
+    generator, rows = torch.Generator().manual_seed(seed), []
+    outputs, plain, values = zip(
+        *(values_at(model, one, metric, points, positions) for one in (clean, corrupt)), strict=True
+    )
+    for point, new in values[0].items():
+        random = random_change(values[1][point], new, generator)
+        for replacement in (new, random):
+            with patch(model, {point: replacement}, positions=positions):
+                rows.append(metric(run_model(model, *corrupt)))
+    found = torch.unflatten(torch.stack(rows), 0, (-1, 2))
+    return Swaps(list(values[0]), found, plain, contrast_of(metric, outputs, plain))
+
+
+def in_dtype_of(model: nn.Module, x: Tensor) -> Tensor:
+    """A model's input in the dtype of its weights, if it is floats."""
+    return x.to(next(p.dtype for p in model.parameters() if p.is_floating_point())) if x.is_floating_point() else x
 
 
 def values_at(
@@ -168,13 +209,14 @@ def values_at(
     metric: Metric,
     points: str | Sequence[str],
     positions: Sequence[int] | None,
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """A plain run's metric and its values at some points."""
+) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """A plain run's output, its metric, and its values at some points."""
     with capture(model, points, positions=positions) as seen, watching_room(model):
-        judged = evaluate(metric, run_model(model, *inputs))
+        output = run_model(model, *inputs)
+    judged = evaluate(metric, output)
     check_values(seen)
     check_changeable(seen)
-    return judged, dict(seen)
+    return output, judged, dict(seen)
 
 
 def check_changeable(seen: Mapping[str, Tensor]) -> None:

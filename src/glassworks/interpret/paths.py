@@ -82,7 +82,7 @@ def path_patching(
                     for i, source in enumerate((change, noise)):
                         found[i, some, column] = read(runs, graph.readers[reader], source[some], max_bytes)
                 report(column + 1)
-    effect = (found - runs.base).float().mean(-1) / runs.scale
+    effect = runs.effect(found)
     names = {"writer": [graph.writers[i] for i in sources], "reader": [graph.readers[i] for i in targets]}
     findings = Findings(labels=names, meta={"scale": runs.scale, "pairs": len(clean), "tokens": runs.T, "seed": seed})
     findings.add("effect", effect[0], ("writer", "reader"))

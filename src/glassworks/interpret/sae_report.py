@@ -18,6 +18,8 @@ from glassworks.train.batch import move
 
 MEASURES = ("l0", "variance_explained", "loss", "loss_spliced", "loss_ablated", "loss_recovered", "dead_share")
 
+HARM = 1e-4  # of the loss: what zeros must do to it for a share of that to mean something
+
 
 def sae_report(
     model: nn.Module,
@@ -43,8 +45,8 @@ def sae_report(
         variance_explained: 1 - squared error / squared distance from the mean of the held-out rows; NaN if that is 0.
         loss: of the plain model; loss_spliced: with the reconstruction in the activations' place; loss_ablated: with
             zeros in their place.
-        loss_recovered: (ablated - spliced) / (ablated - plain): 1 = nothing lost, 0 = as bad as zeros. NaN where the
-            model loses nothing by zeros.
+        loss_recovered: (ablated - spliced) / (ablated - plain): 1 = nothing lost, 0 = as bad as zeros. NaN where
+            zeros change the loss by less than a ten-thousandth, which rounding may be much of.
         dead_share: latents that never fire.
     and frequency (row, latent): the share of rows on which each latent fires.
 
@@ -106,7 +108,7 @@ def judge(model: nn.Module, sae: SAE, held_out: Batches, point: str, loss_fn: Lo
         "loss": plain,
         "loss_spliced": after,
         "loss_ablated": ablated,
-        "loss_recovered": (ablated - after) / harm if abs(harm) > 1e-9 else float("nan"),
+        "loss_recovered": (ablated - after) / harm if abs(harm) > HARM * abs(plain) else float("nan"),
         "dead_share": float((fired == 0).double().mean()),
         "frequency": (fired / count).float().numpy(),
     }

@@ -25,6 +25,8 @@ from glassworks.interpret.stream import Batches, stream
 
 KEPT = 0.99
 """Share of the variance that SVCCA's directions hold."""
+ROUNDING = 1e-12
+"""The share of rows' squares that their variance may be by rounding alone."""
 
 
 def similarity(
@@ -143,9 +145,15 @@ def cka(
     return Compared(*names, (cross / scale).cpu().numpy(), (floor / scale).cpu().numpy())
 
 
+def centred(rows: Float[Tensor, "N C"]) -> Float[Tensor, "N C"]:
+    """Rows less their mean; zeros where they differ by no more than float32's rounding."""
+    found = rows - rows.mean(0)
+    return found if found.square().sum() > ROUNDING * rows.square().sum() else torch.zeros_like(found)
+
+
 def gram(rows: Float[Tensor, "N C"]) -> Float[Tensor, "N N"]:
     """Inner products of rows less their mean, without those of a row and itself."""
-    rows = rows - rows.mean(0)
+    rows = centred(rows)
     return (rows @ rows.T).fill_diagonal_(0)
 
 
@@ -195,7 +203,7 @@ def svcca(
 
 def basis(rows: Float[Tensor, "N C"], name: str) -> Float[Tensor, "N k"]:
     """Orthonormal columns for the directions that hold most of the variance."""
-    u, s, _ = torch.linalg.svd(rows - rows.mean(0), full_matrices=False)
+    u, s, _ = torch.linalg.svd(centred(rows), full_matrices=False)
     share = s.square().cumsum(0) / s.square().sum()
     if not torch.isfinite(share).all():
         raise ValueError(f"{name} has rows that do not differ: choose another point")

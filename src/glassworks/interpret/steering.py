@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from glassworks.core.trace import Trace
+from glassworks.interpret.contrast import rounding
 from glassworks.interpret.finite import run_model
 from glassworks.interpret.hooks import Edit, patch
 from glassworks.interpret.metrics import Metric
@@ -62,8 +63,8 @@ def steer(
         deviation (row, scale): the standard deviation over random directions; NaN in the other rows.
         metric_of_pair (scale, pair): along the direction, for each input.
 
-    Meta: `wrong_point`, "" if there is none; `beyond_random`, how many deviations of random directions the effect of
-    the largest scale is from their mean.
+    Meta: `wrong_point`, "" if there is none; `beyond_random`, how many deviations of random directions (or, if that is
+    more, of what rounding does to the metric) the effect of the largest scale is from their mean.
     """
     if not len(scales):
         raise ValueError("scales (=()) must have at least one factor")
@@ -88,7 +89,8 @@ def steer(
     with ExitStack() as stack:
         stack.enter_context(spread(model, inputs))
         wrong = wrong_point if wrong_point is not None else farthest(model, inputs, point)
-        plain = float(metric(run_model(model, inputs)).float().mean())
+        output = run_model(model, inputs)
+        plain, off = float(metric(output).float().mean()), rounding(metric, output)
         along = judged(point, direction)
         random = torch.stack([judged(point, other).mean(1) for other in others])
         elsewhere = judged(wrong, direction).mean(1) if wrong else torch.full((len(scales),), torch.nan)
@@ -97,7 +99,8 @@ def steer(
     deviation = torch.full((len(rows), len(scales)), torch.nan)
     deviation[1] = random.std(0)
     largest = int(np.abs(np.asarray(scales)).argmax())
-    beyond = float((rows["direction"] - rows["random directions"])[largest] / deviation[1, largest].clamp(min=1e-12))
+    unit = deviation[1, largest].clamp(min=max(off, 1e-12))  # what is no more than rounding is beyond nothing
+    beyond = float((rows["direction"] - rows["random directions"])[largest] / unit)
     return Trace(
         method="steering",
         arrays={

@@ -1,7 +1,8 @@
 """What sweeps over places share: two stored runs to compare, random controls, and results laid out for a trace."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from glassworks.core.trace import Trace
 from glassworks.interpret.checks import check_pair
+from glassworks.interpret.contrast import Contrast, contrast_of, steady
 from glassworks.interpret.metrics import Metric
 from glassworks.interpret.restart import Stored, evaluate, needed, store, upto
 from glassworks.interpret.sites import Donors, Place, Site
@@ -30,31 +32,47 @@ class Comparison:
     """The clean run's metric."""
     base: Float[Tensor, " B"]
     """The corrupt run's metric."""
+    slopes: Mapping[str, Tensor] = field(default_factory=dict)
+    """The metric's gradient at taps of one of the runs, if it was asked for."""
+
+    @cached_property
+    def contrast(self) -> Contrast:
+        """How far apart the two metrics are."""
+        return contrast_of(self.metric, (self.clean.logits, self.corrupt.logits), (self.top, self.base))
 
     @property
     def scale(self) -> float:
         """Mean metric of the clean run less the corrupt one's; 1 if they are equal: effects are plain changes then."""
-        return float(self.top.mean() - self.base.mean()) or 1.0
+        return self.contrast.scale
 
-    def effect(self, values: Float[Tensor, "n B"]) -> Float[np.ndarray, " n"]:
+    @property
+    def model(self) -> GPT:
+        """The model of both runs: the one given, or a copy of it with more digits."""
+        return self.clean.model
+
+    def effect(self, values: Float[Tensor, "*n B"]) -> Float[np.ndarray, "*n"]:
         """Metrics of edits on the scale where 0 is the corrupt run and 1 the clean one, averaged over pairs."""
-        change = (values - self.base).float().mean(-1) / self.scale
-        return change.cpu().numpy()
+        change = (values - self.base).double().mean(-1) / self.scale
+        return change.float().cpu().numpy()
 
     def donors(self, site: Site) -> Donors:
         """The clean run's values of a site."""
-        return {layer: self.clean.at(layer, site.tap)[None] for layer in range(self.clean.model.config.n_layer)}
+        return {layer: self.clean.at(layer, site.tap)[None] for layer in range(self.model.config.n_layer)}
 
 
 def compare(
     model: GPT, clean: Int[Tensor, "B T"], corrupt: Int[Tensor, "B T"], metric: Metric, taps: Sequence[str]
 ) -> Comparison:
-    """Run both inputs and keep some taps. To be called in evaluation mode."""
+    """Run both inputs and keep some taps, with as many digits as their contrast needs. To be called in evaluation."""
     check_pair(model, clean, corrupt)
     reach, judged = needed(metric, clean.size(1)), upto(metric, clean.size(1))
-    first, second = (store(model, tokens[:, :reach], taps) for tokens in (clean, corrupt))
-    top, base = (evaluate(judged, run.logits) for run in (first, second))
-    return Comparison(first, second, judged, clean.size(1), top, base)
+
+    def run(network: GPT) -> Comparison:
+        first, second = (store(network, tokens[:, :reach], taps) for tokens in (clean, corrupt))
+        top, base = (evaluate(judged, stored.logits) for stored in (first, second))
+        return Comparison(first, second, judged, clean.size(1), top, base)
+
+    return steady(model, run)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
