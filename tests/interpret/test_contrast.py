@@ -61,7 +61,9 @@ def sums(model: GPT, clean: Tensor, corrupt: Tensor) -> dict[str, float]:
     paths = path_patching(*run, readers="logits").arrays["effect"]
     score = edge_attribution(*run, check=0)
     into_logits = score.arrays["score"][:, score.labels["reader"].index("logits")]
-    kept = faithfulness_curve(*run, score.arrays["score"], sizes=[0, int(score.arrays["edge"].sum())], draws=0).arrays["faithfulness"]
+    kept = faithfulness_curve(*run, score.arrays["score"], sizes=[0, int(score.arrays["edge"].sum())], draws=0).arrays[
+        "faithfulness"
+    ]
     return {
         "patched at first": float(patched["resid_pre"][0].sum()),
         "patched at last": float(patched["resid_post"][-1].sum()),

@@ -229,6 +229,19 @@ def test_blocks_come_near_the_whole() -> None:
         assert blocks[target].norm() == pytest.approx(whole[target].norm().item(), rel=0.15)
 
 
+def test_a_first_batch_with_few_labels_changes_nothing() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(8, 32, 4, generator=generator)
+    y = (x[..., :1] + torch.randn(8, 32, 1, generator=generator) > 0).long()
+    sparse = y.clone()
+    sparse[0, 1:] = -100
+    first, last = (
+        fit_probes(nn.Identity(), lambda step, at=at: (x[at[step]], sparse[at[step]]), "", steps=8, classes=2)
+        for at in (range(8), range(7, -1, -1))
+    )
+    torch.testing.assert_close(first.weight(""), last.weight(""), atol=1e-4, rtol=1e-4)
+
+
 def test_logits_count_as_memory() -> None:
     wide = lambda step: (torch.randn(64, 2), torch.randint(50, (64, 40)))  # noqa: E731
     with pytest.raises(ValueError, match=r"activations of 1 points need [\d,]+ bytes or more, above max_bytes"):

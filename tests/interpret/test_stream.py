@@ -62,6 +62,18 @@ def test_a_block_leaves_room_for_the_work_on_it_and_is_not_begun_without_memory(
         next(chunks(model, tokens, POINTS, steps=5, max_bytes=1 << 30))
 
 
+@pytest.mark.parametrize("total", [None, 1 + 4 * 32])
+def test_blocks_do_not_depend_on_how_many_rows_the_first_batch_has(total: int | None) -> None:
+    row = 4 * (16 + 16)
+    sparse = lambda step: (tokens(step), torch.arange(32).view(4, 8) < (1 if step == 0 else 32))  # noqa: E731
+    (whole,) = chunks(small(), sparse, POINTS, steps=5, max_bytes=1 << 20, total=total)
+    assert len(whole) == 1 + 4 * 32
+    rows = [part.values[POINTS[0]] for part in stream(small(), sparse, POINTS, steps=5)]
+    assert torch.equal(whole.values[POINTS[0]], torch.cat(rows))
+    sizes = [len(x) for x in chunks(small(), sparse, POINTS, steps=5, max_bytes=100 * row, total=total)]
+    assert sizes == ([97, 32] if total is None else [65, 64])
+
+
 def test_gathering_too_much_says_a_size_above_the_limit() -> None:
     row = 4 * (16 + 16)
     assert len(gather(small(), tokens, POINTS, steps=5, max_bytes=160 * row)) == 160

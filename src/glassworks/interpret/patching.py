@@ -147,7 +147,7 @@ def patch_points(
 
     def run(network: nn.Module) -> Swaps:
         given = inputs if network is model else [tuple(in_dtype_of(network, x) for x in one) for one in inputs]
-        return swaps(network, *given, metric, points, positions, seed)
+        return swaps(network, given[0], given[1], metric, points, positions, seed)
 
     with torch.no_grad(), evaluating(model):
         runs = steady(model, run)

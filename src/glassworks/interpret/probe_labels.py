@@ -27,11 +27,14 @@ def check_labels(labels: Int[Tensor, "N S"], classes: int) -> None:
         raise ValueError(f"labels (one is {int(wrong[0])}) must be 0 to {classes - 1} (classes={classes}), or -100")
 
 
-def count_labels(batches: Batches, steps: int, classes: int) -> Int[Tensor, "S K"]:
-    """How often each target has each label in the whole stream; ValueError for labels that are none."""
+def count_labels(batches: Batches, steps: int, classes: int) -> tuple[Int[Tensor, "S K"], int]:
+    """How often each target has each label in the whole stream, and how many of its rows have any.
+
+    ValueError for labels that are none.
+    """
     if steps < 1:
         raise ValueError(f"steps (={steps}) must be at least 1 batch")
-    counts = torch.zeros(0, classes, dtype=torch.int64)
+    counts, rows = torch.zeros(0, classes, dtype=torch.int64), 0
     for step in range(steps):
         labels = labels_of(batches(step)).flatten(0, -2).cpu()
         check_labels(labels, classes)
@@ -39,9 +42,10 @@ def count_labels(batches: Batches, steps: int, classes: int) -> Int[Tensor, "S K
             raise ValueError(f"batches gave labels of {len(counts)} targets, then of {labels.size(1)}: they must agree")
         new = torch.stack([(labels == k).sum(0) for k in range(classes)], 1)
         counts = counts + new if step else new
+        rows += int((labels != IGNORE).any(-1).sum())
     if not counts.any():
         raise ValueError("batches have no labels: all of them are -100")
-    return counts
+    return counts, rows
 
 
 def with_shuffled(batches: Batches, steps: int, seed: int) -> Batches:

@@ -228,12 +228,11 @@ def fit_jobs(
     seed: int,
 ) -> list[Probes]:
     """The probes of each job, all from one run of the model."""
-    counts = count_labels(batches, steps, classes)  # (S, K)
+    counts, total = count_labels(batches, steps, classes)  # (S, K)
     found: list[Probes] = []
     before = torch.zeros(len(counts))
-    for rows in chunks(
-        model, batches, points, steps=steps, max_bytes=max_bytes, work=lambda rows: bytes_to_solve(rows, jobs, classes)
-    ):
+    work = lambda rows: bytes_to_solve(rows, jobs, classes)  # noqa: E731
+    for rows in chunks(model, batches, points, steps=steps, max_bytes=max_bytes, work=work, total=total):
         if not found:
             widths, device = {name: x.size(1) for name, x in rows.values.items()}, rows.labels.device
             for job in jobs:
@@ -241,10 +240,10 @@ def fit_jobs(
                 found.append(Probes(widths, targets, classes, hidden=job.hidden, seed=seed).to(device))
         here = rows.labels.ne(IGNORE).sum(0).cpu()  # (S,)
         for job, probes in zip(jobs, found, strict=True):
-            y, part, total = (x[..., job.columns] for x in (rows.labels, here, counts.sum(1)))
+            y, part, every = (x[..., job.columns] for x in (rows.labels, here, counts.sum(1)))
             if job.hidden is None:
                 share = part / (before[job.columns] + part).clamp(min=1)
-                solve(probes, rows, y, l2 * part / total.clamp(min=1), share)
+                solve(probes, rows, y, l2 * part / every.clamp(min=1), share)
             else:
                 train(probes, rows, y, first=not before.any(), passes=passes, lr=lr, seed=seed)
         before += here

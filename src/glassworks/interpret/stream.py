@@ -208,56 +208,49 @@ def chunks(
     max_bytes: int,
     start: int = 0,
     work: Callable[[Rows], int] | None = None,
-    even: bool = True,
+    total: int | None = None,
 ) -> Iterator[Rows]:
-    """The stream in float32 blocks of at most `max_bytes` each, evenly sized; one block if all fits.
+    """The stream in float32 blocks of at most `max_bytes` each; one block if all fits.
 
     A block's memory is used again for the next: take what you need of it before asking for another.
 
     Args: as `stream`, and
         max_bytes: of a block's activations, and of what the caller needs beside them.
         work: the bytes that the caller needs for each row of a block, told by some of the rows; None = none.
-        even: blocks of about one size; False fills each before the next.
+        total: rows of the whole stream, where that is known: blocks are then of about one size. None = each is filled
+            before the next is begun.
 
-    Raises: ValueError when not even one batch fits, with the size it needs; and when memory for a block is not free.
+    Raises: ValueError when a batch does not fit, with the size it needs; and when memory for a block is not free.
     """
-    rows = stream(model, batches, points, steps=steps, start=start)
-    first = next(rows)
-    block: Rows | None = None
-    filled = batch_size = 0
-    for i, part in enumerate(all_of(first, rows)):
-        if block is None:
-            per_row = bytes_of_row(part) + (0 if work is None else work(part))
-            size = block_size(part, steps - i, max_bytes, per_row, even)
-            check_room(
-                min(size, len(part) * (steps - i)) * per_row,
-                part.example.device,
-                "lower max_bytes, or give fewer steps",
-            )
-            block, batch_size = empty_block(part, size), len(part)
-        if filled + len(part) > len(block):
+    block, filled, per_row = Rows({}, torch.empty(0), torch.empty(0)), 0, 0
+    for i, part in enumerate(stream(model, batches, points, steps=steps, start=start)):
+        if not len(part):
+            continue
+        per_row = per_row or bytes_of_row(part) + (0 if work is None else work(part))
+        most = max_bytes // per_row
+        if len(part) > most:
+            raise ValueError(needed(part, per_row * len(part), max_bytes))
+        enough = most if total is None else -(-total // -(-total // most))
+        if filled >= enough or filled + len(part) > most:
             yield part_of(block, 0, filled)
             filled = 0
-            if len(part) > len(block):
-                raise ValueError(f"a batch has {len(part)} rows, the first had {batch_size}: give batches of one size")
+        if filled + len(part) > len(block):
+            like_this = (steps - i) * len(part) if not len(block) else 2 * len(block)  # masks differ: it is a guess
+            guess = like_this if total is None else min(total, enough + len(part))
+            room = max(filled + len(part), min(most, guess))
+            check_room(room * per_row, part.example.device, "lower max_bytes, or give fewer steps")
+            block = longer(block, filled, part, room)
         copy_into(block, part, filled)
         filled += len(part)
-    if block is not None and filled:
+    if filled:
         yield part_of(block, 0, filled)
-
-
-def all_of(first: Rows, rest: Iterator[Rows]) -> Iterator[Rows]:
-    """The batches that have rows at all."""
-    if len(first):
-        yield first
-    yield from (rows for rows in rest if len(rows))
 
 
 def gather(
     model: nn.Module, batches: Batches, points: str | Sequence[str], *, steps: int, max_bytes: int, start: int = 0
 ) -> Rows:
     """The whole stream in memory, float32; ValueError with the size that is needed when that is above `max_bytes`."""
-    blocks = chunks(model, batches, points, steps=steps, max_bytes=max_bytes, start=start, even=False)
+    blocks = chunks(model, batches, points, steps=steps, max_bytes=max_bytes, start=start)
     found = next(blocks, None)
     if found is None:
         raise ValueError("batches keep no row: their masks or labels leave nothing")
@@ -280,25 +273,16 @@ def needed(rows: Rows, size: int, max_bytes: int) -> str:
     )
 
 
-def block_size(part: Rows, steps: int, max_bytes: int, per_row: int, even: bool) -> int:
-    """Rows of a block: the whole stream's if they fit, or an even part of them; at least a batch."""
-    most = max_bytes // per_row
-    if most < len(part):
-        raise ValueError(needed(part, per_row * len(part), max_bytes))
-    whole = len(part) * steps
-    if whole <= most or not even:
-        return min(most, 2 * whole)  # masks differ: leave room, it costs no memory yet
-    blocks = -(-whole // most)
-    return min(most, -(-whole // blocks) + len(part))
-
-
-def empty_block(like: Rows, size: int) -> Rows:
-    """Room for so many rows."""
-    return Rows(
+def longer(block: Rows, filled: int, like: Rows, size: int) -> Rows:
+    """Room for so many rows, with those of a shorter block at its beginning."""
+    found = Rows(
         {name: torch.empty(size, x.size(1), device=x.device) for name, x in like.values.items()},
         like.labels.new_empty(size, like.labels.size(1)),
         like.example.new_empty(size),
     )
+    if filled:
+        copy_into(found, part_of(block, 0, filled), 0)
+    return found
 
 
 def copy_into(block: Rows, part: Rows, at: int) -> None:
