@@ -18,6 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from glassworks.core.trace import Trace
+from glassworks.interpret.arguments import public
 from glassworks.interpret.checks import check_count, check_labels, check_tokens
 from glassworks.interpret.finite import run_model
 from glassworks.interpret.hooks import patch
@@ -33,6 +34,7 @@ Kind = Literal["zero", "mean", "resample"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
+@public
 def ablation(
     model: GPT,
     tokens: Int[Tensor, "B T"],
@@ -180,6 +182,7 @@ def check_kinds(kinds: Sequence[str], reference: Tensor) -> None:
 # Any module
 
 
+@public
 def ablate_points(
     model: nn.Module,
     inputs: Tensor | tuple[Tensor, ...],

@@ -23,12 +23,14 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from glassworks.core.trace import Trace
+from glassworks.interpret.arguments import public
 from glassworks.interpret.checks import check, check_room
 from glassworks.interpret.decomposition import Parts, decompose, places
 from glassworks.interpret.lens import blocks_of, counted, to_numpy
 from glassworks.models.gpt import GPT
 
 
+@public
 @torch.no_grad()
 def logit_attribution(
     model: GPT,
@@ -91,6 +93,7 @@ def logit_attribution(
     )
 
 
+@public
 @torch.no_grad()
 def neuron_attribution(
     model: GPT,

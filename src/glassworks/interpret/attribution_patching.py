@@ -13,7 +13,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from glassworks.core.trace import Trace
-from glassworks.interpret.checks import check_count, check_labels, check_pair, check_room
+from glassworks.interpret.arguments import public
+from glassworks.interpret.checks import check_count, check_gradients, check_labels, check_pair, check_room
 from glassworks.interpret.contrast import steady
 from glassworks.interpret.finite import check_values, run_model
 from glassworks.interpret.hooks import capture, patch
@@ -33,6 +34,7 @@ from glassworks.interpret.sweeps import Comparison, Findings, agreement, layout
 from glassworks.models.gpt import GPT
 
 
+@public
 def attribution_patching(
     model: GPT,
     clean: Int[Tensor, "B T"],
@@ -151,6 +153,7 @@ def store_with_slopes(
     `start` is a residual stream that the first block receives instead of the embedding's. ValueError if the run would
     not fit the memory, and for weights, values or slopes that are not finite.
     """
+    check_gradients(model)
     check_room(bytes_with_graph(model, tokens, taps), model.embed.weight.device, "give fewer or shorter pairs")
     # A graph begins there even if all parameters are frozen.
     leaf = lambda x: (x if start is None else start).detach().requires_grad_()  # noqa: E731

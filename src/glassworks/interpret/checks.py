@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from glassworks.core.memory import free_memory
 from glassworks.models.gpt import GPT
@@ -51,6 +51,12 @@ def check_labels(labels: Sequence[str] | None, T: int) -> None:
     """Refuse labels that are not one a position."""
     if labels is not None and len(labels) != T:
         raise ValueError(f"labels ({len(labels)}) must be one for each of the {T} positions")
+
+
+def check_gradients(model: nn.Module) -> None:
+    """Refuse weights that take no part in gradients."""
+    if any(p.is_inference() for p in model.parameters()):
+        raise ValueError("the model's weights were made under torch.inference_mode: load it outside of that")
 
 
 # ----------------------------------------------------------------------------------------------------------------------

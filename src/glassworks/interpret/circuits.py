@@ -18,6 +18,7 @@ from torch import Tensor
 
 from glassworks.core.progress import tracked
 from glassworks.core.trace import Trace
+from glassworks.interpret.arguments import public
 from glassworks.interpret.checks import check_count
 from glassworks.interpret.edge_attribution import scored
 from glassworks.interpret.edges import Ablated
@@ -28,6 +29,7 @@ from glassworks.interpret.sweeps import Findings, compare
 from glassworks.models.gpt import GPT
 
 
+@public
 def faithfulness_curve(
     model: GPT,
     clean: Int[Tensor, "B T"],
@@ -111,6 +113,7 @@ Pairs = tuple[Tensor, Tensor, Metric]
 """Clean tokens, corrupt tokens, and the metric of their logits."""
 
 
+@public
 def find_circuit(
     model: GPT,
     clean: Int[Tensor, "B T"],

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from glassworks.core.trace import Trace
+from glassworks.interpret.arguments import public
 from glassworks.interpret.checks import check, check_room
 from glassworks.interpret.finite import check_values, run_model
 from glassworks.interpret.hooks import capture
@@ -36,6 +37,7 @@ class Parts(NamedTuple):
     """By layer the MLP's neurons."""
 
 
+@public
 @torch.no_grad()
 def decompose(model: GPT, tokens: Int[Tensor, " T"], positions: Sequence[int]) -> Parts:
     """Cut the last layer's residual stream into what each component wrote.
@@ -70,6 +72,7 @@ def decompose(model: GPT, tokens: Int[Tensor, " T"], positions: Sequence[int]) -
     return Parts(list(writes), torch.stack(list(writes.values())), stream, logits, hidden)
 
 
+@public
 @torch.no_grad()
 def residual_decomposition(
     model: GPT, tokens: Int[Tensor, " T"], labels: Sequence[str], *, positions: Sequence[int] = (-1,), seed: int = 0

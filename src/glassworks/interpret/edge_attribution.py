@@ -18,6 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from glassworks.core.trace import Trace
+from glassworks.interpret.arguments import public
 from glassworks.interpret.attribution_patching import compare_with_slopes, store_with_slopes
 from glassworks.interpret.checks import check_count
 from glassworks.interpret.edges import Ablated
@@ -32,6 +33,7 @@ SLOPES = (*TAPS, "norm2")
 """Taps whose gradients are read; norm2 is what the MLP receives, so its slope leaves out the way around the MLP."""
 
 
+@public
 def edge_attribution(
     model: GPT,
     clean: Int[Tensor, "B T"],

@@ -19,6 +19,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from glassworks.core.trace import Trace
+from glassworks.interpret.arguments import public
 from glassworks.interpret.checks import check_count, check_room
 from glassworks.interpret.finite import check_values, check_weights, is_finite, kind, where_it_begins
 from glassworks.interpret.hooks import capture
@@ -28,6 +29,7 @@ from glassworks.models.gpt import GPT
 MAX_NUMBERS = 2**25  # of one layer's attention pattern, or of the logits, at once: 128 MiB in float32
 
 
+@public
 def head_scores(
     model: GPT, *, seed: int = 0, batch: int = 8, length: int | None = None, first: int | None = None
 ) -> Trace:

@@ -8,6 +8,8 @@ from jaxtyping import Int
 from torch import Tensor, nn
 
 from glassworks.core.trace import Trace
+from glassworks.interpret.arguments import public
+from glassworks.interpret.checks import check_gradients
 from glassworks.interpret.finite import check_weights
 from glassworks.interpret.hooks import capture
 from glassworks.models.gpt import GPT
@@ -16,6 +18,7 @@ SITES = ("resid_post", "attn_out", "mlp_out")
 SMALL = 1e-6
 
 
+@public
 def health(model: GPT, inputs: Int[Tensor, "B T"], targets: Int[Tensor, "B T"]) -> Trace:
     """Look at one batch, forward and backward. Parameters, their `.grad` and the model's mode stay as they were.
 
@@ -32,6 +35,7 @@ def health(model: GPT, inputs: Int[Tensor, "B T"], targets: Int[Tensor, "B T"]) 
         outer_gradient_rms (outer,): the same for the parts outside the blocks.
     """
     check_weights(model)
+    check_gradients(model)
     with torch.enable_grad(), capture(model, [f"blocks.*.{tap}" for tap in (*SITES, "mlp.post")]) as seen:
         loss = F.cross_entropy(model(inputs).flatten(0, 1).float(), targets.flatten())
         names, parameters = zip(*model.named_parameters(), strict=True)

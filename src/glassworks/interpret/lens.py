@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from glassworks.core.trace import Trace
+from glassworks.interpret.arguments import public
 from glassworks.interpret.checks import check
 from glassworks.interpret.checks import check_room as check_room  # others import it from here
 from glassworks.interpret.control import randomised
@@ -22,6 +23,7 @@ from glassworks.models.gpt import GPT, Block
 from glassworks.models.modes import evaluating
 
 
+@public
 @torch.no_grad()
 def attention_patterns(model: GPT, tokens: Int[Tensor, " T"], labels: Sequence[str]) -> Trace:
     """Where each head looks, and how much it takes from there.
@@ -112,6 +114,7 @@ def output_weights(model: GPT, layer: int) -> Float[Tensor, "C H D"]:
 # The logit lens
 
 
+@public
 @torch.no_grad()
 def logit_lens(model: GPT, tokens: Int[Tensor, " T"], labels: Sequence[str], k: int = 5) -> Trace:
     """What each layer would predict if it were the last (nostalgebraist 2020): `unembed` of the residual stream.
@@ -185,6 +188,7 @@ def read_stream(
     }
 
 
+@public
 def residual_streams(model: GPT, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "L_plus_1 B T C"]:
     """What enters the first block, and what each block leaves: (n_layer + 1, B, T, C), without gradients.
 
@@ -207,6 +211,7 @@ def residual_streams(model: GPT, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "L
 # Surprise
 
 
+@public
 @torch.no_grad()
 def surprise(model: GPT, tokens: Int[Tensor, " T"], labels: Sequence[str]) -> Trace:
     """How little the model expected each token of a text but the first.

@@ -11,6 +11,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from glassworks.interpret.arguments import public
+
 Metric = Callable[[Tensor], Tensor]
 """Logits (B, T, V) to (B,), differentiable if it is to be used with attribution."""
 
@@ -27,6 +29,7 @@ class AtPosition:
         return self.function(logits[:, self.position])
 
 
+@public
 def logit_difference(correct: Int[Tensor, " B"], wrong: Int[Tensor, " _"], *, position: int = -1) -> AtPosition:
     """Logit of the correct token less that of the wrong one, at one position.
 
@@ -44,6 +47,7 @@ def logit_difference(correct: Int[Tensor, " B"], wrong: Int[Tensor, " _"], *, po
     return AtPosition(difference, position)
 
 
+@public
 def log_probability(target: Int[Tensor, " B"], *, position: int = -1) -> AtPosition:
     """Log-probability (nats) of a token at one position; in float32 at least, whatever the model's dtype."""
     check = fits(target[None], "target")
@@ -55,6 +59,7 @@ def log_probability(target: Int[Tensor, " B"], *, position: int = -1) -> AtPosit
     return AtPosition(probability, position)
 
 
+@public
 def kl_divergence(reference: Float[Tensor, "B T V"], *, position: int | None = None) -> Metric:
     """KL(reference ‖ model) in nats, at one position or, if None, averaged over all. 0 = the reference's own output.
 

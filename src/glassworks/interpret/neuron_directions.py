@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from glassworks.core.trace import Trace
+from glassworks.interpret.arguments import public
 from glassworks.models.gpt import GPT, Block
 
 RANDOM = 64
@@ -21,6 +22,7 @@ WHOLE = 512  # vocabularies up to this size are kept whole
 CHUNK = 256
 
 
+@public
 @torch.no_grad()
 def neuron_directions(
     model: GPT,

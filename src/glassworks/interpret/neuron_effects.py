@@ -10,6 +10,7 @@ from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from glassworks.core.trace import Trace
+from glassworks.interpret.arguments import public
 from glassworks.interpret.finite import run_model
 from glassworks.interpret.hooks import capture, patch
 from glassworks.interpret.lens import divergence
@@ -32,6 +33,7 @@ def next_token_loss(logits: Tensor, inputs: Tensor) -> Tensor:
     return flat.view(len(inputs), -1).mean(1)
 
 
+@public
 @torch.no_grad()
 def neuron_ablation(
     model: nn.Module,

@@ -8,11 +8,13 @@ from jaxtyping import Bool, Shaped
 from torch import Tensor, nn
 
 from glassworks.core.trace import Trace
+from glassworks.interpret.arguments import public
 from glassworks.interpret.tallies import activations_of
 
 ROWS = ("model", "shuffled features")
 
 
+@public
 @torch.no_grad()
 def neuron_features(
     model: nn.Module,

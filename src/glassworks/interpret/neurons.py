@@ -18,6 +18,7 @@ from jaxtyping import Bool, Shaped
 from torch import Tensor, nn
 
 from glassworks.core.trace import Trace
+from glassworks.interpret.arguments import public
 from glassworks.interpret.checks import check_room
 from glassworks.interpret.tallies import Best, Tally, activations_of
 
@@ -66,6 +67,7 @@ class Examples:
         return self.before + 1 + self.after
 
 
+@public
 @torch.no_grad()
 def neuron_examples(
     model: nn.Module,

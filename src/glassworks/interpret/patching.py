@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from glassworks.core.trace import Trace
+from glassworks.interpret.arguments import public
 from glassworks.interpret.checks import check_count, check_labels, check_pair, check_room
 from glassworks.interpret.contrast import Contrast, contrast_of, steady
 from glassworks.interpret.finite import check_values, run_model
@@ -32,6 +33,7 @@ SMALL = 2**20
 """Bytes that are not asked after: reading how much is free takes longer than computing so little."""
 
 
+@public
 def activation_patching(
     model: GPT,
     clean: Int[Tensor, "B T"],
@@ -113,6 +115,7 @@ def patch_site(
 # Any module
 
 
+@public
 def patch_points(
     model: nn.Module,
     clean: Tensor | tuple[Tensor, ...],

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from glassworks.core.progress import tracked
 from glassworks.core.trace import Trace
+from glassworks.interpret.arguments import public
 from glassworks.interpret.checks import check_pair
 from glassworks.interpret.graph import TAPS, Graph, raw_heads, writes
 from glassworks.interpret.lens import blocks_of
@@ -29,6 +30,7 @@ from glassworks.interpret.sweeps import Comparison, Findings, compare
 from glassworks.models.gpt import GPT
 
 
+@public
 def path_patching(
     model: GPT,
     clean: Int[Tensor, "B T"],

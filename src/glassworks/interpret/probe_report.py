@@ -10,12 +10,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from glassworks.core.trace import Trace
+from glassworks.interpret.arguments import public
 from glassworks.interpret.control import randomised
 from glassworks.interpret.probe_labels import check_labels, labels_of, with_shuffled
 from glassworks.interpret.probes import MAX_BYTES, Job, Probes, fit_jobs
 from glassworks.interpret.stream import IGNORE, Batches, stream
 
 
+@public
 def probe(
     model: nn.Module,
     batches: Batches,

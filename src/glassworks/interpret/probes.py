@@ -18,6 +18,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from glassworks.interpret.arguments import public
 from glassworks.interpret.logistic import logistic
 from glassworks.interpret.probe_labels import count_labels
 from glassworks.interpret.stream import IGNORE, Batches, Rows, chunks
@@ -154,6 +155,7 @@ class Standard(nn.Module):
 # Fitting
 
 
+@public
 def fit_probes(
     model: nn.Module,
     batches: Batches,

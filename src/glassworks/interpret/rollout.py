@@ -21,6 +21,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from glassworks.core.trace import Trace
+from glassworks.interpret.arguments import public
 from glassworks.interpret.checks import check, check_count, check_logits
 from glassworks.interpret.finite import run_model
 from glassworks.interpret.lens import attention_of, divergence, to_numpy, untrained
@@ -33,6 +34,7 @@ MAX_NUMBERS = 2**23  # of the residual stream or the mask, for all the texts tha
 ABLATIONS = ("cut", "replaced")
 
 
+@public
 @torch.no_grad()
 def attention_rollout(
     model: GPT,

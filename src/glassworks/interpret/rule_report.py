@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from glassworks.core.memory import free_memory
 from glassworks.core.trace import Trace
+from glassworks.interpret.arguments import public
 from glassworks.interpret.control import randomised
 from glassworks.interpret.points import find_points
 from glassworks.interpret.rules import CHUNK_BYTES, Doubles, Rules, as_rows, check, fit_rules
@@ -68,6 +69,7 @@ def score_rules(
 # Layer by layer
 
 
+@public
 def rule_report(
     model: nn.Module,
     inputs: Shaped[Tensor, "B ..."],

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from glassworks.core.memory import free_memory
 from glassworks.core.trace import Trace
+from glassworks.interpret.arguments import public
 from glassworks.interpret.finite import run_model
 from glassworks.interpret.hooks import patch
 from glassworks.interpret.lens import divergence
@@ -26,6 +27,7 @@ Edits = Mapping[str, Callable[[Tensor], Tensor]]
 REPLACEMENTS = ("reference", "trees", "random trees", "mean ablation")
 
 
+@public
 def swap_in(
     model: nn.Module,
     inputs: Shaped[Tensor, "B ..."],

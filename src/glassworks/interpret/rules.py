@@ -24,6 +24,8 @@ from jaxtyping import Bool, Float, Shaped
 from numpy.typing import NDArray
 from torch import Tensor
 
+from glassworks.interpret.arguments import public
+
 MAX_DEPTH = 10
 MAX_VALUES = 32
 CHUNK_BYTES = 2**26
@@ -135,6 +137,7 @@ def condition(name: str, low: float | None, high: float | None) -> str:
 # Fitting
 
 
+@public
 def fit_rules(
     features: Shaped[Tensor, "N P"],
     activations: Float[Tensor, "M F"],

@@ -27,6 +27,7 @@ from glassworks.core.config import from_dict
 from glassworks.core.errors import FileDamaged
 from glassworks.core.files import atomic_folder, read_sealed_json, write_sealed_json
 from glassworks.core.progress import Report, silent, tracked
+from glassworks.interpret.arguments import public
 from glassworks.interpret.stream import Batches, stream
 from glassworks.models.io import read_tensors, write_tensors
 from glassworks.optim.schedules import ScheduleConfig, make_schedule
@@ -195,6 +196,7 @@ class _Step(torch.autograd.Function):
 # Fitting
 
 
+@public
 def fit_sae(
     model: nn.Module,
     batches: Batches,

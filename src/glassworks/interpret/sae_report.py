@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from glassworks.core.trace import Trace
+from glassworks.interpret.arguments import public
 from glassworks.interpret.control import randomised
 from glassworks.interpret.hooks import patch
 from glassworks.interpret.sae import SAE, fit_sae, rows_at
@@ -21,6 +22,7 @@ MEASURES = ("l0", "variance_explained", "loss", "loss_spliced", "loss_ablated", 
 HARM = 1e-4  # of the loss: what zeros must do to it for a share of that to mean something
 
 
+@public
 def sae_report(
     model: nn.Module,
     sae: SAE,

@@ -19,6 +19,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from glassworks.core.trace import Trace
+from glassworks.interpret.arguments import public
 from glassworks.interpret.checks import check_room
 from glassworks.interpret.control import randomised
 from glassworks.interpret.stream import Batches, stream
@@ -29,6 +30,7 @@ ROUNDING = 1e-12
 """The share of rows' squares that their variance may be by rounding alone."""
 
 
+@public
 def similarity(
     model: nn.Module,
     batches: Batches,

@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from glassworks.core.trace import Trace
+from glassworks.interpret.arguments import public, tensors
 from glassworks.interpret.contrast import rounding
 from glassworks.interpret.finite import run_model
 from glassworks.interpret.hooks import Edit, patch
@@ -26,6 +27,7 @@ from glassworks.interpret.stream import Batches, spread, stream
 from glassworks.train.batch import move
 
 
+@public
 @torch.no_grad()
 def steer(
     model: nn.Module,
@@ -74,7 +76,7 @@ def steer(
         raise ValueError(f"draws (={draws}) must be at least 2, to have a deviation")
     if not direction.norm() > 0 or not torch.isfinite(direction).all():
         raise ValueError(f"direction must be finite and longer than 0; its length is {float(direction.norm())}")
-    inputs = move(inputs, next((p.device for p in model.parameters()), direction.device))
+    inputs = move(tensors(inputs, "inputs"), next((p.device for p in model.parameters()), direction.device))
     generator = torch.Generator().manual_seed(seed)
     others = torch.randn(draws, len(direction), generator=generator).to(direction)
     others *= direction.norm() / others.norm(dim=1, keepdim=True)
@@ -174,6 +176,7 @@ def reflect(direction: Float[Tensor, " C"], amount: float | int = 1.0) -> Edit:
 EDITS: dict[str, Callable[[Tensor, float | int], Edit]] = {"add": push, "reflect": reflect}
 
 
+@public
 def mean_difference(
     model: nn.Module, positive: Batches, negative: Batches, point: str, *, steps: int = 1
 ) -> Float[Tensor, " C"]:

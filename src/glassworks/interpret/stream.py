@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from glassworks.core.progress import tracked
+from glassworks.interpret.arguments import as_tensor, tensors
 from glassworks.interpret.checks import check_room
 from glassworks.interpret.finite import is_finite, kind, where_it_begins
 from glassworks.interpret.hooks import capture
@@ -114,8 +115,9 @@ def parts_of(batch: Any) -> tuple[Any, Tensor | None]:
     if isinstance(batch, tuple):
         if len(batch) != 2:
             raise ValueError(f"batches gave a tuple of {len(batch)}: give inputs, or (inputs, mask or labels)")
-        return batch[0], batch[1]
-    return batch, None
+        keep = None if batch[1] is None else as_tensor(batch[1], "the mask or labels that batches gave")
+        return tensors(batch[0], "the inputs that batches gave"), keep
+    return tensors(batch, "the inputs that batches gave"), None
 
 
 def check_keep(keep: Tensor | None, mask_only: bool) -> None:

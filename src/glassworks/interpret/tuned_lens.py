@@ -21,6 +21,7 @@ from torch.utils.checkpoint import checkpoint
 from glassworks.core.progress import Report, silent, tracked
 from glassworks.core.runs import Run
 from glassworks.core.trace import Trace
+from glassworks.interpret.arguments import public
 from glassworks.interpret.checks import check, check_count, check_logits, check_tokens
 from glassworks.interpret.lens import counted, divergence, read_layers, residual_streams, to_numpy, untrained
 from glassworks.models.gpt import GPT
@@ -56,6 +57,7 @@ class TunedLens(nn.Module):
 # Fitting
 
 
+@public
 def fit_tuned_lens(
     model: GPT,
     batches: Callable[[int], Int[Tensor, "B T"]],
@@ -150,6 +152,7 @@ def frozen(model: nn.Module) -> Iterator[None]:
 # Reading
 
 
+@public
 @torch.no_grad()
 def tuned_lens(model: GPT, lens: TunedLens, tokens: Int[Tensor, " T"], labels: Sequence[str], k: int = 5) -> Trace:
     """What each layer already holds of the model's prediction: `logit_lens` and its arrays, read through `lens`."""
@@ -160,6 +163,7 @@ def tuned_lens(model: GPT, lens: TunedLens, tokens: Int[Tensor, " T"], labels: S
     )
 
 
+@public
 @torch.no_grad()
 def lens_divergence(model: GPT, lens: TunedLens, tokens: Int[Tensor, "N T"], *, batch: int = 8, seed: int = 0) -> Trace:
     """How far each layer's reading is from the model's prediction, on held-out text, by lens and beside two floors.
