@@ -196,6 +196,11 @@ def test_what_a_model_writes_itself_is_measured_in_the_tokens_it_wrote(folder: P
 
 def test_text_and_data_may_be_given(folder: Path) -> None:
     subject = open_subject(str(folder / "m"), text="abcd", data=str(folder / "text.txt"))
+    lines = repr(subject).splitlines()
+    assert len(lines) == 4
+    assert max(map(len, lines)) <= 100
+    assert lines[0].startswith("Subject m: ")
+    assert "abcd" in lines[1]
     assert subject.labels[1:] == list("abcd")
     assert "text.txt" in subject.notes["data"]
     found = "".join(subject.named(torch.cat([subject.fitting, subject.held_out]).flatten())[1:])

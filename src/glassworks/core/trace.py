@@ -3,6 +3,7 @@
 import importlib
 import math
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from glassworks.core.errors import FileDamaged
-from glassworks.core.files import atomic_file, read_json, sha256, write_json
+from glassworks.core.files import atomic_file, read_json, sha256, write_json, write_text
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Trace:
     """Named arrays whose axes have names, and whose axes' ticks may have labels.
 
@@ -30,6 +31,8 @@ class Trace:
     """The labels of an axis' ticks, by axis name; an axis may go without."""
     meta: dict[str, str | float | int] = field(default_factory=dict)
     """Single facts. A file has no infinities: an infinite or missing number comes back from one as NaN."""
+    tokens: Mapping[int, str] = field(default_factory=dict)
+    """The texts of token ids, for arrays of ids; those that are not named are drawn as numbers."""
 
     def __post_init__(self) -> None:
         """Refuse axes and labels that do not fit the arrays, naming the array or the axis."""
@@ -48,11 +51,37 @@ class Trace:
             if sizes.get(axis) != len(labels):
                 raise ValueError(f"axis {axis!r} has {len(labels)} labels and size {sizes.get(axis)}: they must agree")
 
+    def __repr__(self) -> str:
+        """The arrays with their axes and sizes, a line each; no numbers, so that it fits a screen."""
+        width = min(28, max((len(name) for name in self.arrays), default=0))
+        lines = [f"Trace {self.method}"]
+        for name, array in list(self.arrays.items())[:MOST]:
+            sizes = [f"{axis} {size}" for axis, size in zip(self.axes[name], array.shape, strict=True)]
+            lines.append(f"  {name:{width}}  {', '.join(sizes) or 'one number'}")
+        if len(self.arrays) > MOST:
+            lines.append(f"  and {len(self.arrays) - MOST} more")
+        facts = [f"{name} {x:.6g}" if isinstance(x, float) else f"{name} {x}" for name, x in self.meta.items()]
+        if facts:
+            lines.append(f"  ({', '.join(facts)})")
+        return "\n".join(line if len(line) <= 100 else f"{line[:99]}…" for line in lines)
+
     def _repr_html_(self) -> str:
         """The trace drawn, as a notebook shows it."""
-        # By its name, when a notebook asks: core imports nothing of the package, and the studio lies above everything.
-        html: str = importlib.import_module("glassworks.studio.notebook").trace_html(self)
+        html: str = drawing("notebook").trace_html(self)
         return html
+
+    def save_html(self, path: str | Path) -> Path:
+        """Write the trace drawn, as one page that opens offline; return its path."""
+        write_text(Path(path), drawing("notebook").trace_page(self))
+        return Path(path)
+
+    def save_svg(self, path: str | Path) -> Path:
+        """Write the trace's charts, one below the other, as a picture; return its path.
+
+        ValueError for a trace that is drawn as tables and texts alone, as heat maps are: `save_html` has them.
+        """
+        write_text(Path(path), drawing("picture").trace_picture(self))
+        return Path(path)
 
     def save(self, stem: Path) -> None:
         """Write `stem`.npz, then `stem`.json, each atomically; the second names the first by its digest."""
@@ -68,6 +97,7 @@ class Trace:
                 "axes": self.axes,
                 "labels": self.labels,
                 "meta": {name: plain(value) for name, value in self.meta.items()},
+                "tokens": {str(id): text for id, text in self.tokens.items()},
                 "npz_sha256": sha256(numbers),
             },
         )
@@ -87,6 +117,15 @@ class Trace:
             raise FileDamaged(f"trace {stem} is damaged ({error}): delete it and make it again") from error
 
 
+MOST = 30
+"""Arrays that `repr` names."""
+
+
+def drawing(how: str) -> Any:
+    """A module that draws traces: found by its name when it is asked for, since the studio lies above everything."""
+    return importlib.import_module(f"glassworks.studio.{how}")
+
+
 def read_fields(description: Any) -> dict[str, Any]:
     """The JSON part of a trace with the types that JSON loses."""
     return {
@@ -94,6 +133,7 @@ def read_fields(description: Any) -> dict[str, Any]:
         "axes": {name: tuple(axes) for name, axes in description["axes"].items()},
         "labels": {axis: [str(label) for label in labels] for axis, labels in description["labels"].items()},
         "meta": {name: math.nan if value is None else value for name, value in description["meta"].items()},
+        "tokens": {int(id): str(text) for id, text in description.get("tokens", {}).items()},
     }
 
 

@@ -116,13 +116,18 @@ def output_weights(model: GPT, layer: int) -> Float[Tensor, "C H D"]:
 
 @public
 @torch.no_grad()
-def logit_lens(model: GPT, tokens: Int[Tensor, " T"], labels: Sequence[str], k: int = 5) -> Trace:
+def logit_lens(
+    model: GPT, tokens: Int[Tensor, " T"], labels: Sequence[str], k: int = 5, *, names: Sequence[str] | None = None
+) -> Trace:
     """What each layer would predict if it were the last (nostalgebraist 2020): `unembed` of the residual stream.
 
     Layer "embed" is what enters the first block, the last one is the model's own output exactly. Early layers write in
     a basis that the head was not trained to read: a low probability there does not say that the knowledge is absent
     (the tuned lens learns to read it). Nor does a small `kl` say that the work was done by then: the same network
     before training stands beside it, and its layers agree with each other all the more.
+
+    `names` has the text of each token of the vocabulary, by id (`Subject.texts`): with it the trace names what it
+    draws by itself, as in a notebook.
 
     Arrays:
         top_ids, top_probabilities (layer, position, top): the k most probable next tokens.
@@ -132,14 +137,22 @@ def logit_lens(model: GPT, tokens: Int[Tensor, " T"], labels: Sequence[str], k: 
             this network and in an untrained one.
     """
     check(model, tokens, labels, k)
-    return read_layers("logit_lens", model, tokens, labels, k, lambda _, stream: model.unembed(stream))
+    return read_layers("logit_lens", model, tokens, labels, k, lambda _, stream: model.unembed(stream), names)
 
 
 Read = Callable[[int, Tensor], Tensor]
 """A way to read layer i's residual stream (0 = what enters the first block) as logits."""
 
 
-def read_layers(method: str, model: GPT, tokens: Tensor, labels: Sequence[str], k: int, read: Read) -> Trace:
+def read_layers(
+    method: str,
+    model: GPT,
+    tokens: Tensor,
+    labels: Sequence[str],
+    k: int,
+    read: Read,
+    names: Sequence[str] | None = None,
+) -> Trace:
     """The trace of a lens: what `read` sees in each layer, beside what an untrained network's own head sees."""
     fresh = untrained(model)
     rows, streams = [], residual_streams(model, tokens[None])[:, 0]
@@ -168,7 +181,13 @@ def read_layers(method: str, model: GPT, tokens: Tensor, labels: Sequence[str], 
             "top": [str(rank + 1) for rank in range(k)],
             "network": ["model", "untrained"],
         },
+        tokens={} if names is None else texts_of(torch.stack([row["top_ids"] for row in rows]), names),
     )
+
+
+def texts_of(ids: Int[Tensor, "*B"], names: Sequence[str]) -> dict[int, str]:
+    """The texts of the ids that occur, for a trace; those beyond the names have none."""
+    return {id: names[id] for id in sorted(set(ids.flatten().tolist())) if id < len(names)}
 
 
 def read_stream(

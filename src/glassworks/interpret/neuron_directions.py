@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from glassworks.core.trace import Trace
 from glassworks.interpret.arguments import public
+from glassworks.interpret.lens import texts_of
 from glassworks.models.gpt import GPT, Block
 
 RANDOM = 64
@@ -105,10 +106,12 @@ def neuron_directions(
         arrays={name: to_numpy(x) for name, x in arrays.items()},
         axes={name: AXES[name] for name in arrays},
         labels=labels,
+        tokens={} if names is None else texts_of(torch.cat([arrays[name].flatten() for name in IDS]), names),
         meta={"layer": layer, "num_random": RANDOM, "seed": seed},
     )
 
 
+IDS = ("promoted_ids", "suppressed_ids", "nearest_ids")
 AXES: dict[str, tuple[str, ...]] = {
     "promoted": ("neuron", "top"),
     "promoted_ids": ("neuron", "top"),

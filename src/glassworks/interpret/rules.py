@@ -43,7 +43,7 @@ class Rule(NamedTuple):
     """Training examples."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Rules:
     """A tree for each of F neurons, as heaps of K = 2^(depth + 1) - 1 nodes: node k has the children 2k + 1, 2k + 2.
 
@@ -64,6 +64,11 @@ class Rules:
     """What the P features are called."""
     above: float = 0.0
     """A neuron fires where its activation is above this."""
+
+    def __repr__(self) -> str:
+        """How many trees there are, and how large; `explain` has a neuron's in words."""
+        depth = (self.feature.shape[1] + 1).bit_length() - 2
+        return f"Rules of {self.num_neurons:,} neurons, depth {depth}, on {len(self.names):,} features"
 
     @property
     def num_neurons(self) -> int:

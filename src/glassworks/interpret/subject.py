@@ -1,7 +1,7 @@
 """What a method is tried on: a model, a sentence, a second sentence to contrast it with, and text to measure on.
 
     subject = open_subject("runs/shakes", text="To be or not to be")
-    logit_lens(subject.model, subject.tokens, subject.labels)
+    logit_lens(subject.model, subject.tokens, subject.labels, names=subject.texts)
 
 A run brings its own held-out text. A model folder has none: give `data`, or the model writes some itself, which is in
 its own words and so flatters it. Where a contrast is needed and none is given, one token of the sentence is replaced.
@@ -37,7 +37,7 @@ READ = 240  # tokens of a held-out document that are coloured by surprise
 Windowed = Callable[[], tuple[Int[Tensor, "N T"], Int[Tensor, "M T"]]]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Subject:
     """A model and texts for it, in its own tokens."""
 
@@ -58,6 +58,16 @@ class Subject:
     """What "text", "data" and "against" are, in sentences."""
     seed: int = 0
     """Of all that is drawn at random."""
+
+    def __repr__(self) -> str:
+        """The model's shape and the beginnings of the texts, so that it fits a screen."""
+        config = self.model.config
+        shape = f"{config.n_layer} layers of {config.n_head} heads, {config.n_embd} wide, {config.vocab_size:,} tokens"
+        texts = {"text": self.tokens, "against": self.against, "passage": self.passage}
+        lines = [f"Subject {self.name}: {config.architecture}, {shape}, {self.model.num_params():,} parameters"]
+        for name, tokens in texts.items():
+            lines.append(f"  {name:7}  {len(tokens):3} tokens  {''.join(self.named(tokens[:64]))!r}")
+        return "\n".join(line if len(line) <= 100 else f"{line[:99]}…" for line in lines)
 
     @cached_property
     def labels(self) -> list[str]:

@@ -154,13 +154,20 @@ def frozen(model: nn.Module) -> Iterator[None]:
 
 @public
 @torch.no_grad()
-def tuned_lens(model: GPT, lens: TunedLens, tokens: Int[Tensor, " T"], labels: Sequence[str], k: int = 5) -> Trace:
+def tuned_lens(
+    model: GPT,
+    lens: TunedLens,
+    tokens: Int[Tensor, " T"],
+    labels: Sequence[str],
+    k: int = 5,
+    *,
+    names: Sequence[str] | None = None,
+) -> Trace:
     """What each layer already holds of the model's prediction: `logit_lens` and its arrays, read through `lens`."""
     check(model, tokens, labels, k)
     check_lens(model, lens)
-    return read_layers(
-        "tuned_lens", model, tokens, labels, k, lambda i, stream: model.unembed(lens.translate(i, stream))
-    )
+    read = lambda i, stream: model.unembed(lens.translate(i, stream))  # noqa: E731
+    return read_layers("tuned_lens", model, tokens, labels, k, read, names)
 
 
 @public

@@ -26,7 +26,7 @@ def logit_lens(subject: Subject) -> Trace:
     """The sentence through the logit lens."""
     from glassworks.interpret.lens import logit_lens
 
-    return logit_lens(subject.model, subject.tokens, subject.labels)
+    return logit_lens(subject.model, subject.tokens, subject.labels, names=subject.texts)
 
 
 def head_scores(subject: Subject) -> Trace:
@@ -53,7 +53,7 @@ def tuned_lens(subject: Subject) -> Trace:
 
     rows = subject.fitting
     lens = fit_tuned_lens(subject.model, lambda step: rows[8 * step % len(rows) :][:8])
-    return tuned_lens(subject.model, lens, subject.tokens, subject.labels)
+    return tuned_lens(subject.model, lens, subject.tokens, subject.labels, names=subject.texts)
 
 
 def lens_divergence(subject: Subject) -> Trace:

@@ -1,15 +1,17 @@
-"""A trace in a notebook: its figures with a style of their own, which neither changes the notebook nor suffers from it.
+"""A trace by itself: in a notebook, or as a page; `picture` has its charts as an image.
 
-The pages' style is nested in one class, and dark follows the notebook where it says which it is (JupyterLab and Jupyter
+In a notebook its figures bring a style of their own, which neither changes the notebook nor suffers from it. The pages'
+style is nested in one class, and dark follows the notebook where it says which it is (JupyterLab and Jupyter
 7, VS Code, Colab, marimo), the system otherwise. There is no script: hovering shows the browser's own titles.
 """
 
 import re
 
 from glassworks.core.trace import Trace
+from glassworks.interpret.methods import METHODS, array_notes
 from glassworks.studio.colours import classes, schemes
-from glassworks.studio.markup import Markup, tag
-from glassworks.studio.page import style
+from glassworks.studio.markup import Markup, join, tag
+from glassworks.studio.page import document, style
 from glassworks.studio.traces import trace_figure
 
 NAME = "glassworks-trace"
@@ -35,6 +37,23 @@ def trace_html(trace: Trace) -> str:
     """The trace as one `<div>` that brings its style along."""
     name = tag("p", trace.method.replace("_", " "), class_="kicker")
     return tag("div", tag("style", Markup(scoped())), name, trace_figure(trace), class_=NAME)
+
+
+def trace_page(trace: Trace) -> str:
+    """The trace as a page that stands alone."""
+    method, words = METHODS.get(trace.method), trace.method.replace("_", " ")
+    header = [tag("p", "Glassworks trace", class_="kicker"), tag("h1", sentence(words))]
+    figures = [trace_figure(trace, notes={} if method is None else array_notes(method))]
+    if method is not None:
+        header.append(tag("p", f"{sentence(method.summary)}.", class_="lead"))
+        control = join([tag("b", "Control"), f"{sentence(method.control)}."])
+        figures.append(tag("p", control, class_="control"))
+    return document(words, tag("header", *header), tag("section", *figures))
+
+
+def sentence(text: str) -> str:
+    """A text with a capital letter first."""
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def scoped() -> str:

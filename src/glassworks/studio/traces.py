@@ -20,14 +20,15 @@ from glassworks.studio.words import lens_figure, surprise_figure
 NO_TOKENIZER: Token = "#{}".format
 
 
-def trace_figure(trace: Trace, token: Token = NO_TOKENIZER, notes: Mapping[str, str] | None = None) -> Markup:
+def trace_figure(trace: Trace, token: Token | None = None, notes: Mapping[str, str] | None = None) -> Markup:
     """Any trace as figures.
 
     Args:
         trace: what an interpretation returned.
-        token: a token's text by its id, for arrays of ids.
+        token: a token's text by its id, for arrays of ids; None = what the trace itself says.
         notes: what each array is, by its name, for the captions.
     """
+    token = token or (lambda id: trace.tokens.get(id, NO_TOKENIZER(id)))
     own = OWN.get(trace.method)
     if own is None or any(trace.axes.get(name) != axes for name, axes in own.needs.items()):
         return general_figure(trace, token, notes or {})
