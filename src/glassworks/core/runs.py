@@ -90,7 +90,8 @@ class Run:
         if "reproduction" not in self.record:
             return f"go on with it by: {command('train', '--resume', self.path)}"
         if (self.path / "finding.md").exists():
-            return f"read {self.path / 'finding.md'}"
+            page = self.path / "report.html"
+            return f"read {self.path / 'finding.md'}{f', or open {page}' if page.exists() else ''}"
         return f"go on with it by: {again(self.record.get('command', []))}"
 
     def update(self, **record: Any) -> None:

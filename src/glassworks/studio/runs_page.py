@@ -9,7 +9,7 @@ from glassworks.core.runs import Run
 from glassworks.studio.chart_figures import chart_figure
 from glassworks.studio.charts import Chart, Line
 from glassworks.studio.contents import Contents, read_contents
-from glassworks.studio.markup import Markup, tag
+from glassworks.studio.markup import Markup, scrolling, tag
 from glassworks.studio.page import document
 from glassworks.studio.scales import duration, fixed, number, numbers, short, smooth
 
@@ -46,15 +46,13 @@ def results(runs: Sequence[Contents]) -> Markup:
     ranked = sorted(runs, key=lambda run: (math.isnan(score(run)), score(run)))
     return tag(
         "figure",
-        tag(
-            "div",
+        scrolling(
             tag(
                 "table",
                 tag("thead", tag("tr", tag("th", "", scope="col"), *(tag("th", name, scope="col") for name in head))),
                 tag("tbody", *map(row, ranked)),
                 class_="comparison",
-            ),
-            class_="scroll",
+            )
         ),
         tag("figcaption", f"The best first; ± is one standard error over documents.{same_text(runs)}"),
     )
