@@ -233,7 +233,7 @@ def test_tokenizer_trains_shows_and_saves(capsys: pytest.CaptureFixture[str], tm
         (["train", "--xyzzy"], "there is no flag --xyzzy: glassworks train --help lists them"),
         (["train", "--name", "text.txt/a"], "text.txt/a/report.html: Not a directory; choose another name"),
         (["sample", "nope"], "is not a run"),
-        (["sample"], "RUN_OR_FOLDER is missing: a run, or a folder in the Hugging Face layout"),
+        (["sample"], "RUN_OR_FOLDER is missing: a run, a folder in the Hugging Face layout, or a GGUF file"),
         (["sample", "a", "b"], "'b' is one word too many"),
         (["sample", "a", "--temperature", "-1"], "--temperature (=-1.0)"),
         (["sample", "a", "--top-p", "2"], "--top-p (=2.0)"),

@@ -87,6 +87,18 @@ def test_every_method_refuses_a_nan_that_the_output_does_not_show(name: str, arc
         function(METHODS[name].run)(subject)
 
 
+@pytest.mark.parametrize("architecture", ["qwen3", "nanochat"])
+@pytest.mark.parametrize("name", ["attribution_patching", "edge_attribution", "circuit"])
+def test_gradients_are_taken_in_float64_as_in_float32(name: str, architecture: str) -> None:
+    found = []
+    for dtype in (torch.float32, torch.float64):
+        model = cast("GPT", randomised(GPT(GPTConfig(architecture, 257, 24, 2, 2, 16)), seed=1))  # type: ignore[arg-type]
+        found.append(function(METHODS[name].run)(make_subject(model=model.to(dtype))))
+    assert found[0].arrays.keys() == found[1].arrays.keys()
+    name = next(iter(found[0].arrays))
+    np.testing.assert_allclose(found[0].arrays[name], found[1].arrays[name], rtol=1e-2, atol=1e-3)
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_a_model_without_mlps_is_looked_at_or_refused_in_words_and_no_number_is_nan(name: str) -> None:
     config = GPTConfig("qwen3", 257, 24, 2, 2, 16, n_inner=0)

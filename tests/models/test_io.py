@@ -8,11 +8,14 @@ import pytest
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
 
 from glassworks.core.errors import FileDamaged
+from glassworks.data.tokenizers import byte_tokenizer, load_tokenizer
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
 from glassworks.models.io import load_model, read_tensors, save_model
+from glassworks.models.text import Text
 
 V = 61
 PEERS = {
@@ -304,7 +307,7 @@ def test_pickles_and_paths_out_of_the_folder_are_never_opened(tmp_path: Path) ->
 
 
 def test_the_tokenizer_travels_with_the_model(tmp_path: Path) -> None:
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from tokenizers import decoders, models, pre_tokenizers
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocab = {"<|endoftext|>": 0, **{c: i + 1 for i, c in enumerate(alphabet)}}
@@ -321,6 +324,35 @@ def test_the_tokenizer_travels_with_the_model(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"tokens up to 256, the model only 100"):
         save_model(GPT(GPTConfig("qwen3", 100, 24, 1, 2, 8)), tmp_path / "other", tmp_path / "t.json")
     assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("end", ["</s>", "<eos>", "<|im_end|>", "<|bos|>"])
+def test_a_tokenizer_s_own_end_is_exported_and_comes_back(tmp_path: Path, end: str) -> None:
+    (tmp_path / "config.json").write_text('{"eos_token_id": 3}')  # of something else: t.json is no model folder's
+    (tmp_path / "t.json").write_text(byte_tokenizer().json.replace("<|endoftext|>", end))
+    save_model(GPT(GPTConfig("llama", 257, 24, 1, 2, 8)), tmp_path / "m", tmp_path / "t.json")
+    config = json.loads((tmp_path / "m" / "config.json").read_text())
+    assert (config["bos_token_id"], config["eos_token_id"]) == (256, 256)
+    assert transformers.AutoTokenizer.from_pretrained(tmp_path / "m").eos_token == end
+    assert load_tokenizer(tmp_path / "m").ends == {256}
+
+
+def test_a_folder_s_several_ends_are_kept(tmp_path: Path) -> None:
+    tokenizer = Tokenizer.from_str(byte_tokenizer().json)
+    tokenizer.add_special_tokens(["<|im_end|>", "<|eot_id|>"])
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    (tmp_path / "generation_config.json").write_text('{"eos_token_id": [257, 258]}')
+    found = load_tokenizer(tmp_path)
+    assert (found.eot, found.ends) == (258, {257, 258})  # of the two, the likelier name stands between documents
+    save_model(GPT(GPTConfig("gpt2", 259, 24, 1, 2, 8)), tmp_path / "m", tmp_path / "tokenizer.json")
+    assert json.loads((tmp_path / "m" / "config.json").read_text())["eos_token_id"] == [258, 257]
+    assert transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "m").generation_config.eos_token_id == [
+        258,
+        257,
+    ]
+    assert load_tokenizer(tmp_path / "m").ends == {257, 258}
+    text = Text(found, ())
+    assert [text.push(id) for id in (65, 256, 257)] == [False, False, True]
 
 
 @pytest.mark.parametrize("architecture", ["gpt2", "llama", "nanochat", "qwen3"])

@@ -1,4 +1,4 @@
-"""`glassworks eval`: a run's model on all of its held-out text, beside the baselines."""
+"""`glassworks eval`: a run's model on all of its held-out text, beside the baselines; or any model on any text."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -10,10 +10,19 @@ from glassworks.cli.arguments import Arguments
 
 @dataclass(frozen=True)
 class Eval:
-    """Measure a run's model on the whole held-out split, beside the baselines on the same bytes."""
+    """Measure a run's model on the whole held-out split, beside the baselines on the same bytes.
 
-    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """The run."""
+    With --data, measure any model on all of another text: bits per byte, nats and perplexity per token.
+    """
+
+    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN_OR_FOLDER")]
+    """The run; with --data also a folder in the Hugging Face layout, or a GGUF file."""
+    data: tuple[str, ...] = ()
+    """The text to measure on: files, folders, globs, as train takes them. None = the run's own held-out split."""
+    column: str | None = None
+    """With --data: the column of tables that holds the text. None = "text", or the only one that holds strings."""
+    n_ctx: int | None = None
+    """With --data: tokens of a window, in which the text is read. None = the model's context, at most 2,048."""
     quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Say nothing on the way; what comes out is still printed."""
 
@@ -21,7 +30,27 @@ class Eval:
 def run(arguments: Arguments) -> None:
     """Parse, measure, print."""
     args = arguments.parse(Eval, "eval")
+    if not args.data:
+        held_out(args)
+        return
+    from glassworks.data.corpora import Reading
+    from glassworks.evaluate.text import evaluate_text
+    from glassworks.train.device import pick_device
+    from glassworks.train.opening import open_named
+
+    opened = open_named(args.run, pick_device())
+    source = args.data if len(args.data) > 1 else args.data[0]
+    print(evaluate_text(opened.model, opened.tokenizer, source, n_ctx=args.n_ctx, reading=Reading(args.column)))
+
+
+def held_out(args: Eval) -> None:
+    """A run on its own text."""
     from glassworks.core.runs import Run
     from glassworks.evaluate.held_out import evaluate_run, table
+    from glassworks.train.base import model_path
 
+    if args.column is not None or args.n_ctx is not None:
+        raise ValueError("--column and --n-ctx go with --data: a run is measured on its own text, in its own context")
+    if model_path(args.run) is not None:
+        raise ValueError(f"{args.run} is a model without a text of its own to hold out: give one by --data")
     print(table(evaluate_run(Run.open(args.run))))

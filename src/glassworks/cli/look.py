@@ -15,7 +15,7 @@ class Look:
     """Look inside a model: each method's figures with their controls on one page, look.html, that opens offline."""
 
     model: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="RUN_OR_FOLDER")] = None
-    """A run, or a model folder in the Hugging Face layout."""
+    """A run, a model folder in the Hugging Face layout, or a GGUF file."""
     method: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """A method, or several with commas between; may be repeated. None = a first look, within a minute."""
     text: str | None = None

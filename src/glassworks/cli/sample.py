@@ -14,9 +14,11 @@ class Sample:
     """Let a model write, and show its text as it comes."""
 
     model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN_OR_FOLDER")]
-    """A run, or a folder in the Hugging Face layout."""
+    """A run, a folder in the Hugging Face layout, or a GGUF file."""
     prompt: str = ""
-    """What the text begins with."""
+    """What the text begins with; with --chat, what is said to the model."""
+    chat: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Let a model that was taught to answer do so: the prompt is put to it by its chat template."""
     max_tokens: int = 200
     """The most tokens to write."""
     temperature: float = 0.8
@@ -40,13 +42,20 @@ class Sample:
 def run(arguments: Arguments) -> None:
     """Parse, load, write."""
     args = arguments.parse(Sample, "sample")
-    from glassworks.cli.folders import open_model
+    from glassworks.data.chat import Chat, read_template
     from glassworks.models.sampling import stream_text
+    from glassworks.train.device import pick_device
+    from glassworks.train.opening import open_named
 
-    model, tokenizer = open_model(args.model, args.device)
+    opened = open_named(args.model, pick_device(args.device))
+    template = read_template(opened.path) if args.chat else None
+    if args.chat and template is None:
+        raise ValueError(
+            f"--chat: {args.model} has no chat template: leave it out, and the model goes on with the prompt"
+        )
     pieces = stream_text(
-        model,
-        tokenizer,
+        opened.model,
+        opened.tokenizer if template is None else Chat(opened.tokenizer, template),
         args.prompt,
         max_tokens=args.max_tokens,
         temperature=args.temperature,
@@ -58,6 +67,6 @@ def run(arguments: Arguments) -> None:
         seed=args.seed,
     )
     first = next(pieces, "")  # what is refused, is refused before anything is printed
-    for piece in chain([args.prompt, first], pieces):
+    for piece in chain([] if args.chat else [args.prompt], [first], pieces):
         print(piece, end="", flush=True)
     print()

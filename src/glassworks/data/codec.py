@@ -1,12 +1,13 @@
 """Text to token ids and back, by any tokenizer.json.
 
 A text is data: where it spells out "<|endoftext|>" it becomes ordinary tokens, never the special id (transformers does
-the same with `split_special_tokens=True`). Only the code that joins documents uses the special id, `eot`.
+the same with `split_special_tokens=True`). Only the code that joins documents uses the special id, `eot`; a text that
+is generated ends at any of `ends`.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from operator import index
 from pathlib import Path
@@ -17,44 +18,35 @@ import tokenizers
 from numpy.typing import NDArray
 from tokenizers import AddedToken
 
-from glassworks.core.files import write_text
+from glassworks.core.ends import END_TOKENS, ends_of
+from glassworks.core.files import write_json, write_text
 from glassworks.core.text import check_text, several
 
 Ids = NDArray[np.unsignedinteger[Any]]
 
-EOT = "<|endoftext|>"
-END_TOKENS = (
-    EOT,
-    "</s>",
-    "<eos>",
-    "<|end_of_text|>",
-    "<|eot_id|>",
-    "<|im_end|>",
-    "<|return|>",
-    "<end_of_turn>",
-    "[SEP]",
-)
-"""The names under which tokenizers in use keep their end of text, the likeliest first."""
 BATCH_CHARS = 1 << 20
 
 
 class Tokenizer:
     """A `tokenizers.Tokenizer` that never adds, cuts or interprets: text in, the text's own ids out.
 
-    The table of a tokenizer without merges (bytes, characters) is looked up by numpy, some hundred times faster.
+    `declared` are the ids that a model's folder declares to end a text; without any, the names of tokens tell. The
+    table of a tokenizer without merges (bytes, characters) is looked up by numpy, some hundred times faster.
     """
 
-    def __init__(self, inner: tokenizers.Tokenizer) -> None:
+    def __init__(self, inner: tokenizers.Tokenizer, declared: Sequence[int] = ()) -> None:
         inner.no_truncation()
         inner.no_padding()
         self.inner = inner
         vocabulary = inner.get_vocab()
-        end = next((token for token in END_TOKENS if token in vocabulary), None)
-        if end is None:
+        special = inner.get_added_tokens_decoder()
+        found = ends_of(vocabulary, special, declared)
+        if found is None:
             raise ValueError(f"the tokenizer has no end-of-text token: add one of {' '.join(END_TOKENS)} to it")
-        inner.add_special_tokens([AddedToken(end, special=True, normalized=False)])
+        self.eot, self.ends = found
+        self.is_declared = found != ends_of(vocabulary, special, ())
+        inner.add_special_tokens([AddedToken(inner.id_to_token(self.eot), special=True, normalized=False)])
         inner.encode_special_tokens = True  # special tokens spelled out in a text stay text
-        self.eot: int = vocabulary[end]
         self.vocab_size = max(vocabulary.values()) + 1
         self.dtype: np.dtype[Any] = np.dtype(np.uint16 if self.vocab_size <= 1 << 16 else np.uint32)
         self.kind = kind(json.loads(inner.to_str()))
@@ -156,8 +148,11 @@ class Tokenizer:
         return hashlib.sha256(self.json.encode()).hexdigest()
 
     def save(self, path: Path) -> None:
-        """Write the tokenizer.json, atomically."""
+        """Write the tokenizer.json, atomically, and beside it the ends of texts where names do not tell them."""
         write_text(path, self.json)
+        if self.is_declared and path.name == "tokenizer.json":
+            ends = [self.eot, *sorted(self.ends - {self.eot})]
+            write_json(path.with_name("generation_config.json"), {"eos_token_id": ends})
 
 
 def checked_text(text: str) -> str:

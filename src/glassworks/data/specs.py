@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from glassworks.core.ends import declaring
+from glassworks.core.gguf import find_gguf
 from glassworks.data.tokenizers import (
     Tokenizer,
     byte_tokenizer,
@@ -18,7 +20,7 @@ def make_tokenizer(spec: str, *, alphabet: Iterable[str], training: Iterable[str
 
     Args:
         spec: "bytes", "chars", "bpe:<vocab_size>", "gpt2:<folder of encoder.json and vocab.bpe>", or the path of a
-            tokenizer.json or of a folder with one.
+            tokenizer.json, of a folder with one, or of a GGUF file.
         alphabet: texts that "chars" must be able to write; read only for that.
         training: texts that "bpe" learns from; read only for that.
     """
@@ -37,7 +39,7 @@ def make_tokenizer(spec: str, *, alphabet: Iterable[str], training: Iterable[str
 
 
 def tokenizer_files(spec: str) -> list[Path]:
-    """The files that a tokenizer spec names; none for those that are made."""
+    """The files that a tokenizer spec names, and those that say where its texts end; none for those that are made."""
     name, _, argument = spec.partition(":")
     if name in ("bytes", "chars", "bpe"):
         return []
@@ -51,4 +53,7 @@ def tokenizer_files(spec: str) -> list[Path]:
         raise ValueError(
             f"tokenizer (={spec}) must be bytes, chars, bpe:<vocab_size>, gpt2:<folder> or the path of a tokenizer.json"
         )
-    return [path / "tokenizer.json" if path.is_dir() else path]
+    if (gguf := find_gguf(path)) is not None:
+        return [gguf]
+    file = path / "tokenizer.json" if path.is_dir() else path
+    return [file, *(declaring(file.parent) if file.name == "tokenizer.json" else [])]

@@ -16,10 +16,13 @@ from pathlib import Path
 import tokenizers
 from tokenizers import AddedToken, Regex, decoders, models, pre_tokenizers, trainers
 
+from glassworks.core.ends import END_TOKENS, EOT, declared_ends
 from glassworks.core.errors import FileDamaged
 from glassworks.core.files import read_json
+from glassworks.core.gguf import find_gguf
 from glassworks.core.text import check_text, several
-from glassworks.data.codec import BYTE_OF, END_TOKENS, EOT, Tokenizer
+from glassworks.data.codec import BYTE_OF, Tokenizer
+from glassworks.data.gguf_tokenizer import gguf_tokenizer
 
 __all__ = [
     "END_TOKENS",
@@ -130,11 +133,15 @@ def with_eot(inner: tokenizers.Tokenizer) -> Tokenizer:
 
 
 def load_tokenizer(path: Path) -> Tokenizer:
-    """The tokenizer of a tokenizer.json, or of a model folder that holds one.
+    """The tokenizer of a tokenizer.json, of a model folder that holds one, or of a GGUF file.
 
-    The file is JSON and nothing in it is executed. Truncation, padding and added special tokens that it asks for are
-    switched off. Raises `ValueError` when it is not there or has no end-of-text token, `FileDamaged` when it is broken.
+    Beside a file that is called tokenizer.json, its folder's other files may declare which tokens end a text
+    (`core.ends`). All are JSON and nothing in them is executed. Truncation, padding and added special tokens that a
+    tokenizer.json asks for are switched off. Raises `ValueError` when it is not there or has no end-of-text token,
+    `FileDamaged` when it is broken.
     """
+    if (gguf := find_gguf(path)) is not None:
+        return gguf_tokenizer(gguf)
     file = path / "tokenizer.json" if path.is_dir() else path
     if not file.is_file():
         raise ValueError(f"there is no tokenizer at {file}: give a tokenizer.json or a folder that holds one")
@@ -143,4 +150,5 @@ def load_tokenizer(path: Path) -> Tokenizer:
         inner = tokenizers.Tokenizer.from_str(file.read_text(encoding="utf-8-sig"))
     except Exception as error:  # the Rust side raises nothing more exact
         raise FileDamaged(f"{file} is not a tokenizer ({error}): restore it") from error
-    return Tokenizer(inner)
+    declared = declared_ends(file.parent, inner.get_vocab()) if file.name == "tokenizer.json" else []
+    return Tokenizer(inner, declared)

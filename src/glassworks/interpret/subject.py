@@ -17,19 +17,20 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from glassworks.core.runs import ROOT, Run
 from glassworks.data.batches import Windows
 from glassworks.data.corpora import documents
-from glassworks.data.tokenizers import Tokenizer, load_tokenizer
+from glassworks.data.tokenizers import Tokenizer
 from glassworks.interpret.metrics import Metric, logit_difference
 from glassworks.interpret.traces import PASSAGE, SENTENCE, longest_document
 from glassworks.models.gpt import GPT
-from glassworks.models.io import load_model
 from glassworks.models.sampling import continue_ids
-from glassworks.train.pretrain import corpus_of_run, model_of
+from glassworks.train.opening import open_named
+from glassworks.train.pretrain import corpus_of_run
 
 FITTED = 2**16  # tokens that probes, lenses and autoencoders are fitted on, at most
 HELD_OUT = 2**13  # tokens that they are judged on
+LEAST = 2**12  # tokens of either, where a large model would be long about more
+LARGE = 2**24  # weights from which on it is given fewer tokens, so that reading them takes no longer
 WRITTEN = 2**12  # tokens that a model without text writes for itself
 WINDOW = 128
 READ = 240  # tokens of a held-out document that are coloured by surprise
@@ -127,10 +128,10 @@ class Subject:
 def open_subject(
     name: str, *, text: str | None = None, against: str | None = None, data: str | None = None, seed: int = 0
 ) -> Subject:
-    """A run (by path or name) or a model folder in the Hugging Face layout, on the CPU, with texts to look at it by.
+    """A run (by path or name), a model folder or a GGUF file, on the CPU, with texts to look at it by.
 
     Args:
-        name: the run or the folder.
+        name: the run, the folder or the file.
         text: the sentence; None = the beginning of a held-out document, or what the model writes. At most 32 tokens of
             it, and no more than the context, are drawn.
         against: the contrasting sentence, of as many tokens; None = one token of the sentence is replaced by another
@@ -141,39 +142,33 @@ def open_subject(
     Raises: ValueError for a text that is too short, and for a contrast of another length; RunError and FileDamaged for
     a name that is no run or folder, or a damaged one.
     """
-    folder: Path | None = None
-    if any((folder / "run.json").is_file() for folder in (Path(name), ROOT / name)) or not Path(name).is_dir():
-        run = Run.open(name)
-        name, folder = run.name, run.path
-        model, corpus = model_of(run), corpus_of_run(run)
-        tokenizer = corpus.tokenizer
+    opened = open_named(name)
+    model, tokenizer, folder = opened.model, opened.tokenizer, None
+    if opened.run is not None:
+        name, folder, corpus = opened.run.name, opened.run.path, corpus_of_run(opened.run)
         start = longest_document(corpus)
         first, last = (int(corpus.val.starts[i]) for i in (start, start + 1))
         passage = torch.from_numpy(corpus.val.read(first, min(READ, last - first)))
         windows: Windowed = lambda: (  # noqa: E731
-            rows_of(Windows(corpus.train, 1, context(model), seed), corpus.train.num_tokens, FITTED),
-            rows_of(Windows(corpus.val, 1, context(model), seed), corpus.val.num_tokens, HELD_OUT),
+            rows_of(Windows(corpus.train, 1, context(model), seed), corpus.train.num_tokens, amounts(model)[0]),
+            rows_of(Windows(corpus.val, 1, context(model), seed), corpus.val.num_tokens, amounts(model)[1]),
         )
         notes = {
             "text": "The text is the beginning of a held-out document.",
             "data": "Numbers over much text are of the run's own held-out split.",
         }
     else:
-        model, tokenizer = load_model(Path(name)), load_tokenizer(Path(name))
-        passage, windows, notes = written(model, tokenizer, seed)
+        passage, windows, notes = written(model, tokenizer, seed, text is None)
         name = Path(name).resolve().name
     if data is not None:
         windows, notes["data"] = (
-            (lambda: from_file(tokenizer, data, context(model))),
+            (lambda: from_file(tokenizer, data, context(model), sum(amounts(model)))),
             f"Numbers over much text are of {data}.",
         )
+    if model.num_params() > LARGE and "data" in notes:
+        notes["data"] += f" It is read as far as {sum(amounts(model)):,} tokens, since the model is large."
     if text is not None:
         passage, notes["text"] = torch.tensor([tokenizer.eot, *tokenizer.encode(text)]), "The text is the one given."
-    if tokenizer.vocab_size > model.config.vocab_size:
-        raise ValueError(
-            f"{name}: the tokenizer has {tokenizer.vocab_size} tokens and the model {model.config.vocab_size}: "
-            "they do not belong together; put the model's own tokenizer.json back"
-        )
     tokens = passage[: min(SENTENCE, model.config.n_ctx)]
     if len(tokens) < 3:
         raise ValueError(f"text ({len(tokens) - 1} tokens) must have at least 2 tokens: give a longer one")
@@ -201,14 +196,20 @@ def rows_of(windows: Windows, num_tokens: int, most: int) -> Int[Tensor, "N T"]:
     return torch.cat([windows(i).inputs for i in range(count)])
 
 
-def from_file(tokenizer: Tokenizer, data: str, n_ctx: int) -> tuple[Tensor, Tensor]:
-    """Rows of a source of text: four fifths to fit on, the last fifth to judge on."""
+def amounts(model: GPT) -> tuple[int, int]:
+    """Tokens to fit on and to judge on, at most."""
+    fitted = max(LEAST, min(FITTED, FITTED * LARGE // model.num_params()))
+    return fitted, min(HELD_OUT, max(LEAST, fitted // 8))
+
+
+def from_file(tokenizer: Tokenizer, data: str, n_ctx: int, most: int) -> tuple[Tensor, Tensor]:
+    """Rows of a source of text, of no more than `most` tokens: four fifths to fit on, the last fifth to judge on."""
     ids: list[int] = []
     for document in documents(data):
         ids += [tokenizer.eot, *tokenizer.encode(document.text)]
-        if len(ids) > FITTED + HELD_OUT:
+        if len(ids) > most:
             break
-    count = len(ids) // n_ctx
+    count = min(most, len(ids)) // n_ctx
     if count < 2:
         raise ValueError(f"data (={data!r}) has {len(ids)} tokens: give at least {2 * n_ctx}")
     return split(torch.tensor(ids[: count * n_ctx]).view(count, n_ctx))
@@ -220,9 +221,9 @@ def split(rows: Int[Tensor, "N T"]) -> tuple[Tensor, Tensor]:
     return rows[:cut], rows[cut:]
 
 
-def written(model: GPT, tokenizer: Tokenizer, seed: int) -> tuple[Tensor, Windowed, dict[str, str]]:
-    """What a model without text writes, at temperature 1, from the token that ends a text."""
-    length = min(64, model.config.n_ctx - 1)
+def written(model: GPT, tokenizer: Tokenizer, seed: int, own: bool) -> tuple[Tensor, Windowed, dict[str, str]]:
+    """What a model without text writes, at temperature 1, from the token that ends a text; `own` = a passage too."""
+    length = min(64, model.config.n_ctx - 1) if own else 0
     (ids,) = continue_ids(model, tokenizer, [[]], max_tokens=length, temperature=1.0, seed=seed)
     passage = torch.tensor([tokenizer.eot, *ids])
 

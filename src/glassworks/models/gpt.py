@@ -90,20 +90,24 @@ def rope_table(config: GPTConfig) -> tuple[Tensor, Tensor]:
     Halves are rotated against each other: x·cos + swap(x)·sin, where swap exchanges the halves. llama and qwen3 turn by
     +angle, nanochat by -angle, so only the sign of the sines differs.
     """
-    half = config.width_of_head // 2
-    frequency = stretched(config, config.rope_theta ** (-torch.arange(half, dtype=torch.float32) / half))
-    angle = torch.outer(torch.arange(config.n_ctx, dtype=torch.float32), frequency)  # (n_ctx, D/2)
+    angle = torch.outer(torch.arange(config.n_ctx, dtype=torch.float32), rope_frequencies(config))  # (n_ctx, D/2)
     sine = -angle.sin() if config.architecture == "nanochat" else angle.sin()
     return torch.cat([angle.cos(), angle.cos()], -1), torch.cat([-sine, sine], -1)
 
 
-def stretched(config: GPTConfig, frequency: Float[Tensor, " R"]) -> Float[Tensor, " R"]:
-    """Radians a position, lowered for contexts longer than that of pre-training as `rope_type` says.
+def rope_frequencies(config: GPTConfig) -> Float[Tensor, " R"]:
+    """Radians a position of each pair of numbers of a head, R = D/2.
+
+    They are lowered for contexts longer than that of pre-training as `rope_type` says:
 
     linear  all by the factor (Chen et al. 2023, arXiv 2306.15595, eq. 4)
     llama3  those that turn less than `rope_low_freq_factor` times in the original context by the factor, those that
             turn more than `rope_high_freq_factor` times not at all, in between in proportion (as in Llama 3.1)
     """
+    width = config.width_of_head
+    frequency = 1.0 / config.rope_theta ** (
+        torch.arange(0, width, 2, dtype=torch.float32) / width
+    )  # as others round it
     if config.rope_type == "default":
         return frequency
     kept = torch.zeros_like(frequency)  # share of the angle that is not lowered

@@ -1,4 +1,4 @@
-"""Model folders in the Hugging Face layout: ours open in transformers, theirs open here.
+"""Model folders in the Hugging Face layout: ours open in transformers, theirs open here. GGUF files are read too.
 
 A folder holds config.json, model.safetensors (or shards with an index), perhaps tokenizer.json, and, when we wrote it,
 checksums.json. Only JSON and safetensors are ever opened: nothing in a stranger's folder can execute. Sizes claimed by
@@ -18,9 +18,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from glassworks.core.ends import declared_ends, ends_of
 from glassworks.core.errors import FileDamaged
 from glassworks.core.files import atomic_folder, read_json, sha256, write_json
+from glassworks.core.gguf import find_gguf
 from glassworks.models.config import GPTConfig
+from glassworks.models.gguf import GGUFTensors
 from glassworks.models.gpt import GPT, rope_table
 from glassworks.models.layout import (
     IGNORED,
@@ -54,6 +57,9 @@ def write_tensors(tensors: Mapping[str, Tensor], file: Path) -> None:
 
 class TensorFiles:
     """Read access to the tensors of some safetensors files, by name. Opening checks that each file is whole."""
+
+    config = "config.json"
+    """Where the sizes stand that the tensors are compared with."""
 
     def __init__(self, files: list[Path], stack: ExitStack) -> None:
         self.file_of: dict[str, Path] = {}
@@ -114,32 +120,33 @@ def tensor_files(folder: Path) -> list[Path]:
 def save_model(model: nn.Module, folder: str | Path, tokenizer: str | Path | None = None) -> None:
     """Write a model folder that `transformers.AutoModelForCausalLM.from_pretrained` opens as it is, atomically.
 
-    `tokenizer` is the path of a tokenizer.json to put beside the weights, with which `AutoTokenizer` works too. Its
-    token "<|endoftext|>" becomes the folder's first and last token. `ValueError` if it has more tokens than the model,
-    or if the model is no `GPT`, compiled or not.
+    `tokenizer` is the path of a tokenizer.json to put beside the weights, with which `AutoTokenizer` works too. What it
+    ends a text with, or what the files beside it declare, becomes the folder's first and last token. `ValueError` if it
+    has more tokens than the model, or if the model is no `GPT`, compiled or not.
     """
-    folder, eot, model = Path(folder), None, uncompiled(model)
-    if tokenizer is not None:
-        eot = end_of_text(Path(tokenizer), model.config.vocab_size)
+    folder, model = Path(folder), uncompiled(model)
+    ends = [] if tokenizer is None else ends_of_texts(Path(tokenizer), model.config.vocab_size)
     with atomic_folder(folder) as temporary:
         dtype = model.embed.weight.dtype
-        write_json(temporary / "config.json", to_config_json(model.config, dtype, eot))
+        write_json(temporary / "config.json", to_config_json(model.config, dtype, [id for id, _ in ends]))
         write_tensors(to_layout(model), temporary / "model.safetensors")
         if tokenizer is not None:
             shutil.copyfile(tokenizer, temporary / "tokenizer.json")
-            special = {} if eot is None else dict.fromkeys(("bos_token", "eos_token"), "<|endoftext|>")
+            special = dict.fromkeys(("bos_token", "eos_token"), ends[0][1]) if ends else {}
             settings = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": model.config.n_ctx, **special}
             write_json(temporary / "tokenizer_config.json", settings)
         write_json(temporary / "checksums.json", {file.name: sha256(file) for file in sorted(temporary.iterdir())})
 
 
-def end_of_text(tokenizer: Path, vocab_size: int) -> int | None:
-    """The id of "<|endoftext|>" in a tokenizer.json, None if it has no such token."""
+def ends_of_texts(tokenizer: Path, vocab_size: int) -> list[tuple[int, str]]:
+    """Id and name of each token that ends a text of a tokenizer.json, the one between documents first; none if none."""
     values = read_json(tokenizer)
     try:
-        ids = {token["content"]: token["id"] for token in values["added_tokens"]}
+        special = {token["id"]: token["content"] for token in values["added_tokens"]}
         vocab = values["model"]["vocab"]
-        largest = max([*ids.values(), *(vocab.values() if isinstance(vocab, dict) else [len(vocab) - 1])])
+        vocab = vocab if isinstance(vocab, dict) else {piece: id for id, (piece, *_) in enumerate(vocab)}
+        ids: dict[str, int] = {**vocab, **{token: id for id, token in special.items()}}
+        largest = max(ids.values())
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise FileDamaged(f"{tokenizer} is no tokenizer.json of the tokenizers library: restore it") from error
     if largest >= vocab_size:
@@ -147,28 +154,33 @@ def end_of_text(tokenizer: Path, vocab_size: int) -> int | None:
             f"{tokenizer} has tokens up to {largest}, the model only {vocab_size} (vocab_size): give the tokenizer "
             "that the model was trained with"
         )
-    return ids.get("<|endoftext|>")
+    declared = declared_ends(tokenizer.parent, ids) if tokenizer.name == "tokenizer.json" else []
+    found = ends_of(ids, special, declared)
+    if found is None:
+        return []
+    names = {id: token for token, id in ids.items()}
+    return [(id, names[id]) for id in (found[0], *sorted(found[1] - {found[0]}))]
 
 
 def load_model(
     folder: str | Path, *, device: str | torch.device = "cpu", dtype: torch.dtype | None = torch.float32
 ) -> GPT:
-    """Open a model folder written by `save_model` or by transformers (gpt2, llama, qwen3 and nanochat).
+    """Open a model folder written by `save_model` or by transformers (gpt2, llama, qwen3 and nanochat), or a GGUF file.
 
+    A GGUF file is named itself, or by a folder that holds it and no config.json; its quantised weights are expanded.
     `dtype` is the type the weights get, None for the one they have in the file. Raises `ValueError` for what `GPT`
     cannot express and `FileDamaged` for a folder whose files disagree with each other or with their checksums, in one
     line that names the file and the field or tensor. Custom code and pickles in the folder are never opened.
     """
     folder = Path(folder)
-    if not (folder / "config.json").is_file():
-        raise ValueError(f"{folder} is no model folder: it has no config.json")
-    verify(folder)
-    try:
-        config = from_config_json(read_json(folder / "config.json"), folder / "config.json")
-    except (TypeError, AttributeError, OverflowError) as error:  # fields of a kind that nobody writes
-        raise FileDamaged(f"{folder / 'config.json'} makes no sense ({error}): restore it") from error
     with ExitStack() as stack:
-        files = TensorFiles(tensor_files(folder), stack)
+        files: TensorFiles | GGUFTensors
+        if (gguf := find_gguf(folder)) is not None:
+            files = GGUFTensors(gguf)
+            config = files.configuration
+        else:
+            config = read_config(folder)
+            files = TensorFiles(tensor_files(folder), stack)
         state = read_state(config, files, folder)  # before building anything: the files confirm the sizes
     with torch.device("meta"):
         model = GPT(config)
@@ -181,6 +193,17 @@ def load_model(
     if config.architecture != "gpt2":
         model.rope_cos, model.rope_sin = (table.to(device) for table in rope_table(config))
     return model
+
+
+def read_config(folder: Path) -> GPTConfig:
+    """The shape in a folder's config.json, once its files are seen to be as they were written."""
+    if not (folder / "config.json").is_file():
+        raise ValueError(f"{folder} is no model folder: it has no config.json")
+    verify(folder)
+    try:
+        return from_config_json(read_json(folder / "config.json"), folder / "config.json")
+    except (TypeError, AttributeError, OverflowError) as error:  # fields of a kind that nobody writes
+        raise FileDamaged(f"{folder / 'config.json'} makes no sense ({error}): restore it") from error
 
 
 def verify(folder: Path) -> None:
@@ -199,11 +222,11 @@ def verify(folder: Path) -> None:
             )
 
 
-def read_state(config: GPTConfig, files: TensorFiles, folder: Path) -> dict[str, Tensor]:
+def read_state(config: GPTConfig, files: TensorFiles | GGUFTensors, folder: Path) -> dict[str, Tensor]:
     """Our state dict from the tensors of a folder, after comparing every name and shape with what `config` needs."""
     bare = {name.removeprefix("transformer.").removeprefix("model."): name for name in files.file_of}
     if config.n_layer > len(bare):  # before a loop over a claimed number of layers
-        raise FileDamaged(f"{folder}: config.json has {config.n_layer} layers, the weights only {len(bare)} tensors")
+        raise FileDamaged(f"{folder}: {files.config} has {config.n_layer} layers, the weights only {len(bare)} tensors")
     with torch.device("meta"):
         expected = {name: tuple(t.shape) for name, t in GPT(config).state_dict().items()}
     plan, used = list(sources(config)), set()
@@ -212,11 +235,11 @@ def read_state(config: GPTConfig, files: TensorFiles, folder: Path) -> dict[str,
         rows = stacked_rows(config) if len(theirs) > 1 else [whole[0]]
         for name, count in zip(theirs, rows, strict=True):
             if name not in bare:
-                raise FileDamaged(f"{folder}: tensor {name} is missing: restore the file, or correct config.json")
+                raise FileDamaged(f"{folder}: tensor {name} is missing: restore the file, or correct {files.config}")
             shape = (count, *whole[1:])[:: -1 if transposed else 1]
             if (found := files.shape(bare[name])) != shape:
                 file = files.file_of[bare[name]]
-                raise FileDamaged(f"{file}: tensor {name} has shape {found}, config.json asks for {shape}")
+                raise FileDamaged(f"{file}: tensor {name} has shape {found}, {files.config} asks for {shape}")
             used.add(name)
     spare = {name for name in bare if name not in used and not name.endswith(IGNORED)}
     state = {}

@@ -98,8 +98,8 @@ ROPE_TYPES = {"default": ["rope_theta"], "linear": ["rope_theta", "rope_factor"]
 """The fields that each kind of rotary positions has. All are required but the base and the original context."""
 
 
-def to_config_json(config: GPTConfig, dtype: torch.dtype, eot: int | None) -> dict[str, Any]:
-    """The content of config.json, everything spelled out; `eot` is the token that begins and ends a document."""
+def to_config_json(config: GPTConfig, dtype: torch.dtype, ends: list[int]) -> dict[str, Any]:
+    """The content of config.json, everything spelled out; of the tokens that end a text the first begins it too."""
     ours = {
         **{name: getattr(config, name) for name in FIELDS[config.architecture]},
         "n_kv_head": config.kv_heads,
@@ -113,8 +113,8 @@ def to_config_json(config: GPTConfig, dtype: torch.dtype, eot: int | None) -> di
         "model_type": config.architecture,
         **{their: ours[our] for our, their in FIELDS[config.architecture].items()},
         **{name: values[0] for name, values in ONLY[config.architecture].items()},
-        "bos_token_id": eot,
-        "eos_token_id": eot,
+        "bos_token_id": ends[0] if ends else None,
+        "eos_token_id": ends if len(ends) > 1 else ends[0] if ends else None,
         "pad_token_id": None,
         "dtype": str(dtype).removeprefix("torch."),
     }

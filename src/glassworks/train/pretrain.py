@@ -28,6 +28,7 @@ from glassworks.models.sampling import continue_ids
 from glassworks.models.text import text_behind
 from glassworks.objectives.losses import next_token_loss
 from glassworks.optim.schedules import make_schedule
+from glassworks.train.base import continued, weights_of
 from glassworks.train.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
 from glassworks.train.device import pick_device
 from glassworks.train.distributed import Ranks
@@ -52,11 +53,15 @@ def start(path: Path, recipe: Recipe, command: list[str], ranks: Ranks | None = 
             f"batch_size (={recipe.batch_size}) must be a multiple of ranks (={place.world}) times accumulate "
             f"(={recipe.accumulate})"
         )
+    recipe = recipe if recipe.start_from is None else continued(recipe)
     corpus = corpus_of(recipe, path.parent, place)
     vocab_size = corpus.tokenizer.vocab_size
-    if recipe.model.vocab_size not in (GPTConfig.vocab_size, vocab_size):
-        raise ValueError(f"vocab_size (={recipe.model.vocab_size}) is not the tokenizer's ({vocab_size}): leave it out")
-    recipe = dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, vocab_size=vocab_size))
+    if recipe.start_from is None:
+        if recipe.model.vocab_size not in (GPTConfig.vocab_size, vocab_size):
+            raise ValueError(
+                f"vocab_size (={recipe.model.vocab_size}) is not the tokenizer's ({vocab_size}): leave it out"
+            )
+        recipe = dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, vocab_size=vocab_size))
     Windows(corpus.train, recipe.batch_size, recipe.model.n_ctx, recipe.seed, place.rank, place.world)  # refuses early
     device = pick_device(recipe.device)
     plan = make_plan(recipe, corpus, device, place)
@@ -67,7 +72,7 @@ def start(path: Path, recipe: Recipe, command: list[str], ranks: Ranks | None = 
             command=command,
             recipe=to_dict(recipe),
             seed=recipe.seed,
-            parent=None,
+            parent=recipe.start_from,
             plan=dataclasses.asdict(plan),
             corpus={
                 "path": os.path.relpath(corpus.path, path),
@@ -111,9 +116,11 @@ def go_on(run: Run, watch: Watch | None, place: Ranks, report: Report, show: Sho
     device, dtype = pick_device(recipe.device), getattr(torch, plan.precision)
     corpus = corpus_of_run(run, place)
     model, optimizer = build(recipe, device, dtype)
+    checkpoint = newest_checkpoint(run)
+    if recipe.start_from is not None and checkpoint is None:
+        model.load_state_dict(weights_of(recipe.start_from, recipe.model))
     judged = model if recipe.ema is None else copy.deepcopy(model)
     modules = {"model": model} if recipe.ema is None else {"model": model, "average": judged}
-    checkpoint = newest_checkpoint(run)
     begin = load_checkpoint(checkpoint, modules, optimizer) if checkpoint is not None else 0
     pace = pace_of(run, recipe, plan, place)
     if place.first:

@@ -35,6 +35,9 @@ class Recipe:
     """document = whole documents are held out; tail = the last share of the text, only to compare with nanoGPT."""
     tokenizer: str = "bpe:2048"
     """bytes, chars, bpe:<vocabulary size>, gpt2:<folder of its vocabulary files>, or the path of a tokenizer.json."""
+    start_from: str | None = None
+    """A model to go on from: a run, a model folder or a GGUF file. Tokenizer and shape are its own, with a context of
+    no more than model.n_ctx; an optimizer that is left out is AdamW at 0.0001. None = weights drawn at random."""
     model: GPTConfig = field(default_factory=GPTConfig)
     """The network's shape. Its vocab_size is the tokenizer's: leave it out."""
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
@@ -71,7 +74,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained, naming the field, its value and the remedy."""
-        for name in ("data", "column", "held_out", "tokenizer", "device"):
+        for name in ("data", "column", "held_out", "tokenizer", "start_from", "device"):
             value = getattr(self, name)
             for text in value if isinstance(value, tuple) else (value,):
                 check_text("" if text is None or isinstance(text, float) else text, name)

@@ -1,0 +1,66 @@
+"""Any model on any text: bits per byte and perplexity, without baselines, which would need a text to learn from."""
+
+import math
+import tempfile
+from pathlib import Path
+
+from glassworks.core.progress import tracked
+from glassworks.data.corpora import Reading, Source, documents
+from glassworks.data.lossy import lost_bytes
+from glassworks.data.splits import pieces
+from glassworks.data.store import SplitWriter, Tokens, file_table
+from glassworks.data.tokenizers import Tokenizer
+from glassworks.evaluate.held_out import windows_at_once
+from glassworks.evaluate.loss import split_loss
+from glassworks.models.gpt import GPT
+
+LONGEST = 2048
+"""Tokens of a window, unless more are asked for: with a vocabulary of 50,000 their logits take 400 MB."""
+
+
+def evaluate_text(
+    model: GPT, tokenizer: Tokenizer, source: Source, *, n_ctx: int | None = None, reading: Reading | None = None
+) -> str:
+    """Score a model on every document of a source, and say so in a line.
+
+    Args:
+        model: the model.
+        tokenizer: its tokenizer. Its end of text stands before each document and is not scored.
+        source: text, as `data.corpora` reads it.
+        n_ctx: tokens of a window; None = the model's context, at most 2,048.
+        reading: which column of tables, and whether to leave out what cannot be read.
+
+    Raises: ValueError for a source without text, and for a window that the model has no context for.
+    """
+    width = min(LONGEST, model.config.n_ctx) if n_ctx is None else n_ctx
+    if not 1 <= width <= model.config.n_ctx:
+        raise ValueError(f"n_ctx (={width}) must be from 1 to the model's context (n_ctx={model.config.n_ctx})")
+    with tempfile.TemporaryDirectory() as folder:
+        tokens = tokenized(source, tokenizer, Path(folder), reading or Reading())
+        with tracked("measure", tokens.num_tokens) as report:
+            loss = split_loss(
+                model,
+                tokens,
+                batch_size=windows_at_once(width),
+                n_ctx=width,
+                device=model.embed.weight.device,
+                progress=report,
+            )
+    return f"{loss}, perplexity {math.exp(loss.nats_per_token):.2f} in windows of {width:,}"
+
+
+def tokenized(source: Source, tokenizer: Tokenizer, folder: Path, reading: Reading) -> Tokens:
+    """All documents of a source as one split in a folder."""
+    lost = 0
+    with SplitWriter(folder, "text", tokenizer.eot, tokenizer.dtype) as writer:
+        for document in documents(source, reading):
+            for piece in pieces("text", document.name, document.text):
+                (ids,) = tokenizer.encode_documents([piece.text])
+                if piece.name is not None:
+                    writer.begin(piece.name)
+                writer.extend(ids, len(piece.text.encode()))
+                lost += lost_bytes(piece.text, tokenizer.decode(ids))
+        counts = {**writer.finish(), "lost_bytes": lost}
+    if not counts["num_documents"]:
+        raise ValueError(f"data (={source!r}) has no text to measure on: give some")
+    return Tokens(folder, "text", tokenizer.vocab_size, counts, file_table(folder), tokenizer.dtype)
