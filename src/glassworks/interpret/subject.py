@@ -80,6 +80,11 @@ class Subject:
         """The text of every token of the vocabulary, by id."""
         return self.named(torch.arange(self.model.config.vocab_size))
 
+    @property
+    def at_once(self) -> int:
+        """Rows for one pass with gradients: 32, fewer where their logits would take more than a quarter of a GB."""
+        return max(1, min(32, 2**26 // (context(self.model) * self.model.config.vocab_size)))
+
     @cached_property
     def rows(self) -> tuple[Tensor, Tensor]:
         """Rows of tokens to fit on and others to judge on."""

@@ -42,7 +42,7 @@ def health(subject: Subject) -> Trace:
     from glassworks.interpret.health import health
     from glassworks.interpret.lens import untrained
 
-    rows = subject.held_out[:32]
+    rows = subject.held_out[: subject.at_once]
     networks = (subject.model, untrained(subject.model, subject.seed))
     return beside(*(health(network, rows[:, :-1], rows[:, 1:]) for network in networks))
 
