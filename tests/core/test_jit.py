@@ -3,9 +3,23 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numba.core.caching
+
+from glassworks.core.jit import compiled
+
 CALLER = "from glassworks.core.jit import compiled\nfrom room.helper import half\n\n@compiled\ndef quarter(x):\n"
 CALLER += "    return half(half(x))\n"
 HELPER = "from glassworks.core.jit import compiled\n\n@compiled\ndef half(x):\n    return x / {}\n"
+
+
+def plus_one(x: int) -> int:
+    return x + 1
+
+
+def test_without_a_folder_for_the_cache_it_is_compiled_all_the_same(monkeypatch) -> None:
+    assert compiled(plus_one)(1) == 2
+    monkeypatch.setattr(numba.core.caching.CacheImpl, "_locator_classes", [])
+    assert compiled(plus_one)(2) == 3
 
 
 def test_machine_code_follows_the_functions_that_it_calls(tmp_path: Path) -> None:
