@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import random
 import re
 import shlex
@@ -412,3 +413,52 @@ def test_ctrl_c_stops_at_a_checkpoint_and_the_run_goes_on(home: Path) -> None:
     assert "Traceback" not in err
     assert any((home / "runs/c/checkpoints").iterdir())
     assert run(["sample", "c", "--max-tokens", "2"]) == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["sample", "a", "--prompt", "caf\udce9"],
+        ["sample", "a", "--stop", "caf\udce9"],
+        ["look", "a", "--text", "caf\udce9"],
+        ["tokenizer", "bytes", "--text", "caf\udce9"],
+        ["tokenizer", "chars", "--data", "caf\udce9"],
+        ["micro", "graph", "caf\udce9"],
+        ["train", "--data", "texts", "--name", "caf\udce9"],
+        ["train", "--data", "caf\udce9", "--name", "z"],
+        ["train", "--data", "texts", "--tokenizer", "caf\udce9", "--name", "z"],
+    ],
+    ids=" ".join,
+)
+def test_a_byte_that_is_no_utf8_in_an_argument_is_one_line(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(Path("runs").iterdir())
+    assert run(words) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "[3] (='\\udce9') is a lone surrogate, no character (the byte 0xE9 is no UTF-8 there)" in error
+    assert sorted(Path("runs").iterdir()) == before
+
+
+def test_files_whose_names_are_latin_1_are_trained_on_and_recorded(tmp_path: Path) -> None:
+    for name, content in (("caf\udce9.txt", b"a cat and a dog. " * 90), ("b.txt", b"two " * 90), ("\udce8.txt", b"\0")):
+        (tmp_path / name).write_bytes(content)
+    recipe = tmp_path / "\udce9.toml"
+    recipe.write_text(Path("tiny.toml").read_text(encoding="utf-8"), encoding="utf-8")
+    words = ["train", str(recipe), "--data", str(tmp_path), "--skip-unreadable", "--held-out", "0.5", "--name", "latin"]
+    assert run([*words, "--steps", "2", *SHAPE]) == 0
+    record = json.loads(Path("runs/latin/run.json").read_text(encoding="utf-8"))
+    assert record["command"][2].endswith("\\udce9.toml")
+    assert [row["name"] for row in record["corpus"]["skipped"]] == ["\\udce8.txt"]
+    assert run(["train", "--resume", "latin"]) == 0
+
+
+def test_paths_of_any_bytes_are_printed_as_they_are(tmp_path: Path) -> None:
+    words = f"['tokenizer', 'bytes', '--out', {str(tmp_path)!r} + '/\\udce9.json']"
+    done = subprocess.run(
+        [sys.executable, "-c", f"from glassworks.cli.main import main; main({words})"],
+        env=os.environ | {"PYTHONIOENCODING": "utf-8:strict"},
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].endswith(b"/\xe9.json")

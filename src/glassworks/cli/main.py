@@ -5,6 +5,7 @@ reads what it prints any more.
 """
 
 import importlib
+import io
 import os
 import signal
 import sys
@@ -33,6 +34,8 @@ COMMANDS = {
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and exit. To be asked to end is to be interrupted, as by ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # paths are printed as they are, whatever their bytes
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 

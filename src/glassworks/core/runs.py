@@ -24,7 +24,7 @@ from typing import Any, BinaryIO
 from glassworks.core.called import again, command
 from glassworks.core.errors import FileDamaged, RunError
 from glassworks.core.files import atomic_file, read_json, sweep, write_json
-from glassworks.core.text import check_text
+from glassworks.core.text import check_text, writable
 
 ROOT = Path("runs")
 
@@ -38,10 +38,11 @@ class Run:
     @classmethod
     def create(cls, path: Path, **record: Any) -> "Run":
         """Make the folder and its run.json: `record` (plain JSON values) plus versions, git state and the time."""
-        check_text(path.name, "name")
         refuse_existing(path)
         path.mkdir(parents=True, exist_ok=True)
         run = cls(path)
+        if "command" in record:  # paths in it may be any bytes
+            record["command"] = list(map(writable, record["command"]))
         run.update(
             **record,
             created=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
@@ -167,7 +168,8 @@ def end_line(table: BinaryIO) -> None:
 
 
 def refuse_existing(path: Path) -> None:
-    """RunError if there is a run in this folder, or anything else that was not put there by us."""
+    """RunError if there is a run in this folder, or anything else not put there by us; ValueError if it is no text."""
+    check_text(path.name, "name", "give the name in UTF-8")
     if (path / "run.json").exists():
         raise RunError(f"{path} exists already: choose another --name, or {Run(path).next_move()}")
     if path.is_dir() and any(not inside.name.startswith(".") for inside in path.iterdir()):

@@ -75,7 +75,7 @@ class Reading:
         """Note why something is left out."""
         self.columns.pop(path, None)
         reason = error.strerror if isinstance(error, OSError) else None
-        self.skipped[path] = name, reason or " ".join(str(error).split())
+        self.skipped[path] = name, writable(reason or " ".join(str(error).split()))
 
 
 def documents(source: Source, reading: Reading | None = None) -> Iterator[Document]:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from glassworks.core.text import check_text
 from glassworks.micro.engine import Value
 
 FUNCTIONS = dict.fromkeys(["relu", "abs", "exp", "log", "sqrt", "sin", "cos", "tanh", "sigmoid"], 1)
@@ -96,6 +97,7 @@ class Reader:
         """The text's syntax tree; Python's own parser reads it, and nothing is run."""
         if len(self.text) > LONGEST:
             raise ValueError(f"the expression has {len(self.text):,} characters, more than {LONGEST:,}: shorten it")
+        check_text(self.text, "the expression")
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of what one may not do here anyway

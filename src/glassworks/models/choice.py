@@ -14,6 +14,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from glassworks.core.text import check_text
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -62,6 +64,8 @@ class Sampling:
                 accepted = False
             if not accepted:
                 raise ValueError(f"{name} (={value!r}) must be {remedy}")
+        for text in self.stop or ():
+            check_text(text, "stop")
 
     @property
     def greedy(self) -> bool:

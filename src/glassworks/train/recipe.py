@@ -77,7 +77,7 @@ class Recipe:
         for name in ("data", "column", "held_out", "tokenizer", "start_from", "device"):
             value = getattr(self, name)
             for text in value if isinstance(value, tuple) else (value,):
-                check_text("" if text is None or isinstance(text, float) else text, name)
+                check_text(text if isinstance(text, str) else "", name, "give it in UTF-8, or rename what it names")
         for name in ("batch_size", "steps", "accumulate", "eval_every", "checkpoint_every", "sample_every"):
             value = getattr(self, name)
             if value is not None and value < 1:
