@@ -14,9 +14,6 @@ import pytest
 from glassworks.core.runs import Run
 from glassworks.core.trace import Trace
 from glassworks.data.tokenizers import byte_tokenizer
-from glassworks.studio.code import is_code
-from glassworks.studio.contents import read_contents
-from glassworks.studio.figures import update_guide
 from glassworks.studio.report import SECTIONS, write_report
 
 HOSTILE = "</script><script>alert(1)</script><!-- <b onload=x> & \"quoted\" 'single' \x00\x1b\ud800"
@@ -171,23 +168,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return make_run(tmp_path_factory.mktemp("runs") / "whole")
 
 
-def test_it_says_what_was_read_and_what_was_left_out(tmp_path: Path) -> None:
-    run = make_run(tmp_path / "run")
-    skipped = [{"name": f"<{i}>.txt", "why": "is binary"} for i in range(5)]
-    columns = [{"column": "text", "files": 2, "first": "a.jsonl"}, "no row", {"column": "lacks the rest"}]
-    run.update(
-        corpus={"train_tokens": 12_000, "train_documents": 30, "held_out_tokens": 900, "held_out_documents": 1}
-        | {"columns": columns, "skipped": skipped}
-    )
-    page = Reader(write_report(run).read_text("utf-8")).text
-    assert "30 documents with 12,000 tokens; 1 document with 900 tokens" in page
-    assert 'the column "text" of a.jsonl and 1 more' in page
-    assert "left out: <4>.txt (is binary)" in page
-    assert "3 more" in page
-    run.update(corpus={"skipped": "all", "columns": None})
-    write_report(run)
-
-
 def test_every_section_is_there_and_says_nothing_is_missing(whole: Run) -> None:
     _, reader = read(whole)
     assert [attrs["id"] for tag, attrs in reader.elements if tag == "section"] == [name for name, _, _ in SECTIONS]
@@ -317,61 +297,3 @@ def test_a_large_network_and_a_long_run_stay_below_three_megabytes(tmp_path: Pat
     page, reader = read(run)
     assert len(page.encode()) < 3_000_000
     assert "12 of 16 layers and 12 of 16 heads" in reader.text
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# Code, optimizers, what scrolls
-
-PYTHON = "def add(a, b):\n    return a + b\n\n\nclass Sum:\n    def __init__(self):\n        self.total = 0\n"
-VERSE = "First Citizen:\nBefore we proceed any further, hear me speak.\n\nAll:\nSpeak, speak, (and be quick).\n"
-
-
-@pytest.mark.parametrize(("text", "code"), [(PYTHON, True), (VERSE, False)])
-def test_code_keeps_its_columns_and_prose_stays_prose(tmp_path: Path, text: str, code: bool) -> None:
-    run = make_run(tmp_path / "run")
-    run.append("samples", {"step": 120, "prompt": "", "text": text})
-    trace = Trace("surprise", {"nats": np.ones(len(text))}, {"nats": ("token",)}, {"token": list(text)})
-    trace.save(run.path / "traces" / "surprise")
-    page = Reader(write_report(run).read_text("utf-8"))
-    assert len(page.find(class_="code")) == (2 if code else 0)
-
-
-def test_a_page_of_comments_is_code_and_a_page_of_headings_is_not() -> None:
-    assert is_code("# one\n# two words\n# three\n")
-    assert not is_code("# A title\n\nA paragraph of text.\n\nAnother one.\n\nAnd one more.\n")
-    assert not is_code("short")
-
-
-@pytest.mark.parametrize(
-    ("optimizer", "said", "level"),
-    [("muon", "says nothing here", 0.003), ("adamw", "rule of thumb", 1e-3), (None, "does not name", None)],
-)
-def test_update_ratios_are_judged_by_what_is_known_of_the_optimizer(
-    tmp_path: Path, optimizer: str | None, said: str, level: float | None
-) -> None:
-    run = make_run(tmp_path / "run")
-    run.update(recipe={"optimizer": {"name": optimizer}})
-    guide, about = update_guide(read_contents(run))
-    assert said in about
-    assert guide.get(False) == level
-    assert "healthy" not in about
-    assert about in write_report(run).read_text("utf-8")
-
-
-def test_whatever_scrolls_can_be_reached_by_the_keyboard(tmp_path: Path) -> None:
-    page = Reader(write_report(make_run(tmp_path / "run")).read_text("utf-8"))
-    boxes = [attrs for _, attrs in page.elements if "scroll" in (attrs.get("class") or "").split()]
-    assert len(boxes) >= 4  # the comparison, the grid of heads, the enlarged one, the lens
-    assert all(attrs.get("tabindex") == "0" for attrs in boxes)
-
-
-def test_differences_stand_beside_the_scores_with_their_verdicts(tmp_path: Path) -> None:
-    run = make_run(tmp_path / "run")
-    held_out = run.read_eval("held_out")
-    told = {"bits_per_byte": -0.25, "se": 0.02, "low": -0.29, "high": -0.21, "documents": 12, "verdict": "beats"}
-    unknown = {"bits_per_byte": 0.5, "se": None, "low": None, "high": None, "documents": 1, "verdict": ""}
-    held_out["baselines"] = [{"name": "a", "difference": told}, {"name": "b", "difference": unknown}, {"name": "c"}]
-    run.eval_path("held_out").write_text(json.dumps(held_out))
-    text = Reader(write_report(run).read_text("utf-8")).text
-    assert "−0.250−0.290 to −0.210beats" in text
-    assert "+0.500no interval" in text
