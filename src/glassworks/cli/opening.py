@@ -90,7 +90,7 @@ def ranked(place: Ranks) -> list[str]:
 def planned(recipe: Recipe, plan: Plan, times: float | None) -> Iterator[str]:
     """How often the text is read in the steps, and the time they take."""
     if times is not None:
-        yield f"{times:.2g} times the text"
+        yield f"{times:,.0f} times the text" if times >= 10 else f"{times:.2g} times the text"
     if plan.step_seconds is not None:
         yield f"about {seconds(plan.steps * plan.step_seconds)}, at {1000 * plan.step_seconds:,.1f} ms a step"
     else:
