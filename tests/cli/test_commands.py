@@ -224,7 +224,7 @@ def test_tokenizer_trains_shows_and_saves(capsys: pytest.CaptureFixture[str], tm
         (["train", "--model.n-embd", "33"], "--model.n-embd (=33) must be divisible by --model.n-head (=4)"),
         (["train", "--batch-size", "5", "--accumulate", "2"], "must be a multiple of --accumulate (=2)"),
         (["train", "--steps", "five"], "--steps (='five') must be a whole number"),
-        (["train", "--held_out=text.txt", "--split=tail"], "--held-out (='text.txt') must be a fraction"),
+        (["train", "--held_out=text.txt", "--split=tail"], "--held-out (='text.txt') must be a fraction for --split (=tail)"),
         (["train", "--precision", "half"], "--precision (='half') must be one of 'auto', 'float32', 'bfloat16'"),
         (["train", "--optimizer.betas", "1"], "--optimizer.betas needs 2 values"),
         (["train", "--schedule.decay", "2"], "--schedule.decay (=2.0) is a share"),

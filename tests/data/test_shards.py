@@ -99,7 +99,7 @@ def test_one_document_cannot_be_split_and_the_remedy_works(tmp_path: Path) -> No
 def test_a_share_that_is_none_is_refused(source: str, tmp_path: Path, held_out: float) -> None:
     with pytest.raises(ValueError, match="held_out"):
         prepare(source, "bytes", tmp_path, held_out=held_out)
-    with pytest.raises(ValueError, match="must be a fraction when split is tail"):
+    with pytest.raises(ValueError, match="must be a fraction for split"):
         prepare(source, "bytes", tmp_path, held_out=source, split="tail")
 
 

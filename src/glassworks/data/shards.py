@@ -84,7 +84,7 @@ def prepare(
     if split not in ("document", "tail"):
         raise ValueError(f"split (={split!r}) must be document or tail")
     if split == "tail" and not isinstance(held_out, float):
-        raise ValueError(f"held_out (={held_out!r}) must be a fraction when split is tail")
+        raise ValueError(f"held_out (={held_out!r}) must be a fraction for split (=tail)")
     reading = Reading(column, skip_unreadable)
     digest = digest_of(source, tokenizer_spec, held_out, split, reading)
     folder = Path(root).expanduser() / digest
