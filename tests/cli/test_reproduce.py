@@ -118,7 +118,7 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, capsys: pytes
         (["othello", "--full", "--quick"], "--full is all of it, and --quick less: leave one out"),
         (["--seed", "1"], "there is no flag --seed"),
         (["makemore", "words.txt", "--steps", "few"], "--steps (='few') must be a whole number or left out"),
-        (["induction", "missing.txt"], "missing.txt"),
+        (["induction", "missing.txt"], "glassworks: TEXT (=missing.txt) does not exist"),
         (["makemore", "missing.txt"], "missing.txt: No such file or directory"),
         (["makemore", "."], "Is a directory"),
         (["makemore", "empty.txt"], "words (=0) must be at least 10"),

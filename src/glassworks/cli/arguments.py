@@ -140,7 +140,7 @@ class Arguments(list[str]):
         if len(called) == 1:
             return called[0].name
         for flag in called or self.flags:
-            given = {self.typed(flag.name), *self.values(flag)} - {""}
+            given = ({self.typed(flag.name)} - {""}) | set(self.values(flag))
             if any(value.startswith(f"{form})") for text in given for form in (text, repr(text))):
                 return flag.name
         return None
@@ -170,9 +170,8 @@ def flags_of(kind: Any, prefix: str = "--", path: tuple[str, ...] = ()) -> Itera
         if dataclasses.is_dataclass(hint):
             yield from flags_of(hint, f"{prefix}{name}." if name else prefix, here)
         elif tyro.conf.Positional in marks:
-            yield Flag(
-                next((mark.metavar for mark in marks if getattr(mark, "metavar", None)), name.upper()), here, hint
-            )
+            metavar = next((mark.metavar for mark in marks if getattr(mark, "metavar", None)), name.upper())
+            yield Flag(metavar.strip("[]"), here, hint)
         else:
             yield Flag(prefix + name.replace("_", "-"), here, hint)
 

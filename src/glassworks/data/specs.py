@@ -14,6 +14,9 @@ from glassworks.data.tokenizers import (
     train_bpe,
 )
 
+SMALLEST = 257
+"""Tokens of a BPE without a merge."""
+
 
 def make_tokenizer(spec: str, *, alphabet: Iterable[str], training: Iterable[str]) -> Tokenizer:
     """The tokenizer that a spec names.
@@ -30,8 +33,7 @@ def make_tokenizer(spec: str, *, alphabet: Iterable[str], training: Iterable[str
     if spec == "chars":
         return char_tokenizer(alphabet)
     if name == "bpe":
-        if not argument.isdecimal():
-            raise ValueError(f'tokenizer (={spec}) must say its vocabulary size, as "bpe:4096" does')
+        tokenizer_files(spec)
         return train_bpe(training, int(argument))
     if name == "gpt2":
         return gpt2_tokenizer(*tokenizer_files(spec))
@@ -39,8 +41,15 @@ def make_tokenizer(spec: str, *, alphabet: Iterable[str], training: Iterable[str
 
 
 def tokenizer_files(spec: str) -> list[Path]:
-    """The files that a tokenizer spec names, and those that say where its texts end; none for those that are made."""
+    """The files that a tokenizer spec names, and those that say where its texts end; none for those that are made.
+
+    Raises: ValueError for what is no spec.
+    """
     name, _, argument = spec.partition(":")
+    if name == "bpe" and not argument.isdecimal():
+        raise ValueError(f'tokenizer (={spec}) must say its vocabulary size, as "bpe:4096" does')
+    if name == "bpe" and int(argument) < SMALLEST:
+        raise ValueError(f"tokenizer (={spec}) must have at least {SMALLEST} tokens: the 256 bytes and <|endoftext|>")
     if name in ("bytes", "chars", "bpe"):
         return []
     path = Path(argument if name == "gpt2" else spec).expanduser()
@@ -49,7 +58,7 @@ def tokenizer_files(spec: str) -> list[Path]:
         if not all(found):
             raise ValueError(f"tokenizer (={spec}): there is no encoder.json with a vocab.bpe in {path}")
         return [files[0] for files in found]
-    if not path.exists():
+    if not spec or not path.exists():
         raise ValueError(
             f"tokenizer (={spec}) must be bytes, chars, bpe:<vocab_size>, gpt2:<folder> or the path of a tokenizer.json"
         )
