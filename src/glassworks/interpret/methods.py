@@ -71,12 +71,14 @@ METHODS: dict[str, Method] = {
         "the logit lens with a change of basis learned for each layer",
         "lens_divergence measures it on text that it was not fitted on; an untrained network's layers beside it",
         f"{VIEWS}:tuned_lens",
+        slow="minutes on a model of 135 million weights, whose vocabulary every layer is read in",
         source="glassworks.interpret.lens:logit_lens",
     ),
     "lens_divergence": Method(
         "how far each layer's reading is from the model's prediction on held-out text, by lens",
         "the logit lens, a prediction that never changes, and an untrained network",
         f"{VIEWS}:lens_divergence",
+        slow="minutes on a model of 135 million weights, whose vocabulary every layer is read in",
         source="glassworks.interpret.tuned_lens:lens_divergence",
     ),
     "logit_attribution": Method(
