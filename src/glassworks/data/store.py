@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from glassworks.core.errors import FileDamaged
 from glassworks.core.files import sha256
@@ -92,11 +92,11 @@ class SplitWriter:
         self.names.write(" ".join(name.splitlines()).encode(errors="replace") + b"\n")
         self.write(np.array([self.eot], self.dtype))
 
-    def extend(self, ids: NDArray[Any], num_bytes: int) -> None:
+    def extend(self, ids: ArrayLike, num_bytes: int) -> None:
         """Add tokens and the bytes of their text to the document begun last."""
         self.size += num_bytes
         self.num_bytes += num_bytes
-        self.write(ids)
+        self.write(np.asarray(ids, self.dtype))
 
     def end_document(self) -> None:
         """Note the size of the document begun last."""
@@ -216,8 +216,9 @@ class Tokens:
         self.fill(out, start)
         return out
 
-    def windows(self, starts: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    def windows(self, starts: ArrayLike, count: int) -> NDArray[np.int64]:
         """(B, count) tokens from each start on; past the end they go on at the beginning."""
+        starts = np.asarray(starts, np.int64)
         out = np.empty((len(starts), count), np.int64)
         for row, start in zip(out, starts.tolist(), strict=True):
             before_end = self.num_tokens - start
