@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from glassworks.interpret.points import WRAPPER
+from glassworks.interpret.compiled import WRAPPER
 from glassworks.models.gpt import GPT
 
 PUBLIC: dict[str, Callable[..., Any]] = {}

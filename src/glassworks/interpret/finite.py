@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from glassworks.interpret.points import tensor, uncompiled
+from glassworks.interpret.compiled import uncompiled
+from glassworks.interpret.points import tensor
 from glassworks.models.modes import evaluating
 
 

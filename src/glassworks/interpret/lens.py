@@ -19,6 +19,7 @@ from glassworks.interpret.checks import check_room as check_room  # others impor
 from glassworks.interpret.control import randomised
 from glassworks.interpret.finite import check_values, check_weights, run_model
 from glassworks.interpret.hooks import capture
+from glassworks.interpret.text_labels import texts_of
 from glassworks.models.gpt import GPT, Block
 from glassworks.models.modes import evaluating
 
@@ -183,11 +184,6 @@ def read_layers(
         },
         tokens={} if names is None else texts_of(torch.stack([row["top_ids"] for row in rows]), names),
     )
-
-
-def texts_of(ids: Int[Tensor, "*B"], names: Sequence[str]) -> dict[int, str]:
-    """The texts of the ids that occur, for a trace; those beyond the names have none."""
-    return {id: names[id] for id in sorted(set(ids.flatten().tolist())) if id < len(names)}
 
 
 def read_stream(

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from glassworks.core.trace import Trace
 from glassworks.interpret.arguments import public
-from glassworks.interpret.lens import texts_of
+from glassworks.interpret.text_labels import texts_of
 from glassworks.models.gpt import GPT, Block
 
 RANDOM = 64

@@ -171,7 +171,7 @@ def resumed(model: nn.Module, x: Tensor, point: str, mean: Tensor, neurons: Sequ
             some = torch.tensor(neurons[first : first + n], device=x.device)
             change = (mean[some] - seen[point][..., some]).permute(2, 0, 1)  # (n, B, T)
             write = block.mlp.down.weight[:, some].T  # (n, C)
-            y = (seen[behind] + change[..., None] * write[:, None, None]).flatten(0, 1)
+            y = (seen[behind] + change[..., None] * write[:, None, None]).flatten(0, 1).to(seen[behind])
             for later in model.blocks[layer + 1 :]:
                 y = later(y, rope, mask, None)
             yield from model.unembed(y).view(len(some), *x.shape, -1)

@@ -68,17 +68,9 @@ def steer(
     Meta: `wrong_point`, "" if there is none; `beyond_random`, how many deviations of random directions (or, if that is
     more, of what rounding does to the metric) the effect of the largest scale is from their mean.
     """
-    if not len(scales):
-        raise ValueError("scales (=()) must have at least one factor")
-    if how not in EDITS:
-        raise ValueError(f"how (={how!r}) must be one of {', '.join(EDITS)}")
-    if draws < 2:
-        raise ValueError(f"draws (={draws}) must be at least 2, to have a deviation")
-    if not direction.norm() > 0 or not torch.isfinite(direction).all():
-        raise ValueError(f"direction must be finite and longer than 0; its length is {float(direction.norm())}")
+    check_edits(direction, scales, how, draws)
     inputs = move(tensors(inputs, "inputs"), next((p.device for p in model.parameters()), direction.device))
-    generator = torch.Generator().manual_seed(seed)
-    others = torch.randn(draws, len(direction), generator=generator).to(direction)
+    others = torch.randn(draws, len(direction), generator=torch.Generator().manual_seed(seed)).to(direction)
     others *= direction.norm() / others.norm(dim=1, keepdim=True)
 
     def judged(where: str, along: Tensor) -> Tensor:  # (scales, B)
@@ -117,6 +109,18 @@ def steer(
             "seed": seed,
         },
     )  # fmt: skip
+
+
+def check_edits(direction: Tensor, scales: Sequence[float | int], how: str, draws: int) -> None:
+    """Refuse edits that are none."""
+    if not len(scales):
+        raise ValueError("scales (=()) must have at least one factor")
+    if how not in EDITS:
+        raise ValueError(f"how (={how!r}) must be one of {', '.join(EDITS)}")
+    if draws < 2:
+        raise ValueError(f"draws (={draws}) must be at least 2, to have a deviation")
+    if not direction.norm() > 0 or not torch.isfinite(direction).all():
+        raise ValueError(f"direction must be finite and longer than 0; its length is {float(direction.norm())}")
 
 
 def farthest(model: nn.Module, inputs: Any, point: str) -> str:

@@ -54,3 +54,8 @@ def token_features(tokens: Int[Tensor, "B T"], texts: Sequence[str], most: int =
     names = [f"“{texts[i]}”" for i in common.tolist()]
     found = torch.cat([here.byte(), before.byte(), place.byte()], -1)
     return found, [*names, *(f"{name} before" for name in names), "eighth of the window"]
+
+
+def texts_of(ids: Int[Tensor, "*B"], names: Sequence[str]) -> dict[int, str]:
+    """The texts of the ids that occur, for a trace; those beyond the names have none."""
+    return {id: names[id] for id in sorted(set(ids.flatten().tolist())) if id < len(names)}
