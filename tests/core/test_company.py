@@ -1,8 +1,10 @@
 """Whether there is company, from the times of our threads; and that what is done about it changes no number."""
 
+import ctypes
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -130,3 +132,27 @@ def test_openmp_is_nobodys_before_torch_is_there() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     assert done.stdout.split() == ["None", "False"]
+
+
+def test_no_crowd_where_threads_are_not_to_be_had_or_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    library = ctypes.CDLL(None)  # which has no such function to call
+    monkeypatch.setattr(openmp, "cores", lambda: openmp.MOST)
+    assert openmp.crowd(library) is None
+    monkeypatch.setattr(openmp, "cores", lambda: 2)
+
+    def refuse(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    before = threading.active_count()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        assert openmp.crowd(library) is None
+    assert openmp.can_start(3)
+    assert threading.active_count() == before
+
+
+def test_cores_are_those_that_this_process_may_run_on() -> None:
+    code = "import os; os.sched_setaffinity(0, {0}); from glassworks.core.openmp import cores; print(cores())"
+    if not hasattr(os, "sched_setaffinity"):
+        pytest.skip("this system binds no processes to cores")
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "1\n"

@@ -43,3 +43,10 @@ def test_machine_code_follows_the_functions_that_it_calls(tmp_path: Path) -> Non
         )
         results.append(done.stdout.split())
     assert results == [["2.0", "0"], ["2.0", "1"], ["0.02", "0"]]
+
+
+def test_loops_run_as_python_where_numba_is_told_not_to_compile() -> None:
+    code = "from glassworks.core.jit import compiled; print(compiled(lambda x: x + 1)(1))"
+    environment = os.environ | {"NUMBA_DISABLE_JIT": "1"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert done.stdout == "2\n", done.stderr

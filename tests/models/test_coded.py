@@ -81,6 +81,8 @@ def test_it_writes_what_torch_writes_and_edits_count(model: GPT, monkeypatch: py
     model.blocks[0].mlp.up.weight.data.neg_()  # still such numbers, and not counted by torch
     assert write() == by_torch()
     assert CODED[model] is not before
+    model.rope_cos, model.rope_sin = torch.ones_like(model.rope_cos), torch.zeros_like(model.rope_sin)  # no positions
+    assert write() == by_torch()
     model.head.weight.data[3, 5] += 0.01
     assert Decoder(model).coded is None
     assert model not in CODED

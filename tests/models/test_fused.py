@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from glassworks.models import activation, fused
 from glassworks.models.config import GPTConfig
@@ -76,6 +77,15 @@ def test_gelu_has_a_second_derivative_and_goes_through_transforms() -> None:
     with torch.autograd.forward_ad.dual_level():
         dual = gelu(torch.autograd.forward_ad.make_dual(x, torch.ones_like(x)))
         assert torch.autograd.forward_ad.unpack_dual(dual).tangent is not None
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit")  # by torch's own modules
+def test_gelu_takes_many_gradients_at_once_and_tensors_without_numbers() -> None:
+    x = normal(5000)
+    jacobian = torch.autograd.functional.jacobian(lambda x: gelu(x)[:3], x, vectorize=True)
+    torch.testing.assert_close(jacobian[:, :3].diagonal(), torch.func.grad(lambda x: gelu(x).sum())(x)[:3])
+    with FakeTensorMode():
+        assert gelu(torch.empty(5000)).shape == (5000,)
 
 
 @pytest.mark.parametrize("kv_heads", [1, 2, 4])

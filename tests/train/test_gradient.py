@@ -107,3 +107,23 @@ def test_ranks_with_different_numbers_of_targets_mean_the_same_as_one(tmp_path: 
     whole, plain = trained(next_token_loss, padded())
     assert loss == pytest.approx(plain.loss, rel=1e-6)
     assert torch.tensor(moved).allclose(whole.flatten(), atol=1e-6)
+
+
+@pytest.mark.parametrize("clip", [1e9, 0.1])
+def test_weights_that_the_optimizer_was_not_given_do_not_count(clip: float) -> None:
+    norms = []
+    for parts in (1, 2):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 1))
+        ended = fit(
+            model,
+            lambda step: torch.ones(4, 3),
+            lambda net, x: net(x).square().mean(),
+            torch.optim.SGD(model[1].parameters(), 0.0),
+            steps=4,
+            accumulate=parts,
+            clip=clip,
+            log_every=1,
+        )
+        norms += ended.history["grad_norm"]
+    assert norms == pytest.approx([norms[0]] * 8)

@@ -23,7 +23,8 @@ def compiled(function: Callable[..., Any], **options: Any) -> Any:
         kept = njit(cache=True, nogil=True, error_model="numpy", **options)(plain)
     except RuntimeError:  # no folder for the cache
         return njit(nogil=True, error_model="numpy", **options)(plain)
-    kept._cache._cache_file._source_stamp = stamp(Path(inspect.getfile(plain)).parent)  # numba: of one file only
+    if hasattr(kept, "_cache"):  # not with NUMBA_DISABLE_JIT
+        kept._cache._cache_file._source_stamp = stamp(Path(inspect.getfile(plain)).parent)  # numba: of one file only
     return kept
 
 

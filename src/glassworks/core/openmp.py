@@ -35,18 +35,49 @@ def renew_threads() -> None:
         library.omp_pause_resource_all(PAUSE_SOFT)
 
 
-def crowd(library: ctypes.CDLL) -> Callable[[], None]:
+MOST = 64
+"""Cores up to which a crowd is kept: on more of them a busy one hardly holds the others up."""
+
+
+def crowd(library: ctypes.CDLL) -> Callable[[], None] | None:
     """Keep so many idle threads that OpenMP counts more than there are cores; call what is returned to end them.
+
+    None, and nothing is done, where they are too many, or more than the system lets start.
 
     It then has threads that wait for others fall asleep almost at once, as documented for GOMP_SPINCOUNT, instead of
     spinning for milliseconds. As many threads as before share the work, in the same way: no number changes.
     """
+    count = cores() + 1
+    if count > MOST or not can_start(count):
+        return None
     leave = threading.Event()
     nothing = ctypes.cast(ctypes.CDLL(None).free, ctypes.c_void_p)  # of a null pointer
 
     def stay() -> None:
-        library.GOMP_parallel(nothing, None, (os.cpu_count() or 1) + 1, 0)
+        library.GOMP_parallel(nothing, None, count, 0)
         leave.wait()  # a thread's team ends with it
 
     threading.Thread(target=stay, name="glassworks-idle", daemon=True).start()
     return leave.set
+
+
+def cores() -> int:
+    """The cores that this process may run on, as OpenMP counts them."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def can_start(count: int) -> bool:
+    """Whether so many more threads can be had at once, found out by Python's: OpenMP, refused one, ends the process."""
+    leave, started = threading.Event(), list[threading.Thread]()
+    try:
+        for _ in range(count):
+            thread = threading.Thread(target=leave.wait, daemon=True)
+            thread.start()
+            started.append(thread)
+    except (RuntimeError, MemoryError):
+        return False
+    finally:
+        leave.set()
+        for thread in started:
+            thread.join()
+    return True

@@ -106,8 +106,9 @@ def coded(model: GPT) -> CodedWeights | None:
 
 
 def checksums(model: GPT) -> list[int]:
-    """What tells the model's weights from others, by reading all of them."""
-    return [int(checksum(p.detach().contiguous().view(-1).numpy())) for p in model.parameters()]
+    """What tells the model's weights and rotary tables from others, by reading all of them."""
+    tensors = [*model.parameters(), *model.buffers()]
+    return [int(checksum(tensor.detach().contiguous().view(-1).numpy())) for tensor in tensors]
 
 
 def code(weights: Sequence[Float[Tensor, "O I"]]) -> Coded | None:

@@ -76,10 +76,12 @@ LOOPED = 2**12
 
 
 def is_plain(x: Tensor) -> bool:
-    """Whether x is in a CPU's memory, and no transform of `torch.func` or derivative forwards looks at what is done."""
+    """Whether x is a plain tensor in a CPU's memory, and no transform or derivative forwards looks at what is done."""
     return (
-        x.device.type == "cpu"
+        type(x) in (Tensor, nn.Parameter)
+        and x.device.type == "cpu"
         and not torch._C._are_functorch_transforms_active()
+        and not torch._C._functorch.is_legacy_batchedtensor(x)  # of autograd's own vmap, as in jacobian(vectorize=True)
         and torch.autograd.forward_ad._current_level < 0
     )
 
@@ -99,7 +101,7 @@ class _Gelu(torch.autograd.Function):
         from glassworks.models import activation
 
         (x,) = ctx.saved_tensors
-        if torch.is_grad_enabled():  # to be differentiated again
+        if torch.is_grad_enabled() or not is_plain(dy):  # to be differentiated again, or for many dy at once
             dx: Tensor = torch.ops.aten.gelu_backward(dy, x, approximate="tanh")
             return dx
         return activation.run(activation.BACKWARD, x.detach().contiguous(), dy.contiguous())

@@ -104,7 +104,7 @@ def fit(
         start: steps already done, when resuming.
         accumulate: how many equal parts a batch is computed in. Loss and gradient are those of the whole batch, if a
             mean is over as much in each part; next_token_loss and other `Summed` losses may have targets left out.
-        clip: the largest norm of all gradients together; None = off.
+        clip: the largest norm of the gradients of all the optimizer's weights together; None = off.
         autocast: dtype of matrix products in the forward pass; None or float32 = as they are.
         max_rise: stop as diverged when the smoothed loss is this far above its lowest; None = off.
         log_every: steps between rows.

@@ -13,7 +13,10 @@ from glassworks.train.distributed import Ranks
 
 
 class Gradient:
-    """The closure of one step: computes the loss of a batch, and its gradient where gradients are enabled."""
+    """The closure of one step: computes the loss of a batch, and its gradient where gradients are enabled.
+
+    The gradient is that of the optimizer's weights: what a model has besides them is neither scaled nor clipped.
+    """
 
     def __init__(
         self,
@@ -28,6 +31,7 @@ class Gradient:
     ) -> None:
         self.net, self.loss_fn, self.optimizer, self.place = net, loss_fn, optimizer, place
         self.parts, self.clip, self.autocast = split(batch, accumulate), clip, autocast
+        self.weights = [p for group in optimizer.param_groups for p in group["params"]]
         self.norm: Tensor | None = None
 
     def __call__(self) -> Tensor:
@@ -47,7 +51,7 @@ class Gradient:
             sums.append(Summed(total.detach(), number))
         mean = sums[0].total if alone else self.together(sums)
         if self.clip is not None and torch.is_grad_enabled():
-            self.norm = nn.utils.clip_grad_norm_(self.net.parameters(), self.clip)
+            self.norm = nn.utils.clip_grad_norm_(self.weights, self.clip)
         return mean
 
     def together(self, sums: list[Summed]) -> Tensor:
@@ -56,7 +60,7 @@ class Gradient:
         like = first if first.element_size() >= 4 else first.float()  # bfloat16 counts up to 256
         rows = [torch.stack([total.to(like).reshape(()), torch.as_tensor(number).to(like)]) for total, number in sums]
         total, number = self.place.sum(torch.stack(rows).sum(0))
-        grads = [p.grad for p in self.net.parameters() if p.grad is not None]
+        grads = [p.grad for p in self.weights if p.grad is not None]
         if grads:
             torch._foreach_mul_(grads, self.place.world / number)
         mean: Tensor = total / number
