@@ -15,6 +15,7 @@ import torch
 from glassworks.core.trace import Trace
 from glassworks.data.tokenizers import byte_tokenizer
 from glassworks.interpret.control import randomised
+from glassworks.interpret.graph import Graph
 from glassworks.interpret.methods import METHODS, array_notes, choose, code, function
 from glassworks.interpret.subject import Subject, amounts, contrast, open_subject, split
 from glassworks.interpret.text_labels import TARGETS, text_targets, token_features
@@ -92,6 +93,27 @@ def test_large_models_are_given_less_text() -> None:
         small, large = GPT(GPTConfig(vocab_size=2048)), GPT(GPTConfig("gpt2", 50257, 1024, 12, 12, 768))
     assert amounts(small) == (2**16, 2**13)
     assert amounts(large) == (2**16 * 2**24 // large.num_params(), 2**12)
+
+
+def test_large_models_are_given_less_to_do_and_the_strongest_readers(monkeypatch: pytest.MonkeyPatch) -> None:
+    subject = make_subject()
+    rows = subject.fitting
+    assert len(subject.fewer(rows, 2)) == len(rows)
+    whole = function(METHODS["path_patching"].run)(subject)
+    monkeypatch.setattr("glassworks.interpret.subject.LARGE", 0)
+    assert torch.equal(subject.fewer(rows, 2), rows[:2])
+    monkeypatch.setattr("glassworks.interpret.views.READERS", 3)
+    few = function(METHODS["path_patching"].run)(subject)
+    score = np.abs(function(METHODS["edge_attribution"].run)(subject).arrays["score"]).sum(0)
+    names = [name for name in whole.labels["reader"] if name not in few.labels["reader"]]
+    known = Graph(subject.model.config).readers
+    weight = dict(zip(known, score, strict=True))
+    assert len(few.labels["reader"]) == 3
+    assert min(weight[name] for name in few.labels["reader"]) >= max(weight[name] for name in names)
+    at = [whole.labels["reader"].index(name) for name in few.labels["reader"]]
+    np.testing.assert_allclose(few.arrays["effect"], whole.arrays["effect"][:, at], atol=1e-5)
+    for name in ("tuned_lens", "lens_divergence", "probe"):
+        assert function(METHODS[name].run)(subject).arrays
 
 
 @pytest.mark.parametrize("architecture", ["qwen3", "nanochat"])

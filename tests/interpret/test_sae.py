@@ -67,6 +67,21 @@ def test_directions_have_length_one_and_the_model_is_untouched() -> None:
     assert all(torch.equal(before[name], p) for name, p in model.state_dict().items())
 
 
+def test_batches_that_come_again_are_read_once_and_the_fit_is_the_same() -> None:
+    model, calls = small(), list[int]()
+    model.register_forward_hook(lambda *_: calls.append(0))
+    config = SAEConfig(32, k=4)
+    read = lambda step: batches(step % 3)  # noqa: E731
+    whole = fit_sae(model, read, "blocks.0.resid_post", config, steps=8)
+    assert len(calls) == 8 + 1
+    calls.clear()
+    found = fit_sae(model, read, "blocks.0.resid_post", config, steps=8, repeats=3)
+    assert len(calls) == 3
+    assert all(torch.equal(x, found.state_dict()[name]) for name, x in whole.state_dict().items())
+    with pytest.raises(ValueError, match=r"repeats \(=0\)"):
+        fit_sae(model, read, "blocks.0.resid_post", config, steps=8, repeats=0)
+
+
 def small() -> GPT:
     return GPT(GPTConfig("gpt2", 20, 8, 2, 2, 16))
 

@@ -32,6 +32,15 @@ def test_rows_are_what_capture_sees_at_the_places_kept() -> None:
         assert torch.equal(rows.example, 4 * step + keep.nonzero()[:, 0])
 
 
+def test_logits_that_nobody_reads_are_not_made() -> None:
+    model, sizes = small(), list[int]()
+    model.head.register_forward_hook(lambda _m, _a, out: sizes.append(out.size(1)))
+    for points in (POINTS, "blocks.*.resid_post", "head", ["blocks.0.resid_post", "norm"]):
+        (rows,) = stream(model, tokens, points, steps=1)
+        assert len(rows) == 4 * 8
+    assert sizes == [1, 1, 8, 8]
+
+
 def test_labels_choose_the_rows_that_have_one() -> None:
     labels = torch.full((4, 8, 2), -100)
     labels[1, 2] = torch.tensor([1, -100])

@@ -143,6 +143,19 @@ def test_the_loss_in_parts_is_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-4)
 
 
+def test_the_loss_at_some_places_is_the_loss_on_average() -> None:
+    model, text = random_model("qwen3").requires_grad_(False), language(3, seed=6)[:, :T]
+    lens, generator = TunedLens(2, model.config.n_embd), torch.Generator().manual_seed(0)
+    whole = lens_loss(model, lens, text)
+    torch.testing.assert_close(lens_loss(model, lens, text, text.numel(), generator), whole)
+    some = torch.stack([lens_loss(model, lens, text, 4, generator) for _ in range(64)])
+    assert some.std() > 0
+    assert abs(some.mean() - whole) < 3 * some.std() / 64**0.5
+    fitted = [fit_tuned_lens(model, lambda _: text, steps=20, places=4, seed=1) for _ in range(2)]
+    assert torch.equal(fitted[0].weight, fitted[1].weight)
+    assert lens_loss(model, fitted[0], text) < 0.95 * whole
+
+
 def test_readings_some_positions_at_a_time_are_the_readings(
     fitted: tuple[GPT, TunedLens, torch.Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:

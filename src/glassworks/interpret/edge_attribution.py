@@ -9,7 +9,8 @@ Two forward passes give the writes, one backward pass the slopes at every reader
 all edges. A reader's slope is that of its own input: of the stream as this one head reads it, through the norm.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Literal
 
 import numpy as np
@@ -97,6 +98,13 @@ def edge_attribution(
         findings.labels["checked"] = [f"{graph.writers[w]} → {graph.readers[r]}" for w, r in chosen]
         findings.meta |= agreement("", estimate, true, mixed)
     return findings.trace("edge_attribution")
+
+
+def strongest_readers(trace: Trace, kinds: Sequence[str], count: int) -> list[str]:
+    """Of the readers that globs stand for, the few whose incoming edges have the largest |score| in sum, in order."""
+    names, weight = trace.labels["reader"], np.abs(trace.arrays["score"]).sum(0)
+    able = [i for i, name in enumerate(names) if any(fnmatchcase(name, kind) for kind in kinds)]
+    return [names[i] for i in sorted(sorted(able, key=lambda i: -weight[i])[:count])]
 
 
 def some_edges(score: Float[np.ndarray, "W R"], graph: Graph, count: int, seed: int) -> Int[np.ndarray, "n 2"]:

@@ -4,7 +4,7 @@ The output alone does not tell: torch's fused attention makes 0 of queries and k
 and goes on. So weights are looked at before a run, and what a method keeps of it afterwards.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from glassworks.interpret.compiled import uncompiled
 from glassworks.interpret.points import tensor
+from glassworks.models.gpt import GPT
 from glassworks.models.modes import evaluating
 
 
@@ -28,6 +29,19 @@ def run_model(model: nn.Module, *inputs: Any) -> Tensor:
     if not is_finite(found):
         raise ValueError(f"the output holds {kind(found)}, which begin at {where_it_begins(model, *inputs)}")
     return found
+
+
+def run_for(model: nn.Module, inputs: Any, points: str | Sequence[str]) -> None:
+    """Run a model for what passes some points, in its own mode.
+
+    A GPT's logits are made of the last position alone where all points lie in its blocks: those of a large vocabulary
+    take as long as several blocks, and more memory than all of them.
+    """
+    names = [points] if isinstance(points, str) else points
+    if type(model) is GPT and isinstance(inputs, Tensor) and all(name.startswith("blocks.") for name in names):
+        model(inputs, last=True)
+    else:
+        model(inputs)
 
 
 def check_weights(model: nn.Module) -> None:

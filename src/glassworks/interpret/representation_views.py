@@ -9,7 +9,7 @@ def mlp_probe(subject: Subject) -> Trace:
     from glassworks.interpret.probe_report import probe
     from glassworks.interpret.text_labels import CLASSES, TARGETS, text_targets
 
-    rows, held_out, size = subject.fitting[:128], subject.held_out, 16
+    rows, held_out, size = subject.fewer(subject.fitting[:128], 32), subject.fewer(subject.held_out, 16), 16
     return probe(
         subject.model,
         lambda step: (rows[size * step :][:size], text_targets(rows[size * step :][:size], subject.texts)),
@@ -56,7 +56,7 @@ def neuron_ablation(subject: Subject) -> Trace:
     layer = subject.model.config.n_layer // 2
     return neuron_ablation(
         subject.model,
-        subject.held_out[:16],
+        subject.fewer(subject.held_out[:16], 4),
         f"blocks.{layer}.mlp.post",
         neurons=range(min(16, subject.model.config.width_of_mlp)),
         controls=32,
@@ -69,7 +69,7 @@ def neuron_rules(subject: Subject) -> Trace:
     from glassworks.interpret.rule_report import rule_report
     from glassworks.interpret.text_labels import token_features
 
-    rows = subject.fitting[:128]
+    rows = subject.fewer(subject.fitting[:128], 32)
     features, names = token_features(rows, subject.texts)
     return rule_report(
         subject.model,
@@ -89,7 +89,7 @@ def rule_swap(subject: Subject) -> Trace:
     from glassworks.interpret.rule_swap import swap_in
     from glassworks.interpret.text_labels import token_features
 
-    rows = subject.fitting[:128]
+    rows = subject.fewer(subject.fitting[:128], 32)
     features, names = token_features(rows, subject.texts)
     point = f"blocks.{subject.model.config.n_layer // 2}.mlp.post"
     report = rule_report(subject.model, rows, features, point, names=names, depth=4, min_leaf=8, seed=subject.seed)
@@ -128,6 +128,8 @@ def svcca(subject: Subject) -> Trace:
 
 def sae(subject: Subject) -> Trace:
     """A sparse autoencoder of the middle layer, fitted on the text to fit on."""
+    import math
+
     from glassworks.interpret.sae import SAEConfig, fit_sae
     from glassworks.interpret.sae_report import sae_report
     from glassworks.objectives.losses import next_token_loss
@@ -135,18 +137,17 @@ def sae(subject: Subject) -> Trace:
     rows, held_out = subject.fitting, subject.held_out
     point = f"blocks.{subject.model.config.n_layer // 2}.resid_post"
     config = SAEConfig(4 * subject.model.config.n_embd, k=min(16, subject.model.config.n_embd // 2))
-
-    found = fit_sae(
-        subject.model, lambda step: rows[4 * step % len(rows) :][:4], point, config, steps=200, seed=subject.seed
-    )
+    batches, repeats = lambda step: rows[4 * step % len(rows) :][:4], len(rows) // math.gcd(4, len(rows))
+    found = fit_sae(subject.model, batches, point, config, steps=200, seed=subject.seed, repeats=repeats)
     return sae_report(
         subject.model,
         found,
-        lambda step: rows[4 * step % len(rows) :][:4],
+        batches,
         lambda step: held_out[8 * step :][:8],
         point,
         lambda model, tokens: next_token_loss(model, (tokens[:, :-1], tokens[:, 1:])),
         fit_steps=200,
         steps=max(1, len(held_out) // 8),
+        repeats=repeats,
         seed=subject.seed,
     )

@@ -14,6 +14,7 @@ rows. For topk, latents that have not fired for a while learn what the others le
 et al. 2024, appendix A.2), so that few stay dead.
 """
 
+import functools
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from glassworks.core.errors import FileDamaged
 from glassworks.core.files import atomic_folder, read_sealed_json, write_sealed_json
 from glassworks.core.progress import Report, silent, tracked
 from glassworks.interpret.arguments import public
+from glassworks.interpret.checks import check_count
 from glassworks.interpret.stream import Batches, stream
 from glassworks.models.io import read_tensors, write_tensors
 from glassworks.optim.schedules import ScheduleConfig, make_schedule
@@ -206,6 +208,7 @@ def fit_sae(
     steps: int,
     lr: float = 3e-3,
     seed: int = 0,
+    repeats: int | None = None,
     report: Report = silent,
 ) -> SAE:
     """Fit an autoencoder to what passes a point of a model, by the ordinary `fit`. The model stays as it is.
@@ -218,13 +221,16 @@ def fit_sae(
         steps: steps to train; the learning rate falls to 0 over their last half.
         lr: Adam's first learning rate.
         seed: of the first directions.
+        repeats: after how many steps the batches begin anew: what the model says to each is then kept. None = never.
         report: where progress is told.
 
     Raises: KeyboardInterrupt when it is stopped before its last step, after the step at hand.
     """
     if steps < 1 or lr <= 0:
         raise ValueError(f"steps (={steps}) and lr (={lr}) must be above 0")
-    first = rows_at(model, batches, point, 0)
+    check_count("repeats", 1 if repeats is None else repeats, 1)
+    once = functools.cache(lambda step: rows_at(model, batches, point, step))
+    first = once(0)
     sae = SAE(first.size(1), config, seed=seed).to(first.device)
     sae.prepare(first)
 
@@ -235,7 +241,7 @@ def fit_sae(
     with tracked("fit the autoencoder", steps) as shown:
         ended = fit(
             sae,
-            lambda step: rows_at(model, batches, point, step),
+            lambda step: rows_at(model, batches, point, step) if repeats is None else once(step % repeats),
             sae_loss,
             torch.optim.Adam(sae.parameters(), lr, betas=(0.9, 0.99)),
             steps=steps,

@@ -35,6 +35,7 @@ def sae_report(
     steps: int,
     random_model: nn.Module | None = None,
     lr: float = 3e-3,
+    repeats: int | None = None,
     seed: int = 0,
 ) -> Trace:
     """Judge an autoencoder on held-out activations, beside one of the same size fitted to a random network.
@@ -63,12 +64,13 @@ def sae_report(
         steps: batches to judge on.
         random_model: the control; None makes one, `randomised(model)`.
         lr: of the control's fit.
+        repeats: after how many steps `batches` begin anew, as `fit_sae` takes it.
         seed: of the control.
     """
     if steps < 1:
         raise ValueError(f"steps (={steps}) must be at least 1 batch")
     control = random_model if random_model is not None else randomised(model, seed=seed + 1)
-    other = fit_sae(control, batches, point, sae.config, steps=fit_steps, lr=lr, seed=seed)
+    other = fit_sae(control, batches, point, sae.config, steps=fit_steps, lr=lr, seed=seed, repeats=repeats)
     rows = [judge(net, one, held_out, point, loss_fn, steps) for net, one in ((model, sae), (control, other))]
     arrays = {name: np.array([row[name] for row in rows], np.float32) for name in MEASURES}
     frequency = np.stack([row["frequency"] for row in rows])

@@ -18,7 +18,7 @@ from glassworks.core.progress import tracked
 from glassworks.interpret.arguments import as_tensor, tensors
 from glassworks.interpret.checks import check_room
 from glassworks.interpret.compiled import uncompiled
-from glassworks.interpret.finite import is_finite, kind, where_it_begins
+from glassworks.interpret.finite import is_finite, kind, run_for, where_it_begins
 from glassworks.interpret.hooks import capture
 from glassworks.interpret.maps import by_place, is_map
 from glassworks.interpret.maps import places as places  # others import both from here
@@ -86,7 +86,7 @@ def stream(
             inputs, keep = move(inputs, device), None if keep is None else keep.to(device)
             with spread(model, inputs), torch.no_grad():
                 with capture(model, points) as seen:
-                    model(inputs)
+                    run_for(model, inputs, points)
                 if not seen:
                     raise ValueError(f"points (={points!r}) name none: give at least one")
                 rows = to_rows(model, dict(seen), keep)

@@ -85,6 +85,15 @@ class Subject:
         """Rows for one pass with gradients: 32, fewer where their logits would take more than a quarter of a GB."""
         return max(1, min(32, 2**26 // (context(self.model) * self.model.config.vocab_size)))
 
+    @property
+    def is_large(self) -> bool:
+        """Whether the model is given less to do, so that it takes minutes."""
+        return self.model.num_params() > LARGE
+
+    def fewer(self, rows: Int[Tensor, "N T"], large: int) -> Int[Tensor, "M T"]:
+        """The rows; of a large model no more than the first `large` of them."""
+        return rows[:large] if self.is_large else rows
+
     @cached_property
     def rows(self) -> tuple[Tensor, Tensor]:
         """Rows of tokens to fit on and others to judge on."""

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from glassworks.interpret.finite import where_it_begins
+from glassworks.interpret.finite import run_for, where_it_begins
 from glassworks.interpret.hooks import capture
 from glassworks.interpret.stream import places
 
@@ -24,7 +24,7 @@ def activations_of(
     """
     device = next((p.device for p in model.parameters()), inputs.device)
     with torch.no_grad(), capture(model, point) as seen:
-        model(inputs.to(device))
+        run_for(model, inputs.to(device), point)
     if len(seen) != 1:
         raise ValueError(f"point (={point!r}) must stand for one place, not {len(seen)}: {', '.join(seen)}")
     a = next(iter(seen.values()))

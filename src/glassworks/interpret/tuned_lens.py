@@ -64,6 +64,8 @@ def fit_tuned_lens(
     *,
     steps: int = 100,
     lr: float | None = None,
+    places: int | None = None,
+    seed: int = 0,
     run: Run | None = None,
     report: Report = silent,
 ) -> TunedLens:
@@ -78,6 +80,9 @@ def fit_tuned_lens(
         steps: steps to train.
         lr: Adam's first learning rate. None = 1 / n_embd: a step moves each of the C numbers behind an output by as
             much, and so the output by up to C times as much.
+        places: how many places of a step's batch are read, drawn at random; None = all. The time of a step is that of
+            their logits in every layer.
+        seed: of the draw of places.
         run: where rows are logged.
         report: where progress is told.
 
@@ -86,9 +91,11 @@ def fit_tuned_lens(
     lr = 1 / model.config.n_embd if lr is None else lr
     if steps < 1 or lr <= 0:
         raise ValueError(f"steps (={steps}) and lr (={lr}) must be above 0")
+    check_count("places", 1 if places is None else places, 1)
+    generator = torch.Generator().manual_seed(seed)
     lens = TunedLens(model.config.n_layer, model.config.n_embd).to(model.embed.weight.device)
     schedule = make_schedule(ScheduleConfig("wsd", decay=1.0, final=0.0))
-    loss_fn = functools.partial(lens_loss, model)
+    loss_fn = functools.partial(lens_loss, model, places=places, generator=generator)
     with frozen(model), tracked("fit the lens", steps) as shown:
         fit(
             lens,
@@ -103,8 +110,16 @@ def fit_tuned_lens(
     return lens.eval()
 
 
-def lens_loss(model: GPT, lens: nn.Module, tokens: Int[Tensor, "B T"]) -> Float[Tensor, ""]:
+def lens_loss(
+    model: GPT,
+    lens: nn.Module,
+    tokens: Int[Tensor, "B T"],
+    places: int | None = None,
+    generator: torch.Generator | None = None,
+) -> Float[Tensor, ""]:
     """KL(last layer || translated layer) in nats, mean over tokens and over the layers that are translated.
+
+    With `places`, over so many of the tokens, drawn from `generator`.
 
     Where the logits of all layers would be many, they are made some places at a time, and again for the gradient.
     ValueError for an empty batch, and if the logits of one such part would not fit the memory.
@@ -114,6 +129,9 @@ def lens_loss(model: GPT, lens: nn.Module, tokens: Int[Tensor, "B T"]) -> Float[
     size = min(max(1, MAX_LOGITS // (layers * model.config.vocab_size)), tokens.numel())
     check_logits(model, layers * size, "give fewer or shorter sequences")
     streams = residual_streams(model, tokens).flatten(1, 2).float()  # (L + 1, N, C)
+    if places is not None:
+        drawn = torch.randperm(streams.size(1), generator=generator)[:places]
+        streams = streams[:, drawn.to(streams.device)]
     parts = torch.split(streams, size, 1)
     total = torch.zeros((), device=streams.device)
     for part in parts:

@@ -6,6 +6,8 @@ Similarity, autoencoders and neurons are in `representation_views`.
 from glassworks.core.trace import Trace
 from glassworks.interpret.subject import Subject
 
+READERS = 9  # of a large model's paths
+
 
 def surprise(subject: Subject) -> Trace:
     """A passage's surprise."""
@@ -52,7 +54,10 @@ def tuned_lens(subject: Subject) -> Trace:
     from glassworks.interpret.tuned_lens import fit_tuned_lens, tuned_lens
 
     rows = subject.fitting
-    lens = fit_tuned_lens(subject.model, lambda step: rows[8 * step % len(rows) :][:8])
+    size, places = (1, 10) if subject.is_large else (8, None)
+    lens = fit_tuned_lens(
+        subject.model, lambda step: rows[size * step % len(rows) :][:size], places=places, seed=subject.seed
+    )
     return tuned_lens(subject.model, lens, subject.tokens, subject.labels, names=subject.texts)
 
 
@@ -61,8 +66,11 @@ def lens_divergence(subject: Subject) -> Trace:
     from glassworks.interpret.tuned_lens import fit_tuned_lens, lens_divergence
 
     rows = subject.fitting
-    lens = fit_tuned_lens(subject.model, lambda step: rows[8 * step % len(rows) :][:8])
-    return lens_divergence(subject.model, lens, subject.held_out, seed=subject.seed)
+    size, places = (1, 10) if subject.is_large else (8, None)
+    lens = fit_tuned_lens(
+        subject.model, lambda step: rows[size * step % len(rows) :][:size], places=places, seed=subject.seed
+    )
+    return lens_divergence(subject.model, lens, subject.fewer(subject.held_out, 4), seed=subject.seed)
 
 
 def activation_patching(subject: Subject) -> Trace:
@@ -144,16 +152,18 @@ def ablation(subject: Subject) -> Trace:
 
 
 def path_patching(subject: Subject) -> Trace:
-    """From every component straight to the logits, and to every other component's reading."""
+    """From every component straight to the logits, and to what others read: of a large model, nine readers in all."""
+    from glassworks.interpret.edge_attribution import edge_attribution, strongest_readers
     from glassworks.interpret.paths import path_patching
 
-    mlps = ["m*"] if subject.model.config.width_of_mlp else []
+    pair = (subject.tokens[None], subject.against[None], subject.metric)
+    readers = ["logits", "a*.v", *(["m*"] if subject.model.config.width_of_mlp else [])]
+    if subject.is_large:  # those alone whose incoming edges have the largest estimates
+        readers = strongest_readers(edge_attribution(subject.model, *pair, check=0), readers, READERS)
     return path_patching(
         subject.model,
-        subject.tokens[None],
-        subject.against[None],
-        subject.metric,
-        readers=["logits", "a*.v", *mlps],
+        *pair,
+        readers=readers,
         seed=subject.seed,
     )
 
@@ -206,7 +216,7 @@ def probe(subject: Subject) -> Trace:
     from glassworks.interpret.probe_report import probe
     from glassworks.interpret.text_labels import CLASSES, TARGETS, text_targets
 
-    rows, held_out, size = subject.fitting[:128], subject.held_out, 16
+    rows, held_out, size = subject.fewer(subject.fitting[:128], 32), subject.fewer(subject.held_out, 16), 16
     return probe(
         subject.model,
         lambda step: (rows[size * step :][:size], text_targets(rows[size * step :][:size], subject.texts)),
