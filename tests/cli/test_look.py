@@ -152,7 +152,7 @@ def test_the_same_run_gives_the_same_page_but_for_the_time(capsys: pytest.Captur
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "must be a run or a model folder"),
+        ([], "there is no model to look into: glassworks look RUN_OR_FOLDER, or glassworks look --list"),
         (["nope"], "is not a run"),
         (["a", "--method", "logitlens"], "nearest: logit_lens"),
         (["a", "--text", "x"], "must have at least 2 tokens"),

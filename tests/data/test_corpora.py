@@ -125,6 +125,14 @@ def test_unreadable_files_are_left_out_whole_and_listed_where_asked(tmp_path: Pa
         list(documents(str(tmp_path), Reading(skip_unreadable=True)))
 
 
+def test_a_table_with_a_header_that_is_none_is_left_out_where_asked(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text\ra\r", encoding="utf-8")
+    (tmp_path / "b.csv").write_text("text\na\n", encoding="utf-8")
+    reading = Reading(column="text", skip_unreadable=True)
+    assert [document.name for document in documents(str(tmp_path), reading)] == ["b.csv:2"]
+    assert [name for name, _ in reading.skipped.values()] == ["a.csv"]
+
+
 def test_a_column_is_taken_of_every_table_of_a_folder(folder: Path) -> None:
     (folder / "t.csv").write_text("id,body\n1,one\n", encoding="utf-8")
     (folder / "u.JSONL").write_text('{"body": "two"}\n', encoding="utf-8")

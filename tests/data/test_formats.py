@@ -109,6 +109,8 @@ def test_jsonl_takes_the_field_text_or_the_only_string(tmp_path: Path) -> None:
     assert list(read_file(path, "a", cut=False)) == [("a:1", "one"), ("a:3", ""), ("a:4", "two")]
     path.write_text('{"n": 1, "body": "one"}\n', encoding="utf-8")
     assert texts(path) == ["one"]
+    path.write_bytes(b"\xef\xbb\xbf")
+    assert texts(path) == []
 
 
 @pytest.mark.parametrize(
@@ -232,6 +234,8 @@ def test_csv_values_may_hold_separators_line_ends_and_quotes_and_be_long(tmp_pat
         ("text,n\none,1\na, b,2\n", r"a\.csv:3 has 3 values and the header 2: put values"),
         ('text,n\n"one"x,1\n', r"a\.csv:2 is not valid CSV"),
         ('text,n\n"one,1\n', r"a\.csv:2 is not valid CSV"),
+        ("text\ra\r", r"a\.csv:1 is not valid CSV .*: repair its quotes or its line ends"),
+        ("x" * 200_000 + "\n1\n", r'a\.csv has no column "text": its header names x{200}…$'),
         ("", 'has no column "text": its header names none'),
         ("a,b\n", 'has no column "text": its header names a, b'),
     ],

@@ -2,6 +2,7 @@
 
 import struct
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import gguf
@@ -75,7 +76,8 @@ def write(path: Path, model: GPT, kind: str = "F32", extra: dict | None = None, 
         writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
         writer.add_rope_scaling_factor(config.rope_factor)
     for key, value in (extra or {}).items():
-        writer.add_string(key, value) if isinstance(value, str) else writer.add_uint32(key, value)
+        add = {str: writer.add_string, float: writer.add_float32, int: writer.add_uint32}[type(value)]
+        add(key, value)
     quantised = gguf.GGMLQuantizationType[kind]
     for their, tensor in to_layout(model).items():
         array = tensor.numpy()
@@ -137,12 +139,29 @@ def test_llama3_s_rotary_positions_come_as_factors(tmp_path: Path) -> None:
         load_model(write(tmp_path / "other.gguf", model, **{"rope_freqs__weight": np.linspace(1, 8, 16).astype("f4")}))
 
 
+@pytest.mark.parametrize("key", ["rope.scale_linear", "rope.scaling.factor"])
+@pytest.mark.parametrize("factor", [4.0, 1.0])
+def test_a_factor_without_a_type_or_under_its_older_key_is_linear(tmp_path: Path, key: str, factor: float) -> None:
+    stretched = shaken(CONFIGS["llama, wide heads"])
+    plain = shaken(replace(stretched.config, rope_type="default", rope_factor=1.0))
+    scales = dict.fromkeys(("llama.logit_scale", "llama.residual_scale", "llama.embedding_scale"), 1.0)
+    again = load_model(write(tmp_path / "m.gguf", plain, extra={f"llama.{key}": factor, **scales}))
+    tokens = torch.arange(20)[None]
+    torch.testing.assert_close(again(tokens), (stretched if factor == 4 else plain)(tokens))
+    assert not torch.allclose(stretched(tokens), plain(tokens))
+
+
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
         ({"llama.expert_count": 8}, "llama.expert_count"),
         ({"llama.rope.scaling.type": "yarn"}, "rope.scaling.type"),
         ({"split.count": 3}, "one of 3 parts"),
+        ({"llama.logit_scale": 0.5}, r"llama\.logit_scale \(=0\.5\) is not supported"),
+        ({"llama.residual_scale": 2.0}, r"llama\.residual_scale \(=2\.0\) is not supported"),
+        ({"llama.rope.scaling.attn_factor": 2.0}, r"llama\.rope\.scaling\.attn_factor"),
+        ({"llama.attention.scale": 0.5}, r"llama\.attention\.scale"),
+        ({"llama.rope.scale_linear": "four"}, r"llama\.rope\.scale_linear"),
     ],
 )
 def test_what_cannot_be_expressed_is_refused_by_its_key(tmp_path: Path, extra: dict, message: str) -> None:

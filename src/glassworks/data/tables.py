@@ -32,7 +32,7 @@ def jsonl_file(path: Path, name: str, column: str | None, took: Took) -> Iterato
                 if len(line) > LONGEST:
                     raise ValueError(f"{path}:{number} is longer than {LONGEST:,} bytes: split it, or leave it out")
                 line = line.removeprefix(codecs.BOM_UTF8)
-                if not line.isspace():
+                if line.strip():
                     row = json_row(line, path, number)
                     if field is None:
                         took(field := text_field(row, f"{path}:{number}", column))
@@ -131,20 +131,12 @@ def csv_file(path: Path, name: str, column: str, took: Took) -> Iterator[tuple[s
     Values with the separator, a quote or a line's end in them stand in double quotes (RFC 4180). Of comma, semicolon,
     tab and bar, the separator of a CSV file is the one that makes the column one of the header's.
     """
-    lines = split_lines(path)
-    header = next(lines, "")
-    marks = SEPARATORS[path.suffix.lower()]
-    headers = {mark: next(csv.reader([header], delimiter=mark), []) for mark in marks}
-    separator = next((mark for mark in marks if column in headers[mark]), None)
-    if separator is None:
-        likeliest = max(headers.values(), key=len)
-        raise ValueError(f'{path} has no column "{column}": its header names {", ".join(likeliest) or "none"}')
-    took(column)
-    names = headers[separator]
-    place, rows = names.index(column), csv.reader(lines, delimiter=separator, strict=True)
     csv.field_size_limit(LONGEST)  # of the whole process; its default, 128 kB, is shorter than a chapter
-    line = 2
+    lines, line = split_lines(path), 1
     try:
+        names, separator = header_of(next(lines, ""), path, column)
+        took(column)
+        place, rows, line = names.index(column), csv.reader(lines, delimiter=separator, strict=True), 2
         for row in rows:
             if row and len(row) != len(names):
                 raise ValueError(
@@ -155,7 +147,19 @@ def csv_file(path: Path, name: str, column: str, took: Took) -> Iterator[tuple[s
                 yield f"{name}:{line}", row[place]
             line = rows.line_num + 2
     except csv.Error as error:
-        raise FileDamaged(f"{path}:{line} is not valid CSV ({error}): repair its quotes") from error
+        raise FileDamaged(f"{path}:{line} is not valid CSV ({error}): repair its quotes or its line ends") from error
+
+
+def header_of(line: str, path: Path, column: str) -> tuple[list[str], str]:
+    """The names in a header, and the separator by which the column is one of them."""
+    marks = SEPARATORS[path.suffix.lower()]
+    headers = {mark: next(csv.reader([line], delimiter=mark), []) for mark in marks}
+    separator = next((mark for mark in marks if column in headers[mark]), None)
+    if separator is None:
+        likeliest = ", ".join(max(headers.values(), key=len))
+        named = f"{likeliest[:200]}…" if len(likeliest) > 200 else likeliest or "none"
+        raise ValueError(f'{path} has no column "{column}": its header names {named}')
+    return headers[separator], separator
 
 
 def split_lines(path: Path) -> Iterator[str]:

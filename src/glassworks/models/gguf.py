@@ -31,8 +31,13 @@ KEYS: dict[str, str] = {
 }
 """Our field -> the key of the metadata, after the architecture's name and a dot."""
 REQUIRED = ("n_ctx", "n_layer", "n_head", "n_embd", "n_inner", "norm_eps")
-WITHOUT = ("expert_count", "attention.sliding_window", "attention.clamp_kqv", "attention.max_alibi_bias")
+WITHOUT = (
+    *("expert_count", "attention.sliding_window", "attention.clamp_kqv", "attention.max_alibi_bias", "attention.scale"),
+    *("attn_logit_softcapping", "final_logit_softcapping"),
+)
 """Keys of what `GPT` does not compute."""
+SCALES = ("embedding_scale", "residual_scale", "logit_scale", "rope.scaling.attn_factor")
+"""Keys of factors that `GPT` does not apply."""
 
 BLOCK = {
     "attn_norm": "input_layernorm",
@@ -120,8 +125,8 @@ class GGUFTensors:
             if value is not None:
                 check_number(our, value, f"{self.architecture}.{key}", self.path)
                 ours[our] = value
-        for key in WITHOUT:
-            if self.field(key):
+        for key in (*WITHOUT, *SCALES):
+            if self.field(key) and not (key in SCALES and self.field(key) == 1):
                 raise ValueError(f"{self.path}: {self.architecture}.{key} (={self.field(key)!r}) is not supported")
         if "token_embd.weight" not in self.gguf.tensors:
             raise FileDamaged(f"{self.path} has no token_embd.weight: fetch it again")
@@ -139,12 +144,15 @@ class GGUFTensors:
         return self.gguf.metadata.get(f"{self.architecture}.{key}")
 
     def rope(self) -> dict[str, Any]:
-        """Our fields of stretched rotary positions."""
-        kind, factor = self.field("rope.scaling.type") or "none", self.field("rope.scaling.factor")
-        if kind == "linear":
-            check_number("rope_factor", factor, f"{self.architecture}.rope.scaling.factor", self.path)
+        """Our fields of stretched rotary positions. A factor that names no type, or has the older key, is linear."""
+        kind = self.field("rope.scaling.type") or "linear"
+        key = next((key for key in ("rope.scaling.factor", "rope.scale_linear") if self.field(key)), None)
+        if kind == "linear" and key is not None and (factor := self.field(key)) != 1:
+            check_number("rope_factor", factor, f"{self.architecture}.{key}", self.path)
+            if FACTORS in self.gguf.tensors:
+                raise ValueError(f"{self.path}: {key} (={factor!r}) beside a tensor {FACTORS} is not supported")
             return {"rope_type": "linear", "rope_factor": factor}
-        if kind != "none":
+        if kind not in ("none", "linear"):
             raise ValueError(f"{self.path}: rope.scaling.type (={kind!r}) is not supported: only none and linear are")
         if FACTORS not in self.gguf.tensors:
             return {}
