@@ -54,6 +54,10 @@ def parsed(*words: str) -> Arguments:
         (["--data", "a.txt", "b.txt"], "source (=b.txt) does not exist", "--data (=b.txt) does not exist"),
         (["--data", "a", "b"], "source (=('a', 'b')) is empty", "--data (=('a', 'b')) is empty"),
         (["--held_out=far away"], "source (='far away') does not exist", "--held-out (='far away') does not exist"),
+        # a place in a text: the flag that was given a text with this character there
+        (["--data", "caf\udce9"], "source[3] (='\\udce9') is one", "--data[3] (='\\udce9') is one"),
+        (["--inner.name", "caf\udce9"], "name[3] (='\\udce9') is one", "--inner.name[3] (='\\udce9') is one"),
+        ([], "row[3] (='\\udce9') is one", "row[3] (='\\udce9') is one"),
         # words that are nobody's are left alone, and so are paths and what stands in quotes
         ([], "depth (=3) and source (=7) stay", "depth (=3) and source (=7) stay"),
         (

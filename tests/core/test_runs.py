@@ -121,6 +121,22 @@ def test_a_damaged_record_is_named(tmp_path: Path) -> None:
         _ = run.record
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        *({"revisions": value} for value in (3, None, "x", {"steps": 3}, [3], [[]], ["x"], [{"steps": "x"}])),
+        *({"plan": value} for value in (3, None, [], {"steps": "x"})),
+    ],
+    ids=str,
+)
+def test_a_damaged_plan_is_named(tmp_path: Path, changed: dict[str, object]) -> None:
+    run = Run.create(tmp_path / "a", plan={"steps": 3})
+    assert run.steps == 3
+    run.update(**changed)
+    with pytest.raises(FileDamaged, match=r"run\.json.*: restore it"):
+        _ = run.steps
+
+
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "f.txt"
     write_text(path, "old")

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from tokenizers import decoders, models, pre_tokenizers
 
 from glassworks.core.errors import FileDamaged
+from glassworks.data.codec import guarded
 from glassworks.data.tokenizers import (
     EOT,
     LONGEST_WORD,
@@ -353,6 +354,32 @@ def test_a_damaged_tokenizer_is_named_whatever_the_damage(tmp_path: Path) -> Non
         path.write_bytes(bytes(altered))
         with suppress(FileDamaged, ValueError):
             load_tokenizer(path).encode("text")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}},
+        {"pre_tokenizer": {"type": "FixedLength", "length": 0}},
+        {"model": {"type": "WordLevel", "vocab": {"a": 0, EOT: 1}, "unk_token": "[UNK]"}},
+        {"model": {"type": "Unigram", "vocab": [["a", 0.0], [EOT, -1.0]], "unk_id": None}},
+    ],
+    ids=["normalizer", "pre_tokenizer", "words", "unigram"],
+)
+def test_a_tokenizer_that_opens_and_cannot_encode_is_named(change: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.json"
+    spec = json.loads(make("bpe").json)
+    spec["added_tokens"] = [token | {"id": 1} if "model" in change else token for token in spec["added_tokens"]]
+    path.write_text(json.dumps(spec | change), encoding="utf-8")
+    for encode in (lambda made: made.encode("b text"), lambda made: list(made.encode_documents(["b text"]))):
+        with pytest.raises(FileDamaged, match=r"tokenizer\.json .*restore it"):
+            encode(load_tokenizer(path))
+
+
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, SystemExit, MemoryError])
+def test_what_is_not_the_librarys_passes(raised: type[BaseException]) -> None:
+    with pytest.raises(raised), guarded("it is damaged"):
+        raise raised
 
 
 @needs_gpt2

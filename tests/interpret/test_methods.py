@@ -277,9 +277,9 @@ def test_the_answers_are_what_each_sentence_makes_likelier(subject: Subject) -> 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"text": "a"}, r"text \(1 tokens\) must have at least 2"),
-        ({"text": ""}, r"text \(0 tokens\)"),
-        ({"text": "abcd", "against": "abc"}, r"against \(3 tokens\) must have as many tokens as the text \(4\)"),
+        ({"text": "a"}, r"text \(='a'\) must have at least 2 tokens, not 1"),
+        ({"text": ""}, r"text \(=''\) must have at least 2 tokens, not 0"),
+        ({"text": "abcd", "against": "abc"}, r"against \(='abc'\) must have as many tokens as the text, 4, not 3"),
         ({"text": "abcd", "against": "abcd"}, "is the text itself"),
         ({"text": "x" * 20 + "y", "against": "x" * 21}, "differs only after token 15, and no more are looked at"),
         ({"against": "abcd"}, "give text too"),

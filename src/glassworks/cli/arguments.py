@@ -126,11 +126,20 @@ class Arguments(list[str]):
         def valued(match: re.Match[str]) -> str:
             return f"{self.flag_of(match[1], message[match.end() :]) or match[1]} (="
 
+        def placed(match: re.Match[str]) -> str:
+            """A place in a text: the flag that was given a text with this character there."""
+            called = [flag for flag in self.flags if flag.is_called(match[1])]
+            place = int(match[2])
+            holding = [f for f in self.flags if any(repr(t[place : place + 1]) == match[3] for t in self.values(f))]
+            found = [flag for flag in called if flag in holding] or holding or called
+            return f"{found[0].name if found else match[1]}[{place}] (={match[3]})"
+
         def bare(match: re.Match[str]) -> str:
             called = [flag for flag in self.flags if flag.is_called(match[0])]
             return called[0].name if len(called) == 1 else match[0]
 
         message = re.sub(r"(?<![\w.-])([A-Za-z_]\w*(?:\.\w+)*) \(=", valued, message)
+        message = re.sub(r"(?<![\w.-])([A-Za-z_]\w*)\[(\d+)\] \(=('[^']*')\)", placed, message)
         # Alone a word is a field's name only if nobody writes such a word: n_ctx, not steps.
         return re.sub(r"(?<![\w./'\"=<-])[a-z]+(?:_[a-z]+)+(?![\w/'\"(=-]|\.\w)", bare, message)
 

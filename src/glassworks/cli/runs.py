@@ -40,6 +40,8 @@ def run(arguments: Arguments) -> None:
 
     if args.json and args.csv:
         raise ValueError("--json and --csv are two ways to print: leave one out")
+    if args.root.exists() and not args.root.is_dir():
+        raise ValueError(f"root (={args.root}) is not a folder: give the one that holds runs")
     if args.html is not None:
         refuse_unwritable(args.html)
     inside = [args.root / name if (args.root / name).is_dir() else name for name in args.names]
@@ -64,10 +66,10 @@ def facts(run: "Run") -> dict[str, Any]:
 
     named = {"name": run.name, "path": str(run.path)}
     try:
-        record, metrics, score = run.record, run.rows("metrics"), run.read_eval("held_out")
+        record, metrics, score, steps = run.record, run.rows("metrics"), run.read_eval("held_out"), run.steps
     except FileDamaged as error:
         return {**named, "state": f"damaged: {error}"}
-    result, steps = record.get("result"), run.steps
+    result = record.get("result")
     step = max(metrics[-1]["step"] if metrics else 0, result["step"] if result else 0)
     if "reproduction" in record:  # whose networks may be runs of their own, in folders below
         done = (run.path / "finding.json").exists()

@@ -81,10 +81,26 @@ class Run:
     @property
     def steps(self) -> int | None:
         """How many steps it takes in all, as its plan was last revised; None where there is no plan."""
-        record = self.record
-        plans = [record.get("plan", {}), *record.get("revisions", [])]
-        steps: int | None = plans[-1].get("steps")
+        steps = [self.plan, *self.revisions][-1].get("steps")
+        if not isinstance(steps, int | None):
+            raise FileDamaged(f"{self.path / 'run.json'}: steps (={steps!r}) must be a whole number: restore it")
         return steps
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        """What was planned; empty where there is no plan."""
+        plan = self.record.get("plan", {})
+        if not isinstance(plan, dict):
+            raise FileDamaged(f"{self.path / 'run.json'}: plan must be an object: restore it")
+        return plan
+
+    @property
+    def revisions(self) -> list[dict[str, Any]]:
+        """How its plan was revised on the way, the last one last."""
+        revisions = self.record.get("revisions", [])
+        if not isinstance(revisions, list) or not all(isinstance(revision, dict) for revision in revisions):
+            raise FileDamaged(f"{self.path / 'run.json'}: revisions must be a list of objects: restore it")
+        return revisions
 
     def next_move(self) -> str:
         """What to do with a reproduction or a training that is here, in words."""

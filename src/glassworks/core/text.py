@@ -7,6 +7,7 @@ like any other until something has to write it down.
 from collections.abc import Iterable
 
 REPAIR = "give it in UTF-8, or repair the text with text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')"
+RENAME = "rename the file, or give the folder that it lies in"
 
 
 def check_text(text: object, name: str = "text", remedy: str = REPAIR) -> None:

@@ -8,6 +8,7 @@ is generated ends at any of `ends`.
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from operator import index
 from pathlib import Path
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from tokenizers import AddedToken
 
 from glassworks.core.ends import END_TOKENS, ends_of
+from glassworks.core.errors import FileDamaged
 from glassworks.core.files import write_json, write_text
 from glassworks.core.text import check_text, several
 
@@ -31,13 +33,16 @@ class Tokenizer:
     """A `tokenizers.Tokenizer` that never adds, cuts or interprets: text in, the text's own ids out.
 
     `declared` are the ids that a model's folder declares to end a text; without any, the names of tokens tell. The
-    table of a tokenizer without merges (bytes, characters) is looked up by numpy, some hundred times faster.
+    table of a tokenizer without merges (bytes, characters) is looked up by numpy, some hundred times faster. Messages
+    call it `name`; a `FileDamaged` says that it opened and yet cannot encode or decode.
     """
 
-    def __init__(self, inner: tokenizers.Tokenizer, declared: Sequence[int] = ()) -> None:
+    def __init__(
+        self, inner: tokenizers.Tokenizer, declared: Sequence[int] = (), name: str | Path = "the tokenizer"
+    ) -> None:
         inner.no_truncation()
         inner.no_padding()
-        self.inner = inner
+        self.inner, self.name = inner, name
         vocabulary = inner.get_vocab()
         special = inner.get_added_tokens_decoder()
         found = ends_of(vocabulary, special, declared)
@@ -45,7 +50,8 @@ class Tokenizer:
             raise ValueError(f"the tokenizer has no end-of-text token: add one of {' '.join(END_TOKENS)} to it")
         self.eot, self.ends = found
         self.is_declared = found != ends_of(vocabulary, special, ())
-        inner.add_special_tokens([AddedToken(inner.id_to_token(self.eot), special=True, normalized=False)])
+        with guarded(f"{name} makes no sense"):
+            inner.add_special_tokens([AddedToken(inner.id_to_token(self.eot), special=True, normalized=False)])
         inner.encode_special_tokens = True  # special tokens spelled out in a text stay text
         self.vocab_size = max(vocabulary.values()) + 1
         self.dtype: np.dtype[Any] = np.dtype(np.uint16 if self.vocab_size <= 1 << 16 else np.uint32)
@@ -58,7 +64,8 @@ class Tokenizer:
         if self.kind in ("bytes", "chars"):
             ids: list[int] = self.look_up(text).tolist()
         else:
-            ids = self.inner.encode(text, add_special_tokens=False).ids
+            with guarded(f"{self.name} cannot encode"):
+                ids = self.inner.encode(text, add_special_tokens=False).ids
         return ids
 
     def encode_documents(self, texts: Iterable[str]) -> Iterator[Ids]:
@@ -68,7 +75,9 @@ class Tokenizer:
             yield from map(self.look_up, checked)
             return
         for batch in batches(checked):
-            for encoding in self.inner.encode_batch_fast(batch, add_special_tokens=False):
+            with guarded(f"{self.name} cannot encode"):
+                encodings = self.inner.encode_batch_fast(batch, add_special_tokens=False)
+            for encoding in encodings:
                 yield np.array(encoding.ids, self.dtype)
 
     def look_up(self, text: str) -> Ids:
@@ -96,7 +105,8 @@ class Tokenizer:
             raise ValueError(f"id (={least}) must be at least 0: leave out what marks no token")
         if self.kind != "other":
             return b"".join(self.bytes_of.get(id, b"") for id in ids).decode(errors="replace")
-        text: str = self.inner.decode([id for id in ids if id < self.vocab_size], skip_special_tokens=False)
+        with guarded(f"{self.name} cannot decode"):
+            text: str = self.inner.decode([id for id in ids if id < self.vocab_size], skip_special_tokens=False)
         return text
 
     @cached_property
@@ -153,6 +163,22 @@ class Tokenizer:
         if self.is_declared and path.name == "tokenizer.json":
             ends = [self.eot, *sorted(self.ends - {self.eot})]
             write_json(path.with_name("generation_config.json"), {"eos_token_id": ends})
+
+
+@contextmanager
+def guarded(said: str, remedy: str = "restore it, or use another") -> Iterator[None]:
+    """Whatever the Rust library raises becomes `FileDamaged`; its panics are no `Exception`, and have only a name."""
+    try:
+        yield
+    except BaseException as error:
+        if isinstance(error, MemoryError) or not (isinstance(error, Exception) or is_panic(error)):
+            raise
+        raise FileDamaged(f"{said} ({' '.join(str(error).split())}): {remedy}") from error
+
+
+def is_panic(error: BaseException) -> bool:
+    """Whether an error is a panic of a library in Rust."""
+    return type(error).__name__ == "PanicException"
 
 
 def checked_text(text: str) -> str:

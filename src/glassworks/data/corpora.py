@@ -23,7 +23,7 @@ from pathlib import Path
 
 from glassworks.core.called import install
 from glassworks.core.errors import FileDamaged, GlassworksError
-from glassworks.core.text import check_text, writable
+from glassworks.core.text import RENAME, check_text, writable
 from glassworks.data.formats import SUFFIXES, read_file, row_text, suffixes, text_field
 
 CUT_ABOVE = 1 << 16  # bytes
@@ -138,7 +138,7 @@ def as_list(source: Source) -> list[str]:
         if not isinstance(one, str | os.PathLike):
             raise ValueError(f"source (={one!r}) is no name: {wanted}")
         names.append(os.fspath(one))
-        check_text(names[-1], "source", "rename the file, or give the folder that it lies in")
+        check_text(names[-1], "source", RENAME)
     return names
 
 

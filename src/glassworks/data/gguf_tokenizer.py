@@ -10,9 +10,8 @@ from typing import Any
 import tokenizers
 from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers
 
-from glassworks.core.errors import FileDamaged
 from glassworks.core.gguf import GGUF
-from glassworks.data.codec import Tokenizer
+from glassworks.data.codec import Tokenizer, guarded
 
 LETTERS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+"
 REST = r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -42,14 +41,11 @@ def gguf_tokenizer(path: Path) -> Tokenizer:
         )
     if (cut := field.get("pre")) not in list(SPLITS):
         raise ValueError(f"{path}: tokenizer.ggml.pre (={cut!r}) must be one of {', '.join(SPLITS)}")
-    try:
+    with guarded(f"{path} holds a tokenizer that makes no sense", "fetch it again"):
         inner = byte_level_bpe(field, str(cut))
         declared = [field[name] for name in ("eos_token_id", "eot_token_id", "eom_token_id") if name in field]
         known = [id for id in declared if inner.id_to_token(id) is not None]
-    except Exception as error:  # the Rust side raises nothing more exact
-        reason = " ".join(str(error).split())
-        raise FileDamaged(f"{path} holds a tokenizer that makes no sense ({reason}): fetch it again") from error
-    return Tokenizer(inner, known)
+    return Tokenizer(inner, known, path)
 
 
 def byte_level_bpe(field: dict[str, Any], cut: str) -> tokenizers.Tokenizer:

@@ -156,8 +156,9 @@ def header_of(line: str, path: Path, column: str) -> tuple[list[str], str]:
     headers = {mark: next(csv.reader([line], delimiter=mark), []) for mark in marks}
     separator = next((mark for mark in marks if column in headers[mark]), None)
     if separator is None:
-        likeliest = ", ".join(max(headers.values(), key=len))
-        named = f"{likeliest[:200]}…" if len(likeliest) > 200 else likeliest or "none"
+        likeliest = max(headers.values(), key=len)
+        named = ", ".join(likeliest) or "none"
+        named = f"{named[:200]}…" if len(named) > 200 else named
         raise ValueError(f'{path} has no column "{column}": its header names {named}')
     return headers[separator], separator
 

@@ -17,11 +17,10 @@ import tokenizers
 from tokenizers import AddedToken, Regex, decoders, models, pre_tokenizers, trainers
 
 from glassworks.core.ends import END_TOKENS, EOT, declared_ends
-from glassworks.core.errors import FileDamaged
 from glassworks.core.files import read_json
 from glassworks.core.gguf import find_gguf
 from glassworks.core.text import check_text, several
-from glassworks.data.codec import BYTE_OF, Tokenizer
+from glassworks.data.codec import BYTE_OF, Tokenizer, guarded
 from glassworks.data.gguf_tokenizer import gguf_tokenizer
 
 __all__ = [
@@ -105,12 +104,10 @@ def parted(texts: Iterable[str]) -> Iterator[str]:
 def gpt2_tokenizer(encoder_json: Path, vocab_bpe: Path) -> Tokenizer:
     """GPT-2's tokenizer from the two files OpenAI published (also known as vocab.json and merges.txt)."""
     vocabulary = read_json(encoder_json)
-    try:
+    with guarded(f"{encoder_json} and {vocab_bpe} are not a pair", "fetch both again"):
         lines = vocab_bpe.read_text(encoding="utf-8-sig").splitlines()
         merges = [(left, right) for left, right in (line.split(" ") for line in lines[1:] if line)]
         return with_eot(byte_level(vocabulary, merges, split="gpt2"))
-    except Exception as error:  # the Rust side raises nothing more exact
-        raise FileDamaged(f"{encoder_json} and {vocab_bpe} are not a pair ({error}): fetch both again") from error
 
 
 def byte_level(vocabulary: dict[str, int], merges: list[tuple[str, str]], split: str | None) -> tokenizers.Tokenizer:
@@ -146,9 +143,7 @@ def load_tokenizer(path: Path) -> Tokenizer:
     if not file.is_file():
         raise ValueError(f"there is no tokenizer at {file}: give a tokenizer.json or a folder that holds one")
     read_json(file)  # says which file is not even JSON
-    try:
+    with guarded(f"{file} is not a tokenizer", "restore it"):
         inner = tokenizers.Tokenizer.from_str(file.read_text(encoding="utf-8-sig"))
-    except Exception as error:  # the Rust side raises nothing more exact
-        raise FileDamaged(f"{file} is not a tokenizer ({error}): restore it") from error
     declared = declared_ends(file.parent, inner.get_vocab()) if file.name == "tokenizer.json" else []
-    return Tokenizer(inner, declared)
+    return Tokenizer(inner, declared, file)

@@ -16,7 +16,7 @@ def check(model: GPT, tokens: Tensor, labels: Sequence[str], k: int = 1) -> None
     """Refuse what is not one sequence with a next token and a label a token, and logits that do not fit the memory."""
     check_tokens(model, tokens, axes=1)
     if len(tokens) < 2:
-        raise ValueError(f"tokens ({len(tokens)}) must be at least 2: give a longer text")
+        raise ValueError(f"tokens (={tokens.tolist()}) must be at least 2: give a longer text")
     if len(tokens) != len(labels):
         raise ValueError(f"labels ({len(labels)}) must be one for each of the {len(tokens)} tokens")
     if not 1 <= k <= model.config.vocab_size:

@@ -185,12 +185,12 @@ def open_subject(
         passage, notes["text"] = torch.tensor([tokenizer.eot, *tokenizer.encode(text)]), "The text is the one given."
     tokens = passage[: min(SENTENCE, model.config.n_ctx)]
     if len(tokens) < 3:
-        raise ValueError(f"text ({len(tokens) - 1} tokens) must have at least 2 tokens: give a longer one")
+        raise ValueError(f"text (={text!r}) must have at least 2 tokens, not {len(tokens) - 1}: give a longer one")
     left_out = len(passage) - len(tokens) if text is not None else 0
     if left_out:
         notes["text"] += f" Its last {left_out} tokens are left out of the drawings."
     if against is not None and text is None:
-        raise ValueError("against needs a text to be contrasted with: give text too")
+        raise ValueError(f"against (={against!r}) needs a text to be contrasted with: give text too")
     other, notes["against"] = contrast(model, tokenizer, tokens, len(passage), against)
     return Subject(model, tokenizer, tokens, passage[:PASSAGE], other, windows, name, folder, notes, seed)
 
@@ -270,8 +270,8 @@ def contrast(
         other = torch.tensor([tokenizer.eot, *tokenizer.encode(against)])
         if len(other) != length:
             raise ValueError(
-                f"against ({len(other) - 1} tokens) must have as many tokens as the text ({length - 1}): change single "
-                "words of it, or leave it out"
+                f"against (={against!r}) must have as many tokens as the text, {length - 1}, not {len(other) - 1}: "
+                "change single words of it, or leave it out"
             )
         other = other[: len(tokens)]
         if other.equal(tokens):

@@ -50,7 +50,7 @@ def plan_of(run: Run) -> Plan:
     Raises: FileDamaged if there is none.
     """
     try:
-        return from_dict(Plan, run.record.get("plan", {}))
+        return from_dict(Plan, run.plan)
     except (ValueError, TypeError) as error:
         raise FileDamaged(f"{run.path / 'run.json'} holds no whole plan ({error}): restore it") from None
 
@@ -82,7 +82,7 @@ def pace_of(run: Run, recipe: Recipe, plan: Plan, place: Ranks) -> Pace:
 def revisions_of(run: Run) -> list[Revision]:
     """The revisions in a run's run.json; FileDamaged if they are not as they were written."""
     try:
-        return [from_dict(Revision, revision) for revision in run.record.get("revisions", [])]
+        return [from_dict(Revision, revision) for revision in run.revisions]
     except (ValueError, TypeError) as error:
         raise FileDamaged(f"{run.path / 'run.json'}: revisions: {error}; restore it") from None
 

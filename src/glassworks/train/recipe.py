@@ -10,7 +10,7 @@ from typing import Any, Literal
 from glassworks.core.config import from_dict, read_toml
 from glassworks.core.errors import FileDamaged
 from glassworks.core.runs import Run
-from glassworks.core.text import check_text
+from glassworks.core.text import RENAME, check_text
 from glassworks.models.config import GPTConfig
 from glassworks.optim.groups import OptimizerConfig
 from glassworks.optim.schedules import ScheduleConfig
@@ -77,7 +77,8 @@ class Recipe:
         for name in ("data", "column", "held_out", "tokenizer", "start_from", "device"):
             value = getattr(self, name)
             for text in value if isinstance(value, tuple) else (value,):
-                check_text(text if isinstance(text, str) else "", name, "give it in UTF-8, or rename what it names")
+                remedy = RENAME if name == "data" else "give it in UTF-8, or rename what it names"
+                check_text(text if isinstance(text, str) else "", name, remedy)
         for name in ("batch_size", "steps", "accumulate", "eval_every", "checkpoint_every", "sample_every"):
             value = getattr(self, name)
             if value is not None and value < 1:
