@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils import parametrizations, prune
 
+from glassworks.models import gpt
 from glassworks.models.config import GPTConfig
 from glassworks.models.decode import Decoder
 from glassworks.models.gpt import GPT, MLP, Attention, Block, RMSNorm
@@ -88,6 +89,15 @@ def share_weights(model: GPT, pick: int) -> None:
     same[pick % len(same)].weight = linear[pick % len(linear)].weight
 
 
+class Slope(nn.Module):
+    """A part that differentiates."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            return torch.autograd.grad(x.pow(3).sum(), x)[0]
+
+
 def override_forward(model: GPT, pick: int) -> None:
     module = of(model, pick, (Block, MLP, Attention, RMSNorm, nn.LayerNorm, nn.Linear, nn.Identity))
     before = module.forward
@@ -134,6 +144,7 @@ SURGERIES: dict[str, Callable[[GPT, int], object]] = {
     "tap is a function": replace(nn.Tanh, nn.Identity),
     "tap looks back": replace(Mean, nn.Identity),
     "attention is a mean": replace(Mean, Attention),
+    "tap differentiates": replace(Slope, nn.Identity),
     "of another shape": other_shape,
     "weights shared": share_weights,
     "untied": lambda model, pick: setattr(model.head, "weight", nn.Parameter(torch.randn(V, C))),
@@ -222,11 +233,30 @@ def test_what_changes_no_part_leaves_a_model_intact(config: GPTConfig) -> None:
     assert not intact(model)
 
 
-def test_a_patched_class_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = random_model(CONFIGS[0])
-    monkeypatch.setattr(MLP, "forward", lambda self, x: x)
+@pytest.mark.parametrize("config", CONFIGS[:2], ids=lambda config: config.architecture)
+@pytest.mark.parametrize(
+    ("holder", "name", "change"),
+    [
+        (MLP, "forward", lambda before: lambda self, x: x),
+        (GPT, "unembed", lambda before: lambda self, x: before(self, x) * -2),
+        (GPT, "inputs", lambda before: lambda self, tokens, cache: before(self, (tokens + 1) % V, cache)),
+        (GPT, "__call__", lambda before: lambda self, *args, **options: before(self, *args, **options) * -2),
+        (Attention, "heads_of", lambda before: lambda self, qkv, rope: before(self, qkv * 2, rope)),
+        (gpt, "fused", lambda before: lambda *args: before(*args) * 3),
+    ],
+)
+def test_patched_code_is_seen(
+    monkeypatch: pytest.MonkeyPatch, config: GPTConfig, holder: object, name: str, change: Callable[..., object]
+) -> None:
+    model = random_model(config)
+    monkeypatch.setattr(holder, name, change(getattr(holder, name)))
     assert not intact(model)
     agree(model, [[3, 1, 4]])
+
+
+def test_a_class_s_new_methods_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(GPT, "note", lambda self: 3, raising=False)
+    assert intact(random_model(CONFIGS[0]))
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.architecture)

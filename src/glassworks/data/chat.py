@@ -53,7 +53,7 @@ class Chat:
         from jinja2.sandbox import ImmutableSandboxedEnvironment
 
         self.tokenizer, self.eot, self.ends = tokenizer, tokenizer.eot, tokenizer.ends
-        self.known = tokenizer.known
+        self.known, self.fallback = tokenizer.known, tokenizer.fallback
         self.names = {"bos_token": template.bos, "eos_token": template.eos}
         added = tokenizer.inner.get_added_tokens_decoder()
         self.special = {token.content: id for id, token in added.items() if token.special}

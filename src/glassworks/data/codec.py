@@ -142,6 +142,11 @@ class Tokenizer:
         return spelled | self.added
 
     @cached_property
+    def fallback(self) -> frozenset[int]:
+        """The ids of byte tokens whose runs are decoded whole: one that is no text is U+FFFD for every byte."""
+        return frozenset(self.bytes_of) if self.kind == "other" else frozenset()
+
+    @cached_property
     def added(self) -> dict[int, bytes]:
         """The added tokens, by id. They stand for the text they are found by, so that an added "é" is no byte 0xE9."""
         return {id: token.content.encode() for id, token in self.inner.get_added_tokens_decoder().items()}

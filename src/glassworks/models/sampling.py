@@ -125,7 +125,7 @@ class Batch:
             own = [np.random.default_rng([how.seed, row]).random(how.max_tokens, np.float32) for row in self.rows]
             self.uniform = torch.tensor(np.stack(own), device=self.like.device)  # (B, max_tokens)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def step(self) -> list[int]:
         """Choose the next token of every row."""
         if self.decoder.changed():
@@ -136,10 +136,14 @@ class Batch:
             return self.choose(logits)
 
     def anew(self) -> Float[Tensor, "B V"]:
-        """Logits by the forward pass alone: what the parts of this model do with a cache, nobody knows."""
+        """Logits by the forward pass alone: what the parts of this model do with a cache, nobody knows.
+
+        They may even differentiate, which they could not in inference mode.
+        """
         windows = [torch.tensor([window], device=self.like.device) for window in self.windows()]
         return torch.cat([self.model(window)[:, -1] for window in windows])
 
+    @torch.inference_mode()
     def cached(self) -> Float[Tensor, "B V"]:
         """Logits with the keys and values of earlier steps."""
         if self.cache is None or self.cache.length == self.cache.size:
@@ -197,7 +201,7 @@ class Batch:
         tokens = [[0] * left + window for left, window in zip(padding, windows, strict=True)]
         return cache, torch.tensor(tokens, dtype=torch.int64, device=self.like.device)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def keep(self, places: list[int]) -> None:
         """Go on with some of the rows only."""
         index = torch.tensor(places, device=self.like.device)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 @runtime_checkable
 class Tokenizer(Protocol):
-    """What generation asks of a tokenizer. Two more attributes are optional, see `ends_of` and `known_ids`."""
+    """What generation asks of a tokenizer. See `ends_of`, `known_ids` and `byte_ids` for more."""
 
     eot: int
     """The id of the token that begins and ends a document."""
@@ -32,6 +32,11 @@ def known_ids(tokenizer: Tokenizer) -> NDArray[np.bool_] | None:
     return known
 
 
+def byte_ids(tokenizer: Tokenizer) -> frozenset[int]:
+    """The ids of byte tokens of which a run is one text, or U+FFFD for each; `fallback`, where the tokenizer has it."""
+    return frozenset(getattr(tokenizer, "fallback", ()))
+
+
 def check_texts(prompts: Sequence[str]) -> None:
     """Refuse a single text where a list is wanted: its characters would be the prompts."""
     if isinstance(prompts, str):
@@ -50,24 +55,29 @@ def shortened(value: object) -> str:
 
 
 CONTEXT = 8
-"""Tokens of the prompt that the first of the text are decoded with; a decoder looks back by one or two."""
+"""Tokens that a token is decoded behind, at least; a decoder looks back by a character, or by one or two tokens."""
 
-WITHIN = 3
-"""Tokens that may still become part of a character: it has at most four bytes."""
+LONGEST_RUN = 64
+"""Byte tokens in a row that are held back, since each may turn all of them into U+FFFD."""
 
 
 class Text:
     """The text of one row, as its tokens come: whole characters only, and nothing that may belong to a stop string.
 
     Tokens are decoded behind those before them, at first the prompt's last: many tokenizers drop the blank of the
-    first token they are given.
+    first token they are given. Joined, the pieces are the text of all tokens together, with one exception: of
+    `byte_ids`, what was a text for `LONGEST_RUN` tokens stays one, whatever follows.
     """
 
     def __init__(self, tokenizer: Tokenizer, stop: Sequence[str], prompt: Sequence[int] = ()) -> None:
-        self.tokenizer, self.stop, self.ends = tokenizer, stop, ends_of(tokenizer)
-        self.context = list(prompt[-CONTEXT:])  # the tokens decoded last
-        self.known = tokenizer.decode(self.context) if self.context else ""  # their text
-        self.pending: list[int] = []  # tokens that may end within a character
+        self.tokenizer, self.stop, self.ends, self.bytes = tokenizer, stop, ends_of(tokenizer), byte_ids(tokenizer)
+        first = max(0, len(prompt) - CONTEXT)
+        while first > 0 and self.bytes.issuperset(prompt[first - 1 : first + 1]):
+            first -= 1
+        self.window = list(prompt[first:])  # the last tokens
+        self.known = tokenizer.decode(self.window) if self.window else ""  # what was given of their text, or is old
+        self.run: list[int] = []  # byte tokens behind them
+        self.is_broken = False  # whether this run of byte tokens has been given as U+FFFD
         self.held = ""  # text that may be the beginning of a stop string
         self.ready = ""
 
@@ -75,19 +85,44 @@ class Text:
         """Add a token. True if it is the last: the end of the text, or of a stop string."""
         if token in self.ends:
             return True
-        self.pending.append(token)
-        text = self.tokenizer.decode(self.context + self.pending)
-        if not text.endswith("\ufffd"):
-            return self.decoded(text, len(self.pending))
-        certain = len(self.pending) - WITHIN
-        return certain > 0 and self.decoded(self.tokenizer.decode(self.context + self.pending[:certain]), certain)
+        if token in self.bytes:
+            return self.push_byte(token)
+        self.window += [*self.run, token]
+        self.run, self.is_broken = [], False
+        text = self.tokenizer.decode(self.window)
+        certain = len(text) - text.endswith("\ufffd")  # which may be the beginning of a character
+        old = given(self.known, text)
+        self.known = text[: max(old, certain)]
+        if len(self.window) > 2 * CONTEXT:
+            rest = len(text) - len(self.known)
+            self.window = self.window[-CONTEXT:]
+            behind = self.tokenizer.decode(self.window)
+            self.known = behind[: len(behind) - rest]
+        return self.add(text[old:certain])
 
-    def decoded(self, text: str, count: int) -> bool:
-        """Take the text of the context and so many pending tokens; True if it holds a stop string."""
-        same = self.known if text.startswith(self.known) else common(self.known, text)
-        self.held += text[len(same) :]
-        self.context, self.pending = self.pending[:count], self.pending[count:]
-        self.known = self.tokenizer.decode(self.context)
+    def push_byte(self, token: int) -> bool:
+        """Add a byte token: to the run, up to whose end nothing is certain, or to what a broken one has given."""
+        if self.is_broken:
+            return self.add("\ufffd")
+        self.run.append(token)
+        if len(self.run) < LONGEST_RUN:
+            return False
+        for count in range(LONGEST_RUN, LONGEST_RUN - 4, -1):  # less than a character may be missing at the end
+            text = self.tokenizer.decode(self.window + self.run[:count])
+            self.is_broken = text.endswith("\ufffd" * count)
+            if not self.is_broken:
+                break
+        else:
+            count, text = LONGEST_RUN, self.tokenizer.decode(self.window + self.run)
+        new, self.run = text[given(self.known, text) :], self.run[count:]
+        while self.window and self.window[-1] in self.bytes:  # the prompt's
+            self.window.pop()
+        self.known = self.tokenizer.decode(self.window)
+        return self.add(new)
+
+    def add(self, text: str) -> bool:
+        """Take text that has become certain; True if a stop string ends in it."""
+        self.held += text
         found = [place for stop in self.stop if (place := self.held.find(stop)) >= 0]
         cut = min(found) if found else len(self.held) - overlap(self.held, self.stop)
         self.ready += self.held[:cut]
@@ -101,8 +136,10 @@ class Text:
 
     def finish(self) -> str:
         """The rest: what was held back while more could come."""
-        if self.pending:
-            self.decoded(self.tokenizer.decode(self.context + self.pending), len(self.pending))
+        self.window, self.run = self.window + self.run, []
+        text = self.tokenizer.decode(self.window)
+        old, self.known = given(self.known, text), text
+        self.add(text[old:])
         self.ready, self.held = self.ready + self.held, ""
         return self.take()
 
@@ -115,10 +152,14 @@ def text_behind(tokenizer: Tokenizer, prompt: Sequence[int], ids: Sequence[int])
     return text.finish()
 
 
-def common(one: str, other: str) -> str:
-    """The longest beginning of two texts: some decoders write a token otherwise once another follows."""
-    length = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
-    return one[:length]
+def given(known: str, text: str) -> int:
+    """How much of a text was given before: all that was known, but a prompt's last U+FFFD may have become characters.
+
+    Some decoders write a token otherwise once another follows; what was given is not given again.
+    """
+    whole = len(known.rstrip("\ufffd"))
+    now = text[whole : len(known)]
+    return whole + len(now) - len(now.lstrip("\ufffd"))
 
 
 def overlap(text: str, stops: Sequence[str]) -> int:
