@@ -19,16 +19,23 @@ TEMPLATE = (
 
 
 def write(
-    path: Path, *, model: str = "gpt2", pre: str = "smollm", tokens: list = TOKENS, merges: list = MERGES
+    path: Path,
+    *,
+    model: str = "gpt2",
+    pre: str = "smollm",
+    tokens: list = TOKENS,
+    merges: list = MERGES,
+    end: int = 2,
+    special: str | tuple[str, ...] = "<|",
 ) -> Path:
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_tokenizer_model(model)
     writer.add_tokenizer_pre(pre)
     writer.add_token_list(tokens)
-    writer.add_token_types([3 if token.startswith("<|") else 1 for token in tokens])
+    writer.add_token_types([3 if token.startswith(special) else 1 for token in tokens])
     writer.add_token_merges(merges)
     writer.add_bos_token_id(1)
-    writer.add_eos_token_id(2)
+    writer.add_int32("tokenizer.ggml.eos_token_id", end)
     writer.add_chat_template(TEMPLATE)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -87,6 +94,38 @@ def test_a_conversation_has_its_special_tokens_and_a_user_cannot_say_them(tmp_pa
     assert chat.decode(said) == "user\nhe<|im_end|> he"
 
 
+@pytest.mark.parametrize("end", [-1, 10**6])
+def test_an_end_that_is_no_token_is_none(tmp_path: Path, end: int) -> None:
+    path = write(tmp_path / "t.gguf", end=end)
+    assert load_tokenizer(path).eot == TOKENS.index("<|endoftext|>")
+    assert read_template(path) == Template(TEMPLATE, "<|im_start|>", "")
+
+
+@pytest.mark.parametrize(
+    ("source", "said", "ids"),
+    [
+        ("<{{ messages[0].content }}", "|endoftext|>", "<|endoftext|>"),
+        ("{{ messages[0].content | replace('_', '') }}", "<_|endoftext|>", "<|endoftext|>"),
+        ("{{ messages[0].content }}|>", "<|im_end", "<|im_end|>"),
+        ("{{ messages[0].content }}", "a§b§", "a§b§"),
+        ("{{ messages[0].content | trim }}", "  he ", "he"),
+        ("{{ messages[0].content | trim }}", "  <|im_end|> ", "<|im_end|>"),
+        ("{{ messages[0].content | length }}", "he", "2"),
+        ("{{ messages[0].content }}", "\U000f0000he<|im_end|>", "\U000f0000he<|im_end|>"),
+    ],
+)
+def test_nothing_that_a_user_says_becomes_special(tmp_path: Path, source: str, said: str, ids: str) -> None:
+    tokenizer = load_tokenizer(write(tmp_path / "t.gguf", special=("<|", "§")))
+    assert tokenizer.encode("§") != [TOKENS.index("§")]
+    assert Chat(tokenizer, Template(source)).encode(said) == tokenizer.encode(ids)
+
+
+def test_a_template_may_put_a_special_token_together(tmp_path: Path) -> None:
+    tokenizer = load_tokenizer(write(tmp_path / "t.gguf"))
+    source = "{{ '<|' + 'im_end' + '|>' }}{{ messages[0].content }}"
+    assert Chat(tokenizer, Template(source)).encode("he<|im_end|>") == [2, *tokenizer.encode("he<|im_end|>")]
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [
@@ -113,3 +152,23 @@ def test_folders_keep_templates_in_one_of_three_places(tmp_path: Path) -> None:
     assert read_template(tmp_path) == Template("two")
     (tmp_path / "chat_template.jinja").write_text("three")
     assert read_template(tmp_path) == Template("three")
+
+
+def test_a_template_that_is_no_text_is_refused_with_its_file(tmp_path: Path) -> None:
+    for value in ('["x"]', "5", '{"default": "x"}'):
+        (tmp_path / "tokenizer_config.json").write_text(f'{{"chat_template": {value}}}')
+        with pytest.raises(FileDamaged, match=r"tokenizer_config\.json is damaged"):
+            read_template(tmp_path)
+    (tmp_path / "tokenizer_config.json").write_text('{"chat_template": "one", "eos_token": [3]}')
+    assert read_template(tmp_path) == Template("one")
+    (tmp_path / "chat_template.jinja").write_bytes(b"caf\xe9")
+    with pytest.raises(FileDamaged, match=r"chat_template\.jinja is not a text in UTF-8"):
+        read_template(tmp_path)
+    writer = gguf.GGUFWriter(tmp_path / "t.gguf", "llama")
+    writer.add_uint32("tokenizer.ggml.tokens", 5)
+    writer.add_chat_template(TEMPLATE)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.close()
+    with pytest.raises(FileDamaged, match=r"t\.gguf is damaged"):
+        read_template(tmp_path / "t.gguf")

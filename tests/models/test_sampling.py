@@ -421,6 +421,24 @@ def test_invalid_bytes_without_end_are_decoded_in_proportion_to_their_number() -
         assert counts[1] <= 1.1 * counts[0] < 20
 
 
+@pytest.mark.parametrize(
+    ("known", "message"),
+    [
+        (np.zeros(300, np.bool_), "a True among"),
+        (np.zeros(0, np.bool_), "a True among"),
+        ([], "a row of True and False"),
+        (np.ones((2, 2), np.bool_), "a row of True and False"),
+    ],
+)
+def test_a_mask_that_knows_no_id_is_refused_at_the_call(model: GPT, known: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        stream(model, [[1]], known=known)
+
+
+def test_a_mask_may_be_a_list(model: GPT) -> None:
+    assert {step[0] for step in stream(model, [[1]], known=[False, False, True], max_tokens=4)} == {2}
+
+
 def test_ids_are_continued_as_texts_are_and_as_the_model_wrote_them(model: GPT) -> None:
     tokenizer = Bytes()
     options = {"max_tokens": 12, "temperature": 1.0, "seed": 3}

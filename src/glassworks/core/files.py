@@ -114,6 +114,14 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
+def read_text(path: Path) -> str:
+    """Read a text file, with a byte-order mark or without; `FileDamaged` says which file is not UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FileDamaged(f"{path} is not a text in UTF-8 ({error}): restore or delete it") from error
+
+
 def read_json(path: Path) -> Any:
     """Read a JSON file, with a byte-order mark or without; `FileDamaged` says which file is not JSON."""
     try:

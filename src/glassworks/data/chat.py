@@ -7,9 +7,11 @@ transformers. What a user says is data: where it spells out a special token it b
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
-from glassworks.core.files import read_json
+from glassworks.core.errors import FileDamaged
+from glassworks.core.files import read_json, read_text
 from glassworks.core.gguf import GGUF, find_gguf
 from glassworks.data.codec import Tokenizer
 
@@ -24,22 +26,28 @@ class Template:
 
 
 def read_template(path: Path) -> Template | None:
-    """The chat template of a model folder or a GGUF file; None if it has none."""
+    """The chat template of a model folder or a GGUF file; None if it has none. FileDamaged for one that is no text."""
     if (gguf := find_gguf(path)) is not None:
-        field = GGUF(gguf).metadata
+        file, field = gguf, GGUF(gguf).metadata
         source, tokens = field.get("tokenizer.chat_template"), field.get("tokenizer.ggml.tokens", [])
-        ends = [field.get(f"tokenizer.ggml.{name}_token_id") for name in ("bos", "eos")]
-        names = [tokens[id] if isinstance(id, int) and id < len(tokens) else "" for id in ends]
+        if not isinstance(tokens, list):
+            raise FileDamaged(f"{file} is damaged (tokenizer.ggml.tokens is {type(tokens).__name__}): fetch it again")
+        ids = [field.get(f"tokenizer.ggml.{name}_token_id") for name in ("bos", "eos")]
+        ends = [tokens[id] if isinstance(id, int) and 0 <= id < len(tokens) else "" for id in ids]
     else:
-        settings = read_json(file) if (file := path / "tokenizer_config.json").is_file() else {}
+        file = path / "tokenizer_config.json"
+        settings = read_json(file) if file.is_file() else {}
         settings = settings if isinstance(settings, dict) else {}
-        own = path / "chat_template.jinja"
-        source = own.read_text(encoding="utf-8") if own.is_file() else settings.get("chat_template")
-        if isinstance(source, list):  # several, by name
+        source = settings.get("chat_template")
+        if isinstance(source, list) and all(isinstance(one, dict) for one in source):  # several, by name
             source = next((one.get("template") for one in source if one.get("name") == "default"), None)
-        ends = [settings.get(f"{name}_token") or "" for name in ("bos", "eos")]
-        names = [end.get("content", "") if isinstance(end, dict) else end for end in ends]
-    return Template(source, *names) if isinstance(source, str) and source else None
+        if (own := path / "chat_template.jinja").is_file():
+            file, source = own, read_text(own)
+        found = [settings.get(f"{name}_token") for name in ("bos", "eos")]
+        ends = [end.get("content") if isinstance(end, dict) else end for end in found]
+    if source is not None and not isinstance(source, str):
+        raise FileDamaged(f"{file} is damaged (its chat template is {type(source).__name__}, no text): restore it")
+    return Template(source, *(end if isinstance(end, str) else "" for end in ends)) if source else None
 
 
 class Chat:
@@ -54,6 +62,7 @@ class Chat:
 
         self.tokenizer, self.eot, self.ends = tokenizer, tokenizer.eot, tokenizer.ends
         self.known, self.fallback = tokenizer.known, tokenizer.fallback
+        self.source = template.source
         self.names = {"bos_token": template.bos, "eos_token": template.eos}
         added = tokenizer.inner.get_added_tokens_decoder()
         self.special = {token.content: id for id, token in added.items() if token.special}
@@ -67,19 +76,33 @@ class Chat:
             raise ValueError(f"the model's chat template is no Jinja: {error}") from None
 
     def encode(self, text: str) -> list[int]:
-        """Ids of a conversation in which the user has said `text`, up to where the answer begins."""
-        mark = next(chr(code) for code in range(0xE000, 0xF8FF) if chr(code) not in text)
-        said = self.cut.sub(lambda token: token[0][0] + mark + token[0][1:], text)
+        """Ids of a conversation in which the user has said `text`, up to where the answer begins.
+
+        It is rendered as it is, and with marks around its characters, so that none of them is part of a special token,
+        whatever the template makes of it. Where these differ in special tokens, it is the second that counts.
+        """
+        taken = {*text, *self.source, *chain(*self.special)}
+        free = (chr(code) for code in range(0xF0000, 0xFFFFE) if chr(code) not in taken)  # for private use
+        mark, disguise = next(free), {token: next(free) for token in self.special if len(token) == 1}
+        marked = "".join(disguise.get(c, c) if c.isspace() else mark + disguise.get(c, c) + mark for c in text)
+        plain, safe = (self.cut.split(self.render(said)) for said in (text, marked))
+        bare = str.maketrans({mark: "", **{sign: token for token, sign in disguise.items()}})
+        ids: list[int] = []
+        for piece in plain if plain[1::2] == safe[1::2] else safe:
+            if piece in self.special:
+                ids.append(self.special[piece])
+            elif piece:
+                ids += self.tokenizer.encode(piece.translate(bare))
+        return ids
+
+    def render(self, said: str) -> str:
+        """The conversation as the template writes it."""
         try:
-            whole = self.template.render(
+            return self.template.render(
                 messages=[{"role": "user", "content": said}], add_generation_prompt=True, tools=None, **self.names
             )
         except Exception as error:  # whatever a stranger's program may do wrong
             raise ValueError(f"the model's chat template fails: {error}") from None
-        ids: list[int] = []
-        for piece in filter(None, self.cut.split(whole)):
-            ids += [self.special[piece]] if piece in self.special else self.tokenizer.encode(piece.replace(mark, ""))
-        return ids
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of some ids, as the tokenizer has it."""

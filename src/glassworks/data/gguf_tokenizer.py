@@ -44,7 +44,7 @@ def gguf_tokenizer(path: Path) -> Tokenizer:
     with guarded(f"{path} holds a tokenizer that makes no sense", "fetch it again"):
         inner = byte_level_bpe(field, str(cut))
         declared = [field[name] for name in ("eos_token_id", "eot_token_id", "eom_token_id") if name in field]
-        known = [id for id in declared if inner.id_to_token(id) is not None]
+        known = [id for id in declared if isinstance(id, int) and 0 <= id < inner.get_vocab_size()]
     return Tokenizer(inner, known, path)
 
 

@@ -1,6 +1,7 @@
 """Any model on any text: bits per byte and perplexity, without baselines, which would need a text to learn from."""
 
 import math
+import sys
 import tempfile
 from pathlib import Path
 
@@ -46,7 +47,12 @@ def evaluate_text(
                 device=model.embed.weight.device,
                 progress=report,
             )
-    return f"{loss}, perplexity {math.exp(loss.nats_per_token):.2f} in windows of {width:,}"
+    return f"{loss}, perplexity {perplexity(loss.nats_per_token):.2f} in windows of {width:,}"
+
+
+def perplexity(nats: float) -> float:
+    """exp(nats); infinite where no number is so large."""
+    return math.exp(nats) if nats < math.log(sys.float_info.max) else math.inf
 
 
 def tokenized(source: Source, tokenizer: Tokenizer, folder: Path, reading: Reading) -> Tokens:

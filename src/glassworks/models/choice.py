@@ -10,8 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
+from numpy.typing import NDArray
 from torch import Tensor
 
 from glassworks.core.text import check_text
@@ -130,6 +132,18 @@ def check_numbers(values: Float[Tensor, " B"], logits: Float[Tensor, "B V"]) -> 
             f"{int(row.isnan().sum())} of the {len(row)} logits are NaN and {int(row.isinf().sum())} infinite, so no "
             "token can be chosen: look for such weights (`glassworks look` has the method health), or use a wider dtype"
         )
+
+
+def as_known(known: object, vocab_size: int) -> NDArray[np.bool_]:
+    """The mask of the ids that may be drawn; refuses what is none, or knows no id of the model."""
+    mask = np.asarray(known)
+    if mask.ndim != 1 or mask.dtype != np.bool_:
+        raise ValueError("known must be a row of True and False, one for each id: leave it out to draw any")
+    if not mask[:vocab_size].any():
+        raise ValueError(
+            f"known must have a True among the ids of the model (vocab_size={vocab_size}): leave it out to draw any"
+        )
+    return mask
 
 
 def restrict(logits: Float[Tensor, "B V"], known: Bool[Tensor, " K"]) -> Float[Tensor, "B W"]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from glassworks.core.types import Generate
-from glassworks.models.choice import Sampling, choose, penalise, restrict
+from glassworks.models.choice import Sampling, as_known, choose, penalise, restrict
 from glassworks.models.decode import Decoder
 from glassworks.models.gpt import GPT, Cache
 from glassworks.models.modes import evaluating, threads
@@ -38,7 +38,7 @@ def stream(
     *,
     eot: int = 0,
     ended: Callable[[int, int], bool] | None = None,
-    known: Known | None = None,
+    known: Known | Sequence[bool] | None = None,
     **options: Any,
 ) -> Iterator[list[int | None]]:
     """Yield the next token of every row, again and again; None for a row that has ended.
@@ -53,7 +53,7 @@ def stream(
     is_last = ended or (lambda row, token: token == eot)
     rows = as_rows(prompts, eot)
     check_ids(rows, vocabulary(model))
-    return _stream(model, rows, how, is_last, known)
+    return _stream(model, rows, how, is_last, None if known is None else as_known(known, vocabulary(model)))
 
 
 def _stream(
