@@ -81,5 +81,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """Everything that can be asked for."""
-    return sorted({*globals(), *__all__})
+    """The short names."""
+    return [*__all__, "__version__"]
