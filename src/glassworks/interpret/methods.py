@@ -71,14 +71,14 @@ METHODS: dict[str, Method] = {
         "the logit lens with a change of basis learned for each layer",
         "lens_divergence measures it on text that it was not fitted on; an untrained network's layers beside it",
         f"{VIEWS}:tuned_lens",
-        slow="minutes on a model of 135 million weights, whose vocabulary every layer is read in",
+        slow="2 minutes on a model of 135 million weights, whose vocabulary every layer is read in",
         source="glassworks.interpret.lens:logit_lens",
     ),
     "lens_divergence": Method(
         "how far each layer's reading is from the model's prediction on held-out text, by lens",
         "the logit lens, a prediction that never changes, and an untrained network",
         f"{VIEWS}:lens_divergence",
-        slow="minutes on a model of 135 million weights, whose vocabulary every layer is read in",
+        slow="over 3 minutes on a model of 135 million weights, whose vocabulary every layer is read in",
         source="glassworks.interpret.tuned_lens:lens_divergence",
     ),
     "logit_attribution": Method(
@@ -141,6 +141,7 @@ METHODS: dict[str, Method] = {
         "the few paths that carry the contrast between two texts, found by true cuts",
         "faithfulness of as many edges in random order, of random connected circuits, and of everything else",
         f"{VIEWS}:circuit",
+        slow="minutes on a model of 135 million weights, by a run or more for each of its readers",
         source="glassworks.interpret.circuits:find_circuit",
     ),
     "probe": Method(
@@ -171,6 +172,7 @@ METHODS: dict[str, Method] = {
         "how few directions at a time make up the middle layer's values, and what is lost by them",
         "an autoencoder of the same size fitted to a random network, on held-out text",
         f"{REPRESENTATIONS}:sae",
+        slow="minutes on a model of 135 million weights",
         source="glassworks.interpret.sae_report:sae_report",
     ),
     "steering": Method(

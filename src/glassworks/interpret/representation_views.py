@@ -136,9 +136,10 @@ def sae(subject: Subject) -> Trace:
 
     rows, held_out = subject.fitting, subject.held_out
     point = f"blocks.{subject.model.config.n_layer // 2}.resid_post"
-    config = SAEConfig(4 * subject.model.config.n_embd, k=min(16, subject.model.config.n_embd // 2))
+    times, steps = (2, 100) if subject.is_large else (4, 200)
+    config = SAEConfig(times * subject.model.config.n_embd, k=min(16, subject.model.config.n_embd // 2))
     batches, repeats = lambda step: rows[4 * step % len(rows) :][:4], len(rows) // math.gcd(4, len(rows))
-    found = fit_sae(subject.model, batches, point, config, steps=200, seed=subject.seed, repeats=repeats)
+    found = fit_sae(subject.model, batches, point, config, steps=steps, seed=subject.seed, repeats=repeats)
     return sae_report(
         subject.model,
         found,
@@ -146,7 +147,7 @@ def sae(subject: Subject) -> Trace:
         lambda step: held_out[8 * step :][:8],
         point,
         lambda model, tokens: next_token_loss(model, (tokens[:, :-1], tokens[:, 1:])),
-        fit_steps=200,
+        fit_steps=steps,
         steps=max(1, len(held_out) // 8),
         repeats=repeats,
         seed=subject.seed,
