@@ -172,7 +172,7 @@ METHODS: dict[str, Method] = {
         "how few directions at a time make up the middle layer's values, and what is lost by them",
         "an autoencoder of the same size fitted to a random network, on held-out text",
         f"{REPRESENTATIONS}:sae",
-        slow="minutes on a model of 135 million weights",
+        slow="2 minutes on a model of 135 million weights",
         source="glassworks.interpret.sae_report:sae_report",
     ),
     "steering": Method(
