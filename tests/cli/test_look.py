@@ -158,6 +158,7 @@ def test_the_same_run_gives_the_same_page_but_for_the_time(capsys: pytest.Captur
         (["a", "--text", "x"], "--text (='x') must have at least 2 tokens, not 1"),
         (["a", "--text", "dog", "--against", "do"], "--against (='do') must have as many tokens as the text, 3, not 2"),
         (["a", "--against", "do"], "--against (='do') needs a text to be contrasted with: give text too"),
+        (["a", "--data", "nope.txt"], "nope.txt"),
         (["a", "--method", "lens_divergence", "--data", "nope.txt"], "nope.txt"),
         (["bare"], "there is no tokenizer at"),
         (["empty"], "has no config.json"),

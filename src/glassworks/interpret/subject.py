@@ -175,6 +175,7 @@ def open_subject(
         passage, windows, notes = written(model, tokenizer, seed, text is None)
         name = Path(name).resolve().name
     if data is not None:
+        next(documents(data))  # refuses what is not there at once, also where no method reads it
         windows, notes["data"] = (
             (lambda: from_file(tokenizer, data, context(model), sum(amounts(model)))),
             f"Numbers over much text are of {data}.",

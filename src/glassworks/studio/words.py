@@ -64,7 +64,7 @@ def surprise_figure(trace: Trace, token: Callable[[int], str], code: bool = Fals
     )
     cut = f" The first {MAX_TOKENS} are shown." if len(nats) > MAX_TOKENS else ""
     caption = (
-        "Held-out text as the model reads it: the warmer a token, the less it was expected. Hover or tap for the "
+        "Text as the model reads it: the warmer a token, the less it was expected. Hover or tap for the "
         f"numbers.{mean}{cut}"
     )
     text, kind = tag("p", *shown, class_="surprise"), "code" if code or is_code("".join(words)) else None
