@@ -176,7 +176,7 @@ def test_a_tokenizer_file_that_changes_makes_another_corpus(source: str, tmp_pat
     [
         ("bpe", "must say its vocabulary size"),
         ("bpe:many", "must say its vocabulary size"),
-        ("bpe:10", "must be at least 257"),
+        ("bpe:10", "must have at least 257 tokens"),
         ("words", "must be bytes, chars, bpe:<vocab_size>"),
         ("gpt2:/nowhere", "there is no encoder.json"),
     ],

@@ -254,6 +254,14 @@ def test_patched_code_is_seen(
     agree(model, [[3, 1, 4]])
 
 
+def test_torchs_compiler_leaves_a_model_intact_when_it_is_loaded() -> None:
+    from torch._dynamo.mutation_guard import install_generation_tagging_init
+
+    install_generation_tagging_init()  # what its first use does
+    assert nn.Module.__setstate__.__name__ == "patched_setstate"
+    assert intact(GPT(CONFIGS[0]))
+
+
 def test_a_class_s_new_methods_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(GPT, "note", lambda self: 3, raising=False)
     assert intact(random_model(CONFIGS[0]))

@@ -224,8 +224,8 @@ def test_the_tree_of_the_small_board_is_counted_right() -> None:
     [
         (["--steps", "0"], "steps (=0) must be at least 1"),
         (["--seed", "-1"], "seed (=-1) must be at least 0"),
-        (["words.txt"], "othello makes its own data: leave out words.txt"),
-        (["--quick", "--full"], "--full is for othello, without --quick"),
+        (["words.txt"], "'words.txt' is one word too many"),
+        (["--quick", "--full"], "--full is all of it, and --quick less: leave one out"),
     ],
 )
 def test_a_mistake_on_the_command_line_gets_one_clear_line(

@@ -18,8 +18,14 @@ from glassworks.models.fused import Linear
 from glassworks.models.gpt import GPT, MLP, Attention, Block, RMSNorm
 
 KINDS: list[Any] = [GPT, Block, Attention, MLP, RMSNorm, Linear, nn.LayerNorm, nn.Embedding, nn.Identity, nn.ModuleList]
+MAKING = {"__init__", "__setstate__"}
+"""Methods that no module calls once it is made; torch's compiler puts others in their place when it is loaded."""
 CODE = {
-    holder: {name: value for name in dir(holder) if callable(value := getattr(holder, name)) or type(value) is property}
+    holder: {
+        name: value
+        for name in dir(holder)
+        if name not in MAKING and (callable(value := getattr(holder, name)) or type(value) is property)
+    }
     for holder in (*KINDS, gpt, fused)
 }
 """What the kinds of our parts do, and the functions that they call, as long as nobody has put others there."""
