@@ -71,7 +71,7 @@ METHODS: dict[str, Method] = {
         "the logit lens with a change of basis learned for each layer",
         "lens_divergence measures it on text that it was not fitted on; an untrained network's layers beside it",
         f"{VIEWS}:tuned_lens",
-        slow="2 minutes on a model of 135 million weights, whose vocabulary every layer is read in",
+        slow="about 2 minutes, reckoned from its steps, on a model of 135 million weights",
         source="glassworks.interpret.lens:logit_lens",
     ),
     "lens_divergence": Method(
@@ -141,7 +141,7 @@ METHODS: dict[str, Method] = {
         "the few paths that carry the contrast between two texts, found by true cuts",
         "faithfulness of as many edges in random order, of random connected circuits, and of everything else",
         f"{VIEWS}:circuit",
-        slow="minutes on a model of 135 million weights, by a run or more for each of its readers",
+        slow="not timed on a model of 135 million weights: a run or more for each of its readers",
         source="glassworks.interpret.circuits:find_circuit",
     ),
     "probe": Method(
