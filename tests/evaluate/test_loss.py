@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -142,6 +143,25 @@ def test_restores_the_mode_and_turns_dropout_off(corpus: Corpus) -> None:
     assert model.training
     assert model.drop.training
     assert loss.nats_per_token == split_loss(model.inner, corpus.val, batch_size=4).nats_per_token
+
+
+def test_a_model_may_differentiate_inside_its_forward(corpus: Corpus) -> None:
+    class Descending(nn.Module):
+        """Goes half-way down the slope of |x|²/2, which is x, and twice as far from zero as it then is."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = random_model(corpus.val.vocab_size)
+
+        def forward(self, tokens: Tensor) -> Tensor:
+            with torch.enable_grad():
+                x = self.inner(tokens).detach().requires_grad_()
+                (slope,) = torch.autograd.grad(x.square().sum() / 2, x)
+                return 2 * (x - slope / 2)
+
+    model = Descending()
+    found = split_loss(model, corpus.val, batch_size=4, n_ctx=16)
+    assert found == replace(split_loss(model.inner, corpus.val, batch_size=4), seconds=found.seconds)
 
 
 def test_lower_precision_is_close(corpus: Corpus) -> None:

@@ -109,7 +109,7 @@ def split_loss(
     if not sizes.any():
         raise ValueError(f"{tokens.path} has no tokens to predict: hold out more of the corpus")
     lowered = autocast not in (None, torch.float32)
-    with evaluating(model), torch.inference_mode(), torch.autocast(device.type, autocast, enabled=lowered):
+    with evaluating(model), torch.no_grad(), torch.autocast(device.type, autocast, enabled=lowered):
         nats = document_nats(model, tokens, end, width, batch_size, device, progress)
     nats_per_token, nats_per_token_se = ratio(nats, sizes)
     bits_per_byte, bits_per_byte_se = (math.nan, None) if tokens.lost else ratio(nats / math.log(2), num_bytes)
