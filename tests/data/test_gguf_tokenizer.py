@@ -112,12 +112,23 @@ def test_an_end_that_is_no_token_is_none(tmp_path: Path, end: int) -> None:
         ("{{ messages[0].content | trim }}", "  <|im_end|> ", "<|im_end|>"),
         ("{{ messages[0].content | length }}", "he", "2"),
         ("{{ messages[0].content }}", "\U000f0000he<|im_end|>", "\U000f0000he<|im_end|>"),
+        ("{{ messages[0].content }}", "he  he\x1f\n\n", "he  he\x1f\n\n"),
+        (" {{ messages[0].content }}", " he", "  he"),
+        ("{{ messages[0].content | trim }}", " \n\n he  he<|im_end|>  ", "he  he<|im_end|>"),
     ],
 )
 def test_nothing_that_a_user_says_becomes_special(tmp_path: Path, source: str, said: str, ids: str) -> None:
-    tokenizer = load_tokenizer(write(tmp_path / "t.gguf", special=("<|", "§")))
+    tokenizer = load_tokenizer(
+        write(tmp_path / "t.gguf", tokens=[*TOKENS, "  ", "\n\n"], special=("<|", "§", " ", "\n"))
+    )
     assert tokenizer.encode("§") != [TOKENS.index("§")]
     assert Chat(tokenizer, Template(source)).encode(said) == tokenizer.encode(ids)
+
+
+def test_a_template_may_have_special_tokens_of_blanks(tmp_path: Path) -> None:
+    tokenizer = load_tokenizer(write(tmp_path / "t.gguf", tokens=[*TOKENS, "  "], special=("<|", "  ")))
+    ids = [len(TOKENS), *tokenizer.encode("he  "), len(TOKENS)]
+    assert Chat(tokenizer, Template("  {{ messages[0].content }}  ")).encode("he  ") == ids
 
 
 def test_a_template_may_put_a_special_token_together(tmp_path: Path) -> None:

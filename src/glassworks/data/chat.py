@@ -15,6 +15,9 @@ from glassworks.core.files import read_json, read_text
 from glassworks.core.gguf import GGUF, find_gguf
 from glassworks.data.codec import Tokenizer
 
+BLANKS = "\x1f\x1e\x1d\x1c\u2028\u2029\u205f\u1680"
+"""White space that hardly any text has."""
+
 
 @dataclass(frozen=True)
 class Template:
@@ -79,14 +82,17 @@ class Chat:
         """Ids of a conversation in which the user has said `text`, up to where the answer begins.
 
         It is rendered as it is, and with marks around its characters, so that none of them is part of a special token,
-        whatever the template makes of it. Where these differ in special tokens, it is the second that counts.
+        whatever the template makes of it; those around white space are white space too, since templates trim it. Where
+        the two differ in special tokens, it is the second that counts.
         """
         taken = {*text, *self.source, *chain(*self.special)}
         free = (chr(code) for code in range(0xF0000, 0xFFFFE) if chr(code) not in taken)  # for private use
         mark, disguise = next(free), {token: next(free) for token in self.special if len(token) == 1}
-        marked = "".join(disguise.get(c, c) if c.isspace() else mark + disguise.get(c, c) + mark for c in text)
+        blank = next((sign for sign in BLANKS if sign not in taken), mark)
+        around = {c: blank if c.isspace() else mark for c in text}
+        marked = "".join(f"{around[c]}{disguise.get(c, c)}{around[c]}" for c in text)
         plain, safe = (self.cut.split(self.render(said)) for said in (text, marked))
-        bare = str.maketrans({mark: "", **{sign: token for token, sign in disguise.items()}})
+        bare = str.maketrans({mark: "", blank: "", **{sign: token for token, sign in disguise.items()}})
         ids: list[int] = []
         for piece in plain if plain[1::2] == safe[1::2] else safe:
             if piece in self.special:
