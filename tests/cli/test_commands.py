@@ -350,7 +350,7 @@ def test_runs_lists_what_it_can_read(home: Path, tmp_path: Path, capsys: pytest.
     out = capsys.readouterr().out
     assert re.search(r"^by-hand\s+done", out, re.M)
     assert re.search(r"^broken\s+damaged", out, re.M)
-    assert re.search(r"^revised\s+damaged: .*run\.json: revisions must be a list of objects", out, re.M)
+    assert re.search(r"^revised\s+damaged: .*run\.json: revisions\[0\] \(=3\) must be an object", out, re.M)
     (tmp_path / "file").touch()
     assert run(["runs", "--root", str(tmp_path / "file")]) == 2
     said = f"glassworks: --root (={tmp_path / 'file'}) is not a folder: give the one that holds runs\n"

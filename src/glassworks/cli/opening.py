@@ -30,7 +30,7 @@ def facts(run: Run, place: Ranks) -> Iterator[tuple[str, str]]:
     yield "text", source(recipe.data)
     yield from read(corpus)
     for split, name in (("train", "train on"), ("held_out", "held out")):
-        if f"{split}_tokens" in corpus:
+        if {f"{split}_documents", f"{split}_tokens"} <= corpus.keys():
             yield name, amount(corpus[f"{split}_documents"], corpus[f"{split}_tokens"])
     yield "tokenizer", vocabulary(recipe)
     with torch.device("meta"):
@@ -57,7 +57,7 @@ def source(data: Any) -> str:
 
 def read(corpus: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The columns taken of tables, and the files that were left out, each with why."""
-    lines = described(dict(corpus))
+    lines = described(corpus)
     for i, line in enumerate(lines[:LISTED]):
         yield "note" if i == 0 else "", line
     if len(lines) > LISTED:

@@ -14,6 +14,10 @@ from glassworks.cli.arguments import Arguments
 if TYPE_CHECKING:
     from glassworks.core.runs import Run
 
+SCORE = {"bits_per_byte?": float | None, "bits_per_byte_se?": float | None}
+ROW = {"step?": int, "seconds?": float | None}
+"""What is read of a score and of a row of metrics, as `check_shape` takes it."""
+
 
 @dataclass(frozen=True)
 class Runs:
@@ -62,15 +66,19 @@ def run(arguments: Arguments) -> None:
 
 def facts(run: "Run") -> dict[str, Any]:
     """What is known of a run, as plain values: its name and place, its state, its results and its settings."""
+    from glassworks.core.config import check_shape
     from glassworks.core.errors import FileDamaged
 
     named = {"name": run.name, "path": str(run.path)}
     try:
         record, metrics, score, steps = run.record, run.rows("metrics"), run.read_eval("held_out"), run.steps
-    except FileDamaged as error:
+        last = metrics[-1] if metrics else {}
+        check_shape(score or {}, SCORE, str(run.eval_path("held_out")))
+        check_shape(last, ROW, f"{run.path / 'metrics.jsonl'}, last line")
+    except (FileDamaged, ValueError) as error:
         return {**named, "state": f"damaged: {error}"}
     result = record.get("result")
-    step = max(metrics[-1]["step"] if metrics else 0, result["step"] if result else 0)
+    step = max(last.get("step", 0), (result or {}).get("step", 0))
     if "reproduction" in record:  # whose networks may be runs of their own, in folders below
         done = (run.path / "finding.json").exists()
     else:
@@ -81,7 +89,7 @@ def facts(run: "Run") -> dict[str, Any]:
         "state": "done" if done else "unfinished",
         "step": step if metrics or result else None,
         "steps": steps,
-        "seconds": metrics[-1]["seconds"] if metrics else None,
+        "seconds": last.get("seconds"),
         "held_out": scored or None,
         "result": result,
         "created": record.get("created"),
@@ -109,18 +117,18 @@ def summary(found: dict[str, Any]) -> list[str]:
 
     if "step" not in found:  # damaged
         return [found["name"], found["state"], *[""] * 6]
-    score, result, step, steps = found["held_out"], found["result"], found["step"], found["steps"]
-    bits, error = (None, None) if score is None else (score["bits_per_byte"], score["bits_per_byte_se"])
+    score, result, step, steps = found["held_out"] or {}, found["result"] or {}, found["step"], found["steps"]
+    bits, error = score.get("bits_per_byte"), score.get("bits_per_byte_se")
     bits = "" if bits is None else f"{bits:.4f}" if error is None else f"{bits:.4f} ± {error:.4f}"
     return [
         found["name"],
         found["state"],
         f"{step or 0:,}/{steps:,}" if steps is not None else f"{step:,}" if step is not None else "",
-        f"{result['num_params'] / 1e6:.2f}M" if result else "",
-        f"{result['tokens'] / 1e6:.1f}M" if result else "",
+        f"{result['num_params'] / 1e6:.2f}M" if "num_params" in result else "",
+        f"{result['tokens'] / 1e6:.1f}M" if "tokens" in result else "",
         bits,
-        f"{result['tokens_per_s']:,.0f}" if result else "",
-        seconds(found["seconds"]) if found["seconds"] is not None else "",
+        f"{result['tokens_per_s']:,.0f}" if "tokens_per_s" in result else "",
+        seconds(float(found["seconds"])) if found["seconds"] is not None else "",
     ]
 
 

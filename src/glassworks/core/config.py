@@ -82,3 +82,33 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not valid TOML: {error}") from error
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Plain values that no dataclass declares
+
+
+def check_shape(value: Any, shape: Any, where: str) -> None:
+    """ValueError for the first place of a JSON value that is not as it is declared; names that may be absent end in ?.
+
+    >>> check_shape({"step": 3}, {"step": int, "seconds?": float | None}, "result")
+    >>> check_shape({"step": "3"}, {"step": int, "seconds?": float | None}, "result")
+    ValueError: result.step (='3') must be a whole number
+    """
+    said = f"{where} (={value!r:.60})"
+    if isinstance(shape, dict):
+        if not isinstance(value, dict):
+            raise ValueError(f"{said} must be an object")
+        for name, inner in shape.items():
+            key = name.removesuffix("?")
+            if key in value:
+                check_shape(value[key], inner, f"{where}.{key}".lstrip("."))
+            elif key == name:
+                raise ValueError(f"{where}.{key} is missing")
+    elif isinstance(shape, list):
+        if not isinstance(value, list):
+            raise ValueError(f"{said} must be a list")
+        for i, one in enumerate(value):
+            check_shape(one, shape[0], f"{where}[{i}]")
+    elif not fits(shape, value):
+        raise ValueError(f"{said} must be {wanted(shape)}")

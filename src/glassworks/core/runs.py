@@ -22,11 +22,28 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from glassworks.core.called import again, command
+from glassworks.core.config import check_shape
 from glassworks.core.errors import FileDamaged, RunError
 from glassworks.core.files import atomic_file, read_json, sweep, write_json
 from glassworks.core.text import check_text, writable
 
 ROOT = Path("runs")
+
+RECORD = {
+    "command?": [str],
+    "created?": str,
+    "recipe?": {},
+    "plan?": {"steps?": int},
+    "revisions?": [{"steps": int}],
+    "settled?": int,
+    "corpus?": {
+        "path?": str,
+        **{f"{split}_{what}?": int for split in ("train", "held_out") for what in ("tokens", "documents")},
+    },
+    "result?": {"step?": int, "num_params?": int, "tokens?": int, "tokens_per_s?": float},
+    "reproduction?": {"name": str},
+}
+"""What is read of run.json, as `check_shape` takes it."""
 
 
 @dataclass(frozen=True)
@@ -72,34 +89,33 @@ class Run:
 
     @property
     def record(self) -> dict[str, Any]:
-        """What run.json says."""
-        record = read_json(self.path / "run.json")
+        """What run.json says; FileDamaged names the first field that is not as it was written."""
+        path = self.path / "run.json"
+        record = read_json(path)
         if not isinstance(record, dict):
-            raise FileDamaged(f"{self.path / 'run.json'} does not hold a JSON object: restore it")
+            raise FileDamaged(f"{path} does not hold a JSON object: restore it")
+        try:
+            check_shape(record, RECORD, "")
+        except ValueError as error:
+            raise FileDamaged(f"{path}: {error}: restore it") from None
         return record
 
     @property
     def steps(self) -> int | None:
         """How many steps it takes in all, as its plan was last revised; None where there is no plan."""
-        steps = [self.plan, *self.revisions][-1].get("steps")
-        if not isinstance(steps, int | None):
-            raise FileDamaged(f"{self.path / 'run.json'}: steps (={steps!r}) must be a whole number: restore it")
+        steps: int | None = [self.plan, *self.revisions][-1].get("steps")
         return steps
 
     @property
     def plan(self) -> dict[str, Any]:
         """What was planned; empty where there is no plan."""
-        plan = self.record.get("plan", {})
-        if not isinstance(plan, dict):
-            raise FileDamaged(f"{self.path / 'run.json'}: plan must be an object: restore it")
+        plan: dict[str, Any] = self.record.get("plan", {})
         return plan
 
     @property
     def revisions(self) -> list[dict[str, Any]]:
         """How its plan was revised on the way, the last one last."""
-        revisions = self.record.get("revisions", [])
-        if not isinstance(revisions, list) or not all(isinstance(revision, dict) for revision in revisions):
-            raise FileDamaged(f"{self.path / 'run.json'}: revisions must be a list of objects: restore it")
+        revisions: list[dict[str, Any]] = self.record.get("revisions", [])
         return revisions
 
     def next_move(self) -> str:
@@ -137,11 +153,15 @@ class Run:
         lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
         for number, line in enumerate(lines, 1):
             try:
-                if line:
-                    rows.append(json.loads(line))
+                row = json.loads(line) if line else None
             except json.JSONDecodeError as error:
                 if number < len(lines):  # every whole line ends in a newline, so the last piece is the torn one
                     raise FileDamaged(f"{path}, line {number}, is not JSON: delete that line") from error
+                continue
+            if isinstance(row, dict):
+                rows.append(row)
+            elif line and number < len(lines):
+                raise FileDamaged(f"{path}, line {number}, is not a JSON object: delete that line")
         return rows
 
     def rewind(self, step: int) -> None:

@@ -8,7 +8,7 @@ appears whole or not at all; processes that prepare the same corpus at once (the
 
 import hashlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
@@ -214,19 +214,31 @@ def columns_taken(reading: Reading) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def described(meta: dict[str, Any]) -> list[str]:
+ROWS = {"columns": {"column", "files", "first"}, "skipped": {"name", "why"}}
+"""Lists in a corpus' meta.json, and what their rows have; one that lacks something has been altered by hand."""
+
+
+def described(meta: Mapping[str, Any]) -> list[str]:
     """What a corpus' meta.json says of its reading, one sentence each: text lost, columns taken, files left out."""
     lines = []
-    if meta.get("lost"):
-        lines.append(f"the tokenizer loses {share(meta['lost'])} of the held-out text, so there are no bits per byte")
-    for row in meta.get("columns", []):
+    if isinstance(lost := meta.get("lost"), int | float) and lost:
+        lines.append(f"the tokenizer loses {share(lost)} of the held-out text, so there are no bits per byte")
+    for row in rows_of(meta, "columns"):
         which = row["first"] if row["files"] == 1 else f"{row['first']} and {row['files'] - 1:,} more"
         if row["column"] is None:
             lines.append(f"read as plain text, header and all, since no column was asked for: {which}")
         else:
             lines.append(f'the column "{row["column"]}" of {which}')
-    lines += [f"left out: {row['name']} ({row['why']})" for row in meta.get("skipped", [])]
-    return lines
+    return lines + [f"left out: {row['name']} ({row['why']})" for row in rows_of(meta, "skipped")]
+
+
+def rows_of(meta: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """The whole rows of one of the lists."""
+    rows = meta.get(name)
+    rows = rows if isinstance(rows, list) else []
+    return [
+        row for row in rows if isinstance(row, dict) and ROWS[name] <= row.keys() and type(row.get("files", 0)) is int
+    ]
 
 
 def share(part: float) -> str:

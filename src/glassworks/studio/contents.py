@@ -104,7 +104,9 @@ def read_contents(run: Run) -> Contents:
         record=attempt(lambda: run.record, {}) if (run.path / "run.json").is_file() else {},
         metrics=rows_with(attempt(lambda: run.rows("metrics"), []), "step"),
         samples=rows_with(attempt(lambda: run.rows("samples"), []), "text"),
-        held_out=held_out if isinstance(held_out, dict) else None,
+        held_out=held_out | {"baselines": rows_with(held_out.get("baselines"), "name")}
+        if isinstance(held_out, dict)
+        else None,
         traces={method: trace for method, trace in traces.items() if trace is not None},
         token=attempt(lambda: token_namer(tokenizer), "#{}".format) if tokenizer.is_file() else "#{}".format,
         damage=tuple(damage),
@@ -117,6 +119,6 @@ def token_namer(path: Path) -> Callable[[int], str]:
     return lambda token: tokenizer.token(token)
 
 
-def rows_with(rows: list[Any], key: str) -> list[dict[str, Any]]:
+def rows_with(rows: Any, key: str) -> list[dict[str, Any]]:
     """The rows that are objects and have the key."""
-    return [row for row in rows if isinstance(row, dict) and key in row]
+    return [row for row in rows if isinstance(row, dict) and key in row] if isinstance(rows, list) else []

@@ -1,8 +1,7 @@
 """What a run was trained on, in words: documents and tokens, columns taken, files left out and why."""
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from glassworks.data.shards import described
 from glassworks.studio.contents import Contents
@@ -10,8 +9,6 @@ from glassworks.studio.markup import Markup, join, tag
 
 LISTED = 3
 """Lines that are shown; more are folded away."""
-ROWS = {"columns": {"column", "files", "first"}, "skipped": {"name", "why"}}
-"""Lists in run.json's corpus, and what their rows must have."""
 
 
 def corpus_read(contents: Contents) -> Markup:
@@ -20,7 +17,7 @@ def corpus_read(contents: Contents) -> Markup:
     if not isinstance(corpus, dict):
         return Markup("")
     said = list(sentence(contents))
-    lines = [tag("li", line) for line in described(rows_of(corpus))]
+    lines = [tag("li", line) for line in described(corpus)]
     rest = lines[LISTED:]
     folded = tag("details", tag("summary", f"{len(rest):,} more"), tag("ul", *rest, class_="notes")) if rest else ""
     return join(
@@ -51,12 +48,3 @@ def amount(contents: Contents, split: str) -> str:
     if not math.isfinite(documents + tokens):
         return ""
     return f"{documents:,.0f} document{'s' * (documents != 1)} with {tokens:,.0f} tokens"
-
-
-def rows_of(corpus: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """The lists of columns and of files left out, without rows that lack something."""
-    return {
-        name: [row for row in corpus.get(name) or [] if isinstance(row, dict) and wanted <= row.keys()]
-        for name, wanted in ROWS.items()
-        if isinstance(corpus.get(name) or [], list)
-    }

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from statistics import median
 from typing import Any
 
+from glassworks.data.shards import ROWS
 from glassworks.studio.attention import attention_figure
 from glassworks.studio.contents import Contents
-from glassworks.studio.corpus import ROWS, corpus_read
+from glassworks.studio.corpus import corpus_read
 from glassworks.studio.figures import dead_units, loss_figure, missing, optimizer_figures, scale_figure, speed_figure
 from glassworks.studio.heatmap import minus
 from glassworks.studio.markup import Markup, join, scrolling, tag

@@ -134,7 +134,7 @@ def recipe_of(run: Run) -> Recipe:
     """The recipe in a run's run.json."""
     try:
         return from_dict(Recipe, run.record.get("recipe", {}))
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise FileDamaged(f"{run.path / 'run.json'}: {error}; restore it") from None
 
 

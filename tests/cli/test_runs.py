@@ -1,0 +1,105 @@
+import copy
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from glassworks.cli.runs import facts, summary
+from glassworks.core.runs import Run
+from glassworks.studio.contents import read_contents
+from glassworks.studio.report import page as report_page
+from glassworks.studio.runs_page import page as runs_page
+
+RECORD: dict[str, Any] = {
+    "command": ["glassworks", "train"],
+    "recipe": {"data": "a.txt", "model": {"n_ctx": 64}, "batch_size": 8},
+    "seed": 0,
+    "plan": {"steps": 150, "precision": "float32"},
+    "revisions": [{"step": 3, "steps": 140, "seconds": 1.0}],
+    "settled": 3,
+    "corpus": {"path": "../x", "train_tokens": 5672, "train_documents": 3, "columns": [], "skipped": [], "lost": 0.0},
+    "created": "2026-11-30T08:49:40+0000",
+    "result": {"step": 140, "tokens": 76800, "num_params": 224256, "tokens_per_s": 20994.0},
+}
+ROW = {"step": 140, "loss": 2.5, "seconds": 4.5}
+SCORE = {"bits_per_byte": 1.5, "bits_per_byte_se": None, "baselines": []}
+WHOLE = {"run.json": RECORD, "metrics.jsonl": ROW, "evals/held_out.json": SCORE}
+WRONG = [None, True, 3, -1, 2.5, "x", "", [], [3], ["x"], {}, {"x": 3}]
+
+
+def made(folder: Path) -> Run:
+    run = Run.create(folder)
+    run.update(**RECORD)
+    run.append("metrics", ROW)
+    run.eval_path("held_out").parent.mkdir()
+    run.eval_path("held_out").write_text(json.dumps(SCORE))
+    return run
+
+
+def paths(value: Any, before: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The way to each value within a JSON value."""
+    for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+        yield (*before, key)
+        yield from paths(value[key], (*before, key))
+
+
+def damaged(value: Any, path: tuple[Any, ...], wrong: Any) -> Any:
+    """The value with another one at a place, or with none there if it is `...`."""
+    changed = copy.deepcopy(value)
+    inner = changed
+    for key in path[:-1]:
+        inner = inner[key]
+    if wrong is ...:
+        del inner[path[-1]]
+    else:
+        inner[path[-1]] = wrong
+    return changed
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    path=st.sampled_from([path for path in paths(WHOLE) if path[1:]]),
+    wrong=st.sampled_from([..., *WRONG]),
+)
+def test_a_damaged_field_gets_one_mark_at_most(path: tuple[Any, ...], wrong: Any, tmp_path: Path) -> None:
+    run = Run(tmp_path) if (tmp_path / "run.json").exists() else made(tmp_path)
+    for name, content in damaged(WHOLE, path, wrong).items():
+        (tmp_path / name).write_text(json.dumps(content) + "\n")
+    found = facts(run)
+    assert found["state"] in ("done", "unfinished") or path[0] in found["state"]
+    assert all("\n" not in cell for cell in summary(found))
+    assert runs_page([contents := read_contents(run)])
+    assert report_page(contents)
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong", "said"),
+    [
+        (("result", "step"), "3", "result.step (='3') must be a whole number"),
+        (("result",), [], "result (=[]) must be an object"),
+        (("result", "tokens_per_s"), "fast", "result.tokens_per_s (='fast') must be a number"),
+        (("command",), "glassworks train", "command (='glassworks train') must be a list"),
+        (("command", 0), 3, "command[0] (=3) must be a text"),
+        (("recipe",), ["a.txt"], "recipe (=['a.txt']) must be an object"),
+        (("revisions", 0, "steps"), ..., "revisions[0].steps is missing"),
+        (("corpus", "train_tokens"), None, "corpus.train_tokens (=None) must be a whole number"),
+    ],
+)
+def test_the_mark_names_the_field(path: tuple[Any, ...], wrong: Any, said: str, tmp_path: Path) -> None:
+    run = made(tmp_path / "one")
+    (run.path / "run.json").write_text(json.dumps(damaged(RECORD, path, wrong)))
+    assert facts(run)["state"] == f"damaged: {run.path / 'run.json'}: {said}: restore it"
+
+
+def test_what_is_missing_leaves_a_gap(tmp_path: Path) -> None:
+    run = made(tmp_path / "one")
+    (run.path / "run.json").write_text(json.dumps(damaged(RECORD, ("result", "num_params"), ...)))
+    assert facts(run)["state"] == "done"
+    (run.path / "run.json").write_text("{}")
+    (run.path / "metrics.jsonl").write_text('{"loss": 2.5}\n')
+    run.eval_path("held_out").write_text("{}")
+    assert facts(run)["state"] == "done"  # as one made by hand, without a plan
