@@ -54,6 +54,7 @@ def test_a_first_look_at_a_run_draws_every_quick_method(home: Path, capsys: pyte
         assert isinstance(Trace.load(home / "runs/a/traces" / name), Trace)
         assert METHODS[name].control[1:] in html.replace("&#x27;", "'")
     assert "the one whose replacement changes the next word most" in html
+    assert html.count("is no text: it stands between texts") == 1
 
 
 def test_the_page_asks_no_other_host(capsys: pytest.CaptureFixture[str]) -> None:
@@ -137,7 +138,12 @@ def test_readings_have_a_control_drawn_beside_them(home: Path, capsys: pytest.Ca
     assert {"nats_baseline"} <= drawn["surprise"].keys()
     assert {"habit", "entropy"} <= drawn["attention"].keys()
     assert {"activation_rms_untrained", "dead_fraction_untrained"} <= drawn["health"].keys()
-    for words in ("nats baseline", "habit", "activation RMS untrained", "dead fraction untrained"):
+    for words in (
+        "without context:",
+        "where heads look on average",
+        "activations, untrained (RMS)",
+        "dead units, untrained",
+    ):
         assert words in html
 
 

@@ -64,7 +64,11 @@ def test_a_head_that_does_nothing_else_scores_one() -> None:
     scores = trace.arrays["score"][0]
     assert scores[0, 0, 0] == scores[1, 0, 1] == scores[2, 1, 0] == 1
     assert (scores[:, 1, 1] == 0).all()
-    assert [trace.meta[f"best_{name}"] for name in PATTERNS] == ["0.0", "0.1", "1.0"]
+    assert [trace.meta[f"best_{name}"] for name in PATTERNS] == [
+        "layer 0, head 0",
+        "layer 0, head 1",
+        "layer 1, head 0",
+    ]
     assert (trace.arrays["error"][0][scores == 1] == 0).all()
 
 
@@ -100,8 +104,8 @@ def test_the_untrained_row_is_of_another_network_than_the_model(name: str) -> No
 def test_without_the_induction_head_the_loss_of_the_second_half_rises_and_without_another_it_does_not() -> None:
     model = induction_model(size=17)
     whole = head_scores(model, first=0, length=8)
-    assert whole.meta["best_induction"] == "1.0"
-    assert whole.meta["best_previous"] == "0.0"
+    assert whole.meta["best_induction"] == "layer 1, head 0"
+    assert whole.meta["best_previous"] == "layer 0, head 0"
     assert whole.meta["induction_loss"] < 0.3
     assert whole.meta["induction_loss_untrained"] > 2
     for head in range(4):

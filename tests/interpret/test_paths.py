@@ -154,6 +154,9 @@ def test_an_edge_to_the_logits_adds_the_change_to_the_last_stream() -> None:
 def test_a_reader_before_the_writer_hears_nothing() -> None:
     model, (clean, corrupt) = random_model("gpt2"), inputs()
     trace = path_patching(model, clean, corrupt, METRIC, writers=["m0", "a1.h0"], readers=["a0.h0.q", "m1"])
+    graph = Graph(model.config)
+    assert trace.meta["writers"] == f"2 of {len(graph.writers)}"
+    assert trace.meta["readers"] == f"2 of {len(graph.readers)}"
     assert trace.arrays["edge"].astype(bool).tolist() == [[False, True], [False, True]]
     assert (trace.arrays["effect"][:, 0] == 0).all()
     assert (trace.arrays["effect"][:, 1] != 0).all()

@@ -146,9 +146,9 @@ def test_large_arrays_stay_small_pages_and_say_what_is_left_out() -> None:
     )
     page = trace_figure(trace)
     assert len(page) < 1_500_000
-    assert "Of 300 along “query” 64 are shown, the first." in page
+    assert "The first 64 of 300 along “query” are shown." in page
     assert "panels" in Reader(page).text
-    assert "Of 300 along “component” 40 are shown, those with the largest values." in page
+    assert "The 40 largest of 300 along “component” are shown." in page
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -54,7 +54,7 @@ def head_scores(
 
     Meta: `induction_loss`, nats of the second half's tokens (the first of them excepted, which nothing tells), and
     `first_half_loss`; both for the model and the untrained network. `best_<pattern>`, the model's best head as
-    "layer.head".
+    "layer 3, head 1".
     """
     spare = model.config.n_ctx - (first is not None)
     if length is None:
@@ -188,10 +188,10 @@ def uniform_scores(masks: Bool[Tensor, "P B T T"]) -> Float[Tensor, "B P"]:
 
 
 def best_heads(score: Float[Tensor, "P L H"]) -> dict[str, str]:
-    """The head with the highest score of each pattern, as "layer.head"."""
+    """The head with the highest score of each pattern, as "layer 3, head 1"."""
     n_head = score.size(2)
     places = score.flatten(1).argmax(1).tolist()
-    return {f"best_{name}": f"{i // n_head}.{i % n_head}" for name, i in zip(PATTERNS, places, strict=True)}
+    return {f"best_{name}": f"layer {i // n_head}, head {i % n_head}" for name, i in zip(PATTERNS, places, strict=True)}
 
 
 def halves(losses: Mapping[str, Tensor], length: int) -> dict[str, float]:

@@ -69,7 +69,7 @@ METHODS: dict[str, Method] = {
     ),
     "tuned_lens": Method(
         "the logit lens with a change of basis learned for each layer",
-        "lens_divergence measures it on text that it was not fitted on; an untrained network's layers beside it",
+        "measured by lens_divergence, on text that it was not fitted on; an untrained network's layers beside it",
         f"{VIEWS}:tuned_lens",
         slow="about 2 minutes, reckoned from its steps, on a model of 135 million weights",
         source="glassworks.interpret.lens:logit_lens",
@@ -126,7 +126,7 @@ METHODS: dict[str, Method] = {
         source="glassworks.interpret.ablation:ablation",
     ),
     "path_patching": Method(
-        "what each component tells another directly",
+        "what each component tells another directly; in a large model, to the nine that are told most",
         "random changes of the same size along the same paths",
         f"{VIEWS}:path_patching",
         source="glassworks.interpret.paths:path_patching",

@@ -59,6 +59,8 @@ def path_patching(
         control (writer, reader): of a random change of the same norm, at each position, instead of the writer's.
         edge (writer, reader): whether there is such an edge; a ValueError if there is none at all.
         metric (writer, reader, pair): the metric itself; clean, corrupt (pair,) those of the plain runs.
+
+    Meta: `writers`, `readers`, how many of the model's were asked for, as "9 of 1,081".
     """
     check_pair(model, clean, corrupt)
     graph = Graph(model.config)
@@ -87,6 +89,8 @@ def path_patching(
     effect = runs.effect(found)
     names = {"writer": [graph.writers[i] for i in sources], "reader": [graph.readers[i] for i in targets]}
     findings = Findings(labels=names, meta={"scale": runs.scale, "pairs": len(clean), "tokens": runs.T, "seed": seed})
+    for role, asked, every in (("writers", sources, graph.writers), ("readers", targets, graph.readers)):
+        findings.meta[role] = f"{len(asked):,} of {len(every):,}"
     findings.add("effect", effect[0], ("writer", "reader"))
     findings.add("control", effect[1], ("writer", "reader"))
     findings.add("edge", exists.numpy(), ("writer", "reader"))

@@ -7,7 +7,7 @@ import numpy as np
 from glassworks.core.trace import Trace
 from glassworks.studio.colours import level
 from glassworks.studio.markup import Markup, scrolling, tag
-from glassworks.studio.scales import evenly
+from glassworks.studio.scales import evenly, left_out
 from glassworks.studio.words import MAX_POSITIONS, legend, visible
 
 MAX_HEADS = 12
@@ -18,6 +18,7 @@ MARGIN = 92
 
 def attention_figure(trace: Trace) -> Markup:
     """Every head's pattern (of evenly spaced layers and heads where there are more than a page holds)."""
+    tokens = trace.arrays["pattern"].shape[2]
     pattern = trace.arrays["pattern"][:, :, :MAX_POSITIONS, :MAX_POSITIONS].astype(float)
     pattern = np.clip(np.nan_to_num(pattern), 0.0, 1.0)
     num_layers, num_heads, length = pattern.shape[:3]
@@ -34,12 +35,11 @@ def attention_figure(trace: Trace) -> Markup:
     grid = tag(
         "table", tag("thead", top), tag("tbody", *rows), class_="heads", style=f"min-width:{62 + 46 * len(heads)}px"
     )
-    shown = f" Shown are {len(layers)} of {num_layers} layers and {len(heads)} of {num_heads} heads."
-    left_out = shown if (len(layers), len(heads)) != (num_layers, num_heads) else ""
+    shown = (len(layers), num_layers, "layers"), (len(heads), num_heads, "heads"), (length, tokens, "tokens")
     caption = (
         "Every head of every layer while the model reads this sentence: rows are the tokens that look, columns the "
         "tokens looked at, and each row's weights sum to 1. The large one is the sharpest head (lowest entropy); "
-        f"choose another, and it is drawn below its row.{left_out}"
+        f"choose another, and it is drawn below its row.{left_out(*shown)}"
     )
     return tag(
         "figure",
@@ -55,9 +55,15 @@ def moved_figure(trace: Trace) -> Markup:
     """How much each head moves from where to where, as small maps on one scale; nothing if the trace does not say."""
     if "moved" not in trace.arrays:
         return Markup("")
+    tokens = trace.arrays["moved"].shape[2]
     moved = np.nan_to_num(trace.arrays["moved"][:, :, :MAX_POSITIONS, :MAX_POSITIONS].astype(float), posinf=0.0)
     largest = float(moved.max(initial=0.0)) or 1.0
     layers, heads = evenly(moved.shape[0], MAX_LAYERS), evenly(moved.shape[1], MAX_HEADS)
+    shown = (
+        (len(layers), len(moved), "layers"),
+        (len(heads), moved.shape[1], "heads"),
+        (len(moved[0, 0]), tokens, "tokens"),
+    )
     rows = []
     for layer in layers:
         names = [f"layer {layer}, head {head}: at most {moved[layer, head].max(initial=0.0):.3g}" for head in heads]
@@ -67,7 +73,7 @@ def moved_figure(trace: Trace) -> Markup:
     grid = tag("table", tag("tbody", *rows), class_="heads", style=f"width:{62 + 82 * len(heads)}px;max-width:100%")
     caption = (
         "What the same heads move: the norm of what each adds to the stream, from each token. A strong weight on a "
-        "token whose value is nearly nothing moves nearly nothing, and fades here."
+        f"token whose value is nearly nothing moves nearly nothing, and fades here.{left_out(*shown)}"
     )
     marks = ["norm 0", *(f"{largest * share:.2g}" for share in (0.06, 0.25, 0.56, 1.0))]
     return tag("figure", legend("heat-back", marks), scrolling(grid), tag("figcaption", caption))

@@ -19,6 +19,7 @@ from typing import Literal
 import numpy as np
 
 from glassworks.studio.heatmap import is_number
+from glassworks.studio.names import words
 from glassworks.studio.scales import evenly
 from glassworks.studio.words import visible
 
@@ -31,7 +32,6 @@ ORDERED = frozenset({"layer", "step", "depth", "rank", "epoch", "bin", "quantile
 CONTROLS = (
     "random|untrained|control|baseline|null|shuffled|majority|uniform|chance|floor|wrong|reference|before|clean|none"
 )
-WRITTEN = {"kl": "KL", "rms": "RMS", "r2": "R²", "f1": "F1", "std": "deviation", "mlp": "MLP", "cka": "CKA"}
 MAX_SERIES = 8
 MAX_PANELS = 12
 MAX_BARS = 40
@@ -103,11 +103,6 @@ def kind_of(name: str, labels: Sequence[str] | None) -> Kind:
     return "index" if labels is None else "named"
 
 
-def words(name: str) -> str:
-    """An identifier as words."""
-    return " ".join(WRITTEN.get(word, word) for word in name.split("_")).strip() or name
-
-
 @dataclass(frozen=True)
 class Plan:
     """How an array is drawn: a drawing over `shown` axes, once for each place along the `panels` axes."""
@@ -153,13 +148,14 @@ def fewer(values: np.ndarray, axis: Axis, place: int, most: int) -> tuple[list[i
     if len(axis) <= most:
         return list(range(len(axis))), ""
     if axis.kind == "ordered":
-        chosen, which = evenly(len(axis), most), "evenly spaced"
+        chosen, said = evenly(len(axis), most), f"{most} of {len(axis):,} along “{axis.name}” are shown, evenly spaced."
     elif axis.kind == "text":
-        chosen, which = list(range(most)), "the first"
+        chosen, said = list(range(most)), f"The first {most} of {len(axis):,} along “{axis.name}” are shown."
     else:
         size = np.nan_to_num(abs(np.moveaxis(values, place, 0).reshape(len(axis), -1)), nan=-1.0).max(1, initial=-1.0)
-        chosen, which = sorted(np.argsort(-size, kind="stable")[:most].tolist()), "those with the largest values"
-    return chosen, f" Of {len(axis):,} along “{axis.name}” {most} are shown, {which}."
+        chosen = sorted(np.argsort(-size, kind="stable")[:most].tolist())
+        said = f"The {most} largest of {len(axis):,} along “{axis.name}” are shown."
+    return chosen, f" {said}"
 
 
 def panel_places(axes: Sequence[Axis], panels: Sequence[int]) -> tuple[list[tuple[int, ...]], str]:
@@ -170,6 +166,6 @@ def panel_places(axes: Sequence[Axis], panels: Sequence[int]) -> tuple[list[tupl
     places = [tuple(int(i) for i in np.unravel_index(flat, sizes)) if sizes else () for flat in chosen]
     names = " and ".join(f"“{axes[i].name}”" for i in panels)
     left_out = (
-        f" Of {total:,} panels along {names} {len(chosen)} are shown, evenly spaced." if total > len(chosen) else ""
+        f" {len(chosen)} of {total:,} panels along {names} are shown, evenly spaced." if total > len(chosen) else ""
     )
     return places, left_out

@@ -124,16 +124,16 @@ def make_frame(chart: Chart, width: int, height: int) -> Frame:
         left=48,
         top=30 if chart.y_title or chart.right else 12,
         right=width - (52 if chart.right else room),
-        bottom=height - (44 if chart.below or is_long(chart.x_title) else 30),
+        bottom=height - (44 if chart.below or is_long(chart) else 30),
         x_range=x_span(chart),
         y_range=y_range,
         log=chart.log,
     )
 
 
-def is_long(x_title: str) -> bool:
-    """Whether the title of the x axis needs a line of its own."""
-    return len(x_title) > 7
+def is_long(chart: Chart) -> bool:
+    """Whether the title of the x axis needs a line of its own, left of the first label."""
+    return len(chart.x_title) > 7 or len(chart.x_title) + len("".join(chart.x_labels[:1])) / 2 > 7
 
 
 def x_span(chart: Chart) -> tuple[float, float]:
@@ -220,7 +220,7 @@ def draw_axes(chart: Chart, frame: Frame, width: int) -> Markup:
                 parts.append(text(short(value * chart.below[1]), x, frame.bottom + 33, "middle", "second"))
     parts.append(tag("line", x1=frame.left, x2=frame.right, y1=frame.bottom, y2=frame.bottom, class_="base"))
     parts.append(text(chart.y_title, 0, 12, "start", "title"))
-    if is_long(chart.x_title) and not chart.below:
+    if is_long(chart) and not chart.below:
         parts.append(text(chart.x_title, frame.right, frame.bottom + 34, "end", "title"))
     else:
         parts.append(text(chart.x_title, 0, frame.bottom + 18, "start", "title"))

@@ -3,13 +3,15 @@
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from glassworks.core.trace import Trace
-from glassworks.studio.axes import Axis, words
+from glassworks.studio.axes import Axis
 from glassworks.studio.drawn import Drawn
 from glassworks.studio.markup import Markup, join, tag
+from glassworks.studio.names import name_of
 from glassworks.studio.pairing import controls_of, errors_of, note_of, value_of
 from glassworks.studio.plots import draw
 from glassworks.studio.sections import plain
@@ -48,11 +50,12 @@ MAX_ARRAYS = 24
 
 def general_figure(trace: Trace, token: Token, notes: Mapping[str, str], without: Collection[str] = ()) -> Markup:
     """Each array by its axes, in the trace's order; then the numbers without axes, and what is not drawn."""
+    said = partial(name_of, method=trace.method)
     arrays = {name: readable(name, array, token) for name, array in trace.arrays.items() if name not in without}
     shown = replace(trace, arrays=arrays, axes={name: trace.axes[name] for name in arrays}, labels={})
     kept = [name for name in arrays if is_for_use(trace.method, name, trace.axes[name])]
     kept = kept if len(kept) < len(arrays) else []
-    single = {words(name): array.item() for name, array in arrays.items() if array.size == 1 and name not in kept}
+    single = {said(name): array.item() for name, array in arrays.items() if array.size == 1 and name not in kept}
     figures: list[Markup] = []
     folded: list[Markup] = []
     for name, figure in figures_of(trace, shown, notes, kept):
@@ -61,10 +64,10 @@ def general_figure(trace: Trace, token: Token, notes: Mapping[str, str], without
         figures = [*figures[:MAX_ARRAYS], missing(f"{len(figures) - MAX_ARRAYS} more arrays are not drawn.")]
     if folded:
         figures.append(tag("details", tag("summary", "More numbers"), *folded))
-    unsaid = ", ".join(words(name) for name in kept if name != EDGE)
+    unsaid = ", ".join(said(name) for name in kept if name != EDGE)
     if unsaid:
         figures.append(missing(f"Kept in the trace for further use, and not drawn: {unsaid}."))
-    meta = {words(key): named(key, value, token) for key, value in trace.meta.items()}
+    meta = {said(key): named(key, value, token) for key, value in trace.meta.items()}
     return join([*figures, numbers({**single, **meta})])
 
 
@@ -72,6 +75,7 @@ def figures_of(
     trace: Trace, shown: Trace, notes: Mapping[str, str], kept: Collection[str]
 ) -> Iterator[tuple[str, Markup]]:
     """The figures of the arrays of `shown`, each by the name of its first array."""
+    said = partial(name_of, method=trace.method)
     arrays, errors = shown.arrays, errors_of(shown)
     controls = {**controls_of(shown), **BESIDE.get(trace.method, {})}
     partner = {name: value_of(name, shown) for name, array in arrays.items() if array.dtype.kind == "U"}
@@ -84,17 +88,17 @@ def figures_of(
         axes = [Axis.of(axis, array.shape[i], trace.labels.get(axis)) for i, axis in enumerate(trace.axes[name])]
         note = note_of(name, notes)
         if not array.size:
-            yield name, missing(f"“{words(name)}” is empty: there is nothing to draw.")
+            yield name, missing(f"“{said(name)}” is empty: there is nothing to draw.")
         elif array.dtype.kind == "U":
             by = partner[name] or ""
-            yield name, written_figure(words(name), array, axes, arrays.get(by), words(by), note)
+            yield name, written_figure(said(name), array, axes, arrays.get(by), said(by), note)
         elif array.dtype.kind not in "fiub":
-            yield name, missing(f"“{words(name)}” is of type {array.dtype}: it is not drawn.")
+            yield name, missing(f"“{said(name)}” is of type {array.dtype}: it is not drawn.")
         else:
             error = arrays.get(errors.get(name, ""))
-            drawn = Drawn(words(name), masked[name], tuple(axes), None if error is None else error.astype(float), note)
+            drawn = Drawn(said(name), masked[name], tuple(axes), None if error is None else error.astype(float), note)
             beside = [other for other in controls.get(name, []) if other in arrays]
-            yield name, draw(beside_controls(drawn, beside, masked))
+            yield name, draw(beside_controls(drawn, {said(other): masked[other] for other in beside}))
 
 
 def named(key: str, value: str | float | int, token: Token) -> str | float | int:
@@ -127,15 +131,15 @@ def hide(name: str, array: np.ndarray, trace: Trace) -> np.ndarray:
     return values
 
 
-def beside_controls(drawn: Drawn, controls: list[str], arrays: Mapping[str, np.ndarray]) -> Drawn:
-    """The array with its controls as one array, whose first axis compares them."""
+def beside_controls(drawn: Drawn, controls: Mapping[str, np.ndarray]) -> Drawn:
+    """The array with its controls, by their names, as one array, whose first axis compares them."""
     if not controls:
         return drawn
-    stacked = np.stack([drawn.values, *(arrays[name] for name in controls)])
+    stacked = np.stack([drawn.values, *controls.values()])
     errors = None
     if drawn.errors is not None:
         errors = np.stack([drawn.errors, *(np.full_like(drawn.errors, np.nan) for _ in controls)])
-    labels = (drawn.name, *map(words, controls))
+    labels = (drawn.name, *controls)
     axis = Axis("array", "named", labels, len(labels))
     return replace(drawn, values=stacked, errors=errors, axes=(axis, *drawn.axes))
 

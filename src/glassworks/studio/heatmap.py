@@ -75,6 +75,39 @@ def colour_bar(colours: Colours) -> Markup:
 
 
 @dataclass(frozen=True)
+class Digits:
+    """How the numbers of a figure are written in its cells."""
+
+    power: int
+    """In units of ten to this."""
+    decimals: int
+
+    def write(self, value: float) -> str:
+        """A number that fits a cell; nothing for one that rounds to 0."""
+        if not math.isfinite(value):
+            return "–" if math.isnan(value) else minus(short(value))
+        number = f"{value / 10.0**self.power:.{self.decimals}f}"
+        if len(number) > 6:  # one that stands far out
+            number = short(value / 10.0**self.power)
+        return minus(number) if number.strip("-0.") else ""
+
+    def said(self, values: np.ndarray) -> str:
+        """Sentences on the cells, where they do not hold the numbers as they are."""
+        power = str(self.power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+        unit = f" The numbers in the cells are in units of 10{power}." if self.power else ""
+        return unit + " Empty cells round to 0." * any(not self.write(value) for value in values.ravel().tolist())
+
+
+def digits_for(values: np.ndarray, high: float) -> Digits:
+    """Whole numbers as they are, others in two or three digits, at the size of the end of the colours."""
+    finite = values[np.isfinite(values)]
+    if (finite % 1 == 0).all() and abs(finite).max(initial=0) < 10_000:
+        return Digits(0, 0)
+    power = 0 if 0.05 <= high < 10_000 else max(-300, 3 * math.floor(math.log10(high) / 3))
+    return Digits(power, 2 if high < 10 * 10.0**power else 1 if high < 100 * 10.0**power else 0)
+
+
+@dataclass(frozen=True)
 class Grid:
     """What a heat map shows."""
 
@@ -90,21 +123,17 @@ class Grid:
     """A standard error for each value, told with it."""
 
 
-def heat_map(grid: Grid, colours: Colours, room: int = 760) -> Markup:
+def heat_map(grid: Grid, colours: Colours, digits: Digits, room: int = 760) -> Markup:
     """The table, at most about `room` pixels wide where its columns are no more than a page holds."""
     num_rows, num_columns = grid.values.shape
-    margin = 16 + 7 * max(len(clipped(label)) for label in [*grid.rows, grid.row_title])
-    width = max(9, min(56, (room - margin) // num_columns))
-    written = width >= 38 and num_rows * num_columns <= 240
-    width = width if written else min(width, 26)
+    margin, width, written = measures(grid, room)
     height = 24 if written else 20 if num_rows <= 16 else 14 if num_rows <= 40 else 10
     step = 1 if height >= 14 else 2
-    whole = bool((grid.values[np.isfinite(grid.values)] % 1 == 0).all())
     body = [
         tag(
             "tr",
             tag("th", clipped(label) if i % step == 0 else "", scope="row"),
-            *cells(grid, i, colours, written, whole),
+            *cells(grid, i, colours, digits if written else None),
         )
         for i, label in enumerate(grid.rows)
     ]
@@ -117,6 +146,15 @@ def heat_map(grid: Grid, colours: Colours, room: int = 760) -> Markup:
         style=f"--margin:{margin}px;--row:{height}px;width:{margin + width * num_columns}px",
     )
     return scrolling(table)
+
+
+def measures(grid: Grid, room: int) -> tuple[int, int, bool]:
+    """Pixels of the rows' labels and of a column, and whether numbers are written in the cells."""
+    num_rows, num_columns = grid.values.shape
+    margin = 16 + 7 * max(len(clipped(label)) for label in [*grid.rows, grid.row_title])
+    width = max(9, min(56, (room - margin) // num_columns))
+    written = width >= 38 and num_rows * num_columns <= 240
+    return margin, width if written else min(width, 26), written
 
 
 def head(grid: Grid, width: int) -> list[Markup]:
@@ -136,13 +174,13 @@ def every(labels: list[Markup], step: int) -> list[Markup]:
     return [label if i % step == 0 else tag("th", "") for i, label in enumerate(labels)]
 
 
-def cells(grid: Grid, row: int, colours: Colours, written: bool, whole: bool) -> list[Markup]:
+def cells(grid: Grid, row: int, colours: Colours, digits: Digits | None) -> list[Markup]:
     """One row's cells."""
     found = []
     for column, value in enumerate(grid.values[row].tolist()):
         error = math.nan if grid.errors is None else float(grid.errors[row, column])
         place = f"{grid.row_title} {grid.rows[row]}, {grid.column_title} {grid.columns[column]}"
-        words = brief(value, colours, whole) if written else ""
+        words = "" if digits is None else digits.write(value)
         found.append(tag("td", words, class_=colours.level(value), title=f"{place}: {exact(value, error)}"))
     return found
 
@@ -153,18 +191,6 @@ def exact(value: float, error: float = math.nan) -> str:
         return "no number"
     plus = f" ± {error:.2g}" if math.isfinite(error) and math.isfinite(value) else ""
     return f"{value:.4g}{plus}" if math.isfinite(value) else short(value)
-
-
-def brief(value: float, colours: Colours, whole: bool) -> str:
-    """A number that fits a cell: whole, or one or two decimals where the scale is about one, else two digits."""
-    if not math.isfinite(value):
-        return "–" if math.isnan(value) else short(value)
-    if whole and abs(value) < 10_000:
-        return minus(f"{value:.0f}")
-    if 0.05 <= colours.high < 100:
-        decimals = 2 if colours.high < 10 else 1
-        return minus(f"{value:.{decimals}f}") if abs(value) >= 0.5 * 10**-decimals else "0" if value == 0 else "0.00"
-    return minus(short(float(f"{value:.2g}")))
 
 
 def minus(number: str) -> str:

@@ -1,7 +1,7 @@
 """Look inside a model: run some methods on a subject, keep their traces, and write the page."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from glassworks.core.errors import GlassworksError
@@ -54,15 +54,17 @@ def look_inside(
             found.save(traces / name)
     if len(refused) == len(methods):
         raise refused[0]
+    added = subject.tokenizer.inner.get_added_tokens_decoder()
     contrasts = any("subject.against" in part.code for part in parts)
     look = Look(
         name=subject.name,
         facts=facts_of(subject),
         text=in_order(subject.tokenizer, subject.tokens),
         against=in_order(subject.tokenizer, subject.against) if contrasts else [],
-        notes=[note for name, note in subject.notes.items() if needed(name, parts)],
+        notes=[*led_by(subject), *(note for name, note in subject.notes.items() if needed(name, parts))],
         opening=opening,
         parts=parts,
+        special=[token.content for token in added.values() if token.special],
         token=subject.tokenizer.token,
     )
     return write_look(look, out)
@@ -81,6 +83,13 @@ def part_of(name: str, found: Trace | str, seconds: float) -> Part:
         seconds,
         array_notes(method),
     )
+
+
+def led_by(subject: Subject) -> Iterator[str]:
+    """What the token is that the sentence begins with, if it is no text."""
+    if int(subject.tokens[0]) == subject.tokenizer.eot:
+        name = subject.tokenizer.token(subject.tokenizer.eot)
+        yield f"“{name}” is no text: it stands between texts, and tells the model that one begins."
 
 
 def needed(note: str, parts: Sequence[Part]) -> bool:

@@ -1,6 +1,6 @@
 """The page of `glassworks look`: each method's line, its figures, its control, and how to repeat it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from glassworks.core.files import write_text
 from glassworks.core.trace import Trace
 from glassworks.studio.code import is_code
 from glassworks.studio.markup import Markup, join, tag
+from glassworks.studio.names import capital, words
 from glassworks.studio.page import document
 from glassworks.studio.scales import duration
 from glassworks.studio.traces import NO_TOKENIZER, trace_figure
@@ -46,6 +47,8 @@ class Look:
     opening: str
     """Python that makes `subject`."""
     parts: Sequence[Part]
+    special: Collection[str] = ()
+    """The tokens that are no text."""
     token: Callable[[int], str] = NO_TOKENIZER
 
 
@@ -76,33 +79,27 @@ def header(look: Look) -> Markup:
 
 
 def read(look: Look) -> Iterator[Markup]:
-    """The sentence, and the one it is contrasted with."""
-    yield tag("p", *(tag("span", shown(token)) for token in look.text), class_="surprise read")
+    """The sentence, and the one it is contrasted with, what differs in it marked."""
+    yield tag("p", *(shown(token, look.special) for token in look.text), class_="surprise read")
     if look.against:
-        yield contrasted(look.text, look.against)
+        pairs = zip(look.text, look.against, strict=True)
+        tokens = [shown(b, look.special, "span" if a == b else "mark") for a, b in pairs]
+        yield tag("p", tag("small", "against "), *tokens, class_="surprise read")
 
 
-def contrasted(text: Sequence[str], against: Sequence[str]) -> Markup:
-    """The contrasting sentence, what differs in it marked."""
-    pairs = zip(text, against, strict=True)
-    tokens = [tag("mark", shown(b)) if a != b else tag("span", shown(b)) for a, b in pairs]
-    return tag("p", tag("small", "against "), *tokens, class_="surprise read")
-
-
-def shown(token: str) -> str:
-    """A token within a sentence; a line's end as its sign."""
-    return token.replace("\n", "↵")
+def shown(token: str, special: Collection[str], element: str = "span") -> Markup:
+    """A token within a sentence; a line's end as its sign, and what is no text pale."""
+    return tag("small" if token in special else element, token.replace("\n", "↵"))
 
 
 def title(part: Part) -> str:
     """A method's name as words."""
-    words = part.name.replace("_", " ")
-    return f"{words[:1].upper()}{words[1:]}"
+    return capital(words(part.name))
 
 
 def section(part: Part, look: Look) -> list[Markup]:
     """One method."""
-    summary = tag("p", f"{part.summary[:1].upper()}{part.summary[1:]}.", class_="lead")
+    summary = tag("p", f"{capital(part.summary)}.", class_="lead")
     figure = (
         tag("p", f"Not drawn: {part.refusal}", class_="missing")
         if part.trace is None
@@ -113,7 +110,7 @@ def section(part: Part, look: Look) -> list[Markup]:
         tag("h2", title(part)),
         summary,
         figure,
-        tag("p", join([tag("b", "Control"), f"{part.control[:1].upper()}{part.control[1:]}."]), class_="control"),
+        tag("p", join([tag("b", "Control"), f"{capital(part.control)}."]), class_="control"),
         tag("details", tag("summary", f"From Python{took}"), tag("pre", f"{look.opening}\n\n{part.code}")),
     ]
 

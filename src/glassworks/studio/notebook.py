@@ -11,6 +11,7 @@ from glassworks.core.trace import Trace
 from glassworks.interpret.methods import METHODS, array_notes
 from glassworks.studio.colours import classes, schemes
 from glassworks.studio.markup import Markup, join, tag
+from glassworks.studio.names import capital, words
 from glassworks.studio.page import document, style
 from glassworks.studio.traces import trace_figure
 
@@ -35,25 +36,20 @@ button { pointer-events: none; }
 
 def trace_html(trace: Trace) -> str:
     """The trace as one `<div>` that brings its style along."""
-    name = tag("p", trace.method.replace("_", " "), class_="kicker")
-    return tag("div", tag("style", Markup(scoped())), name, trace_figure(trace), class_=NAME)
+    title = tag("p", words(trace.method), class_="kicker")
+    return tag("div", tag("style", Markup(scoped())), title, trace_figure(trace), class_=NAME)
 
 
 def trace_page(trace: Trace) -> str:
     """The trace as a page that stands alone."""
-    method, words = METHODS.get(trace.method), trace.method.replace("_", " ")
-    header = [tag("p", "Glassworks trace", class_="kicker"), tag("h1", sentence(words))]
+    method, name = METHODS.get(trace.method), words(trace.method)
+    header = [tag("p", "Glassworks trace", class_="kicker"), tag("h1", capital(name))]
     figures = [trace_figure(trace, notes={} if method is None else array_notes(method))]
     if method is not None:
-        header.append(tag("p", f"{sentence(method.summary)}.", class_="lead"))
-        control = join([tag("b", "Control"), f"{sentence(method.control)}."])
+        header.append(tag("p", f"{capital(method.summary)}.", class_="lead"))
+        control = join([tag("b", "Control"), f"{capital(method.control)}."])
         figures.append(tag("p", control, class_="control"))
-    return document(words, tag("header", *header), tag("section", *figures))
-
-
-def sentence(text: str) -> str:
-    """A text with a capital letter first."""
-    return f"{text[:1].upper()}{text[1:]}"
+    return document(name, tag("header", *header), tag("section", *figures))
 
 
 def scoped() -> str:

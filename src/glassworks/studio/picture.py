@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from glassworks.core.trace import Trace
 from glassworks.studio.colours import classes, schemes
 from glassworks.studio.markup import Markup, join, tag
+from glassworks.studio.names import words
 from glassworks.studio.notebook import paper
 from glassworks.studio.page import style
 from glassworks.studio.traces import trace_figure
@@ -29,9 +30,9 @@ def trace_picture(trace: Trace) -> str:
     """The picture; ValueError for a trace that has no chart."""
     parts, top, width = list[Markup](), 0.0, 0.0
     for title, key, chart in charts(trace_figure(trace)):
-        for words in (title, key):
-            if words:
-                parts.append(tag("text", words, class_="words", y=top + 14))
+        for line in (title, key):
+            if line:
+                parts.append(tag("text", line, class_="words", y=top + 14))
                 top += GAP
         w, h = (float(size) for size in re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', chart)[0])
         parts.append(Markup(chart.replace("<svg ", f'<svg y="{top:g}" width="{w:g}" height="{h:g}" ', 1)))
@@ -42,7 +43,7 @@ def trace_picture(trace: Trace) -> str:
     rules = "\n".join([classes(), style(), OWN])
     return tag(
         "svg",
-        tag("title", trace.method.replace("_", " ")),
+        tag("title", words(trace.method)),
         tag("style", Markup(resolved(rules))),
         tag("rect", x=-GAP, y=-GAP, width=size[0], height=size[1], fill=variables()["paper"]),
         *parts,

@@ -6,7 +6,7 @@ from glassworks.studio.axes import MOST, Axis, Plan, panel_places, plan
 from glassworks.studio.bars import bars, strip
 from glassworks.studio.curves import lines, sorted_lines
 from glassworks.studio.drawn import Drawn, arranged, caption, place_name, room, title
-from glassworks.studio.heatmap import Grid, colour_bar, colours_for, heat_map
+from glassworks.studio.heatmap import Grid, colour_bar, colours_for, digits_for, heat_map, measures
 from glassworks.studio.markup import Markup, tag
 
 MAX_CELLS = 6000
@@ -28,20 +28,29 @@ def heat(drawn: Drawn, chosen: Plan) -> Markup:
     rows, columns = (drawn.axes[i] for i in chosen.shown)
     fit = max(1, MAX_CELLS // (len(rows) * len(columns)))
     if len(places) > fit:
-        left_out = f" Of {len(places)} panels the first {fit} are shown."
+        left_out = f" The first {fit} of {len(places)} panels are shown."
         places = places[:fit]
     colours, wide = colours_for(drawn.values), room(drawn, chosen, len(places))
-    maps = []
+    digits, grids = digits_for(drawn.values, colours.high), []
     for at in places:
         values, errors = drawn.part(at, chosen)
         name = place_name(drawn, chosen, at) if len(places) > 1 else ""
-        grid = Grid(values, rows.labels, columns.labels, rows.name, columns.name, name, errors)
-        maps.append(heat_map(grid, colours, wide))
+        grids.append(Grid(values, rows.labels, columns.labels, rows.name, columns.name, name, errors))
+    maps = [heat_map(grid, colours, digits, wide) for grid in grids]
     gaps = " Hatched cells have no number." if np.isnan(drawn.values).any() else ""
     decided = bool(np.isin(drawn.values[~np.isnan(drawn.values)], (0, 1)).all())
-    said = caption(drawn, (" Filled cells are 1, the others 0." if decided else "") + gaps + colours.beyond + left_out)
+    in_cells = " Filled cells are 1, the others 0." if decided else ""
+    if not decided and measures(grids[0], wide)[2]:
+        in_cells = digits.said(np.stack([grid.values for grid in grids]))
+    said = caption(drawn, in_cells + gaps + colours.beyond + largest_error(drawn) + left_out)
     key = Markup("") if decided else colour_bar(colours)
     return tag("figure", title(drawn), key, arranged(drawn, chosen, maps), tag("figcaption", said))
+
+
+def largest_error(drawn: Drawn) -> str:
+    """A sentence on standard errors, which the cells themselves have no room for."""
+    known = np.empty(0) if drawn.errors is None else drawn.errors[np.isfinite(drawn.errors)]
+    return f" Standard errors are at most {known.max():.2g}; hovering tells each." if known.size else ""
 
 
 def turns(rows: Axis, columns: Axis) -> bool:

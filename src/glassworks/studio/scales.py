@@ -95,6 +95,16 @@ def evenly(total: int, most: int) -> list[int]:
     return [round(i * (total - 1) / max(count - 1, 1)) for i in range(count)]
 
 
+def left_out(*counts: tuple[int, int, str]) -> str:
+    """A sentence on what there was no room for, from (shown, all, what); nothing where all is shown.
+
+    >>> left_out((17, 31, "layers"), (12, 12, "heads"), (32, 40, "tokens"))
+    ' Shown are 17 of 31 layers and 32 of 40 tokens.'
+    """
+    said = [f"{shown:,} of {total:,} {what}" for shown, total, what in counts if shown < total]
+    return f" Shown are {' and '.join([*filter(None, [', '.join(said[:-1])]), *said[-1:]])}." if said else ""
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 # Numbers as people write them
 

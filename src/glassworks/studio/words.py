@@ -10,7 +10,7 @@ from glassworks.core.trace import Trace
 from glassworks.studio.code import is_code
 from glassworks.studio.colours import LEVELS, level
 from glassworks.studio.markup import Markup, join, scrolling, tag
-from glassworks.studio.scales import evenly
+from glassworks.studio.scales import evenly, left_out
 
 MAX_NATS = 8.0
 MAX_TOKENS = 600
@@ -62,7 +62,7 @@ def surprise_figure(trace: Trace, token: Callable[[int], str], code: bool = Fals
     mean = (
         f" This passage: {known.mean():.2f} nats a token on average, over {len(nats):,} tokens." if len(known) else ""
     )
-    cut = f" The first {MAX_TOKENS} are shown." if len(nats) > MAX_TOKENS else ""
+    cut = left_out((MAX_TOKENS, len(nats), "tokens"))
     caption = (
         "Text as the model reads it: the warmer a token, the less it was expected. Hover or tap for the "
         f"numbers.{mean}{cut}"
@@ -117,6 +117,7 @@ def lens_figure(trace: Trace, token: Callable[[int], str]) -> Markup:
         "The logit lens: each cell is the token that would be predicted next if the network ended at that layer; the "
         "deeper the colour the higher its probability, and a ring marks the token that does follow. Early layers write "
         "in a basis the head was not trained to read, so a pale cell there is no proof of ignorance."
+        f"{left_out((len(rows), len(ids), 'layers'), (columns, ids.shape[1], 'tokens'))}"
     )
     return tag(
         "figure",

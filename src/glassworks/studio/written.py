@@ -29,10 +29,9 @@ def written_figure(
         label = ", ".join(f"{axis.name} {axis.labels[int(at)]}" for axis, at in zip(axes[:-1], places, strict=True))
         head = [tag("th", label, scope="row")] if label else []
         body.append(tag("tr", *head, tag("td", *entries(rows[i], None if numbers is None else numbers[i], colours))))
-    left_out = f" Of {len(rows):,} lines the first {shown} are shown." if len(rows) > shown else ""
-    left_out += f" Of {rows.shape[1]:,} entries a line the first {MAX_ENTRIES} are shown." * (
-        rows.shape[1] > MAX_ENTRIES
-    )
+    left_out = f" The first {shown} of {len(rows):,} lines are shown." if len(rows) > shown else ""
+    if rows.shape[1] > MAX_ENTRIES:
+        left_out += f" The first {MAX_ENTRIES} of {rows.shape[1]:,} entries a line are shown."
     left_out += f" Colours are {by}." if by and colours is not None else ""
     said = note or f"{name.capitalize()} by {' and '.join(axis.name for axis in axes if axis.name)}."
     return tag(
