@@ -92,6 +92,21 @@ def test_one_cut_edge_is_a_patched_path(name: str) -> None:
     np.testing.assert_allclose(found, paths.arrays["metric"][*exists.T], rtol=1e-4, atol=1e-4)
 
 
+def test_a_run_begins_where_it_reads_a_cut_edge() -> None:
+    model, (clean, corrupt) = random_model("llama"), inputs()
+    graph, called = Graph(model.config), []
+    for layer, block in enumerate(model.blocks):
+        block.mlp.register_forward_hook(lambda *_, layer=layer: called.append(layer))
+    with in_evaluation(model):
+        ablated = Ablated(compare(model, clean, corrupt, METRIC, TAPS), 2**26)
+        for readers, layers in (("logits", []), ("m1", [1]), ("a1.h0.k", [1]), ("m0", [0, 1]), ("a0.h3.q", [0, 1])):
+            called.clear()
+            keep = graph.edges.copy()
+            keep[:, graph.readers.index(readers)] = False
+            ablated.faithfulness(np.stack([graph.edges, keep]))
+            assert called == layers
+
+
 def test_batches_of_any_size_give_the_same_and_too_big_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     model, (clean, corrupt) = random_model("gpt2"), inputs()
     random = np.random.default_rng(0)

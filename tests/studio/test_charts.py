@@ -78,6 +78,15 @@ def test_levels_labels_do_not_overlap() -> None:
     assert min(np.diff(places)) >= 13.9
 
 
+def test_the_title_of_the_x_axis_keeps_clear_of_the_first_label() -> None:
+    for first, apart in (("0", False), ("embed", True)):
+        chart = Chart([Line("KL", [0, 1], [2.0, 1.0])], "layer", "nats", x_labels=[first, "1"])
+        (title, label) = (
+            float(re.search(rf' y="([\d.]+)"[^>]*>{name}<', line_chart(chart))[1]) for name in ("layer", first)
+        )
+        assert (title > label) == apart
+
+
 def test_names_are_written_at_the_lines_ends() -> None:
     svg = line_chart(Chart([Line("mlp", [0, 1], [1, 2], "line3")], "layer", "rms", named=True, counted=True))
     assert re.search(r'class="name line3">mlp<', svg)

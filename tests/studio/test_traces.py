@@ -5,6 +5,7 @@ import math
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -19,6 +20,7 @@ from glassworks.core.trace import Trace
 from glassworks.data.spans import in_order
 from glassworks.data.tokenizers import byte_tokenizer
 from glassworks.interpret.lens import logit_lens
+from glassworks.interpret.tuned_lens import TunedLens, tuned_lens
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
 from glassworks.studio.axes import Axis, plan
@@ -246,6 +248,69 @@ def test_pairs_that_no_edge_joins_have_no_number() -> None:
     )
     titles = [title for title in read(trace).values("title") if "writer" in title]
     assert sorted(title.rpartition(": ")[2] for title in titles) == ["7", "no number", "no number", "no number"]
+
+
+def test_a_circuit_is_a_graph_of_its_edges_beside_what_others_carry() -> None:
+    writers = ["embed", "a0.h0", "a0.h1", "m0", "a1.h1", "m1"]
+    heads = [[f"a{layer}.{x}" for x in ("h0.q", "h1.q", "h0.k", "h0.v")] for layer in range(2)]
+    readers = [*heads[0], "m0", *heads[1], "m1", "logits"]
+    kept = np.zeros((6, 11), bool)
+    kept[[0, 2, 4], [3, 8, 10]] = True  # the value that both heads share is read from the head that writes
+    score = np.where(kept, np.array([0.5, 0, -0.25, 0, 1.0, 0])[:, None], 0)
+    curve = dict.fromkeys(("edges", "faithfulness", "complement"), np.array([0, 1]))
+    trace = Trace(
+        "circuit",
+        {"kept": kept, "score": score, "same_size": np.array([[0.125, 0.0625]]), **curve},
+        {"kept": ("writer", "reader"), "score": ("writer", "reader"), "same_size": ("pairs", "draw")}
+        | dict.fromkeys(curve, ("size",)),
+        {"writer": writers, "reader": readers, "pairs": ["searched on"]},
+        {"circuit_faithfulness": 0.75, "circuit_complement": -0.5},
+    )
+    reader, page = read(trace), trace_figure(trace)
+    edges = re.findall(
+        r'class="line edge (line\d)" style="stroke-width:([\d.]+)"><title>(\S+) → (\S+): (\S+)</title>', page
+    )
+    assert edges == [
+        ("line0", "2", "a0.h1", "a1.h0.v", "-0.25"),
+        ("line1", "3", "embed", "a0.h0.v", "0.5"),
+        ("line1", "5", "a1.h1", "logits", "1"),
+    ]
+    marks = re.findall(r"<title>([^<→]+)</title><rect", page)
+    assert sorted(marks) == ["a0.h1", "a1.h1", "embed", "logits"]
+    for said in ("the circuit0.75", "all other edges−0.5", "random circuit 10.125", "random circuit 20.0625"):
+        assert said in reader.text
+    empty = replace(trace, arrays=trace.arrays | {"kept": kept & False})
+    assert "No edge is kept" in read(empty).text
+
+
+def test_each_lens_has_its_own_words_and_layers_left_out_are_said() -> None:
+    model, tokens = GPT(GPTConfig("gpt2", 8, 8, 20, 1, 4)), torch.arange(4)
+    plain = read(logit_lens(model, tokens, list("abcd"))).text
+    tuned = read(tuned_lens(model, TunedLens(20, 4), tokens, list("abcd"))).text
+    assert "The logit lens: each cell" in plain
+    assert "no proof of ignorance" in plain
+    assert "The tuned lens: each cell" in tuned
+    assert "no proof of ignorance" not in tuned
+    assert "Shown are 17 of 21 layers." in plain
+
+
+def test_the_divergence_of_lenses_is_told_on_a_logarithmic_axis_without_the_zeros_of_the_last_layer() -> None:
+    axes = ("reading", "layer")
+    kl = np.array([[90.0, 1.0, 0.0], [2.0, 2.0, 2.0]])
+    trace = Trace(
+        "lens_divergence",
+        {"kl": kl, "error": kl / 10, "loss": kl + 3},
+        dict.fromkeys(("kl", "error", "loss"), axes),
+        {"reading": ["logit lens", "constant"], "layer": ["embed", "0", "1"]},
+    )
+    page = trace_figure(trace)
+    dots = re.findall(r"<circle cx=\S+ cy=\"([\d.]+)\"[^>]*><title>logit lens (\S+)</title>", page)
+    assert [told for _, told in dots[:2]] == ["90", "1"]
+    (above, _), (below, _) = dots[:2]
+    middle = re.findall(r"<circle cx=\S+ cy=\"([\d.]+)\"[^>]*><title>constant 2</title>", page)[0]
+    share = (float(below) - float(middle)) / (float(below) - float(above))
+    assert share == pytest.approx(math.log(2) / math.log(90), abs=0.01)
+    assert "logit lens 0<" not in page
 
 
 # ----------------------------------------------------------------------------------------------------------------------

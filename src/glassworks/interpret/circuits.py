@@ -150,7 +150,8 @@ def find_circuit(
 
     Arrays:
         kept (writer, reader): the circuit.
-        score (writer, reader): its edges' and all others' attribution; edge (writer, reader): which exist.
+        score (writer, reader): the attribution of every edge, as `edge_attribution` gives it.
+        edge (writer, reader): which exist.
         same_size (pairs, draw): the control, faithfulness of random connected circuits of as many edges (fewer where
             none of that size was met), on the pairs "searched on" and, if given, "held out".
         same_size_edges (draw,): their edges.

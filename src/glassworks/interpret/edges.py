@@ -2,7 +2,8 @@
 
 A kept edge carries what its writer writes in this run, a cut one what the writer wrote in the corrupt run. So each
 reader has an input of its own: the stream plus, for each cut edge, the corrupt write less the present one. Nothing is
-estimated; all edges kept is the clean run, none kept the corrupt one, to rounding.
+estimated; all edges kept is the clean run, none kept the corrupt one, to rounding. A run begins at the first layer that
+reads a cut edge: below it all is as in the clean run.
 """
 
 import numpy as np
@@ -26,6 +27,7 @@ class Ablated:
         self.compared, self.max_bytes = runs, max_bytes
         self.graph = Graph(runs.clean.model.config)
         self.corrupt = writes(runs.corrupt)  # (W, B, T, C)
+        self.change = self.corrupt - writes(runs.clean)
         self.exists = torch.from_numpy(self.graph.edges).to(self.corrupt.device)
         self.runs = 0
 
@@ -58,11 +60,13 @@ class Ablated:
         self.runs += len(keep)
         clean, n = self.compared.clean, len(keep)
         cut = (~keep & self.exists).to(self.corrupt.dtype).mT.contiguous()  # (n, R, W)
-        missing = self.corrupt.new_zeros(n, *self.corrupt.shape)  # corrupt less present writes, (n, W, B, T, C)
-        stream = clean.at(0, "resid_pre").expand(n, -1, -1, -1)  # (n, B, T, C)
-        missing[:, 0] = self.corrupt[0] - stream
+        blocks = blocks_of(clean.model)
+        first = self.graph.layer_of(int(cut.any(2).any(0).nonzero()[0])) if cut.any() else len(blocks)
+        missing = self.corrupt.new_empty(n, *self.corrupt.shape)  # corrupt less present writes, (n, W, B, T, C)
+        missing[:, self.graph.before(first)] = self.change[self.graph.before(first)]
+        stream = clean.at(first, "resid_pre").expand(n, -1, -1, -1)  # (n, B, T, C)
 
-        for layer, block in enumerate(blocks_of(clean.model)):
+        for layer, block in enumerate(blocks[first:], first):
             heads, mlp = self.graph.written_by(layer)
             written = self.attend(
                 block, read(stream, cut[:, self.graph.heads_of(layer)], missing, self.graph.before(layer))

@@ -84,6 +84,10 @@ class Graph:
         first = layer * (each + self.has_mlp)
         return slice(first, first + each)
 
+    def layer_of(self, reader: int) -> int:
+        """The layer that a reader is in; the logits are behind the last."""
+        return reader // (self.config.n_head + 2 * self.config.kv_heads + self.has_mlp)
+
     def mlp_of(self, layer: int) -> int:
         """A layer's MLP among the readers."""
         last: int = self.heads_of(layer).stop

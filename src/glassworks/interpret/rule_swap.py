@@ -67,8 +67,9 @@ def swap_in(
     Arrays, where replacement is "reference" (nothing is replaced), "trees", "random trees" (the same values behind
     questions drawn anew: all questions of the point's trees dealt out again) or "mean ablation" (the same neurons set
     to their means over the fitted examples), and place is each point or "all points":
-        kl, top1 (replacement, place): KL(reference || replaced) in nats and how often both put the same token first,
-            averaged over the places that count. kl_error, top1_error: standard errors over inputs.
+        kl (replacement, place): KL(reference || replaced) in nats, averaged over the places that count.
+        top1 (replacement, place): how often both put the same token first.
+        kl_error, top1_error (replacement, place): their standard errors, over inputs.
         <measure>, <measure>_error (replacement, place).
         num_replaced (place,): neurons.
         judged (judged_input,): the rows of `inputs` that the numbers are of.

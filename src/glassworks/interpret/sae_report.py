@@ -46,8 +46,8 @@ def sae_report(
     Arrays, all (row,), on held-out activations:
         l0: latents that fire, of a row, on average.
         variance_explained: 1 - squared error / squared distance from the mean of the held-out rows; NaN if that is 0.
-        loss: of the plain model; loss_spliced: with the reconstruction in the activations' place; loss_ablated: with
-            zeros in their place.
+        loss, loss_spliced, loss_ablated: of the plain model, with the reconstruction in the activations' place
+            (spliced), and with zeros there (ablated).
         loss_recovered: (ablated - spliced) / (ablated - plain): 1 = nothing lost, 0 = as bad as zeros. NaN where
             zeros change the loss by less than a ten-thousandth, which rounding may be much of.
         dead_share: latents that never fire.

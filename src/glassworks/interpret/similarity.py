@@ -57,7 +57,9 @@ def similarity(
         seed: of the random network, and of the order of rows.
 
     Arrays:
-        similarity (row, point, other point): rows "models", "with a random network" and "rows in random order".
+        similarity (row, point, other point): of each pair, 1 where one is the other but for a linear map that the
+            measure does not see: row "models"; "with a random network" in the other's place; and "rows in random
+            order", which is chance.
     """
     if steps < 1:
         raise ValueError(f"steps (={steps}) must be at least 1 batch")

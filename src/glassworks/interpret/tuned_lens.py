@@ -12,6 +12,7 @@ the rows of `lens_divergence`.
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float, Int
@@ -36,6 +37,9 @@ class TunedLens(nn.Module):
 
     To keep one: `glassworks.models.io.write_tensors(lens.state_dict(), file)`.
     """
+
+    fitted: str = ""
+    """How it came to be, in words, where it was fitted here."""
 
     def __init__(self, n_layer: int, n_embd: int) -> None:
         super().__init__()
@@ -64,8 +68,6 @@ def fit_tuned_lens(
     *,
     steps: int = 100,
     lr: float | None = None,
-    places: int | None = None,
-    seed: int = 0,
     run: Run | None = None,
     report: Report = silent,
 ) -> TunedLens:
@@ -80,9 +82,6 @@ def fit_tuned_lens(
         steps: steps to train.
         lr: Adam's first learning rate. None = 1 / n_embd: a step moves each of the C numbers behind an output by as
             much, and so the output by up to C times as much.
-        places: how many places of a step's batch are read, drawn at random; None = all. The time of a step is that of
-            their logits in every layer.
-        seed: of the draw of places.
         run: where rows are logged.
         report: where progress is told.
 
@@ -91,11 +90,9 @@ def fit_tuned_lens(
     lr = 1 / model.config.n_embd if lr is None else lr
     if steps < 1 or lr <= 0:
         raise ValueError(f"steps (={steps}) and lr (={lr}) must be above 0")
-    check_count("places", 1 if places is None else places, 1)
-    generator = torch.Generator().manual_seed(seed)
     lens = TunedLens(model.config.n_layer, model.config.n_embd).to(model.embed.weight.device)
     schedule = make_schedule(ScheduleConfig("wsd", decay=1.0, final=0.0))
-    loss_fn = functools.partial(lens_loss, model, places=places, generator=generator)
+    loss_fn = functools.partial(lens_loss, model)
     with frozen(model), tracked("fit the lens", steps) as shown:
         fit(
             lens,
@@ -107,19 +104,12 @@ def fit_tuned_lens(
             run=run,
             report=shown if report is silent else report,
         )
+    lens.fitted = f"to the prediction, in {steps:,} steps"
     return lens.eval()
 
 
-def lens_loss(
-    model: GPT,
-    lens: nn.Module,
-    tokens: Int[Tensor, "B T"],
-    places: int | None = None,
-    generator: torch.Generator | None = None,
-) -> Float[Tensor, ""]:
+def lens_loss(model: GPT, lens: nn.Module, tokens: Int[Tensor, "B T"]) -> Float[Tensor, ""]:
     """KL(last layer || translated layer) in nats, mean over tokens and over the layers that are translated.
-
-    With `places`, over so many of the tokens, drawn from `generator`.
 
     Where the logits of all layers would be many, they are made some places at a time, and again for the gradient.
     ValueError for an empty batch, and if the logits of one such part would not fit the memory.
@@ -129,9 +119,6 @@ def lens_loss(
     size = min(max(1, MAX_LOGITS // (layers * model.config.vocab_size)), tokens.numel())
     check_logits(model, layers * size, "give fewer or shorter sequences")
     streams = residual_streams(model, tokens).flatten(1, 2).float()  # (L + 1, N, C)
-    if places is not None:
-        drawn = torch.randperm(streams.size(1), generator=generator)[:places]
-        streams = streams[:, drawn.to(streams.device)]
     parts = torch.split(streams, size, 1)
     total = torch.zeros((), device=streams.device)
     for part in parts:
@@ -181,11 +168,14 @@ def tuned_lens(
     *,
     names: Sequence[str] | None = None,
 ) -> Trace:
-    """What each layer already holds of the model's prediction: `logit_lens` and its arrays, read through `lens`."""
+    """What each layer already holds of the model's prediction: `logit_lens` and its arrays, read through `lens`.
+
+    Meta: lens, how it was fitted, if it was fitted here.
+    """
     check(model, tokens, labels, k)
     check_lens(model, lens)
     read = lambda i, stream: model.unembed(lens.translate(i, stream))  # noqa: E731
-    return read_layers("tuned_lens", model, tokens, labels, k, read, names)
+    return replace(read_layers("tuned_lens", model, tokens, labels, k, read, names), meta=said(lens))
 
 
 @public
@@ -230,8 +220,13 @@ def lens_divergence(model: GPT, lens: TunedLens, tokens: Int[Tensor, "N T"], *, 
         arrays={"kl": to_numpy(kl), "error": to_numpy(error), "loss": to_numpy(loss)},
         axes={"kl": axes, "error": axes, "loss": axes},
         labels={"reading": list(rows), "layer": ["embed", *counted(model.config.n_layer)]},
-        meta={"num_tokens": tokens.numel(), "seed": seed},
+        meta={**said(lens), "num_tokens": tokens.numel(), "seed": seed},
     )
+
+
+def said(lens: TunedLens) -> dict[str, str | float | int]:
+    """How the lens was fitted, for a trace's meta."""
+    return {"lens": f"fitted {lens.fitted}"} if lens.fitted else {}
 
 
 def read_all(model: GPT, parts: Sequence[Tensor], lens: TunedLens | None) -> tuple[Tensor, Tensor, Tensor]:

@@ -50,26 +50,28 @@ def health(subject: Subject) -> Trace:
 
 
 def tuned_lens(subject: Subject) -> Trace:
-    """The sentence through a lens fitted on the text to fit on."""
+    """The sentence through a lens fitted on the text to fit on; of a large model by least squares."""
+    from glassworks.interpret.regressed_lens import regress_lens
     from glassworks.interpret.tuned_lens import fit_tuned_lens, tuned_lens
 
     rows = subject.fitting
-    size, places = (1, 10) if subject.is_large else (8, None)
-    lens = fit_tuned_lens(
-        subject.model, lambda step: rows[size * step % len(rows) :][:size], places=places, seed=subject.seed
-    )
+    if subject.is_large:
+        lens = regress_lens(subject.model, rows)
+    else:
+        lens = fit_tuned_lens(subject.model, lambda step: rows[8 * step % len(rows) :][:8])
     return tuned_lens(subject.model, lens, subject.tokens, subject.labels, names=subject.texts)
 
 
 def lens_divergence(subject: Subject) -> Trace:
     """Both lenses on held-out text."""
+    from glassworks.interpret.regressed_lens import regress_lens
     from glassworks.interpret.tuned_lens import fit_tuned_lens, lens_divergence
 
     rows = subject.fitting
-    size, places = (1, 10) if subject.is_large else (8, None)
-    lens = fit_tuned_lens(
-        subject.model, lambda step: rows[size * step % len(rows) :][:size], places=places, seed=subject.seed
-    )
+    if subject.is_large:
+        lens = regress_lens(subject.model, rows)
+    else:
+        lens = fit_tuned_lens(subject.model, lambda step: rows[8 * step % len(rows) :][:8])
     return lens_divergence(subject.model, lens, subject.fewer(subject.held_out, 4), seed=subject.seed)
 
 
@@ -182,7 +184,12 @@ def circuit(subject: Subject) -> Trace:
     from glassworks.interpret.circuits import find_circuit
 
     return find_circuit(
-        subject.model, subject.tokens[None], subject.against[None], subject.metric, threshold=0.05, seed=subject.seed
+        subject.model,
+        subject.tokens[None],
+        subject.against[None],
+        subject.metric,
+        threshold=0.01 if subject.is_large else 0.05,  # a large model's many edges each carry less
+        seed=subject.seed,
     )
 
 

@@ -17,12 +17,15 @@ DOTS = 48  # points of a line that are marked
 NAMED = 5  # entries of sorted lines that are named
 
 
-def lines(drawn: Drawn, chosen: Plan, more: str = "") -> Markup:
-    """A line for each of the things compared, its standard errors as whiskers; one chart a panel, all on one scale."""
+def lines(drawn: Drawn, chosen: Plan, more: str = "", *, log: bool = False) -> Markup:
+    """A line for each of the things compared, its standard errors as whiskers; one chart a panel, all on one scale.
+
+    The scale is logarithmic if it is to be, or if positive numbers span much.
+    """
     places, left_out = panel_places(drawn.axes, chosen.panels)
     along = drawn.axes[chosen.shown[-1]]
     parts = [drawn.part(at, chosen) for at in places]
-    log = is_wide(drawn.values)
+    log = log or is_wide(drawn.values)
     y_range = span(np.concatenate([ends(*part) for part in parts]), log=log)
     charts = [
         Chart(

@@ -31,13 +31,15 @@ FOR_USE = {
     "residual_decomposition": "write|stream",
     "neuron_directions": "logit_effect",
     "neuron_rules": "held_out|feature_mean",
+    "neuron_rules_swapped_in": "judged",
 }
 """By method, the names of arrays that are there to be computed with, or said by others."""
 BESIDE = {
     "logit_attribution": {"term": ["vocabulary_mean"]},
     "neuron_attribution": {"term": ["vocabulary_mean"]},
+    "sae": {"loss": ["loss_spliced", "loss_ablated"]},
 }
-"""By method, controls that their names do not give away."""
+"""By method, what stands beside an array without its name giving it away."""
 FOLDED = {
     "logit_attribution": "vocabulary_std|output|scale",
     "neuron_attribution": "activation|vocabulary_std",

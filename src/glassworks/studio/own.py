@@ -1,4 +1,4 @@
-"""Drawings of single methods: a circuit's curve of faithfulness, and the examples of neurons."""
+"""Drawings of single methods: how far lenses are from the prediction, and the examples of neurons."""
 
 import numpy as np
 
@@ -7,31 +7,32 @@ from glassworks.studio.axes import Axis, Plan
 from glassworks.studio.curves import lines
 from glassworks.studio.drawn import Drawn
 from glassworks.studio.markup import Markup, join, tag
+from glassworks.studio.names import name_of
 from glassworks.studio.neuron_figures import examples_figure
 from glassworks.studio.neuron_view import Neuron, Neurons, percent
 
 MAX_NEURONS = 4
 
 
-def curve_figure(trace: Trace) -> Markup:
-    """How much of a behaviour comes back as edges are kept, beside keeping them in random order."""
-    random = trace.arrays["random"].astype(float)
-    named = {
-        "kept: the best edges": trace.arrays["faithfulness"],
-        "kept: all others": trace.arrays["complement"],
-        "kept: as many at random": random.mean(0) if len(random) else np.full(random.shape[1], np.nan),
+def divergence_figure(trace: Trace) -> Markup:
+    """How far each layer's reading is from the prediction, and its loss, by lens; on logarithmic axes."""
+    notes = {
+        "kl": "KL(last || layer) in nats, mean over all places; the last layer reads itself, 0 nats, and is left out.",
+        "loss": "Nats of the token that follows; at the last layer the model's own loss.",
     }
-    values = np.stack([array.astype(float) for array in named.values()])
-    errors = np.full_like(values, np.nan)
-    if len(random) > 1:
-        errors[2] = random.std(0, ddof=1) / len(random) ** 0.5
-    labels = tuple(str(int(edges)) for edges in trace.arrays["edges"])
-    axes = (Axis("kept", "named", tuple(named), len(named)), Axis("edges", "ordered", labels, len(labels)))
-    note = (
-        "How much of the difference between the two texts comes back when only some edges carry the clean run: 1 is "
-        "all of it, 0 none."
-    )
-    return lines(Drawn("faithfulness", values, axes, errors, note), Plan("lines", (), (0, 1)))
+    found = []
+    for name, note in notes.items():
+        values = np.where(trace.arrays[name] > 0, trace.arrays[name], np.nan).astype(float)
+        errors = trace.arrays["error"].astype(float) if name == "kl" else None
+        drawn = Drawn(
+            name_of(name, trace.method),
+            values,
+            tuple(Axis.of(axis, len(trace.labels[axis]), trace.labels[axis]) for axis in trace.axes[name]),
+            errors,
+            note,
+        )
+        found.append(lines(drawn, Plan("lines", (), (0, 1)), log=True))
+    return join(found)
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 from glassworks.core.trace import Trace
 from glassworks.studio.attention import attention_figure, moved_figure
+from glassworks.studio.circuit import circuit_figure, curve_figure
 from glassworks.studio.figures import dead_units, scale_figure
 from glassworks.studio.general import Token, general_figure, missing
 from glassworks.studio.markup import Markup, join
-from glassworks.studio.own import curve_figure, neuron_figure
+from glassworks.studio.own import divergence_figure, neuron_figure
 from glassworks.studio.words import lens_figure, surprise_figure
 
 NO_TOKENIZER: Token = "#{}".format
@@ -52,8 +53,11 @@ LENS = {
     "next_probability": ("layer", "next"),
     "next_rank": ("layer", "next"),
 }
-CURVE = {"edges": ("size",), "faithfulness": ("size",), "complement": ("size",), "random": ("draw", "size")}
-OWN_CURVE = Own(CURVE, lambda trace, _: curve_figure(trace), tuple(CURVE))
+CURVE: dict[str, tuple[str, ...]] = dict.fromkeys(("edges", "faithfulness", "complement"), ("size",))
+CURVE_PARTS = (*CURVE, "random")
+CIRCUIT = {**CURVE, "kept": ("writer", "reader"), "score": ("writer", "reader")}
+CIRCUIT_PARTS = (*CURVE_PARTS, "kept", "same_size", "same_size_edges")
+DIVERGENCE: dict[str, tuple[str, ...]] = dict.fromkeys(("kl", "error", "loss"), ("reading", "layer"))
 NEURONS: dict[str, tuple[str, ...]] = {
     "activation": ("split", "neuron", "example"),
     "histogram": ("split", "neuron", "bin"),
@@ -70,8 +74,9 @@ OWN = {
     ),
     "logit_lens": OWN_LENS,
     "tuned_lens": OWN_LENS,
-    "faithfulness_curve": OWN_CURVE,
-    "circuit": OWN_CURVE,
+    "lens_divergence": Own(DIVERGENCE, lambda trace, _: divergence_figure(trace), tuple(DIVERGENCE)),
+    "faithfulness_curve": Own(CURVE, lambda trace, _: curve_figure(trace), CURVE_PARTS),
+    "circuit": Own(CIRCUIT, lambda trace, _: circuit_figure(trace), CIRCUIT_PARTS),
     "neuron_examples": Own(NEURONS, lambda trace, _: neuron_figure(trace), NEURON_PARTS),
     "surprise": Own({"nats": ("token",)}, surprise_figure, ("nats", "entropy")),
     "health": Own(

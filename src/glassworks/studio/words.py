@@ -95,6 +95,18 @@ def surprise_legend() -> Markup:
 # Logit lens
 
 
+LOGIT = (
+    "The logit lens: each cell is the token that would be predicted next if the network ended at that layer; the "
+    "deeper the colour the higher its probability, and a ring marks the token that does follow. Early layers write in "
+    "a basis the head was not trained to read, so a pale cell there is no proof of ignorance."
+)
+TUNED = (
+    "The tuned lens: each cell is the token that would be predicted next if the network ended at that layer, read "
+    "through the change of basis fitted to it; the deeper the colour the higher its probability, and a ring marks the "
+    "token that does follow."
+)
+
+
 def lens_figure(trace: Trace, token: Callable[[int], str]) -> Markup:
     """A table layers x positions: the token each layer would predict next, coloured by its probability."""
     ids = trace.arrays["top_ids"]
@@ -113,12 +125,8 @@ def lens_figure(trace: Trace, token: Callable[[int], str]) -> Markup:
     follows = [tag("td", visible(actual[i]) if i < len(actual) else "") for i in range(columns)]
     foot = tag("tr", tag("th", "what follows", scope="row"), *follows)
     table = tag("table", tag("thead", head), tag("tbody", *body), tag("tfoot", foot), class_="lens")
-    caption = (
-        "The logit lens: each cell is the token that would be predicted next if the network ended at that layer; the "
-        "deeper the colour the higher its probability, and a ring marks the token that does follow. Early layers write "
-        "in a basis the head was not trained to read, so a pale cell there is no proof of ignorance."
-        f"{left_out((len(rows), len(ids), 'layers'), (columns, ids.shape[1], 'tokens'))}"
-    )
+    caption = TUNED if trace.method == "tuned_lens" else LOGIT
+    caption += left_out((len(rows), len(ids), "layers"), (columns, ids.shape[1], "tokens"))
     return tag(
         "figure",
         legend("chance", ["probability 0", "0.5", "1"]),
