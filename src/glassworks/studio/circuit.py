@@ -16,7 +16,7 @@ from glassworks.studio.markup import Markup, join, tag
 from glassworks.studio.scales import number
 
 MOST = 300  # edges that are drawn
-ROW, LEFT, MIDDLE, HALF = 46, 70, 110, 12
+ROW, LEFT, MIDDLE, HALF = 46.0, 70.0, 110.0, 12.0
 """Heights of a row and of half a node; where rows begin, and from there the middle of the MLPs."""
 
 Row = tuple[float, int]
