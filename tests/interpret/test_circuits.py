@@ -238,7 +238,7 @@ def test_controls_are_drawn_anew_each_time_and_from_the_seed(monkeypatch: pytest
     model, clean, corrupt, metric = planted("first")
     tried: list[np.ndarray] = []
     run = Ablated.faithfulness
-    monkeypatch.setattr(Ablated, "faithfulness", lambda self, keep: tried.append(keep) or run(self, keep))
+    monkeypatch.setattr(Ablated, "faithfulness", lambda self, keep, *_: tried.append(keep) or run(self, keep))
     traces = [find_circuit(model, clean, corrupt, metric, threshold=0.05, draws=3, seed=seed) for seed in (0, 0, 1)]
     curves = [keep for keep in tried if len(keep) > 10]
     sizes = traces[0].arrays["edges"]

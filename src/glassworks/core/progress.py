@@ -97,9 +97,12 @@ def progress(label: str, total: int, *, start: int = 0, every: float = EVERY) ->
 
 
 @contextmanager
-def tracked(label: str, total: int) -> Iterator[Report]:
-    """The same for the library's own work: only where a command shows it, and off a terminal only if it takes long."""
-    if not SHOWN.get():
+def tracked(label: str | None, total: int) -> Iterator[Report]:
+    """The same for the library's own work: only where a command shows it, and off a terminal only if it takes long.
+
+    Without a label it is part of something that is told already.
+    """
+    if not SHOWN.get() or label is None:
         yield silent
     elif sys.stderr.isatty():
         yield from bar(label, total, 0, brief=True)

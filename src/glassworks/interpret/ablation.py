@@ -9,6 +9,7 @@ that zero is unlike anything the rest of the model has met.
 in every trace: the same places changed by as much in a random direction.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -17,6 +18,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from glassworks.core.progress import tracked
 from glassworks.core.trace import Trace
 from glassworks.interpret.arguments import public
 from glassworks.interpret.checks import check_count, check_labels, check_tokens
@@ -109,9 +111,12 @@ class Sweep:
     positions: int | None
     max_bytes: int
 
-    def run(self, donors: Sequence[Donors], places: Sequence[Place]) -> Float[Tensor, "n B"]:
+    def run(self, donors: Sequence[Donors], places: Sequence[Place], label: str | None = None) -> Float[Tensor, "n B"]:
         """The metric of edits, averaged over draws of their donors."""
-        draws = [metrics_of(self.stored, self.site, d, places, self.metric, max_bytes=self.max_bytes) for d in donors]
+        draws = [
+            metrics_of(self.stored, self.site, d, places, self.metric, max_bytes=self.max_bytes, label=label)
+            for d in donors
+        ]
         return torch.stack(draws).mean(0)
 
     def change(self, values: Float[Tensor, "k n B"]) -> Float[Tensor, "k n"]:
@@ -130,7 +135,8 @@ def ablate_site(
     """All places of a site, each kind, and some at random; `donors` are by kind, then by draw."""
     site, config = sweep.site, sweep.stored.model.config
     places, (sizes, axes) = all_places(site, config, sweep.positions), layout(site, config, sweep.positions)
-    found = torch.stack([sweep.run(kind, places) for kind in donors])
+    labels = [f"ablate {name} ({kind})" for kind in findings.labels["kind"]]
+    found = torch.stack([sweep.run(kind, places, label) for kind, label in zip(donors, labels, strict=True)])
     change = sweep.change(found)
     findings.add(name, torch.unflatten(change, 1, sizes), ("kind", *axes))
     findings.add(f"{name}_metric", torch.unflatten(found, 1, sizes), ("kind", *axes, "pair"))
@@ -215,14 +221,16 @@ def ablate_points(
     generator, rows = torch.Generator().manual_seed(seed), []
     with torch.no_grad(), evaluating(model):
         _, plain, values = values_at(model, given, metric, points, positions)
-        for kind in kinds:
-            for point, value in values.items():
+        edits = list(itertools.product(kinds, values.items()))
+        with tracked("ablate points", len(edits)) as report:
+            for done, (kind, (point, value)) in enumerate(edits, 1):
                 drawn = other_rows(len(value), len(value), True, generator) if kind == "resample" else None
                 silent = value[drawn] if drawn is not None else value.mean(0, keepdim=True).expand_as(value)
                 new = torch.zeros_like(value) if kind == "zero" else silent
                 for replacement in (new, random_change(value, new, generator)):
                     with patch(model, {point: replacement}, positions=positions):
                         rows.append(metric(run_model(model, *given)))
+                report(done)
     found = torch.unflatten(torch.stack(rows), 0, (len(kinds), len(values), 2))
     change = (found - plain).float().mean(-1)
     findings = Findings(labels={"kind": list(kinds), "point": list(values)}, meta={"rows": len(plain), "seed": seed})

@@ -78,7 +78,7 @@ def attribution_patching(
             axes = layout(site, model.config, runs.T if by_position else None)[1]
             findings.add(name, estimate, axes)
             generator = torch.Generator().manual_seed(seed + i)
-            drawn, true = truth(runs, site, by_position, check, generator, max_bytes)
+            drawn, true = truth(runs, name, site, by_position, check, generator, max_bytes)
             if len(drawn):
                 whole = np.full(estimate.size, np.nan, np.float32)
                 whole[drawn] = true
@@ -197,12 +197,19 @@ def estimated(runs: Comparison, site: Site, by_position: bool) -> Float[np.ndarr
 
 
 def truth(
-    runs: Comparison, site: Site, by_position: bool, check: int | None, generator: torch.Generator, max_bytes: int
+    runs: Comparison,
+    name: str,
+    site: Site,
+    by_position: bool,
+    check: int | None,
+    generator: torch.Generator,
+    max_bytes: int,
 ) -> tuple[Int[np.ndarray, " n"], Float[np.ndarray, " n"]]:
     """Random places of a site, as indices in order, and the effect of patching them."""
     places = all_places(site, runs.model.config, runs.T if by_position else None)
     count = len(places) if check is None else min(check, len(places))
     drawn = torch.randperm(len(places), generator=generator)[:count].sort().values.numpy()
     some = [places[i] for i in drawn]
-    found = metrics_of(runs.corrupt, site, runs.donors(site), some, runs.metric, max_bytes=max_bytes)
+    label = f"check {name} by patching it"
+    found = metrics_of(runs.corrupt, site, runs.donors(site), some, runs.metric, max_bytes=max_bytes, label=label)
     return drawn, runs.effect(found)

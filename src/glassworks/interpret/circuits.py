@@ -89,7 +89,7 @@ def curve(ablated: Ablated, score: np.ndarray, counts: list[int], draws: int, se
     orders = [best, *(random.permutation(len(best)) for _ in range(draws))]
     keep = np.stack([chosen(edges, order[:count]) for order in orders for count in counts])
     rest = edges & ~keep[: len(counts)]
-    found = ablated.faithfulness(np.concatenate([keep, rest])).reshape(-1, len(counts))
+    found = ablated.faithfulness(np.concatenate([keep, rest]), "keep edges").reshape(-1, len(counts))
     findings = Findings(labels={"size": [str(count) for count in counts]})
     findings.add("edges", np.array(counts), ("size",))
     findings.add("faithfulness", found[0], ("size",))
@@ -173,7 +173,7 @@ def find_circuit(
         random = np.random.default_rng(seed)
         others = [random_circuit(graph, int(kept.sum()), random) for _ in range(draws)]
         tried = np.stack([kept, graph.edges & ~kept, *others])
-        judged = {"searched on": ablated.faithfulness(tried)}
+        judged = {"searched on": ablated.faithfulness(tried, "try random circuits")}
         if held_out is not None:
             judged["held out"] = Ablated(compare(model, *held_out, TAPS), max_bytes).faithfulness(tried)
     findings.labels |= {"writer": graph.writers, "reader": graph.readers, "pairs": list(judged)}

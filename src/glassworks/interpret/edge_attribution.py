@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from glassworks.core.progress import tracked
 from glassworks.core.trace import Trace
 from glassworks.interpret.arguments import public
 from glassworks.interpret.attribution_patching import compare_with_slopes, store_with_slopes
@@ -90,7 +91,7 @@ def edge_attribution(
             ablated = Ablated(runs, max_bytes)
             keep = np.repeat(graph.edges[None], len(chosen), 0)
             keep[np.arange(len(chosen)), *chosen.T] = False
-            true = ablated.faithfulness(graph.edges[None])[0] - ablated.faithfulness(keep)
+            true = ablated.faithfulness(graph.edges[None])[0] - ablated.faithfulness(keep, "remove edges")
         estimate = score[*chosen.T]
         mixed = np.random.default_rng(seed).permutation(estimate)
         findings.add("estimate", estimate, ("checked",))
@@ -143,10 +144,12 @@ def scored(
                 len(change), len(Graph(model.config).readers), dtype=torch.float64, device=change.device
             )
             tokens = clean[:, : runs.clean.shape[1]]
-            for step in range(steps):
-                start = runs.corrupt.at(0, "resid_pre") + (step + 0.5) / steps * change[0]
-                point, _, slopes = store_with_slopes(runs.model, tokens, runs.metric, SLOPES, start=start)
-                total += contract(point, slopes, change, max_bytes) / steps
+            with tracked("integrate slopes", steps) as report:
+                for step in range(steps):
+                    start = runs.corrupt.at(0, "resid_pre") + (step + 0.5) / steps * change[0]
+                    point, _, slopes = store_with_slopes(runs.model, tokens, runs.metric, SLOPES, start=start)
+                    total += contract(point, slopes, change, max_bytes) / steps
+                    report(step + 1)
     found: np.ndarray = (total / (len(clean) * runs.scale)).float().cpu().numpy()
     return runs, found
 

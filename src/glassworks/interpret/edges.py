@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from glassworks.core.progress import tracked
 from glassworks.interpret.checks import check_room
 from glassworks.interpret.graph import Graph, by_each_head, writes
 from glassworks.interpret.lens import blocks_of
@@ -31,10 +32,16 @@ class Ablated:
         self.exists = torch.from_numpy(self.graph.edges).to(self.corrupt.device)
         self.runs = 0
 
-    def faithfulness(self, keep: Bool[np.ndarray, "n W R"]) -> Float[np.ndarray, " n"]:
-        """How much of the clean run's metric is left with only these edges: 1 = as clean, 0 = as corrupt."""
-        chosen = torch.from_numpy(keep).to(self.exists.device)
-        found = [self.metrics(some) for some in torch.split(chosen, self.at_once(len(keep)))]
+    def faithfulness(self, keep: Bool[np.ndarray, "n W R"], label: str | None = None) -> Float[np.ndarray, " n"]:
+        """How much of the clean run's metric is left with only these edges: 1 = as clean, 0 = as corrupt.
+
+        Progress is told under a `label`, if there is one.
+        """
+        chosen, found = torch.from_numpy(keep).to(self.exists.device), list[Tensor]()
+        with tracked(label, len(keep)) as report:
+            for some in torch.split(chosen, self.at_once(len(keep))):
+                found.append(self.metrics(some))
+                report(sum(map(len, found)))
         return self.compared.effect(torch.cat(found))
 
     def at_once(self, count: int) -> int:

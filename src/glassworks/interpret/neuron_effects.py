@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Shaped
 from torch import Tensor, nn
 
+from glassworks.core.progress import Report, tracked
 from glassworks.core.trace import Trace
 from glassworks.interpret.arguments import public
 from glassworks.interpret.finite import run_model
@@ -83,7 +84,8 @@ def neuron_ablation(
     order = torch.randperm(len(free), generator=torch.Generator().manual_seed(seed))
     drawn = free[order[: min(controls, len(free))]].sort().values.tolist()
     wanted = list(dict.fromkeys(asked + drawn))
-    effect, kl = measure(model, batches, point, mean, wanted, loss)  # (neurons, B), (neurons,)
+    with tracked("ablate neurons", len(batches) * len(wanted)) as report:
+        effect, kl = measure(model, batches, point, mean, wanted, loss, report)  # (neurons, B), (neurons,)
     place = {neuron: i for i, neuron in enumerate(wanted)}
     mine, others = torch.tensor([place[i] for i in asked]), torch.tensor([place[i] for i in drawn])
     size = effect.mean(1).abs()
@@ -122,11 +124,17 @@ def mean_activation(model: nn.Module, batches: Sequence[Tensor], point: str) -> 
 
 
 def measure(
-    model: nn.Module, batches: Sequence[Tensor], point: str, mean: Tensor, neurons: Sequence[int], loss: Loss
+    model: nn.Module,
+    batches: Sequence[Tensor],
+    point: str,
+    mean: Tensor,
+    neurons: Sequence[int],
+    loss: Loss,
+    report: Report,
 ) -> tuple[Tensor, Tensor]:
     """The rise of each input's loss (neurons, B) and the mean KL (neurons,), float64."""
     run = resumed if isinstance(model, GPT) and re.fullmatch(BEHIND, point) else patched
-    effects, kls = [], []
+    effects, kls = list[Tensor](), list[Tensor]()
     for x in batches:
         base = run_model(model, x)
         before, own = loss(base, x), base.float().log_softmax(-1)
@@ -136,6 +144,7 @@ def measure(
         for logits in run(model, x, point, mean, neurons):
             rises.append(loss(logits, x) - before)
             far.append(divergence(own, logits.float().log_softmax(-1)).view(len(x), -1).mean(1))
+            report(len(neurons) * len(effects) + len(rises))
         effects.append(torch.stack(rises))
         kls.append(torch.stack(far))
     return torch.cat(effects, 1).double().cpu(), torch.cat(kls, 1).double().mean(1).cpu()

@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from glassworks.core.progress import tracked
 from glassworks.core.trace import Trace
 from glassworks.interpret.arguments import public
 from glassworks.interpret.checks import check_count, check_labels, check_pair, check_room
@@ -98,7 +99,7 @@ def patch_site(
     """One site's sweep and its control."""
     config, donors, positions = runs.corrupt.model.config, runs.donors(site), runs.T if by_position else None
     places, (sizes, axes) = all_places(site, config, positions), layout(site, config, positions)
-    found = metrics_of(runs.corrupt, site, donors, places, runs.metric, max_bytes=max_bytes)
+    found = metrics_of(runs.corrupt, site, donors, places, runs.metric, max_bytes=max_bytes, label=f"patch {name}")
     findings.add(name, runs.effect(found).reshape(sizes), axes)
     findings.add(f"{name}_metric", torch.unflatten(found, 0, sizes), (*axes, "pair"))
     drawn = draw(runs.corrupt, donors, site, places, controls, generator)
@@ -192,11 +193,13 @@ def swaps(
     outputs, plain, values = zip(
         *(values_at(model, one, metric, points, positions) for one in (clean, corrupt)), strict=True
     )
-    for point, new in values[0].items():
-        random = random_change(values[1][point], new, generator)
-        for replacement in (new, random):
-            with patch(model, {point: replacement}, positions=positions):
-                rows.append(metric(run_model(model, *corrupt)))
+    with tracked("patch points", len(values[0])) as report:
+        for done, (point, new) in enumerate(values[0].items(), 1):
+            random = random_change(values[1][point], new, generator)
+            for replacement in (new, random):
+                with patch(model, {point: replacement}, positions=positions):
+                    rows.append(metric(run_model(model, *corrupt)))
+            report(done)
     found = torch.unflatten(torch.stack(rows), 0, (-1, 2))
     return Swaps(list(values[0]), found, plain, contrast_of(metric, outputs, plain))
 

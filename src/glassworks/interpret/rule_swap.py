@@ -10,6 +10,7 @@ from jaxtyping import Bool, Shaped
 from torch import Tensor, nn
 
 from glassworks.core.memory import free_memory
+from glassworks.core.progress import tracked
 from glassworks.core.trace import Trace
 from glassworks.interpret.arguments import public
 from glassworks.interpret.finite import run_model
@@ -88,20 +89,22 @@ def swap_in(
     dealt = {point: deal(rules[point], seed) for point in points}
     found: dict[str, list[Tensor]] = {}
     kept = judging.keep.view(len(judged), -1).any(1).nonzero()[:, 0]
-    for some in torch.split(kept, batch_size):
-        rows, mask, said_of = judged[some], judging.keep[some], features[judged[some]].flatten(0, -2)
-        said = {
-            name: {p: trees[p].predict(said_of, threads=threads) for p in points}
-            for name, trees in (("trees", rules), ("random trees", dealt))
-        }
-        said["mean ablation"] = {p: torch.from_numpy(rules[p].value[:, 0]) for p in points}
-        edits = {
-            (name, place): {p: edit(model, said[name][p], chosen[p], rules[p], mask, rest) for p in group}
-            for name in said
-            for place, group in places.items()
-        }
-        for name, values in look(model, inputs[rows], mask, rows, edits, list(places), measures or {}).items():
-            found.setdefault(name, []).append(values)
+    with tracked("swap rules in", len(kept)) as told:
+        for some in torch.split(kept, batch_size):
+            rows, mask, said_of = judged[some], judging.keep[some], features[judged[some]].flatten(0, -2)
+            said = {
+                name: {p: trees[p].predict(said_of, threads=threads) for p in points}
+                for name, trees in (("trees", rules), ("random trees", dealt))
+            }
+            said["mean ablation"] = {p: torch.from_numpy(rules[p].value[:, 0]) for p in points}
+            edits = {
+                (name, place): {p: edit(model, said[name][p], chosen[p], rules[p], mask, rest) for p in group}
+                for name in said
+                for place, group in places.items()
+            }
+            for name, values in look(model, inputs[rows], mask, rows, edits, list(places), measures or {}).items():
+                found.setdefault(name, []).append(values)
+            told(sum(map(len, next(iter(found.values())))))
     number = {p: int(c.sum()) for p, c in chosen.items()}
     return to_trace(found, places, number, judged[kept], {"min_r2": min_r2, "rest": rest})
 

@@ -173,7 +173,7 @@ def fit_rules(
 
     Raises ValueError for shapes that do not fit, for values that are not finite, and for features of too many values.
     """
-    from glassworks.interpret.trees import grow
+    from glassworks.interpret.trees import grow_trees
 
     if not 1 <= depth <= MAX_DEPTH:
         raise ValueError(f"depth (={depth}) must be between 1 and {MAX_DEPTH}")
@@ -185,26 +185,7 @@ def fit_rules(
     if len(labels) != x.shape[1]:
         raise ValueError(f"names (of {len(labels)} features) must name the {x.shape[1]} columns of features")
     bits, columns, cuts = as_bits(x, labels)
-    N, F, K = len(bits), y.size(1), 2 ** (depth + 1) - 1
-    asked, count = np.empty((F, K), np.int32), np.empty((F, K), np.int32)
-    value, fires = np.zeros((F, K)), np.zeros((F, K))
-    ones = bits.sum(0, dtype=np.int32)
-    chunk = max(1, CHUNK_BYTES // (4 * N))
-    for first in range(0, F, chunk):
-        part = np.ascontiguousarray(y[:, first : first + chunk].float().numpy().T)  # (f, N)
-        if not np.isfinite(part).all():
-            bad = first + int(np.flatnonzero(~np.isfinite(part).all(1))[0])
-            raise ValueError(f"activations of neuron {bad} hold NaN or infinity: look where they begin with health")
-        sums = root_sums(bits, part)
-
-        def grow_some(rows: range, first: int = first, part: NDArray[np.float32] = part, sums: Doubles = sums) -> None:
-            order, spare = np.empty(N, np.int32), np.empty(N, np.int32)
-            for i in rows:
-                u = first + i
-                out = (asked[u], value[u], fires[u], count[u])
-                grow(bits, part[i], above, depth, min_leaf, sums[i], ones, order, spare, *out)
-
-        in_threads(grow_some, [range(i, len(part), workers(threads)) for i in range(workers(threads))], threads)
+    asked, value, fires, count = grow_trees(bits, y, depth, min_leaf, above, threads)
     split = asked >= 0
     return Rules(
         feature=np.where(split, columns[asked], -1).astype(np.int32),
@@ -218,15 +199,6 @@ def fit_rules(
 
 
 Doubles = NDArray[np.float64]
-
-
-def root_sums(bits: NDArray[np.uint8], y: NDArray[np.float32]) -> Doubles:
-    """(f, P): the sum of each neuron's activations over the examples that have the bit, in float64."""
-    sums = np.zeros((len(y), bits.shape[1]))
-    for rows in range(0, len(bits), 4096):
-        some = slice(rows, rows + 4096)
-        sums += y[:, some].astype(np.float64) @ bits[some].astype(np.float64)
-    return sums
 
 
 def as_rows(features: Tensor, columns: int | None = None) -> NDArray[np.uint8] | NDArray[np.float32]:

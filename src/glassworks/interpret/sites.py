@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from glassworks.core.progress import tracked
 from glassworks.interpret.metrics import Metric
 from glassworks.interpret.restart import Entering, Stored, edits_at_once, judge, needed
 from glassworks.models.config import GPTConfig
@@ -101,9 +102,19 @@ def all_places(site: Site, config: GPTConfig, positions: int | None) -> list[Pla
 
 
 def metrics_of(
-    stored: Stored, site: Site, donors: Donors, places: Sequence[Place], metric: Metric, *, max_bytes: int
+    stored: Stored,
+    site: Site,
+    donors: Donors,
+    places: Sequence[Place],
+    metric: Metric,
+    *,
+    max_bytes: int,
+    label: str | None = None,
 ) -> Float[Tensor, "n B"]:
-    """The metric after each edit, for each pair. The order of places is kept; positions are those of `stored`."""
+    """The metric after each edit, for each pair. The order of places is kept; positions are those of `stored`.
+
+    Progress is told under a `label`, if there is one.
+    """
     T = stored.shape[1]
     reach = needed(metric, T)
     plain = metric(stored.logits)
@@ -112,14 +123,18 @@ def metrics_of(
     for i, place in enumerate(places):
         if place.position is None or place.position < reach:  # later positions do not reach the metric
             by_start.setdefault(place.position or 0, []).append(i)
-    for start, members in by_start.items():
-        # Edits of all positions and edits of position 0 begin alike, but are not computed alike.
-        members.sort(key=lambda i: (places[i].layer, places[i].position is None))
-        size = edits_at_once(stored, metric, start, len(members), max_bytes)
-        for first in range(0, len(members), size):
-            chunk = members[first : first + size]
-            entering = [entry(stored, site, donors, group) for group in grouped([places[i] for i in chunk])]
-            out[chunk] = judge(stored, metric, start, entering)
+    done, total = 0, sum(map(len, by_start.values()))
+    with tracked(label, total) as report:
+        for start, members in by_start.items():
+            # Edits of all positions and edits of position 0 begin alike, but are not computed alike.
+            members.sort(key=lambda i: (places[i].layer, places[i].position is None))
+            size = edits_at_once(stored, metric, start, len(members), max_bytes)
+            for first in range(0, len(members), size):
+                chunk = members[first : first + size]
+                entering = [entry(stored, site, donors, group) for group in grouped([places[i] for i in chunk])]
+                out[chunk] = judge(stored, metric, start, entering)
+                done += len(chunk)
+                report(done)
     return out
 
 

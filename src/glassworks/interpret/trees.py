@@ -8,10 +8,15 @@ added up (the other is the rest), and an activation of exactly 0 adds nothing.
 A tree is a heap: node k has the children 2k + 1 (bit not set) and 2k + 2 (bit set), and a leaf has feature -1.
 """
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from glassworks.core.jit import compiled
+from glassworks.core.progress import tracked
+from glassworks.interpret.rules import CHUNK_BYTES, in_threads, workers
 
 Bits = NDArray[np.uint8]
 Ints = NDArray[np.int32]
@@ -160,3 +165,45 @@ def look_up(features: Bits | Reals, feature: Ints, threshold: Reals, table: Real
             while feature[u, k] >= 0:
                 k = 2 * k + (2 if features[i, feature[u, k]] > threshold[u, k] else 1)
             out[i, u] = table[u, k]
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# All neurons
+
+
+def grow_trees(
+    bits: Bits, y: Tensor, depth: int, min_leaf: int, above: float, threads: int | None
+) -> tuple[Ints, Doubles, Doubles, Ints]:
+    """(F, K) each: the bit asked about, mean activation, share that fires, and examples of every node."""
+    N, F, K = len(bits), y.size(1), 2 ** (depth + 1) - 1
+    asked, count = np.empty((F, K), np.int32), np.empty((F, K), np.int32)
+    value, fires = np.zeros((F, K)), np.zeros((F, K))
+    ones = bits.sum(0, dtype=np.int32)
+    chunk, done = max(1, CHUNK_BYTES // (4 * N)), itertools.count(1)
+    with tracked("grow trees", F) as report:
+        for first in range(0, F, chunk):
+            part = np.ascontiguousarray(y[:, first : first + chunk].float().numpy().T)  # (f, N)
+            if not np.isfinite(part).all():
+                bad = first + int(np.flatnonzero(~np.isfinite(part).all(1))[0])
+                raise ValueError(f"activations of neuron {bad} hold NaN or infinity: look where they begin with health")
+            sums = root_sums(bits, part)
+
+            def grow_some(rows: range, first: int = first, part: Reals = part, sums: Doubles = sums) -> None:
+                order, spare = np.empty(N, np.int32), np.empty(N, np.int32)
+                for i in rows:
+                    u = first + i
+                    out = (asked[u], value[u], fires[u], count[u])
+                    grow(bits, part[i], above, depth, min_leaf, sums[i], ones, order, spare, *out)
+                    report(next(done))
+
+            in_threads(grow_some, [range(i, len(part), workers(threads)) for i in range(workers(threads))], threads)
+    return asked, value, fires, count
+
+
+def root_sums(bits: Bits, y: Reals) -> Doubles:
+    """(f, P): the sum of each neuron's activations over the examples that have the bit, in float64."""
+    sums = np.zeros((len(y), bits.shape[1]))
+    for rows in range(0, len(bits), 4096):
+        some = slice(rows, rows + 4096)
+        sums += y[:, some].astype(np.float64) @ bits[some].astype(np.float64)
+    return sums
