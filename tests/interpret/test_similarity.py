@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from glassworks.interpret.similarity import KEPT, similarity
+from glassworks.interpret.similarity import KEPT, basis, similarity
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
 
@@ -44,6 +44,24 @@ def test_only_svcca_is_blind_to_stretching() -> None:
     # as long as no direction falls below the share of the variance that is kept
     assert (stretch.diag().square() / stretch.square().sum()).min() > 1 - KEPT
     assert compare(plain, stretched, "svcca") == pytest.approx(1, abs=1e-4)
+
+
+def test_directions_are_counted_where_few_hold_the_variance() -> None:
+    left, right = linear(torch.diag(torch.tensor([1000.0, 1.0, 1.0, 1.0, 1.0, 1.0]))), linear(torch.eye(6)[:4])
+    arrays = similarity(left, inputs, "", steps=8, other=right, method="svcca").arrays
+    assert (arrays["directions"].tolist(), arrays["other_directions"].tolist()) == ([1], [4])
+    assert set(similarity(left, inputs, "", steps=8, method="svcca").arrays) == {"similarity", "directions"}
+    assert set(similarity(left, inputs, "", steps=8).arrays) == {"similarity"}
+
+
+def test_a_basis_is_that_of_the_singular_vectors() -> None:
+    generator = torch.Generator().manual_seed(0)
+    for shape in ((60, 8), (20, 200)):
+        rows = torch.randn(shape, generator=generator, dtype=torch.float64) * 0.7 ** torch.arange(shape[1])
+        found = basis(rows, "")
+        u = torch.linalg.svd(rows - rows.mean(0), full_matrices=False).U[:, : found.size(1)]
+        torch.testing.assert_close(found.T @ found, torch.eye(found.size(1), dtype=torch.float64))
+        torch.testing.assert_close(found @ found.T, u @ u.T)
 
 
 def test_independent_representations_are_unlike() -> None:

@@ -358,7 +358,9 @@ def test_points_of_a_stack_of_layers_are_in_order() -> None:
     axis = Axis.of("point", 3, [f"blocks.{i}.resid_post" for i in range(3)])
     assert axis.kind == "ordered"
     assert axis.labels == ("0", "1", "2")
-    assert "blocks.*.resid_post" in axis.name
+    assert (axis.name, axis.places) == ("layer", "blocks.*.resid_post")
+    trace = Trace("any", {"share": np.arange(3.0)}, {"share": ("point",)}, {"point": [f"h.{i}.mlp" for i in range(3)]})
+    assert "Share by layer. Layers are read at h.*.mlp." in read(trace).text
     assert Axis.of("point", 2, ["blocks.0.resid_pre", "blocks.0.resid_post"]).kind == "named"
 
 

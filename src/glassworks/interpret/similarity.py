@@ -60,6 +60,9 @@ def similarity(
         similarity (row, point, other point): of each pair, 1 where one is the other but for a linear map that the
             measure does not see: row "models"; "with a random network" in the other's place; and "rows in random
             order", which is chance.
+        directions (point,), other_directions (other point,): how many hold 99 % of the variance, with svcca; few where
+            a few numbers are far larger than all others, and then similarity is of these alone. The second only if
+            there is another model.
     """
     if steps < 1:
         raise ValueError(f"steps (={steps}) must be at least 1 batch")
@@ -70,10 +73,13 @@ def similarity(
     compare: Callable[..., Compared] = cka if method == "cka" else svcca
     theirs = points if other_points is None else other_points
     found, beside = (compare(model, net, batches, points, theirs, steps, seed) for net in (second, control))
+    counts = {"directions": found.directions, "other_directions": found.other_directions if other is not None else ()}
+    sizes = {name: np.array(count) for name, count in counts.items() if count}
     return Trace(
         method=f"similarity_{method}",
-        arrays={"similarity": np.stack([found.values, beside.values, found.floor]).astype(np.float32)},
-        axes={"similarity": ("row", "point", "other point")},
+        arrays={"similarity": np.stack([found.values, beside.values, found.floor]).astype(np.float32)} | sizes,
+        axes={"similarity": ("row", "point", "other point")}
+        | {name: ("point",) if name == "directions" else ("other point",) for name in sizes},
         labels={
             "row": ["models", "with a random network", "rows in random order"],
             "point": found.points,
@@ -90,6 +96,8 @@ class Compared(NamedTuple):
     others: list[str]
     values: np.ndarray
     floor: np.ndarray
+    directions: Sequence[int] = ()
+    other_directions: Sequence[int] = ()
 
 
 def pairs(
@@ -202,20 +210,23 @@ def svcca(
         np.array([[correlation(x, y[to.to(y.device)]) for y in bases[1].values()] for x in bases[0].values()])
         for to in (torch.arange(rows), order)
     )
-    return Compared(list(bases[0]), list(bases[1]), values, floor)
+    directions = [[x.size(1) for x in side.values()] for side in bases]
+    return Compared(list(bases[0]), list(bases[1]), values, floor, *directions)
 
 
 def basis(rows: Float[Tensor, "N C"], name: str) -> Float[Tensor, "N k"]:
     """Orthonormal columns for the directions that hold most of the variance."""
-    u, s, _ = torch.linalg.svd(centred(rows), full_matrices=False)
-    share = s.square().cumsum(0) / s.square().sum()
+    x = centred(rows)
+    wide = x.size(1) > x.size(0)  # the smaller side's products: what is kept is far above their rounding
+    squares, vectors = (found.flip(-1) for found in torch.linalg.eigh(x @ x.T if wide else x.T @ x))
+    share = squares.clamp(min=0).cumsum(0) / squares.clamp(min=0).sum()
     if not torch.isfinite(share).all():
         raise ValueError(f"{name} has rows that do not differ: choose another point")
     size = int((share < KEPT).sum()) + 1
     if 2 * size > len(rows):
         raise ValueError(f"{name} needs {size} directions and has {len(rows)} rows: give at least twice as many rows")
-    kept: Tensor = u[:, :size]
-    return kept
+    kept: Tensor = vectors[:, :size]
+    return kept if wide else x @ kept / squares[:size].sqrt()
 
 
 def correlation(x: Float[Tensor, "N k"], y: Float[Tensor, "N m"]) -> float:

@@ -13,7 +13,7 @@ and the drawing of an array follows from its axes' kinds and sizes alone (`plan`
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -47,20 +47,22 @@ class Axis:
     kind: Kind
     labels: tuple[str, ...]
     size: int
+    places: str = ""
+    """Of a point in every layer: which, as blocks.*.resid_post."""
 
     @classmethod
     def of(cls, name: str, size: int, labels: Sequence[str] | None) -> "Axis":
         """The axis of that name in a trace: its kind by its name and by whether its labels are numbers."""
         layered = layers_of(labels or [])
         if layered is not None:
-            return cls(f"{words(name)} {layered[0]}", "ordered", layered[1], size)
+            return cls(words(name).replace("point", "layer"), "ordered", layered[1], size, layered[0])
         kind = kind_of(name, labels)
         shown = [str(i) for i in range(size)] if labels is None else labels
         return cls(words(name), kind, tuple(visible(x) for x in shown) if kind == "text" else tuple(shown), size)
 
     def chosen(self, places: Sequence[int]) -> "Axis":
         """The axis with only these entries."""
-        return Axis(self.name, self.kind, tuple(self.labels[i] for i in places), self.size)
+        return replace(self, labels=tuple(self.labels[i] for i in places))
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -51,7 +51,9 @@ def caption(drawn: Drawn, more: str = "") -> str:
     """What is drawn, from the array's note or else its axes, and what is not."""
     names = [axis.name for axis in drawn.axes]
     by = " and ".join([", ".join(names[:-1]), names[-1]][len(names) == 1 :])
-    return f"{drawn.note or f'{drawn.name[:1].upper()}{drawn.name[1:]} by {by}.'}{more}{drawn.left_out}"
+    points = " and ".join(dict.fromkeys(axis.places for axis in drawn.axes if axis.places))
+    where = f" Layers are read at {points}." if points else ""
+    return f"{drawn.note or f'{drawn.name[:1].upper()}{drawn.name[1:]} by {by}.'}{where}{more}{drawn.left_out}"
 
 
 def title(drawn: Drawn) -> Markup:

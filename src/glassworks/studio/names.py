@@ -139,7 +139,12 @@ NAMES: dict[str, dict[str, str]] = {
         "class_share": "how common each class is",
     },
     "similarity_cka": {"similarity": "similarity of representations (CKA)", "steps": "batches"},
-    "similarity_svcca": {"similarity": "similarity of representations (SVCCA)", "steps": "batches"},
+    "similarity_svcca": {
+        "similarity": "similarity of representations (SVCCA)",
+        "directions": "directions that hold 99 % of the variance",
+        "other_directions": "those of the other network",
+        "steps": "batches",
+    },
     "sae": {
         "l0": "latents that fire at a place (L0)",
         "variance_explained": "share of the variance explained",
