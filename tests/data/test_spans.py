@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
-from glassworks.data.spans import in_order, spans, whole_characters
+from glassworks.data.spans import in_order, spans, together, whole_characters
 from glassworks.data.tokenizers import Tokenizer, byte_tokenizer, train_bpe
 
 JAPANESE = "吾輩は猫である。名前はまだ無い。👩‍👩‍👧 naïve"
@@ -40,6 +40,19 @@ def test_spans_tile_the_tokens_and_their_texts_are_the_text(text: str) -> None:
         assert "".join(part for _, _, part in found) == text
         assert "".join(in_order(tokenizer, ids)) == text
         assert len(in_order(tokenizer, ids)) == len(ids)
+
+
+@settings(deadline=None)
+@given(st.one_of(st.just(JAPANESE), st.text(max_size=60)))
+def test_tokens_for_display_are_put_together_as_their_bytes_are(text: str) -> None:
+    for tokenizer in (byte_tokenizer(), SMALL):
+        ids = [tokenizer.eot, *tokenizer.encode(text)]
+        assert together(map(tokenizer.token, ids)) == in_order(tokenizer, ids)
+
+
+def test_what_only_looks_like_bytes_is_text() -> None:
+    texts = ["<41>", "<E7>", "<E7 8C AB>", "<8C>", "<E7>", "<8C AB>", "", "<g0>", "\ud800"]
+    assert together(texts) == ["<41>", "<E7>", "<E7 8C AB>", "<8C>", "猫", "", "", "<g0>", "<ED A0 80>"]
 
 
 def test_bytes_that_form_no_character_are_shown_alone_and_hide_nothing_beside_them() -> None:

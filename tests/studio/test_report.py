@@ -296,4 +296,4 @@ def test_a_large_network_and_a_long_run_stay_below_three_megabytes(tmp_path: Pat
     (run.path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     page, reader = read(run)
     assert len(page.encode()) < 3_000_000
-    assert "12 of 16 layers and 12 of 16 heads" in reader.text
+    assert "12 of 16 layers, 12 of 16 heads and 32 of 60 tokens" in reader.text

@@ -4,10 +4,13 @@ A character of which each token has a byte or two, as in Japanese or in emoji un
 """
 
 import codecs
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from glassworks.data.codec import Tokenizer, as_ids, shown
+
+BYTES = re.compile("<[0-9A-F]{2}( [0-9A-F]{2})*>")
 
 
 def spans(tokenizer: Tokenizer, ids: Iterable[Any]) -> list[tuple[int, int, str]]:
@@ -18,10 +21,15 @@ def spans(tokenizer: Tokenizer, ids: Iterable[Any]) -> list[tuple[int, int, str]
     >>> spans(byte_tokenizer(), list("né".encode()))
     [(0, 1, 'n'), (1, 3, 'é')]
     """
+    return joined(pieces(tokenizer, as_ids(ids)))
+
+
+def joined(parts: Iterable[bytes]) -> list[tuple[int, int, str]]:
+    """The same of tokens given by their bytes."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     found, waiting = list[tuple[int, int, str]](), list[bytes]()
     end = 0
-    for raw in pieces(tokenizer, as_ids(ids)):
+    for raw in parts:
         if not takes(decoder, raw):  # what waited is no beginning of a character
             first = end - len(waiting)
             found += [(first + i, first + i + 1, shown(alone)) for i, alone in enumerate(waiting)]
@@ -39,7 +47,27 @@ def spans(tokenizer: Tokenizer, ids: Iterable[Any]) -> list[tuple[int, int, str]
 
 def in_order(tokenizer: Tokenizer, ids: Iterable[Any]) -> list[str]:
     """Each token of a text; a character that several share is whole at its first, and the others are empty."""
-    return [part for first, end, text in spans(tokenizer, ids) for part in (text, *[""] * (end - first - 1))]
+    return placed(spans(tokenizer, ids))
+
+
+def together(tokens: Iterable[str]) -> list[str]:
+    """The same from the tokens for display alone, those that are parts of characters as <E2 96>.
+
+    >>> together(["n", "<C3>", "<A9>"])
+    ['n', 'é', '']
+    """
+    return placed(joined(map(bytes_of, tokens)))
+
+
+def placed(found: Iterable[tuple[int, int, str]]) -> list[str]:
+    """The text of each span at its first token, and nothing at the others."""
+    return [part for first, end, text in found for part in (text, *[""] * (end - first - 1))]
+
+
+def bytes_of(token: str) -> bytes:
+    """What a token for display stands for: `shown`, reversed."""
+    raw = bytes.fromhex(token[1:-1]) if BYTES.fullmatch(token) else b""
+    return raw if raw and shown(raw) == token else token.encode(errors="surrogatepass")
 
 
 def whole_characters(tokenizer: Tokenizer, ids: list[int]) -> list[int]:

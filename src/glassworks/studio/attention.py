@@ -8,12 +8,13 @@ from glassworks.core.trace import Trace
 from glassworks.studio.colours import level
 from glassworks.studio.markup import Markup, scrolling, tag
 from glassworks.studio.scales import evenly, left_out
-from glassworks.studio.words import MAX_POSITIONS, legend, visible
+from glassworks.studio.words import MAX_POSITIONS, continued, fitted, groups, labelled, legend
 
 MAX_HEADS = 12
 MAX_LAYERS = 12
 CELL = 20
 MARGIN = 92
+LONGEST = 11  # letters of a token beside the large map
 
 
 def attention_figure(trace: Trace) -> Markup:
@@ -24,7 +25,7 @@ def attention_figure(trace: Trace) -> Markup:
     num_layers, num_heads, length = pattern.shape[:3]
     if not length or not num_layers or not num_heads:
         return tag("p", "The attention trace holds no tokens.", class_="missing")
-    words = (trace.labels.get("query") or [""] * length)[:length]
+    words = labelled(trace.labels.get("query", []))[:length] or [""] * length
     layers, heads = evenly(num_layers, MAX_LAYERS), evenly(num_heads, MAX_HEADS)
     sharp = min(((layer, head) for layer in layers for head in heads), key=lambda at: entropy(pattern[at]))
     rows = [
@@ -39,7 +40,7 @@ def attention_figure(trace: Trace) -> Markup:
     caption = (
         "Every head of every layer while the model reads this sentence: rows are the tokens that look, columns the "
         "tokens looked at, and each row's weights sum to 1. The large one is the sharpest head (lowest entropy); "
-        f"choose another, and it is drawn below its row.{left_out(*shown)}"
+        f"choose another, and it is drawn below its row.{continued(words)}{left_out(*shown)}"
     )
     return tag(
         "figure",
@@ -117,13 +118,20 @@ def large_map(weights: np.ndarray, words: list[str], at: tuple[int, int]) -> Mar
     size = len(words)
     side = MARGIN + CELL * size
     rows = [
-        tag("text", shortened(word), x=MARGIN - 6, y=MARGIN + CELL * (i + 0.5) + 4, text_anchor="end", class_="label")
+        tag(
+            "text",
+            fitted(word, LONGEST),
+            x=MARGIN - 6,
+            y=MARGIN + CELL * (i + 0.5) + 4,
+            text_anchor="end",
+            class_="label",
+        )
         for i, word in enumerate(words)
     ]
     columns = [
         tag(
             "text",
-            shortened(word),
+            fitted(word, LONGEST),
             transform=f"translate({MARGIN + CELL * (i + 0.5) + 4:g} {MARGIN - 6}) rotate(-60)",
             class_="label",
         )
@@ -142,8 +150,13 @@ def large_map(weights: np.ndarray, words: list[str], at: tuple[int, int]) -> Mar
         aria_label="the pattern of one attention head",
     )
     sentence = [
-        tag("span", visible(word), class_=f"chance{level(math.sqrt(w))}")
-        for word, w in zip(words, weights[-1], strict=True)
+        tag(
+            "span",
+            words[first],
+            class_=f"chance{level(math.sqrt(min(1.0, weights[-1, first:end].sum())))}",
+            data_tokens=end - first if end - first > 1 else None,
+        )
+        for first, end in groups(words)
     ]
     name = tag("p", tag("b", f"layer {at[0]}, head {at[1]}"), tag("span", habits(weights)), class_="head-name")
     return tag("div", name, scrolling(drawing), tag("p", *sentence, class_="sentence"), class_="chosen")
@@ -164,9 +177,3 @@ def entropy(weights: np.ndarray) -> float:
     """Mean entropy of the rows after the first, in nats."""
     rows = weights[1:] if len(weights) > 1 else weights
     return float(-(rows * np.log(np.where(rows > 0, rows, 1))).sum(-1).mean()) + 0.0
-
-
-def shortened(word: str) -> str:
-    """A token that fits the margin."""
-    shown = visible(word)
-    return shown if len(shown) <= 11 else f"{shown[:10]}…"

@@ -21,7 +21,7 @@ import numpy as np
 from glassworks.studio.heatmap import is_number
 from glassworks.studio.names import words
 from glassworks.studio.scales import evenly
-from glassworks.studio.words import visible
+from glassworks.studio.words import labelled
 
 Kind = Literal["ordered", "text", "index", "named"]
 Drawing = Literal["strip", "bars", "groups", "lines", "sorted", "heat"]
@@ -58,7 +58,7 @@ class Axis:
             return cls(words(name).replace("point", "layer"), "ordered", layered[1], size, layered[0])
         kind = kind_of(name, labels)
         shown = [str(i) for i in range(size)] if labels is None else labels
-        return cls(words(name), kind, tuple(visible(x) for x in shown) if kind == "text" else tuple(shown), size)
+        return cls(words(name), kind, tuple(labelled(shown) if kind == "text" else shown), size)
 
     def chosen(self, places: Sequence[int]) -> "Axis":
         """The axis with only these entries."""

@@ -10,6 +10,7 @@ from glassworks.studio.charts import Line
 from glassworks.studio.drawn import Drawn, caption, place_name, title
 from glassworks.studio.heatmap import colour_bar, colours_for, exact, minus
 from glassworks.studio.markup import Markup, tag
+from glassworks.studio.words import groups
 
 ERRORS = " ± is one standard error."
 
@@ -68,13 +69,23 @@ def error(value: float) -> list[Markup]:
 
 
 def strip(drawn: Drawn, chosen: Plan) -> Markup:
-    """Text whose tokens are coloured by their numbers."""
+    """Text whose tokens are coloured by their numbers, those of one character together by the one farthest from 0."""
     drawn = drawn.cut(4 * MOST, chosen.shown)
     axis, colours = drawn.axes[chosen.shown[0]], colours_for(drawn.values)
     values, _ = drawn.part((0,) * len(chosen.panels), chosen)
     tokens = [
-        tag("span", label, class_=colours.level(value), title=f"{label}: {exact(value)}")
-        for label, value in zip(axis.labels, values.tolist(), strict=True)
+        tag(
+            "span",
+            axis.labels[first],
+            class_=colours.level(strongest(values[first:end])),
+            title=f"{axis.labels[first]}: {', '.join(map(exact, values[first:end].tolist()))}",
+        )
+        for first, end in groups(axis.labels)
     ]
     text = tag("p", *tokens, class_="sentence")
     return tag("figure", title(drawn), colour_bar(colours), text, tag("figcaption", caption(drawn, colours.beyond)))
+
+
+def strongest(values: np.ndarray) -> float:
+    """The number farthest from 0; NaN if there is none."""
+    return float(values[np.nan_to_num(abs(values), nan=-1.0).argmax()])

@@ -13,6 +13,7 @@ import numpy as np
 from glassworks.studio.colours import LEVELS, level
 from glassworks.studio.markup import Markup, scrolling, tag
 from glassworks.studio.scales import short
+from glassworks.studio.words import columns, fitted
 
 OUTLIER = 6.0
 """Colours end at the 98th percentile of the sizes where the largest is more than this many times as large."""
@@ -132,7 +133,7 @@ def heat_map(grid: Grid, colours: Colours, digits: Digits, room: int = 760) -> M
     body = [
         tag(
             "tr",
-            tag("th", clipped(label) if i % step == 0 else "", scope="row"),
+            tag("th", fitted(label, LONGEST) if i % step == 0 else "", scope="row"),
             *cells(grid, i, colours, digits if written else None),
         )
         for i, label in enumerate(grid.rows)
@@ -151,7 +152,7 @@ def heat_map(grid: Grid, colours: Colours, digits: Digits, room: int = 760) -> M
 def measures(grid: Grid, room: int) -> tuple[int, int, bool]:
     """Pixels of the rows' labels and of a column, and whether numbers are written in the cells."""
     num_rows, num_columns = grid.values.shape
-    margin = 16 + 7 * max(len(clipped(label)) for label in [*grid.rows, grid.row_title])
+    margin = 16 + 7 * max(columns(fitted(label, LONGEST)) for label in [*grid.rows, grid.row_title])
     width = max(9, min(56, (room - margin) // num_columns))
     written = width >= 38 and num_rows * num_columns <= 240
     return margin, width if written else min(width, 26), written
@@ -160,11 +161,15 @@ def measures(grid: Grid, room: int) -> tuple[int, int, bool]:
 def head(grid: Grid, width: int) -> list[Markup]:
     """The axes' titles, and the columns' labels: upright where words are long, every n-th where numbers would touch."""
     titles = [tag("th", grid.row_title, scope="col"), tag("th", f"{grid.column_title} →", colspan=len(grid.columns))]
-    longest = 7 * max(len(clipped(label)) for label in grid.columns) + 6
+    longest = 7 * max(columns(fitted(label, LONGEST)) for label in grid.columns) + 6
     if all(map(is_number, grid.columns)) or longest <= width:
-        labels = every([tag("th", clipped(label), scope="col") for label in grid.columns], math.ceil(longest / width))
+        labels = every(
+            [tag("th", fitted(label, LONGEST), scope="col") for label in grid.columns], math.ceil(longest / width)
+        )
     else:
-        upright = [tag("th", tag("span", clipped(label)), scope="col", class_="upright") for label in grid.columns]
+        upright = [
+            tag("th", tag("span", fitted(label, LONGEST)), scope="col", class_="upright") for label in grid.columns
+        ]
         labels = every(upright, 1 if width >= 13 else 2)
     return [tag("tr", *titles, class_="axes"), tag("tr", tag("th", ""), *labels)]
 
@@ -205,8 +210,3 @@ def is_number(label: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def clipped(label: str) -> str:
-    """A label that fits the margin."""
-    return label if len(label) <= LONGEST else f"{label[: LONGEST - 1]}…"

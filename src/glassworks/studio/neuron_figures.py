@@ -28,7 +28,7 @@ def examples_figure(neuron: Neuron) -> Markup:
     """All kinds of examples, one scale of colours."""
     parts = [examples_of(neuron, *kind) for kind in KINDS]
     shown = [neuron.examples(kind, split) for kind, split, _ in KINDS]
-    texts = ["".join(map(neuron.of.token, [id for id in one.tokens if id >= 0])) for found in shown for one in found]
+    texts = ["".join(text for _, _, text, _ in neuron.read(one)) for found in shown for one in found]
     code = neuron.of.board is None and is_code("\n".join(texts))
     said = tag("figcaption", agreement(neuron))
     return tag("figure", scale(neuron), *parts, said, class_="code" if code else None)
@@ -54,23 +54,18 @@ def example_line(neuron: Neuron, one: Example) -> Markup:
     value = tag("b", minus(f"{one.value:.3g}"), title=name)
     if not one.tokens:
         return tag("div", value, tag("p", about), class_="firing")
-    words = [
-        token_span(neuron, id, a, i == one.before)
-        for i, (id, a) in enumerate(zip(one.tokens, one.activations, strict=True))
-        if id >= 0
-    ]
+    words = [token_span(neuron, text, one.activations[first:end], here) for first, end, text, here in neuron.read(one)]
     return tag("div", value, tag("p", *words, class_="surprise"), class_="firing")
 
 
-def token_span(neuron: Neuron, id: int, activation: float, here: bool) -> Markup:
-    """One token."""
-    word = neuron.of.token(id)
-    colour = colour_of(activation / neuron.reach)
-    title = f"“{visible(word)}” {minus(f'{activation:.4g}')}"
+def token_span(neuron: Neuron, word: str, activations: list[float], here: bool) -> Markup:
+    """One token, or those of one character, coloured by the activation farthest from 0."""
+    colour = colour_of(max(activations, key=abs) / neuron.reach)
+    numbers = ", ".join(minus(f"{activation:.4g}") for activation in activations)
     shown = word.replace("\n", "↵") or "∅"
     space = "" if neuron.of.examples.labels.get("vocabulary") and neuron.of.board is None else " "
     kinds = " ".join([colour] * bool(colour) + ["here"] * here)
-    return join([tag("span", shown, class_=kinds or None, title=title), space])
+    return join([tag("span", shown, class_=kinds or None, title=f"“{visible(word)}” {numbers}"), space])
 
 
 def colour_of(share: float) -> str:

@@ -3,10 +3,12 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
 from glassworks.core.trace import Trace
+from glassworks.data.spans import BYTES, together
 from glassworks.interpret.rule_report import rules_of
 from glassworks.interpret.rules import Rule
 from glassworks.studio.heatmap import minus
@@ -179,9 +181,19 @@ class Neuron:
 
     def strongest_tokens(self, most: int = 3) -> list[str]:
         """The different tokens at its strongest places, the strongest first."""
-        examples = self.examples("top")
-        ids = dict.fromkeys(one.tokens[one.before] for one in examples if one.tokens and one.value > 0)
-        return [self.of.token(id) for id in list(ids)[:most]]
+        examples = [one for one in self.examples("top") if one.tokens and one.value > 0]
+        texts = dict.fromkeys(text for one in examples for _, _, text, here in self.read(one) if here)
+        return list(texts)[:most]
+
+    def read(self, one: "Example") -> list[tuple[int, int, str, bool]]:
+        """The text of an example: first and last + 1 of the tokens of each character, it, and whether it is there."""
+        places = [i for i, id in enumerate(one.tokens) if id >= 0]
+        texts = whole(together(self.of.token(one.tokens[i]) for i in places))
+        begins = [k for k, text in enumerate(texts) if text or k == 0][: len(texts)]
+        return [
+            (places[a], places[b - 1] + 1, texts[a], places[a] <= one.before <= places[b - 1])
+            for a, b in pairwise([*begins, len(texts)])
+        ]
 
     @property
     def reach(self) -> float:
@@ -201,6 +213,14 @@ class Example:
     activations: list[float]
     tokens: list[int]
     before: int
+
+
+def whole(texts: list[str]) -> list[str]:
+    """The characters of a window, a sign for those that it cuts apart at its ends."""
+    first = next((i for i, text in enumerate(texts) if not BYTES.fullmatch(text)), len(texts))
+    last = next((i for i in reversed(range(first, len(texts))) if texts[i]), first)
+    end = ["…"] if last > first and BYTES.fullmatch(texts[last]) else texts[last : last + 1]
+    return [*(["…", *[""] * (first - 1)] if first else []), *texts[first:last], *end, *texts[last + 1 :]]
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -79,6 +79,7 @@
   for (const figure of document.querySelectorAll("figure.attention")) {
     const large = figure.querySelector(".enlarged");
     const words = [...figure.querySelectorAll(".sentence span")];
+    const tokens = words.flatMap((word) => Array(Number(word.dataset.tokens ?? 1)).fill(word)); // of one character
     const buttons = [...figure.querySelectorAll(".heads button")];
     const chosen = figure.querySelector(".chosen");
     const home = document.createComment("where the enlarged head is until another is chosen");
@@ -87,10 +88,12 @@
     const weight = (row, column) => weights[row * (row + 1) / 2 + column] / 1000;
 
     function look(row) {
-      words.forEach((word, i) => {
-        const shade = i > row ? 0 : Math.round(15 * Math.sqrt(weight(row, i)));
-        word.className = `chance${shade}${i === row ? " from" : ""}`;
-      });
+      const sums = new Map();
+      tokens.forEach((word, i) => sums.set(word, (sums.get(word) ?? 0) + (i > row ? 0 : weight(row, i))));
+      for (const [word, sum] of sums) {
+        const shade = Math.round(15 * Math.sqrt(Math.min(1, sum)));
+        word.className = `chance${shade}${word === tokens[row] ? " from" : ""}`;
+      }
     }
     function choose(button) {
       weights = button.dataset.weights.split(",").map(Number);
@@ -98,7 +101,7 @@
       large.replaceChildren(button.querySelector("svg").cloneNode(true));
       figure.querySelector(".head-name b").textContent = button.dataset.name;
       figure.querySelector(".head-name span").textContent = button.dataset.habits;
-      look(words.length - 1);
+      look(tokens.length - 1);
     }
     // The head is enlarged below the row it was chosen in, and the page scrolled so that the row stays where it is; the
     // same button again puts it back.
@@ -122,17 +125,17 @@
       window.scrollBy({ top: now - top + Math.min(hidden, Math.max(0, top - 8)), behavior: "instant" });
     }
     buttons.forEach((button) => button.addEventListener("click", () => open(button)));
-    words.forEach((word, row) => {
-      word.addEventListener("pointerenter", () => look(row));
-      word.addEventListener("click", () => look(row));
-    });
+    for (const word of words) {
+      word.addEventListener("pointerenter", () => look(tokens.lastIndexOf(word)));
+      word.addEventListener("click", () => look(tokens.lastIndexOf(word)));
+    }
     const point = (event) => {
       const box = large.querySelector("svg").getBoundingClientRect();
-      const column = Math.floor((event.clientX - box.left) / box.width * words.length);
-      const row = Math.floor((event.clientY - box.top) / box.height * words.length);
-      if (column < 0 || row < 0 || row >= words.length || column > row) return hush();
+      const column = Math.floor((event.clientX - box.left) / box.width * tokens.length);
+      const row = Math.floor((event.clientY - box.top) / box.height * tokens.length);
+      if (column < 0 || row < 0 || row >= tokens.length || column > row) return hush();
       look(row);
-      const from = words[row].textContent, to = words[column].textContent;
+      const from = tokens[row].textContent, to = tokens[column].textContent;
       say(`“${from}” looks at “${to}”: ${weight(row, column).toFixed(3)}`, event.clientX, event.clientY);
     };
     figure.querySelector(".large").addEventListener("pointermove", point);

@@ -1,12 +1,15 @@
 """Figures made of words: samples, text coloured by surprise, the logit lens."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from typing import Any
+from unicodedata import east_asian_width
 
 import numpy as np
 
 from glassworks.core.trace import Trace
+from glassworks.data.spans import together
 from glassworks.studio.code import is_code
 from glassworks.studio.colours import LEVELS, level
 from glassworks.studio.markup import Markup, join, scrolling, tag
@@ -111,22 +114,22 @@ def lens_figure(trace: Trace, token: Callable[[int], str]) -> Markup:
     """A table layers x positions: the token each layer would predict next, coloured by its probability."""
     ids = trace.arrays["top_ids"]
     columns = min(ids.shape[1], MAX_POSITIONS)
-    labels = [trace.labels.get("position", [""] * ids.shape[1])[i] for i in range(columns)]
-    actual = trace.labels.get("next", [])
+    labels = labelled(trace.labels.get("position", [""] * ids.shape[1]))[:columns]
+    actual = labelled([*trace.labels.get("position", [])[:1], *trace.labels.get("next", [])])[1:]
     layers = trace.labels.get("layer") or [str(i) for i in range(len(ids))]
     rows = evenly(len(ids), MAX_ROWS)
-    head = tag("tr", tag("th", "read so far", scope="row"), *(tag("th", visible(word), scope="col") for word in labels))
+    head = tag("tr", tag("th", "read so far", scope="row"), *(tag("th", word, scope="col") for word in labels))
     body = []
     for row in rows:
         name = (
             "output" if row == len(ids) - 1 else "embedding" if layers[row] == "embed" else f"after layer {layers[row]}"
         )
         body.append(tag("tr", tag("th", name, scope="row"), *(lens_cell(trace, row, i, token) for i in range(columns))))
-    follows = [tag("td", visible(actual[i]) if i < len(actual) else "") for i in range(columns)]
+    follows = [tag("td", actual[i] if i < len(actual) else "") for i in range(columns)]
     foot = tag("tr", tag("th", "what follows", scope="row"), *follows)
     table = tag("table", tag("thead", head), tag("tbody", *body), tag("tfoot", foot), class_="lens")
     caption = TUNED if trace.method == "tuned_lens" else LOGIT
-    caption += left_out((len(rows), len(ids), "layers"), (columns, ids.shape[1], "tokens"))
+    caption += continued(labels) + left_out((len(rows), len(ids), "layers"), (columns, ids.shape[1], "tokens"))
     return tag(
         "figure",
         legend("chance", ["probability 0", "0.5", "1"]),
@@ -170,6 +173,40 @@ def visible(word: str) -> str:
     signs = {" ": "·", "\n": "↵", "\t": "⇥", "\r": "␍"}
     shown = "".join(signs.get(c, c) for c in word)
     return (shown if len(shown) <= 24 else f"{shown[:20]}… ({len(shown)})") or "∅"
+
+
+CONTINUES = "↳"
+"""The label of a token that is a further part of a character."""
+
+
+def labelled(tokens: Sequence[str]) -> list[str]:
+    """The tokens of a text as labels: a character that several share at its first, and a sign at the others."""
+    return [visible(text) if text or i == 0 else CONTINUES for i, text in enumerate(together(tokens))]
+
+
+def groups(labels: Sequence[str]) -> list[tuple[int, int]]:
+    """The first and the last + 1 of the tokens of each character, by their labels."""
+    begins = [i for i, label in enumerate(labels) if i == 0 or label != CONTINUES]
+    return list(pairwise([*begins, len(labels)]))
+
+
+def continued(labels: Iterable[str]) -> str:
+    """A sentence on the labels of what belongs to a character before, if there are any."""
+    return f" {CONTINUES} is a further token of the same character." if CONTINUES in labels else ""
+
+
+def columns(text: str) -> int:
+    """How many letters' room a text takes: those of East Asian scripts are twice as wide."""
+    return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def fitted(text: str, most: int) -> str:
+    """A text in the room of so many letters."""
+    if columns(text) <= most:
+        return text
+    while columns(text) > most - 1:
+        text = text[:-1]
+    return f"{text}…"
 
 
 def spaced(word: str) -> Markup:
