@@ -60,7 +60,7 @@ def test_logits_are_those_of_the_model(model: GPT, padding: list[int] | None) ->
         for empty in (slow, fast):
             model(tokens[:, :5], empty)
         for token in tokens[:, 5:].split(1, 1):
-            torch.testing.assert_close(decoder(token, fast), model(token, slow)[:, 0], atol=1e-5, rtol=1e-5)
+            torch.testing.assert_close(decoder(token, fast), model(token, slow)[:, 0], atol=3e-5, rtol=1e-5)
     torch.testing.assert_close(fast.kv, slow.kv, atol=1e-5, rtol=1e-4)
 
 

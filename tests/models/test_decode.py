@@ -8,6 +8,7 @@ from glassworks.models import decode
 from glassworks.models.config import GPTConfig
 from glassworks.models.decode import Decoder
 from glassworks.models.gpt import GPT, Cache
+from glassworks.models.pace import Pace
 from glassworks.models.sampling import stream
 
 V, T = 37, 12
@@ -89,9 +90,8 @@ def test_several_tokens_at_once(model: GPT, padding: list[int] | None, steps: li
 
 @pytest.mark.parametrize("time", [1, 5])
 @pytest.mark.parametrize("padding", [None, [0, 1, 4, 0, 2]])
-@pytest.mark.parametrize("ahead", [0, 1, 100])
 def test_rows_are_the_same_to_the_last_bit_alone_together_and_in_threads(
-    model: GPT, padding: list[int] | None, time: int, ahead: int, monkeypatch
+    model: GPT, padding: list[int] | None, time: int, monkeypatch
 ) -> None:
     tokens = torch.randint(V, (5, 5 + time), generator=torch.Generator().manual_seed(4))
 
@@ -104,9 +104,12 @@ def test_rows_are_the_same_to_the_last_bit_alone_together_and_in_threads(
     together = logits([0, 1, 2, 3, 4])
     assert torch.equal(torch.cat([logits([row]) for row in range(5)]), together)
     monkeypatch.setattr(decode, "SHARE", 1)
-    monkeypatch.setattr(decode, "WAKING", ahead * 2 * Decoder(model).size * time)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
-    assert torch.equal(logits([0, 1, 2, 3, 4]), together)
+    ways = Decoder(model).pace(5, time).ways
+    assert ways[-2:] == ((3, True), (1, False))
+    for way in ways:
+        monkeypatch.setattr(Decoder, "pace", lambda self, rows, time, way=way: Pace(way))
+        assert torch.equal(logits([0, 1, 2, 3, 4]), together)
 
 
 def test_few_rows_of_much_work_are_left_to_torch_if_it_has_many_threads(monkeypatch) -> None:

@@ -14,24 +14,6 @@ def test_exp_is_exact_but_for_rounding_and_stays_a_normal_number() -> None:
     assert np.isnan(kernel.exp(np.float32(np.nan)))
 
 
-@pytest.mark.parametrize("M", [1, 3])
-@pytest.mark.parametrize(
-    ("I", "O"), [(0, 5), (5, 0), (7, 9), (8, 16), (21, kernel.COLUMNS + 3), (16, 2 * kernel.COLUMNS)]
-)
-def test_products_of_every_size(M: int, I: int, O: int) -> None:
-    random = np.random.default_rng(0)
-    x, weights, out = (random.standard_normal(shape, np.float32) for shape in ((M, I), (I + 1, O), (M, O)))
-    wanted = x @ weights[:-1] + weights[-1]
-    added = out + wanted
-    kernel.add_affine(x, weights, out)
-    np.testing.assert_allclose(out, added, atol=1e-4)
-    kernel.affine(x, weights, out)
-    np.testing.assert_allclose(out, wanted, atol=1e-4)
-    alone = np.empty((1, O), np.float32)
-    kernel.affine(x[-1:], weights, alone)
-    np.testing.assert_array_equal(alone[0], out[-1])
-
-
 @pytest.mark.parametrize("S", [1, 3, 4, 9])
 @pytest.mark.parametrize("D", [1, 5, 32])
 def test_attention_to_any_number_of_keys(S: int, D: int) -> None:

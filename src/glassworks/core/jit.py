@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from numba import njit
+from numba import njit, types
+from numba.core.ccallback import CFunc
+from numba.core.sigutils import normalize_signature
 
 
 def compiled(function: Callable[..., Any], **options: Any) -> Any:
@@ -24,8 +26,27 @@ def compiled(function: Callable[..., Any], **options: Any) -> Any:
     except RuntimeError:  # no folder for the cache
         return njit(nogil=True, error_model="numpy", **options)(plain)
     if hasattr(kept, "_cache"):  # not with NUMBA_DISABLE_JIT
-        kept._cache._cache_file._source_stamp = stamp(Path(inspect.getfile(plain)).parent)  # numba: of one file only
+        keep_by_folder(kept, plain)
     return kept
+
+
+def callback(function: Callable[..., None], **options: Any) -> Any:
+    """Compile a function of a pointer to integers at once, for callers that know C: it has an `address`."""
+    plain = inspect.unwrap(function)
+    signature = normalize_signature(types.void(types.CPointer(types.int64)))  # type: ignore[no-untyped-call]
+    kept = CFunc(plain, signature, {}, {"nopython": True, "error_model": "numpy", **options})
+    try:
+        kept.enable_caching()
+        keep_by_folder(kept, plain)
+    except RuntimeError:  # no folder for the cache
+        pass
+    kept.compile()
+    return kept
+
+
+def keep_by_folder(kept: Any, function: Callable[..., Any]) -> None:
+    """Let machine code in the cache hold for as long as the function's folder is as it is, and not its file alone."""
+    kept._cache._cache_file._source_stamp = stamp(Path(inspect.getfile(function)).parent)
 
 
 def stamp(folder: Path) -> tuple[float, int]:

@@ -21,15 +21,14 @@ from torch import Tensor
 
 from glassworks.core.jit import compiled
 from glassworks.models.decode import head_gains
+from glassworks.models.forward import embed
 from glassworks.models.gpt import GPT
 from glassworks.models.kernel import (
     ONE,
     ZERO,
-    Array,
     Ints,
     add_rows,
     attention,
-    embed,
     fast,
     natural,
     normalise,
@@ -37,6 +36,7 @@ from glassworks.models.kernel import (
     room,
     swiglu,
 )
+from glassworks.models.product import Array
 
 GROUP, TILE = 32, 64
 """Numbers of a column that share a scale; columns whose sums a core keeps in its registers."""
@@ -171,9 +171,10 @@ def checksum(numbers: Array) -> np.uint64:
 
 @fast
 def coded_forward(
-    weights: CodedWeights, eps: float, tokens: Ints, first: int, start: int, padding: Ints, kv: Array, logits: Array
-) -> None:
-    """As `kernel.forward`, which see."""
+    weights: CodedWeights, eps: float, tokens: Ints, first: int, start: int, padding: Ints, kv: Array, logits: Array,
+    shares: int, by_rows: bool,
+) -> None:  # fmt: skip
+    """As `forward.Pass`, which see, on one thread."""
     B, T = tokens.shape
     L, K, D = kv.shape[0], kv.shape[3], kv.shape[5]
     H = weights.proj.codes.shape[2] * GROUP // D
@@ -181,7 +182,7 @@ def coded_forward(
     F = weights.down.codes.shape[2] * GROUP
     x, stream, last = room(M, C), room(M, C), room(B, C)
     qkv, mixed, neurons, gate = room(M, (H + 2 * K) * D), room(M, H * D), room(M, F), room(M, F)
-    embed(weights, tokens, start, padding, x)
+    embed(weights, tokens, start, padding, x, 0, C)
     for layer in range(L):
         normalise(x, eps, stream)
         gain(stream, weights.norms[2 * layer])
@@ -190,7 +191,17 @@ def coded_forward(
             for j in range(H * D):
                 qkv[m, j] *= real(weights.scale)
         attention(
-            weights, layer, eps, qkv.reshape(B, T, H + 2 * K, D), first, start, padding, kv, mixed.reshape(B, T, H, D)
+            weights,
+            layer,
+            eps,
+            qkv.reshape(B, T, H + 2 * K, D),
+            first,
+            start,
+            padding,
+            kv,
+            mixed.reshape(B, T, H, D),
+            0,
+            K,
         )
         coded_product(mixed, weights.proj, layer, stream)
         add_rows(stream, x)
@@ -198,7 +209,7 @@ def coded_forward(
         gain(stream, weights.norms[2 * layer + 1])
         coded_product(stream, weights.up, layer, neurons)
         coded_product(stream, weights.gate, layer, gate)
-        swiglu(neurons, gate)
+        swiglu(neurons, gate, 0, F)
         coded_product(neurons, weights.down, layer, stream)
         add_rows(stream, x)
     normalise(x, eps, x)

@@ -1,7 +1,7 @@
 """The next tokens of a few rows, fast, on a CPU: the forward pass of `GPT` with its weights folded.
 
 Writing a token with a small model is a hundred operations of a few microseconds each, and in torch most of that is what
-stands around them. `kernel.forward` computes them for some rows in one call of machine code. The weights are gathered
+stands around them. `forward.Pass` computes them for some rows in one call of machine code. The weights are gathered
 for it once, folded so that all architectures become the same few operations:
 
 - writers into the residual stream are centred, so that its mean is zero and LayerNorm is RMSNorm;
@@ -17,10 +17,10 @@ Shape letters: B rows, T time, V vocabulary, L layers.
 
 import math
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 from itertools import chain
 from operator import attrgetter, methodcaller
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,10 +33,11 @@ from glassworks.models.config import GPTConfig
 from glassworks.models.fused import MKL_IS_SLOW
 from glassworks.models.gpt import GPT, Cache
 from glassworks.models.intact import intact
+from glassworks.models.pace import Pace
 
 if TYPE_CHECKING:
     from glassworks.models.coded import CodedWeights
-    from glassworks.models.kernel import Weights  # numba loads slowly
+    from glassworks.models.forward import Weights  # numba loads slowly
 
 COPIED = 2**26 if MKL_IS_SLOW else 2**27
 """Models of up to so many weights are copied. Larger ones would take too much memory twice, and torch's products are as
@@ -51,11 +52,13 @@ LARGE = 10**11
 LONG = 256
 """Tokens of a prompt up to which its attention, which is computed query by query, takes less than its products."""
 
-SHARE = 10**7
+SHARE = 5 * 10**5
 """Operations that are worth a thread of their own."""
 
-WAKING = 4 * 10**6
-"""Operations that one core does until another has woken, which takes about 40 us."""
+PACES: dict[tuple[int, int, int, int], Pace[tuple[int, bool]]] = {}
+"""Of models of so many weights, so many rows, 1 new token or (0) several, and so many threads."""
+
+ALONE = Pace((1, False))
 
 VALUES, VERSION = methodcaller("values"), attrgetter("_version")
 """What a dictionary holds; how often a tensor was written to."""
@@ -112,33 +115,40 @@ class Decoder:
         cache is too small. The tokens are not checked; the last of a row must not be padding.
         """
         config, start = self.model.config, cache.length
-        new, kv, (B, T) = tokens.numpy(), cache.kv.numpy(), tokens.shape
+        new, kv, (B, T) = tokens.contiguous().numpy(), cache.kv.numpy(), tokens.shape
         if start + T > cache.size:
             raise ValueError(f"{start + T} tokens do not fit the cache (size={cache.size}): give fewer")
         padding = np.zeros(B, np.int64) if cache.padding is None else cache.padding.numpy()
         logits = np.empty((B, config.vocab_size), np.float32)
-        alike = T == 1 or cache.padding is None
-
-        def run(low: int, high: int) -> None:
-            """Compute rows from `low` to `high`: together, or each without the padding of its own."""
-            step = high - low if alike else 1
-            for first in range(low, high, step):
-                rows, skip = slice(first, first + step), 0 if alike else max(0, padding[first] - start)
-                some = np.ascontiguousarray(new[rows, skip:])
-                self.forward(float(config.eps), some, first, start + skip, padding[rows], kv, logits[rows])
-
-        work = 2 * self.size * T
-        shares = max(1, min(B, torch.get_num_threads(), work * B // SHARE))
-        ahead = min(B - shares, WAKING // work)  # rows that this thread has done when the others begin
-        bounds = [0, *(ahead + (B - ahead) * share // shares for share in range(1, shares + 1))]
-        others = self.pool.map(run, bounds[1:-1], bounds[2:]) if shares > 1 else ()
-        run(*bounds[:2])
-        list(others)  # waits for them
+        pace, began = self.pace(B, T), perf_counter()
+        if T == 1 or cache.padding is None:
+            self.forward(new, 0, start, padding, kv, logits, *pace.way)
+        else:  # each row without the padding of its own
+            for row in range(B):
+                skip = max(0, int(padding[row]) - start)
+                some = np.ascontiguousarray(new[row : row + 1, skip:])
+                self.forward(some, row, start + skip, padding[row : row + 1], kv, logits[row : row + 1], *pace.way)
+        pace.took(perf_counter() - began, T)
         cache.length = start + T
         if self.softcap is not None:
             np.tanh(logits, out=logits)
             logits *= self.softcap
         return torch.from_numpy(logits)
+
+    def pace(self, rows: int, time: int) -> Pace[tuple[int, bool]]:
+        """What says into how many shares, each done by a thread, so many new tokens are cut, and whether by rows.
+
+        Threads that share every row wait for one another; those that have rows of their own do not.
+        """
+        threads = torch.get_num_threads()
+        key = self.size, rows, time if time == 1 else 0, threads
+        if self.coded is not None or threads == 1:
+            return ALONE
+        if key not in PACES:
+            shares = min(threads, 2 * self.size * rows * time // SHARE)
+            ways = (min(shares, self.model.config.kv_heads), False), (min(shares, rows), True)
+            PACES[key] = Pace(*(way for way in ways if way[0] > 1), (1, False))
+        return PACES[key]
 
     @cached_property
     def forward(self) -> Callable[..., None]:
@@ -146,15 +156,10 @@ class Decoder:
         if self.coded is not None:
             from glassworks.models.coded import coded_forward
 
-            return partial(coded_forward, self.coded)
-        from glassworks.models.kernel import forward
+            return partial(coded_forward, self.coded, float(self.model.config.eps))
+        from glassworks.models.forward import Pass
 
-        return partial(forward, folded(self.model, self.softcap))
-
-    @cached_property
-    def pool(self) -> ThreadPoolExecutor:
-        """Threads, which end when nobody holds this decoder any more."""
-        return ThreadPoolExecutor(torch.get_num_threads())
+        return Pass(folded(self.model, self.softcap), self.model.config.eps)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -191,8 +196,9 @@ def foldable(model: GPT) -> bool:
 
 @torch.no_grad()
 def folded(model: GPT, softcap: float | None) -> "Weights":
-    """A model's weights for `kernel.forward`. The logits come out over the softcap."""
-    from glassworks.models.kernel import CUBE, Weights
+    """A model's weights for `forward.Pass`. The logits come out over the softcap."""
+    from glassworks.models.forward import Weights
+    from glassworks.models.kernel import CUBE
 
     config, gpt2 = model.config, model.config.architecture == "gpt2"
     attns: list[Any] = [block.attn for block in model.blocks]

@@ -164,13 +164,16 @@ class Attention(nn.Module):
     def heads_of(self, qkv: Tensor, rope: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor, Tensor]:
         """Queries (B, T, H, D), keys and values (B, T, K, D) as at their taps, from the product (B, T, H + 2K, D)."""
         H, K = self.heads, self.kv_heads
+        if rope is None:
+            q, k, v = torch.split(qkv, [H, K, K], 2)
+            return q, k, v
         qk, v = torch.split(qkv, [H + K, K], 2)
-        if rope is not None and self.architecture != "qwen3":  # queries and keys together
+        if self.architecture != "qwen3":  # queries and keys together
             qk = rotate(qk, rope)
         if self.architecture == "nanochat":
             qk = self.qk_norm(qk)
         q, k = torch.split(qk, [H, K], 2)
-        if rope is not None and self.architecture == "qwen3":
+        if self.architecture == "qwen3":
             q, k = rotate(self.q_norm(q), rope), rotate(self.k_norm(k), rope)
         return q, k, v
 
