@@ -6,11 +6,12 @@ import numpy as np
 from tests.studio.test_report import Reader
 
 from glassworks.core.trace import Trace
+from glassworks.data.spans import in_order
 from glassworks.data.tokenizers import byte_tokenizer
 from glassworks.studio.neuron_view import Neuron, Neurons, whole
 from glassworks.studio.own import neuron_figure
 from glassworks.studio.traces import trace_figure
-from glassworks.studio.words import columns, fitted, groups, labelled
+from glassworks.studio.words import columns, fitted, groups, labelled, surprise_figure
 
 TOKENIZER = byte_tokenizer()
 IDS = TOKENIZER.encode("a猫b")
@@ -99,3 +100,18 @@ def test_characters_that_a_window_cuts_apart_are_a_sign() -> None:
     assert whole(["<E7>"]) == ["…"]
     assert whole(["<8C>", "<AB>", "b", "<E7 8C>", ""]) == ["…", "", "b", "…", ""]
     assert whole(["a", "<FF>", "b"]) == ["a", "<FF>", "b"]
+
+
+def test_the_tokens_of_one_character_are_one_span_with_the_sum_of_their_nats() -> None:
+    tokenizer = byte_tokenizer()
+    ids = tokenizer.encode("né猫")
+    nats = np.arange(1.0, len(ids) + 1)
+    trace = Trace("surprise", {"nats": nats}, {"nats": ("token",)}, {"token": in_order(tokenizer, ids)})
+    drawn = surprise_figure(trace, tokenizer.token)
+    spans = re.findall(r'<span class="surprise\d+" title="([^"]*)">([^<]*)</span>', drawn)
+    assert [word for _, word in spans] == ["n", "é", "猫"]
+    assert [float(re.search(r"([\d.]+) nats", title)[1]) for title, _ in spans] == [1.0, 5.0, 15.0]  # type: ignore[index]
+    assert "“猫” (3 tokens)" in drawn
+    assert "&lt;" not in drawn
+    nameless = surprise_figure(Trace("surprise", {"nats": nats}, {"nats": ("token",)}), tokenizer.token)
+    assert nameless.count("∅") == len(ids)

@@ -76,9 +76,9 @@ class Trace:
         return Path(path)
 
     def save_svg(self, path: str | Path) -> Path:
-        """Write the trace's charts, one below the other, as a picture; return its path.
+        """Write the trace's charts, heat maps, bars and maps, one below the other, as a picture; return its path.
 
-        ValueError for a trace that is drawn as tables and texts alone, as heat maps are: `save_html` has them.
+        ValueError for a trace that is drawn as coloured text and numbers alone: `save_html` has them.
         """
         write_text(Path(path), drawing("picture").trace_picture(self))
         return Path(path)

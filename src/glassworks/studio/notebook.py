@@ -13,6 +13,7 @@ from glassworks.studio.colours import classes, schemes
 from glassworks.studio.markup import Markup, join, tag
 from glassworks.studio.names import capital, words
 from glassworks.studio.page import document, style
+from glassworks.studio.paper import paper
 from glassworks.studio.traces import trace_figure
 
 NAME = "glassworks-trace"
@@ -70,9 +71,3 @@ def scoped() -> str:
         f".{NAME}{{{OURS}{classes()}{re.sub(r':root *{[^}]*}', '', text)}}}",
     ]
     return "\n".join(rules)
-
-
-def paper(text: str) -> tuple[str, str]:
-    """The style's own variables, light and dark (the dark ones change only the colours)."""
-    light, dark = (re.sub(r"color-scheme:[^;]*;", "", found) for found in re.findall(r":root *{([^}]*)}", text)[:2])
-    return light.strip(), dark.strip()

@@ -1,50 +1,45 @@
-"""The charts of a trace as one SVG, for a slide or a paper: each under its title, with its key, one below the other.
+"""The drawings of a trace as one SVG, for a slide or a paper: each under its title, with its key, one below the other.
 
-Heat maps, tables and coloured text are HTML and not in it. The style travels along, on light paper, with its variables
-replaced but for the lines' own colours, which browsers and what is made of them know.
+What a page shows as `<svg>` is taken as it is; tables of colours, bars and maps are drawn anew (`pieces`). Captions,
+coloured text and tables of words and numbers are not in it. The style travels along, on light paper.
 """
 
-import html
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
 from glassworks.core.trace import Trace
-from glassworks.studio.colours import classes, schemes
-from glassworks.studio.markup import Markup, join, tag
-from glassworks.studio.names import words
-from glassworks.studio.notebook import paper
-from glassworks.studio.page import style
+from glassworks.studio.markup import Markup, tag
+from glassworks.studio.names import capital, words
+from glassworks.studio.paper import rules, variables
+from glassworks.studio.pieces import GAP, TABLES, Piece, flow, has, key, scale, text_of, written
 from glassworks.studio.traces import trace_figure
 
-GAP = 24
-PIECES = re.compile(
-    r'<p class="figure-title">(?P<title>.*?)</p>|<p class="legend">(?P<key>.*?)</p>|'
-    r'(?P<chart>(?<!<div class="narrow">)<svg class="plot")|<svg\b|(?P<end></svg>)',
-    re.DOTALL,
-)
+LEFT_OUT = ("narrow", "sentence", "surprise", "numbers", "missing", "about")
 OWN = ".words { font: 500 13px var(--sans); fill: var(--ink); } .words .key { fill: var(--line); }"
-KEY = re.compile(r'<i class="key (\w+) \w*"></i>([^<]*)')
 
 
 def trace_picture(trace: Trace) -> str:
-    """The picture; ValueError for a trace that has no chart."""
-    parts, top, width = list[Markup](), 0.0, 0.0
-    for title, key, chart in charts(trace_figure(trace)):
-        for line in (title, key):
-            if line:
-                parts.append(tag("text", line, class_="words", y=top + 14))
-                top += GAP
-        w, h = (float(size) for size in re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', chart)[0])
-        parts.append(Markup(chart.replace("<svg ", f'<svg y="{top:g}" width="{w:g}" height="{h:g}" ', 1)))
-        top, width = top + h + GAP, max(width, w)
+    """The picture; ValueError for a trace that has none of these drawings."""
+    parts, top, width, waiting = list[Markup](), 0.0, 0.0, list[Piece]()
+    tree = ElementTree.fromstring(f"<div>{trace_figure(trace)}</div>")
+    for piece in pieces(tree):
+        if piece.opens:
+            waiting = [piece]
+        elif piece.leads:
+            waiting.append(piece)
+        else:
+            for one in (*waiting, piece):
+                parts.append(tag("g", one.markup, transform=f"translate(0 {top:g})"))
+                top, width = top + one.height + (8 if one.leads else GAP), max(width, one.width)
+            waiting = []
     if not parts:
-        raise ValueError(f"the trace {trace.method} is drawn as tables and texts, without a chart: use save_html")
+        raise ValueError(f"the trace {trace.method} is drawn as texts and numbers, without a picture: use save_html")
     size = (width + 2 * GAP, top + GAP)
-    rules = "\n".join([classes(), style(), OWN])
     return tag(
         "svg",
         tag("title", words(trace.method)),
-        tag("style", Markup(resolved(rules))),
+        tag("style", Markup(f"{rules()}\n{own()}")),
         tag("rect", x=-GAP, y=-GAP, width=size[0], height=size[1], fill=variables()["paper"]),
         *parts,
         xmlns="http://www.w3.org/2000/svg",
@@ -54,39 +49,37 @@ def trace_picture(trace: Trace) -> str:
     )
 
 
-def charts(figures: str) -> Iterator[tuple[str, Markup, str]]:
-    """Each chart of some HTML, as it is drawn for a wide page: its title, its key, and its `<svg>`."""
-    title, key, depth, start = "", Markup(""), 0, None
-    for found in PIECES.finditer(figures):
-        if found["title"] is not None:
-            title, key = html.unescape(re.sub(r"<[^>]*>", "", found["title"])), Markup("")
-        elif found["key"] is not None:
-            names = KEY.findall(found["key"])
-            key = join(
-                tag("tspan", html.unescape(name), class_=f"key {colour}", dx=16 if i else 0)
-                for i, (colour, name) in enumerate(names)
-            )
-        elif found["end"] is not None:
-            depth -= 1
-            if depth == 0 and start is not None:
-                yield title, key, figures[start : found.end()]
-                title, key, start = "", Markup(""), None
-        else:
-            start = found.start() if depth == 0 and found["chart"] else start
-            depth += 1
+def own() -> str:
+    """The style of titles and keys."""
+    return OWN.replace("var(--sans)", variables()["sans"]).replace("var(--ink)", variables()["ink"])
 
 
-def variables() -> dict[str, str]:
-    """The values of the style's variables on light paper."""
-    found = dict(re.findall(r"--([\w-]+): *([^;]+)", f"{paper(style())[0]};{schemes()[0]}"))
-    return {name: substituted(value, found) for name, value in found.items()}  # one may be another's
+def pieces(element: Element) -> Iterator[Piece]:
+    """Titles, keys and drawings, in the order of the page."""
+    if has(element, *LEFT_OUT) or element.tag in ("figcaption", "summary", "dl"):
+        return
+    if has(element, "figure-title"):
+        yield Piece(written(capital(text_of(element))), 0.0, 16.0, leads=True, opens=True)
+    elif has(element, "head-name"):
+        yield Piece(written("   ".join(map(text_of, element))), 0.0, 16.0, leads=True)
+    elif has(element, "legend"):
+        yield Piece(key(element), 0.0, 16.0, leads=True)
+    elif has(element, "scale"):
+        yield scale(element)
+    elif element.tag == "svg":
+        yield drawing(element)
+    elif element.tag == "table":
+        yield from (draw(element) for kind, draw in TABLES.items() if has(element, kind))
+    elif has(element, "maps", "panels"):
+        yield flow([piece for child in element for piece in pieces(child)], element)
+    else:
+        for child in element:
+            yield from pieces(child)
 
 
-def resolved(text: str) -> str:
-    """A style with its variables replaced."""
-    return substituted(text, variables())
-
-
-def substituted(text: str, values: Mapping[str, str]) -> str:
-    """A text with the variables in it replaced."""
-    return re.sub(r"var\(--([\w-]+)\)", lambda found: values.get(found[1], found[0]), text)
+def drawing(element: Element) -> Piece:
+    """An `<svg>` of the page at its own size."""
+    _, _, width, height = map(float, element.get("viewBox", "0 0 0 0").split())
+    sized = Element("svg", {**element.attrib, "width": f"{width:g}", "height": f"{height:g}"})
+    sized.extend(list(element))
+    return Piece(Markup(ElementTree.tostring(sized, encoding="unicode")), width, height)
