@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from glassworks.core.openmp import openmp
+from glassworks.train import device
 from glassworks.train.device import flushing_subnormals
 from glassworks.train.fit import fit
 
@@ -67,3 +68,17 @@ def test_subnormal_numbers_are_zero_while_a_training_runs_on_a_cpu_and_no_longer
     assert len(seen) == 3
     assert all(value == 0 for value in seen) == possible
     assert product() == before
+
+
+@pytest.mark.parametrize(("times", "dtype"), [(0.5, torch.float32), (1.2, torch.float32), (2.0, torch.bfloat16)])
+def test_bfloat16_is_chosen_where_it_is_sooner_and_the_instruction_alone_is_not_enough(
+    times: float, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    peaks = {torch.float32: 300e9, torch.bfloat16: times * 300e9}
+    monkeypatch.setattr(device, "matmul_peak", lambda _, kind, budget: peaks[kind])
+    device.bfloat16_pays.cache_clear()
+    assert device.pick_precision("auto", CPU, 128) is dtype
+    assert device.pick_precision("auto", CPU, 64) is torch.float32
+    assert device.pick_precision("bfloat16", CPU, 64) is torch.bfloat16
+    device.bfloat16_pays.cache_clear()

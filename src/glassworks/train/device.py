@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -38,7 +39,8 @@ def pick_device(name: str = "auto") -> torch.device:
 def pick_precision(precision: Precision, device: torch.device, width: int) -> torch.dtype:
     """The dtype of matrix products: bfloat16 where the hardware multiplies in it and the matrices are wide enough.
 
-    On a CPU that means AVX512-BF16 or AMX and a width of at least 128: below it, casting costs more than it saves.
+    On a CPU that means that products in it are measured to be sooner, and a width of at least 128: below it, casting
+    costs more than it saves.
     """
     if precision not in ("auto", "float32", "bfloat16"):
         raise ValueError(f"precision (={precision!r}) must be auto, float32 or bfloat16")
@@ -47,7 +49,7 @@ def pick_precision(precision: Precision, device: torch.device, width: int) -> to
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     if device.type == "cpu" and width >= 128 and has_bfloat16_units():
-        return torch.bfloat16
+        return torch.bfloat16 if bfloat16_pays() else torch.float32
     return torch.float32
 
 
@@ -55,6 +57,20 @@ def has_bfloat16_units() -> bool:
     """Whether this CPU multiplies bfloat16 in hardware."""
     features = torch.cpu.get_capabilities()
     return bool(features.get("avx512_bf16") or features.get("amx_bf16"))
+
+
+PAYS = 1.4
+"""Times as fast that products in bfloat16 must be to make up for casting. Where they are faster at all they are twice."""
+
+
+@cache
+def bfloat16_pays() -> bool:
+    """Whether this CPU's products in bfloat16 are so much faster than in float32, which is measured once a process.
+
+    Having the instruction says little: a Xeon with AVX512-BF16 but without AMX multiplies half as fast by it.
+    """
+    cpu = torch.device("cpu")
+    return matmul_peak(cpu, torch.bfloat16, budget=0.1) > PAYS * matmul_peak(cpu, torch.float32, budget=0.1)
 
 
 @contextmanager
