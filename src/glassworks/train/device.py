@@ -60,7 +60,7 @@ def has_bfloat16_units() -> bool:
 
 
 PAYS = 1.4
-"""Times as fast that products in bfloat16 must be to make up for casting. Where they are faster at all they are twice."""
+"""Times as fast that products in bfloat16 must be to make up for casting. Where they are faster, they are twice."""
 
 
 @cache
