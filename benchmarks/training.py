@@ -39,7 +39,7 @@ from glassworks.models.gpt import GPT
 from glassworks.objectives.losses import next_token_loss
 from glassworks.optim.groups import OptimizerConfig, make_optimizer
 from glassworks.optim.schedules import constant, make_schedule
-from glassworks.train.device import has_bfloat16_units, matmul_peak, synchronize
+from glassworks.train.device import has_bfloat16_units, matmul_peak, pick_precision, synchronize
 from glassworks.train.fit import fit
 from glassworks.train.plan import build, compiled
 from glassworks.train.recipe import read_recipe
@@ -223,7 +223,7 @@ class Ours:
         self.step, self.times = 0, list[float]()
         began = time.perf_counter()
         keep_freed_memory()
-        self.dtype = getattr(torch, recipe.precision)
+        self.dtype = pick_precision(recipe.precision, torch.device("cpu"), shape.n_embd)
         self.model, self.optimizer = build(self.recipe, torch.device("cpu"), self.dtype)
         self.batches = Windows(corpus.train, recipe.batch_size, shape.n_ctx, seed)
         self.schedule = make_schedule(recipe.schedule)
