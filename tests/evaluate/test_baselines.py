@@ -11,7 +11,7 @@ from glassworks.data.shards import Corpus, prepare
 from glassworks.evaluate.baselines import Baseline, baselines, compare, pieces, sample, verdict
 from glassworks.evaluate.loss import Documents, SplitLoss
 from glassworks.evaluate.ngram import KneserNey
-from glassworks.evaluate.ratios import ratio
+from glassworks.evaluate.ratios import UNKNOWN, ratio
 
 NOUNS, VERBS = ["cat", "dog", "naïve fox", "river", "stone"], ["sees", "eats", "finds", "forgets"]
 
@@ -171,10 +171,10 @@ def test_few_documents_give_no_verdict_or_a_wide_interval(count: int) -> None:
     found = compare(score_of(2.3, sizes, own=1.0), rival("5-gram", 2.5, sizes))
     assert found.documents == count
     if count == 1:
-        assert (found.se, found.low, found.high, found.verdict) == (None, None, None, "")
+        assert (found.se, found.low, found.high, found.verdict) == (None, None, None, UNKNOWN)
         sentence = verdict(score_of(2.3, sizes), [rival("5-gram", 2.5, sizes), rival("uniform", 8.0, sizes)])
         assert "scores lower than every baseline" in sentence
-        assert sentence.endswith("too few to tell whether that is chance.")
+        assert sentence.endswith(", with too few documents to tell whether by chance: hold out more.")
     else:
         assert found.se
         assert found.high is not None
@@ -184,9 +184,30 @@ def test_few_documents_give_no_verdict_or_a_wide_interval(count: int) -> None:
 
 def test_scores_without_documents_are_not_judged() -> None:
     sentence = verdict(replace(score_of(2.6), documents=None), RIVALS)
-    assert "beats" not in sentence
-    assert "scores lower than xz -9" in sentence
-    assert "scores no lower than 5-gram" in sentence
+    two, five, xz = (f"{row.name} ({row.bits_per_byte:.4f})" for row in RIVALS)
+    assert sentence.endswith(
+        f"bits/byte) scores lower than {xz}, {two} and no lower than {five}, with too few documents to tell whether by "
+        "chance: hold out more."
+    )
+
+
+def test_a_verdict_says_where_documents_are_too_few_for_one() -> None:
+    """Three documents: enough to know that uniform is worse, not enough for the two that are near."""
+    sizes, noise = np.array([200.0, 220.0, 190.0]), np.array([0.3, -0.4, 0.2])
+    ours = score_of(2.5, sizes)
+    assert ours.documents
+    near = {
+        name: replace(rival(name, bits, sizes), nats=ours.documents.nats + (bits - 2.5 + noise) * sizes * math.log(2))
+        for name, bits in (("5-gram", 2.4), ("xz -9", 2.6))
+    }
+    sentence = verdict(ours, [rival("uniform", 8.0, sizes), *near.values()])
+    five, xz = (f"{row.name} ({row.bits_per_byte:.4f})" for row in near.values())
+    uniform = rival("uniform", 8.0, sizes)
+    assert sentence.endswith(
+        f"bits/byte) beats uniform ({uniform.bits_per_byte:.4f}); it scores lower than {xz} and no lower than {five}, "
+        "with too few documents to tell whether by chance: hold out more."
+    )
+    assert "ties" not in sentence
 
 
 def test_documents_sum_to_each_score(corpus: Corpus) -> None:

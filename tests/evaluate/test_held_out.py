@@ -9,6 +9,7 @@ from tokenizers import models, pre_tokenizers
 from glassworks.core.runs import Run
 from glassworks.evaluate.held_out import evaluate_run, table, validation
 from glassworks.evaluate.loss import split_loss
+from glassworks.evaluate.ratios import UNKNOWN
 from glassworks.models.config import GPTConfig
 from glassworks.studio.report import write_report
 from glassworks.train.pretrain import corpus_of_run, model_of, pretrain, start
@@ -51,6 +52,24 @@ def test_where_the_tokenizer_loses_text_there_is_no_rate_and_no_verdict(tmp_path
     page = write_report(run).read_text(encoding="utf-8")
     assert "No verdict: the tokenizer loses" in page
     assert "beats" not in page.partition("</header>")[0]
+
+
+def test_of_few_documents_it_is_said_that_they_are_too_few(tmp_path: Path) -> None:
+    """Two held-out documents, of which the network does better on one, and worse on the other."""
+    run = run_with(tmp_path, "bytes")
+    result = evaluate_run(run)
+    unsure = UNKNOWN in [row["difference"]["verdict"] for row in result["baselines"]]
+    assert result["num_documents"] <= 3
+    assert unsure
+    assert f"with {UNKNOWN} whether by chance" in result["verdict"]
+    assert "ties with" not in result["verdict"]
+    lines = table(result, 80).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any(line.endswith("too few documents") for line in lines)
+    assert result["verdict"] in " ".join(lines)
+    page = write_report(run).read_text(encoding="utf-8")
+    assert f"with {UNKNOWN} whether by chance" in page
+    assert f'<small class="under">{UNKNOWN}</small>' in page
 
 
 def test_where_it_keeps_the_text_all_is_told(tmp_path: Path) -> None:

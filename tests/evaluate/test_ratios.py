@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from glassworks.evaluate.ratios import degrees_of_freedom, difference, ratio, t_quantile
+from glassworks.evaluate.ratios import UNKNOWN, degrees_of_freedom, difference, ratio, t_quantile
 
 
 def test_the_error_of_a_ratio_is_the_jackknifes() -> None:
@@ -18,7 +18,7 @@ def test_a_document_that_is_nearly_all_tells_of_no_error() -> None:
     sizes = np.array([1e6, 10.0, 20.0, 30.0])
     found = difference(sizes * 1.0, sizes * [1.1, 1.2, 0.9, 1.0], sizes)
     assert degrees_of_freedom(sizes) < 1
-    assert (found.low, found.high, found.verdict) == (None, None, "")
+    assert (found.low, found.high, found.verdict) == (None, None, UNKNOWN)
     assert ratio(np.array([3.0, 0.0]), np.array([2.0, 0.0])) == (1.5, None)  # an empty document tells of none
 
 
@@ -44,6 +44,32 @@ def test_intervals_hold_the_true_difference_in_95_of_100_texts(count: int, uneve
             held += found.low <= -0.05 <= found.high
     assert sure > 600
     assert 0.93 < held / sure < (0.97 if count > 3 or not uneven else 1.0)
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 5])
+def test_an_interval_that_is_wide_for_want_of_documents_is_no_tie(count: int) -> None:
+    """Two to five documents of which each says something else: nothing is known, and nothing is tied."""
+    sizes, ours = np.full(count, 500.0), np.full(count, 700.0)
+    theirs = ours + np.where(np.arange(count) % 2, 300.0, -280.0)
+    found = difference(ours, theirs, sizes)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low < 0 < found.high
+    assert found.verdict == "too few documents to tell"
+    assert found.figures()["verdict"] == found.verdict
+
+
+def test_few_documents_that_agree_are_enough_and_many_that_do_not_are_a_tie() -> None:
+    sizes = np.full(3, 500.0)
+    assert difference(sizes, sizes * [1.3, 1.31, 1.29], sizes).verdict == "beats"
+    assert difference(sizes, sizes * [0.7, 0.71, 0.69], sizes).verdict == "does not beat"
+    sizes = np.full(6, 500.0)
+    assert difference(sizes, sizes * [1.3, 0.7, 1.2, 0.8, 1.1, 0.9], sizes).verdict == "ties"
+
+
+def test_documents_of_unequal_sizes_count_as_fewer() -> None:
+    sizes = np.array([5000.0, 4000.0, 50.0, 50.0, 50.0, 50.0, 50.0, 50.0])
+    assert difference(sizes, sizes * [1.2, 0.7, 1, 1, 1, 1, 1, 1], sizes).verdict == UNKNOWN
 
 
 def test_groups_are_compared_as_wholes() -> None:

@@ -79,6 +79,11 @@ def seconds(value: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def counted(number: int, name: str) -> str:
+    """'1 layer', '4 layers', '12,000 tokens'."""
+    return f"{number:,} {name}{'s' * (number != 1)}"
+
+
 def phrase(numbers: Mapping[str, float]) -> str:
     """{'loss': 1.234567, 'tokens_per_s': 20123.4} -> 'loss 1.235  tokens/s 20,123'."""
     texts = {name: f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}" for name, value in numbers.items()}

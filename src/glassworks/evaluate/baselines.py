@@ -19,7 +19,7 @@ from glassworks.data.shards import Corpus, Tokens, share
 from glassworks.data.tokenizers import Tokenizer
 from glassworks.evaluate.loss import SplitLoss, known, plus_minus
 from glassworks.evaluate.ngram import KneserNey
-from glassworks.evaluate.ratios import Difference, difference, ratio
+from glassworks.evaluate.ratios import UNKNOWN, Difference, difference, ratio
 
 MEBI = 2**20
 XZ_DICTIONARY = 64 * MEBI
@@ -83,15 +83,16 @@ def baselines(corpus: Corpus, *, max_tokens: int = 4 * MEBI, max_bytes: int = 8 
 def compare(loss: SplitLoss, rival: Baseline) -> Difference:
     """The network's bits per byte less the baseline's, paired by documents; without an interval where none are kept."""
     if loss.documents is None or rival.nats is None:
-        return Difference(loss.bits_per_byte - rival.bits_per_byte, None, None, None, 0)
+        return Difference(loss.bits_per_byte - rival.bits_per_byte, None, None, None, documents=0, degrees=0.0)
     return difference(loss.documents.nats, rival.nats, loss.documents.num_bytes, rival.groups)
 
 
 def verdict(loss: SplitLoss, rivals: Iterable[Baseline]) -> str:
     """Say in one sentence whether the network beats the baselines, and by how much of the strongest one's bits.
 
-    A baseline whose difference from the network has 0 within its 95 % interval is tied with. Where there are too few
-    documents for an interval the sentence says which score is lower, and that it is no verdict.
+    A baseline whose difference from the network has 0 within its 95 % interval is tied with, unless the documents are
+    so few that the interval is wide for that alone: then the sentence says which score is lower, and that this may be
+    chance.
     """
     if loss.lost:
         return (
@@ -102,20 +103,29 @@ def verdict(loss: SplitLoss, rivals: Iterable[Baseline]) -> str:
     ranked = sorted(rivals, key=lambda rival: rival.bits_per_byte)
     found = [(rival, compare(loss, rival)) for rival in ranked]
     named = {word: [rival for rival, d in found if d.verdict == word] for word in ("does not beat", "ties", "beats")}
-    unsure = [(rival, d) for rival, d in found if not d.verdict]
-    named["scores lower than"] = [rival for rival, d in unsure if d.bits_per_byte < 0]
-    named["scores no lower than"] = [rival for rival, d in unsure if d.bits_per_byte >= 0]
+    unsure = [(rival, d) for rival, d in found if d.verdict == UNKNOWN]
+    scores = {
+        "lower than": [rival for rival, d in unsure if d.bits_per_byte < 0],
+        "no lower than": [rival for rival, d in unsure if d.bits_per_byte >= 0],
+    }
+    every = f"every baseline, the strongest, {scored(ranked[:1])}, by {margin(*found[0])}"
+    said = [f"{'ties with' if word == 'ties' else word} {scored(some)}" for word, some in named.items() if some]
+    told = [f"{word} {scored(some)}" for word, some in scores.items() if some]
+    if len(named["beats"]) == len(ranked):
+        said = [f"beats {every}"]
+    elif len(scores["lower than"]) == len(ranked):
+        told = [f"lower than {every}"]
     network = f"The network ({loss.bits_per_byte:.4f}{plus_minus(loss.bits_per_byte_se)} bits/byte)"
-    strongest, least = found[0]
-    if len(ranked) in (len(named["beats"]), len(named["scores lower than"])):
-        parts = [f"{'scores lower than' if unsure else 'beats'} every baseline, the strongest, {scored([strongest])}"]
-        plus = "" if least.se is None else f" ± {100 * least.se / strongest.bits_per_byte:.1f}"
-        parts = [f"{parts[0]}, by {-100 * least.bits_per_byte / strongest.bits_per_byte:.1f}{plus} %"]
-    else:
-        parts = [f"{'ties with' if word == 'ties' else word} {scored(some)}" for word, some in named.items() if some]
-    which = "that" if len(unsure) == len(ranked) else "the last"
-    why = f"; the held-out documents are too few to tell whether {which} is chance" if unsure else ""
-    return f"{network} {', '.join(parts[:-1])}{' and ' if len(parts) > 1 else ''}{parts[-1]}{why}."
+    sentences = [" and ".join(filter(None, [", ".join(said[:-1]), said[-1]]))] if said else []
+    if told:
+        sentences.append(f"scores {' and '.join(told)}, with {UNKNOWN} whether by chance: hold out more")
+    return f"{network} {'; it '.join(sentences)}."
+
+
+def margin(strongest: Baseline, least: Difference) -> str:
+    """'5.1 ± 0.4 %' of the strongest baseline's bits."""
+    plus = "" if least.se is None else f" ± {100 * least.se / strongest.bits_per_byte:.1f}"
+    return f"{-100 * least.bits_per_byte / strongest.bits_per_byte:.1f}{plus} %"
 
 
 def scored(rivals: list[Baseline]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from glassworks.core.columns import aligned, fold
 from glassworks.core.files import refuse_unwritable, write_json
 from glassworks.core.progress import tracked
 from glassworks.core.runs import Run
@@ -36,9 +37,12 @@ def evaluate_run(run: Run) -> dict[str, Any]:
     return result
 
 
-def table(result: Mapping[str, Any]) -> str:
-    """What `evaluate_run` found, for a terminal: each score with its error, the differences with their intervals."""
-    lines = [f"{'':<12} {'bits/byte':<17} {'nats/token':<17} {'network − row, 95 %':<22} {'network':<14}"]
+def table(result: Mapping[str, Any], width: int | None = None) -> str:
+    """What `evaluate_run` found, in lines of `width`: each score with its error, the differences with their intervals.
+
+    Below stand what each baseline saw, and the verdict.
+    """
+    rows = [["", "bits/byte", "nats/token", "network − row, 95 %", ""]]
     for row in ({"name": "network", **result}, *result["baselines"]):
         difference = row.get("difference") or {}
         known = difference.get("low") is not None
@@ -46,15 +50,17 @@ def table(result: Mapping[str, Any]) -> str:
         rate = row["bits_per_byte"]
         bits = "–" if rate is None else f"{rate:.4f}{plus_minus(row.get('bits_per_byte_se'))}"
         nats = f"{row['nats_per_token']:.4f}{plus_minus(row.get('nats_per_token_se'))}"
-        cells = (f"{row['name']:<12}", f"{bits:<17}", f"{nats:<17}", f"{between:<22}")
-        lines.append(" ".join([*cells, f"{difference.get('verdict') or '':<14}", row.get("note", "")]).rstrip())
-    return "\n".join([lines[0].rstrip(), *lines[1:], "", result["verdict"]])
+        rows.append([row["name"], bits, nats, between, difference.get("verdict", "").removesuffix(" to tell")])
+    notes = [f"{row['name']}: {row['note']}" for row in result["baselines"]]
+    folded = [line for text in (*notes, "", result["verdict"]) for line in (fold(text, width) if width else [text])]
+    return "\n".join([*aligned(rows, width=width), "", *folded])
 
 
 def validation(model: GPT, tokens: Tokens, *, max_tokens: int = 32_768) -> Mapping[str, float]:
     """A quick look during training: the loss on the first `max_tokens` held-out tokens, always the same ones."""
     windows, device = windows_at_once(model.config.n_ctx), model.embed.weight.device
-    loss = split_loss(model, tokens, batch_size=windows, device=device, max_tokens=max_tokens)
+    with tracked("evaluate", min(max_tokens, tokens.num_tokens)) as report:
+        loss = split_loss(model, tokens, batch_size=windows, device=device, max_tokens=max_tokens, progress=report)
     return {"val_nats_per_token": loss.nats_per_token, "val_bits_per_byte": loss.bits_per_byte}
 
 

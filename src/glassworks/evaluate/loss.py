@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from glassworks.core.errors import RunError
-from glassworks.core.progress import Report, silent
+from glassworks.core.progress import Report, counted, silent
 from glassworks.data.shards import Tokens, share
 from glassworks.evaluate.ratios import ratio
 from glassworks.models.modes import evaluating
@@ -56,8 +56,8 @@ class SplitLoss:
         bits = f"{self.bits_per_byte:.4f}{plus_minus(self.bits_per_byte_se)} bits/byte"
         if self.lost:
             bits = f"no bits/byte: the tokenizer loses {share(self.lost)} of the text"
-        documents = f"{self.num_documents:,} document{'s' if self.num_documents > 1 else ''}"
-        return f"{nats}, {bits} ({self.num_tokens:,} tokens, {documents}, {self.seconds:.1f} s)"
+        size = f"{counted(self.num_tokens, 'token')}, {counted(self.num_documents, 'document')}"
+        return f"{nats}, {bits} ({size}, {self.seconds:.1f} s)"
 
 
 def known(value: Any) -> Any:

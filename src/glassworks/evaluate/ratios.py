@@ -14,6 +14,9 @@ import numpy as np
 Array = np.ndarray
 NORMAL = 1.959963984540054
 """The 97.5 % quantile of the normal distribution."""
+FEW = 5.0
+"""Degrees of freedom below which an interval that holds 0 is no tie: it is wide for want of documents."""
+UNKNOWN = "too few documents to tell"
 
 
 def ratio(totals: Array, sizes: Array) -> tuple[float, float | None]:
@@ -71,13 +74,17 @@ class Difference:
     high: float | None
     documents: int
     """How many differences it is made of: documents, or groups of them where a rival does not tell them apart."""
+    degrees: float
+    """Degrees of freedom: how many documents of one size would tell as much, less one."""
 
     @property
     def verdict(self) -> str:
-        """beats, ties, or does not beat, by whether the interval holds 0; empty where there is none."""
+        """beats, ties, or does not beat, by whether the interval holds 0; or too few documents to tell."""
         if self.low is None or self.high is None:
-            return ""
-        return "beats" if self.high < 0 else "does not beat" if self.low > 0 else "ties"
+            return UNKNOWN
+        if self.low <= 0 <= self.high:
+            return UNKNOWN if self.degrees < FEW else "ties"
+        return "beats" if self.high < 0 else "does not beat"
 
     def figures(self) -> dict[str, Any]:
         """All of it, for a file."""
@@ -96,6 +103,7 @@ def difference(ours: Array, theirs: Array, num_bytes: Array, groups: Array | Non
     if groups is not None:
         ours, num_bytes = np.add.reduceat(ours, groups), np.add.reduceat(num_bytes, groups)
     value, se = ratio((ours - theirs) / math.log(2), num_bytes)
-    reach = math.inf if se is None else t_quantile(degrees_of_freedom(num_bytes)) * se
+    degrees = degrees_of_freedom(num_bytes)
+    reach = math.inf if se is None else t_quantile(degrees) * se
     low, high = (value - reach, value + reach) if math.isfinite(reach) else (None, None)
-    return Difference(value, se, low, high, documents=int(np.count_nonzero(num_bytes)))
+    return Difference(value, se, low, high, documents=int(np.count_nonzero(num_bytes)), degrees=degrees)
