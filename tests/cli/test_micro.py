@@ -59,12 +59,17 @@ def test_the_demo_learns_and_draws(capsys: pytest.CaptureFixture[str]) -> None:
     ("command", "says"),
     [
         (["graph", "a + b", "a=1"], "'b' has no value: add b=1.5"),
-        (["graph", "a / b", "a=1", "b=0"], "'a / b' cannot be computed"),
-        (["graph", "exp(a)", "a=1000"], "'exp(a)' cannot be computed"),
+        (["graph", "a / b", "a=1", "b=0"], "'a / b' cannot be computed: 1.0 is divided by 0.0\n"),
+        (["step", "c = a / b", "a=1", "b=0"], "'a / b' cannot be computed: 1.0 is divided by 0.0\n"),
+        (["graph", "exp(a)", "a=1000"], "'exp(a)' cannot be computed: exp of 1000.0 is no finite real number\n"),
+        (["step", "a ** b", "a=-1", "b=2"], "'a ** b' cannot be computed: -1.0 ** a value: only a positive base"),
         (["step", "a", "a=one"], "'a=one': 'one' is no number: write a=1.5"),
         (["step", "a", "a"], "'a' gives no name a number"),
         (["step", "a.__class__", "a=1"], "cannot stand in an expression"),
-        (["graph", "; ".join(["b = a + a", *["b += a"] * 200]), "a=1"], "the graph has 202 values, more than limit"),
+        (
+            ["graph", "; ".join(["b = a + a", *["b += a"] * 200]), "a=1"],
+            "the graph has 202 values, and no more than 200 are drawn",
+        ),
         (["demo", "--steps", "0"], "steps (=0) must be 1 or more"),
     ],
 )

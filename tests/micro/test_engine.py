@@ -273,11 +273,11 @@ def test_the_room_imports_nothing_heavy() -> None:
 @pytest.mark.parametrize(
     ("f", "error", "says"),
     [
-        (lambda: 1 / Value(0), ZeroDivisionError, "divided by Value(data=0.0"),
-        (lambda: Value(2, "w").log() * Value(-2, "w").log(), ValueError, "log of Value(data=-2.0.*label='w'"),
-        (lambda: Value(0).log(), ValueError, "log of Value"),
-        (lambda: Value(-1).sqrt(), ValueError, "sqrt of Value"),
-        (lambda: Value(1000).exp(), OverflowError, "exp of Value"),
+        (lambda: 1 / Value(0), ZeroDivisionError, r"1.0 is divided by 0.0$"),
+        (lambda: Value(2, "w").log() * Value(-2, "w").log(), ValueError, "^log of -2.0 is no finite real number$"),
+        (lambda: Value(0).log(), ValueError, "log of 0.0 is"),
+        (lambda: Value(-1).sqrt(), ValueError, "sqrt of -1.0 is"),
+        (lambda: Value(1000).exp(), OverflowError, "exp of 1000.0 is"),
         (lambda: Value(-8) ** 0.5, ValueError, "-8.0 ** 0.5"),
         (lambda: Value(0) ** -1, ValueError, "0.0 ** -1.0"),
         (lambda: Value(-2) ** Value(2), ValueError, "positive base"),

@@ -21,7 +21,7 @@ def function(
         try:
             y = value(self.data)
         except (OverflowError, ValueError) as error:
-            raise type(error)(f"{name} of {self!r} is no finite real number") from None
+            raise type(error)(f"{name} of {self.data} is no finite real number") from None
         return node(y, name, self, slope(self.data, y))
 
     method.__name__, method.__doc__ = name, f"{name}(x)"
@@ -80,12 +80,12 @@ class Value:
         other = other if isinstance(other, Value) else Value(other)
         a, b = self.data, other.data
         if b == 0:
-            raise ZeroDivisionError(f"{self!r} is divided by {other!r}")
+            raise ZeroDivisionError(f"{self.data} is divided by {other.data}")
         return node(a / b, "/", self, 1 / b, other, -a / b / b)
 
     def __pow__(self, other: Any) -> "Value":
         if isinstance(other, Value) and self.data <= 0:
-            raise ValueError(f"{self!r} ** a Value: only a positive base has a gradient; or use a plain exponent")
+            raise ValueError(f"{self.data} ** a value: only a positive base has a gradient; or use a plain exponent")
         y, by_base = power(self.data, n := other.data if isinstance(other, Value) else Value(other).data)
         if isinstance(other, Value):
             return node(y, "**", self, by_base, other, y * math.log(self.data))

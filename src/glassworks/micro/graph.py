@@ -59,8 +59,8 @@ def svg(root: Value, *, limit: int = 200) -> str:
     values = topological(root)
     if len(values) > limit:
         raise ValueError(
-            f"the graph has {len(values):,} values, more than limit (={limit}): draw a smaller piece of it, "
-            "such as one neuron, or raise limit"
+            f"the graph has {len(values):,} values, and no more than {limit:,} are drawn (limit): draw a smaller piece "
+            "of it, such as one neuron"
         )
     return draw(values, {v: v.label for v in values}, {v: v.grad for v in values})
 

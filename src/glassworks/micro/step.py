@@ -158,7 +158,8 @@ def page(root: Value, *, limit: int = 200) -> str:
     values = topological(root)
     if len(values) > limit:
         raise ValueError(
-            f"the graph has {len(values):,} values, more than limit (={limit}): step through a smaller one"
+            f"the graph has {len(values):,} values, and no more than {limit:,} are shown (limit): step through a "
+            "smaller one"
         )
     names, number = named(values), {v: i for i, v in enumerate(values)}
     every = list(steps(root))
