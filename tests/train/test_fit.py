@@ -130,6 +130,21 @@ def test_it_can_print_and_does_not_unless_asked(capsys: pytest.CaptureFixture[st
         assert len(capsys.readouterr().err.splitlines()) == lines
 
 
+def test_a_step_is_told_before_what_comes_after_it_and_may_take_minutes() -> None:
+    model, told = line(), list[str]()
+
+    def evaluate(step: int, model: nn.Module) -> dict[str, float]:
+        told.append(f"evaluate {step}")
+        return {"val": 1.0}
+
+    def report(step: int, **numbers: float) -> None:
+        told.append(f"step {step}")
+
+    fitted = fit(model, batch_of, squared, sgd(model), steps=4, every=[(2, evaluate)], log_every=1, report=report)
+    assert told == ["step 1", "step 2", "evaluate 2", "step 3", "step 4", "evaluate 4"]
+    assert [row.get("val") for row in fitted.rows] == [None, 1.0, None, 1.0]
+
+
 def test_resuming_in_the_middle_is_the_same_training() -> None:
     straight, broken = line(), line()
     fit(straight, batch_of, squared, sgd(straight), steps=9)

@@ -1,9 +1,13 @@
 """What the report shows of a run's model from the inside: four traces, written into the run."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 
+from glassworks.core.progress import tracked
 from glassworks.core.runs import Run
+from glassworks.core.trace import Trace
 from glassworks.data.batches import Windows
 from glassworks.data.shards import Corpus
 from glassworks.data.spans import in_order
@@ -31,11 +35,17 @@ def trace_run(run: Run, text: str | None = None) -> int:
     whole, sentence = sentence, sentence[: min(SENTENCE, model.config.n_ctx)]
     folder = run.path / "traces"
     folder.mkdir(exist_ok=True)
-    attention_patterns(model, sentence, pieces(corpus, sentence)).save(folder / "attention")
-    lens = logit_lens(model, sentence, pieces(corpus, sentence), k=min(5, model.config.vocab_size))
-    lens.save(folder / "logit_lens")
-    surprise(model, passage, in_order(corpus.tokenizer, passage)).save(folder / "surprise")
-    health(model, *sample_of(corpus, model)).save(folder / "health")
+    words, k = pieces(corpus, sentence), min(5, model.config.vocab_size)
+    looks: dict[str, Callable[[], Trace]] = {
+        "attention": lambda: attention_patterns(model, sentence, words),
+        "logit_lens": lambda: logit_lens(model, sentence, words, k=k),
+        "surprise": lambda: surprise(model, passage, in_order(corpus.tokenizer, passage)),
+        "health": lambda: health(model, *sample_of(corpus, model)),
+    }
+    with tracked("look inside", len(looks)) as report:
+        for done, (name, look) in enumerate(looks.items(), 1):
+            look().save(folder / name)
+            report(done)
     return 0 if text is None else len(whole) - len(sentence)
 
 

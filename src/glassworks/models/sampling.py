@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
+from glassworks.core.progress import tracked
 from glassworks.core.types import Generate
 from glassworks.models.choice import Sampling, as_known, choose, penalise, restrict
 from glassworks.models.decode import Decoder
@@ -230,10 +231,14 @@ def continue_ids(model: GPT, tokenizer: Tokenizer, prompts: Sequence[Sequence[in
         known=known_ids(tokenizer),
         **options,
     )
-    for step in tokens:
-        for row, token in zip(written, step, strict=True):
-            if token is not None and token not in ends:
-                row.append(token)
+    most = Sampling(**options).max_tokens
+    with tracked("write", most) as report:
+        for number, step in enumerate(tokens, 1):
+            for row, token in zip(written, step, strict=True):
+                if token is not None and token not in ends:
+                    row.append(token)
+            report(number)
+        report(most)  # all rows may have ended before
     return written
 
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from glassworks.core import company
 from glassworks.core.errors import RunError
-from glassworks.core.progress import Report, progress, silent
+from glassworks.core.progress import Report, counted, progress, silent
 from glassworks.core.progress import seconds as seconds_in_words
 from glassworks.core.runs import Run
 from glassworks.objectives.losses import LossFn
@@ -58,11 +58,11 @@ class Fit:
     def __str__(self) -> str:
         """One line: '20 steps, loss 1.25 to 0.5, 3.1 s'."""
         if not self.rows:
-            return f"{self.step} steps, nothing to do"
+            return f"{counted(self.step, 'step')}, nothing to do"
         first, last = self.rows[0], self.rows[-1]
         stopped = ", interrupted" if self.interrupted else ""
         spent = seconds_in_words(last["seconds"])
-        return f"{self.step:,} steps, loss {first['loss']:.4g} to {last['loss']:.4g}, {spent}{stopped}"
+        return f"{counted(self.step, 'step')}, loss {first['loss']:.4g} to {last['loss']:.4g}, {spent}{stopped}"
 
 
 def fit(
@@ -149,23 +149,19 @@ def fit(
             if logs:
                 spent += time.perf_counter() - began
                 pace.look(step, spent)
-            numbers: dict[str, int | float] = {}
-            for function in due if place.first else ():
-                numbers |= function(step, model)
+            row: dict[str, int | float] = {}
             if logs:
-                row: dict[str, int | float] = {
-                    "step": step,
-                    "loss": value,
-                    "lr": optimizer.param_groups[0]["lr"],
-                    "seconds": spent,
-                }
+                row = {"step": step, "loss": value, "lr": optimizer.param_groups[0]["lr"], "seconds": spent}
                 if grad.norm is not None:
                     row["grad_norm"] = float(grad.norm)
                 if tokens_per_step is not None:
                     row["tokens_per_s"] = tokens_per_step * (step - logged) / max(spent - logged_at, 1e-9)
                 known = {name: row[name] for name in ("loss", "tokens_per_s") if name in row}
-                tell(step, **({"total": pace.steps} if pace.revisions else {}), **known)
-                rows.append(row | numbers)
+                tell(step, **({"total": pace.steps} if pace.revisions else {}), **known)  # before what may take long
+            for function in due if place.first else ():
+                row |= function(step, model)
+            if logs:
+                rows.append(row)
                 logged, logged_at = step, spent
                 if run is not None and place.first:
                     run.append("metrics", rows[-1])

@@ -12,6 +12,7 @@ import torch
 from glassworks.core.config import from_dict
 from glassworks.core.errors import FileDamaged, RunError
 from glassworks.core.memory import keep_freed_memory
+from glassworks.core.progress import tracked
 from glassworks.core.runs import Run
 from glassworks.data.batches import Windows
 from glassworks.data.shards import Corpus
@@ -168,24 +169,30 @@ def measure_step(
     loss_fn = compiled(next_token_loss) if compiles else next_token_loss
     batches = Windows(corpus.train, recipe.batch_size, recipe.model.n_ctx, recipe.seed, place.rank, place.world)
     times: list[float] = []
-    while place.agree(len(times) < 4 or (len(times) < 10 and sum(times) < 15) or (len(times) < 50 and sum(times) < 3)):
-        began = time.perf_counter()
-        ended = fit(
-            model,
-            batches,
-            loss_fn,
-            optimizer,
-            steps=len(times) + 1,
-            start=len(times),
-            accumulate=recipe.accumulate,
-            clip=recipe.clip,
-            autocast=dtype,
-            ranks=place,
-        )
-        synchronize(device)
-        times.append(time.perf_counter() - began)
-        if ended.interrupted:
-            raise KeyboardInterrupt
+
+    def few() -> bool:
+        return len(times) < 4 or (len(times) < 10 and sum(times) < 15) or (len(times) < 50 and sum(times) < 3)
+
+    with tracked("time a step", 4) as report:
+        while place.agree(few()):
+            began = time.perf_counter()
+            ended = fit(
+                model,
+                batches,
+                loss_fn,
+                optimizer,
+                steps=len(times) + 1,
+                start=len(times),
+                accumulate=recipe.accumulate,
+                clip=recipe.clip,
+                autocast=dtype,
+                ranks=place,
+            )
+            synchronize(device)
+            times.append(time.perf_counter() - began)
+            report(min(len(times), 4))
+            if ended.interrupted:
+                raise KeyboardInterrupt
     return statistics.quantiles(times[2:], n=4, method="inclusive")[0]
 
 
