@@ -17,12 +17,14 @@ help:
 	@echo "make clean     remove what was set up; runs/ stays"
 
 $(VENV)/.installed: pyproject.toml constraints.txt
+	@echo "installing torch and the other packages into $(VENV): a minute or two, without a word"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) -e .
+	@$(PIP) -e .
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(PIP) -e '.[dev]'
+	@echo "installing what the tests need into $(VENV): about a minute, without a word"
+	@$(PIP) -e '.[dev]'
 	@touch $@
 
 demo: $(VENV)/.installed

@@ -73,6 +73,21 @@ def test_files_it_points_to_exist() -> None:
         assert target.startswith("https://") or (ROOT / target).exists(), target
 
 
+@pytest.mark.parametrize(("word", "packages"), [("demo", "torch"), ("test", "what the tests need")])
+def test_make_says_what_takes_so_long_before_it_does(tmp_path: Path, word: str, packages: str) -> None:
+    """In a copy of the Makefile, with programs that only say they were called."""
+    (tmp_path / "Makefile").write_text((ROOT / "Makefile").read_text(encoding="utf-8"), encoding="utf-8")
+    for name in ("pyproject.toml", "constraints.txt", ".venv/bin/glassworks", ".venv/bin/python"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text('#!/bin/sh\necho "$@"\n', encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    done = subprocess.run(["make", "-C", str(tmp_path), word], capture_output=True, text=True, check=True)
+    lines = [line for line in done.stdout.splitlines() if not line.startswith("make")]
+    place = next(i for i, line in enumerate(lines) if line.startswith("installing") and packages in line)
+    assert "minute" in lines[place]
+    assert lines[place + 1].startswith("-m pip install")
+
+
 def test_make_install_links_the_program_and_clean_unlinks_it(tmp_path: Path) -> None:
     """In a copy of the Makefile whose environment is there already: the link, what is in its way, and its end."""
     (tmp_path / "Makefile").write_text((ROOT / "Makefile").read_text(encoding="utf-8"), encoding="utf-8")
