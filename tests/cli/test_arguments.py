@@ -67,6 +67,13 @@ def parsed(*words: str) -> Arguments:
         ),
         ([], "give a smaller held_out.", "give a smaller --held-out."),
         ([], "the limit of names", "the limit of names"),
+        # advice in keyword arguments is advice in flags
+        ([], "give more, or limit=7", "give more, or --limit 7"),
+        ([], 'name one by data="a b" or held_out=FILE', "name one by --data a b or --held-out FILE"),
+        ([], "deep=True goes further; n_wide=5 too", "--deep goes further; --inner.n-wide 5 too"),
+        # but not what is said of something else, or of several flags at once
+        ([], "the model's context (limit=1024)", "the model's context (limit=1024)"),
+        ([], "depth=3, name=x and a.limit=3 stay", "depth=3, name=x and a.limit=3 stay"),
     ],
 )
 def test_fields_of_a_message_become_flags(words: list[str], message: str, said: str) -> None:

@@ -59,6 +59,19 @@ def test_a_recipe_and_flags_over_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert record["recipe"]["tokenizer"] == "bytes"
 
 
+def test_a_flag_that_says_how_long_goes_over_the_recipes_other_way_to_say_it(home: Path) -> None:
+    (home / "long.toml").write_text('data = "text.txt"\ntokenizer = "bytes"\nminutes = 90\n', encoding="utf-8")
+    assert run(["train", "long.toml", "--steps", "2", "--name", "of-steps", "--batch-size", "2", *SHAPE]) == 0
+    assert run(["train", "tiny.toml", "--minutes", "0.001", "--name", "of-minutes", "--batch-size", "2", *SHAPE]) == 0
+    steps, minutes = (
+        json.loads((home / "runs" / name / "run.json").read_text(encoding="utf-8"))
+        for name in ("of-steps", "of-minutes")
+    )
+    assert (steps["plan"]["steps"], steps["recipe"]["steps"], steps["recipe"]["minutes"]) == (2, 2, None)
+    assert minutes["recipe"]["minutes"] == 0.001
+    assert minutes["recipe"]["steps"] == minutes["plan"]["steps"] != 8  # what was planned, not what was left out
+
+
 def test_a_finished_run_resumes_to_itself(home: Path) -> None:
     before = (home / "runs/a/model/model.safetensors").read_bytes()
     assert run(["train", "--resume", "a"]) == 0
@@ -131,8 +144,8 @@ def test_training_says_what_it_trains_on_and_how_it_goes(home: Path, capsys: pyt
     metrics = [json.loads(line) for line in Path("runs/told/metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     for said in (
         f"train on   {corpus['train_documents']} documents, {corpus['train_tokens']:,} tokens",
-        f"held out   {corpus['held_out_documents']} documents, {corpus['held_out_tokens']:,} tokens",
-        "600 were asked for, but the text has no more",
+        f"held out   {corpus['held_out_documents']} documents, {corpus['held_out_tokens']:,} tokens: ",
+        "; 600 were asked for, but with these each word of the text is one token",
         "1 layer of width 32, 2 heads, a context of 16 tokens",
         "cpu, float32, not compiled, 1 thread",
         "12 steps of 4 × 16 tokens: 768 in all",
@@ -185,7 +198,7 @@ def test_report_draws_the_text_asked_for(capsys: pytest.CaptureFixture[str]) -> 
     labels = json.loads(Path("runs/a/traces/attention.json").read_text(encoding="utf-8"))["labels"]["key"]
     assert "".join(labels[1:]) == "dog eel dog"
     assert run(["report", "a", "--text", "dog " * 20]) == 0
-    assert "tokens of the text are left out" in capsys.readouterr().err
+    assert "the text's end is left out, 65 tokens: the page draws no more" in capsys.readouterr().err
 
 
 def test_tokenizer_trains_shows_and_saves(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -214,6 +227,10 @@ def test_tokenizer_trains_shows_and_saves(capsys: pytest.CaptureFixture[str], tm
         (["train", "--data", "text.txt", "--model.n-ctx", "1000000", *TINY], "more text or a smaller --model.n-ctx"),
         (["train", "--data", "text.txt", "--name", "a", *TINY], "exists already"),
         (["train", "--data", "text.txt", "--model.vocab-size", "50", *TINY], "--model.vocab-size (=50) is not the"),
+        (["train", "--data", "short.txt", *TINY], "to hold out by --held-out FILE, or its last share by --split tail"),
+        (["train", "--tokenizer", "gpt2", "--data", "text.txt"], "--tokenizer (=gpt2) must say where GPT-2's encoder"),
+        (["train", "--steps", "5", "--minutes", "1"], "--steps (=5) and --minutes (=1.0) both say how long to train"),
+        (["train", "both.toml"], "both.toml: steps and minutes both say how long to train: leave one out"),
         (["train", "--resume", "nope"], "is not a run"),
         (["train", "--resume"], "--resume needs a value"),
         (["train", "--steps", "5", "tiny.toml"], "must come first"),
@@ -247,6 +264,7 @@ def test_tokenizer_trains_shows_and_saves(capsys: pytest.CaptureFixture[str], tm
         (["eval", "nope"], "is not a run"),
         (["tokenizer", "bpe", "--data", "text.txt"], "TOKENIZER (=bpe)"),
         (["tokenizer", "nope.json"], "TOKENIZER (=nope.json)"),
+        (["tokenizer", "gpt2"], "TOKENIZER (=gpt2) must say where GPT-2's encoder.json and vocab.bpe are"),
         (["tokenizer", "bytes", "--out", "."], ".: Is a directory"),
         (["tokenizer", "bytes", "--out", "text.txt/t.json"], "text.txt/t.json: Not a directory"),
         (["report", "nope"], "is not a run"),
@@ -264,6 +282,8 @@ def test_tokenizer_trains_shows_and_saves(capsys: pytest.CaptureFixture[str], tm
 def test_a_mistake_gets_one_clear_line(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path("empty.txt").write_text("", encoding="utf-8")
     Path("binary.txt").write_bytes(b"\x00\x01\xff" * 100)
+    Path("short.txt").write_text("one line", encoding="utf-8")
+    Path("both.toml").write_text('data = "text.txt"\nsteps = 5\nminutes = 1\n', encoding="utf-8")
     Path("wrong.toml").write_text("[model]\nn_layers = 3\n", encoding="utf-8")
     assert run(words) == 2
     out, err = capsys.readouterr()
@@ -350,7 +370,8 @@ def test_runs_lists_what_it_can_read(home: Path, tmp_path: Path, capsys: pytest.
     out = capsys.readouterr().out
     assert re.search(r"^by-hand\s+done", out, re.M)
     assert re.search(r"^broken\s+damaged", out, re.M)
-    assert re.search(r"^revised\s+damaged: .*run\.json: revisions\[0\] \(=3\) must be an object", out, re.M)
+    assert re.search(r"^revised\s+damaged$", out, re.M)
+    assert re.search(r"^revised: .*run\.json: revisions\[0\] \(=3\) must be an object", out, re.M)
     (tmp_path / "file").touch()
     assert run(["runs", "--root", str(tmp_path / "file")]) == 2
     said = f"glassworks: --root (={tmp_path / 'file'}) is not a folder: give the one that holds runs\n"

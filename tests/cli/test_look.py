@@ -89,8 +89,8 @@ def test_a_strangers_folder_stays_as_it_was(home: Path, tmp_path: Path, capsys: 
 def test_a_text_that_is_too_long_says_what_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["look", "a", "--method", "attention", "--text", "dog " * 9]) == 0
     captured = capsys.readouterr()
-    assert "Its last 21 tokens are left out of the drawings." in captured.err
-    assert "last 21 tokens" in Path(captured.out.strip()).read_text(encoding="utf-8")
+    assert "Its end, 21 tokens, is left out of the drawings." in captured.err
+    assert "Its end, 21 tokens, is left out" in Path(captured.out.strip()).read_text(encoding="utf-8")
 
 
 def test_a_method_that_refuses_leaves_the_others_their_place(
@@ -163,7 +163,7 @@ def test_the_same_run_gives_the_same_page_but_for_the_time(capsys: pytest.Captur
         (["a", "--method", "logitlens"], "nearest: logit_lens"),
         (["a", "--text", "x"], "--text (='x') must have at least 2 tokens, not 1"),
         (["a", "--text", "dog", "--against", "do"], "--against (='do') must have as many tokens as the text, 3, not 2"),
-        (["a", "--against", "do"], "--against (='do') needs a text to be contrasted with: give text too"),
+        (["a", "--against", "do"], "--against (='do') needs a text to be contrasted with: give --text ... too"),
         (["a", "--data", "nope.txt"], "nope.txt"),
         (["a", "--method", "lens_divergence", "--data", "nope.txt"], "nope.txt"),
         (["bare"], "there is no tokenizer at"),

@@ -1,13 +1,16 @@
 """Files that are whole or absent, with the permissions that any other file of the user's has."""
 
+import errno
+import fcntl
 import os
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from glassworks.core.files import atomic_file, atomic_folder, refuse_unwritable
+from glassworks.core.files import atomic_file, atomic_folder, is_locked, locked, refuse_unwritable
 
 
 @pytest.mark.parametrize(
@@ -34,6 +37,48 @@ def test_all_files_have_the_permissions_that_the_umask_leaves(
         "one.safetensors": file,
     }
     assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("made", "made/inner")] == [folder, folder]
+
+
+def full() -> OSError:
+    """What the system says where a disk is full: no name."""
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_of_a_full_disk_the_file_is_named_that_was_to_be_written(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No space") as of_file, atomic_file(tmp_path / "a.txt"):
+        raise full()
+    with pytest.raises(OSError, match="No space") as of_folder, atomic_folder(tmp_path / "b"):
+        raise full()
+    with (
+        pytest.raises(OSError, match="No space") as inside,
+        atomic_folder(tmp_path / "b") as temporary,
+        atomic_file(temporary / "c" / "d.txt"),
+    ):
+        raise full()
+    named = [error.value.filename for error in (of_file, of_folder, inside)]
+    assert named == [str(tmp_path / name) for name in ("a.txt", "b", "b/c/d.txt")]
+    with pytest.raises(OSError, match="not there") as another, atomic_folder(tmp_path / "b"):
+        raise FileNotFoundError(errno.ENOENT, "not there", "elsewhere.txt")
+    assert another.value.filename == "elsewhere.txt"
+    assert not list(tmp_path.iterdir())
+
+
+def test_who_looks_at_a_lock_takes_it_from_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "runs" / ".lock"
+    assert not is_locked(path)
+    assert not path.exists()
+    with locked(path, wait=False) as had, locked(path, wait=False) as had_twice:
+        assert (had, had_twice) == (True, False)
+        assert is_locked(path)
+        assert is_locked(path)
+    assert not is_locked(path)
+    with path.open("rb") as looking:  # as long as it takes to look
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        gone = threading.Timer(0.01, lambda: fcntl.flock(looking, fcntl.LOCK_UN))
+        gone.start()
+        with locked(path, wait=False) as had:
+            assert had
+        gone.join()
 
 
 def test_what_cannot_be_written_is_refused_and_nothing_is_left(tmp_path: Path) -> None:

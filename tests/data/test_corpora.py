@@ -104,7 +104,7 @@ def test_unreadable_files_are_left_out_whole_and_listed_where_asked(tmp_path: Pa
         (tmp_path / name).write_bytes(content)
     (tmp_path / "f.txt").symlink_to(tmp_path / "nowhere")
     os.mkfifo(tmp_path / "g.txt")
-    with pytest.raises(ValueError, match=r"b\.txt is binary.*skip_unreadable \(=False\) would leave out such files"):
+    with pytest.raises(ValueError, match=r"b\.txt is binary.*skip_unreadable=True leaves such files out"):
         names(str(tmp_path))
     reading = Reading(skip_unreadable=True)
     for _ in range(2):

@@ -88,8 +88,8 @@ def test_line_ends_and_characters_across_blocks_stay_as_they_are(tmp_path: Path)
         ("text".encode("utf-16-le"), r"is binary, no text .*if it is UTF-16, convert it"),
         (b"caf\xe9 noir", r"is not UTF-8 text .*: convert it to UTF-8"),
         (b"ends inside \xe2\x82", r"is not UTF-8 text .*: convert it to UTF-8"),
-        ("text".encode("utf-16"), r"is not UTF-8 text \(it begins as UTF-16 does.*: convert it to UTF-8"),
-        (b"\xfe\xff" + "text".encode("utf-16-be"), r"is not UTF-8 text \(it begins as UTF-16 does.*iconv -f UTF-16"),
+        ("text".encode("utf-16"), r"is not UTF-8 text \(it begins as UTF-16 does\): convert it to UTF-8 by `iconv"),
+        (b"\xfe\xff" + "text".encode("utf-16-be"), r"is not UTF-8 text \(it begins as UTF-16 does.*iconv -f utf16"),
     ],
 )
 @pytest.mark.parametrize("cut", [False, True])

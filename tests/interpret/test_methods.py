@@ -253,7 +253,7 @@ def test_a_long_text_says_how_many_tokens_are_left_out(folder: Path) -> None:
     subject = open_subject(str(folder / "m"), text="x" * 40)
     assert len(subject.tokens) == 16
     assert len(subject.passage) == 41
-    assert "last 25 tokens are left out" in subject.notes["text"]
+    assert "Its end, 25 tokens, is left out" in subject.notes["text"]
 
 
 def test_without_a_contrast_one_token_is_replaced_by_another_of_the_sentence(subject: Subject) -> None:
@@ -282,7 +282,7 @@ def test_the_answers_are_what_each_sentence_makes_likelier(subject: Subject) -> 
         ({"text": "abcd", "against": "abc"}, r"against \(='abc'\) must have as many tokens as the text, 4, not 3"),
         ({"text": "abcd", "against": "abcd"}, "is the text itself"),
         ({"text": "x" * 20 + "y", "against": "x" * 21}, "differs only after token 15, and no more are looked at"),
-        ({"against": "abcd"}, "give text too"),
+        ({"against": "abcd"}, r"give text=\"...\" too"),
     ],
 )
 def test_texts_that_do_not_fit_are_refused(folder: Path, options: dict, message: str) -> None:

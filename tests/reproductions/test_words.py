@@ -59,8 +59,8 @@ def test_a_file_of_any_line_ends_is_read_to_words(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], r"words \(=0\) must be at least 10"),
-        (["one"], r"words \(=1\) must be at least 10"),
+        ([], r"too few words \(0\): give at least 10"),
+        (["one"], r"too few words \(1\): give at least 10"),
         (["a"] * 9 + [""], "words hold an empty one"),
         (["a" * 1_000_000] * 10, "words have 10,000,000 characters: give at most 5,000,000"),
         ([chr(0x4E00 + i) for i in range(MOST_SYMBOLS + 1)], "words have 5,001 different characters"),

@@ -4,37 +4,27 @@ A message of the package names a field and its value: `batch_size (=5) must be .
 dataclass that was parsed: the flag whose last part is the field's name, or else the one that was given this value.
 """
 
-import dataclasses
 import io
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import redirect_stderr
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar
 
+from glassworks.cli.flags import SCALARS, Flag, flags_of, metavar_of
 from glassworks.core.called import command as call
+from glassworks.core.columns import listed
 from glassworks.core.config import options, wanted
 from glassworks.core.progress import be_quiet
 
 T = TypeVar("T")
 
-SCALARS = {int: "INT", float: "FLOAT", str: "STR", Path: "FILE"}
-"""Types of one word, with what stands for the word in a help."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Flag:
-    """A flag, or the word that stands for a positional in a help; and the field that it sets."""
-
-    name: str
-    path: tuple[str, ...]
-    hint: Any
-
-    def is_called(self, field: str) -> bool:
-        """Whether a field that a message names is this one: `n_embd`, `model.n_embd`."""
-        parts = field.split(".")
-        return list(self.path[-len(parts) :]) == parts
+OUTPUTS = ("--out", "--html", "--name")
+FEW = 3
+"""Flags that a hint names at most."""
+KEYWORD = re.compile(r"""(?<![\w.(-])([a-z]\w*)=(True|"[^"]*"|'[^']*'|[\w./:<>-]+)""")
+"""A keyword argument in a message's advice: column=NAME, split="tail"."""
 
 
 class Arguments(list[str]):
@@ -48,7 +38,7 @@ class Arguments(list[str]):
         """Take the first word away, one of the names of what a command does; without one, say which there are."""
         name = self.pop(0) if self else ""
         if name in ("-h", "--help"):
-            summaries = (f"  {name:<10} {(kind.__doc__ or '').splitlines()[0]}" for name, kind in kinds.items())
+            summaries = listed({name: (kind.__doc__ or "").splitlines()[0] for name, kind in kinds.items()})
             print(f"usage: glassworks {command} <{what}> [options]\n", *summaries, sep="\n")
             raise SystemExit(0)
         if name not in kinds:
@@ -61,15 +51,17 @@ class Arguments(list[str]):
         """These words as an instance of a dataclass; ValueError, in one line, for those that are none."""
         import tyro
 
-        self.flags, self.parsed, self.command = tuple(flags_of(kind)), default, command
-        prog, said = f"glassworks {command}", io.StringIO()
-        given = {} if default is None else {"default": default}
+        self.flags, self.parsed, self.command = tuple(flags_of(kind, default)), default, command
+        if "-h" in self or "--help" in self:
+            from glassworks.cli.help import help_text
+
+            print(help_text(command, kind.__doc__ or "", self.flags))
+            raise SystemExit(0)
+        said, given = io.StringIO(), {} if default is None else {"default": default}
         try:
             with redirect_stderr(said), registry():
-                self.parsed = tyro.cli(kind, args=self, prog=prog, **given)  # type: ignore[call-overload]
-        except SystemExit as stopped:
-            if not stopped.code:  # --help
-                raise
+                self.parsed = tyro.cli(kind, args=self, **given)  # type: ignore[call-overload]
+        except SystemExit:
             raise ValueError(self.refusal(unboxed(said.getvalue()))) from None
         if getattr(self.parsed, "quiet", False):
             be_quiet()
@@ -77,7 +69,11 @@ class Arguments(list[str]):
         return found
 
     def refusal(self, said: str) -> str:
-        """Tyro's words in ours."""
+        """Tyro's words in ours; an unknown flag goes before whatever else is wrong."""
+        known = {name for flag in self.flags for name in flag.names}
+        for word in self:
+            if word.startswith("--") and word.split("=")[0].replace("_", "-") not in known:
+                return self.unknown(word)
         if match := re.match(r"Unrecognized options: (.*?)(, |$)", said):
             return self.unknown(match[1])
         if match := re.fullmatch(r"Error parsing (\S+): (.*)", said):
@@ -97,16 +93,26 @@ class Arguments(list[str]):
         if not word.startswith("-"):
             return f"{word!r} is one word too many: see {self.help()}"
         name = word.split("=")[0]
-        ends = {flag.name.rsplit(".", 1)[-1].lstrip("-"): flag.name for flag in self.flags}
-        whole = {flag.name: flag.name for flag in self.flags} | {"--help": "--help"}
-        asked = name.replace("_", "-")
-        near = get_close_matches(asked, whole, 1, 0.7) or get_close_matches(asked.lstrip("-"), ends, 1, 0.7)
-        hint = f"did you mean {(whole | ends)[near[0]]}?" if near else f"{self.help()} lists them"
+        asked = name.replace("_", "-").lstrip("-")
+        names = {flag.name.lstrip("-"): flag.name for flag in self.flags} | {"help": "--help"}
+        ends = {flag.last: flag.name for flag in self.flags}
+        near = [flag for end, flag in (ends | names).items() if asked and end.startswith(asked)]
+        near = near or [names[end] for end in get_close_matches(asked, names, 1, 0.7)]
+        near = near or [ends[end] for end in get_close_matches(asked, ends, 1, 0.7)]
+        few = list(dict.fromkeys(near))
+        hint = f"did you mean {' or '.join(few)}?" if 0 < len(few) <= FEW else f"{self.help()} lists them"
         return f"there is no flag {name}: {hint}"
 
     def help(self) -> str:
         """The command that lists the flags."""
         return call(*self.command.split(), "--help")
+
+    @property
+    def output(self) -> str | None:
+        """The flag that says where the command writes; None where it writes into a run that is there."""
+        if getattr(self.parsed, "resume", None) is not None:
+            return None
+        return next((flag.name for flag in self.flags if flag.name in OUTPUTS), None)
 
     def typed(self, flag: str) -> str:
         """The words that were given to a flag."""
@@ -140,8 +146,21 @@ class Arguments(list[str]):
 
         message = re.sub(r"(?<![\w.-])([A-Za-z_]\w*(?:\.\w+)*) \(=", valued, message)
         message = re.sub(r"(?<![\w.-])([A-Za-z_]\w*)\[(\d+)\] \(=('[^']*')\)", placed, message)
+        message = self.with_flags(message)
         # Alone a word is a field's name only if nobody writes such a word: n_ctx, not steps.
         return re.sub(r"(?<![\w./'\"=<-])[a-z]+(?:_[a-z]+)+(?![\w/'\"(=-]|\.\w)", bare, message)
+
+    def with_flags(self, message: str) -> str:
+        """The message with flags in place of the keyword arguments that it advises."""
+
+        def keyword(match: re.Match[str]) -> str:
+            called = [flag for flag in self.flags if flag.is_called(match[1])]
+            if len(called) != 1:
+                return match[0]
+            value = match[2].strip("'\"")
+            return called[0].name if value == "True" else f"{called[0].name} {value}"
+
+        return KEYWORD.sub(keyword, message)
 
     def flag_of(self, field: str, value: str) -> str | None:
         """The flag of a field that a message names, followed by `value) ...`."""
@@ -165,28 +184,8 @@ class Arguments(list[str]):
             yield repr(value)
 
 
-def flags_of(kind: Any, prefix: str = "--", path: tuple[str, ...] = ()) -> Iterator[Flag]:
-    """Every flag of a dataclass, nested ones included, as tyro names them."""
-    import tyro
-
-    hints = get_type_hints(kind, include_extras=True)
-    for field in dataclasses.fields(kind):
-        hint, *marks = (
-            get_args(hints[field.name]) if get_origin(hints[field.name]) is Annotated else [hints[field.name]]
-        )
-        name = next((mark.name for mark in marks if getattr(mark, "name", None) is not None), field.name)
-        here = (*path, field.name)
-        if dataclasses.is_dataclass(hint):
-            yield from flags_of(hint, f"{prefix}{name}." if name else prefix, here)
-        elif tyro.conf.Positional in marks:
-            metavar = next((mark.metavar for mark in marks if getattr(mark, "metavar", None)), name.upper())
-            yield Flag(metavar.strip("[]"), here, hint)
-        else:
-            yield Flag(prefix + name.replace("_", "-"), here, hint)
-
-
 def registry() -> Any:
-    """How words become numbers, texts and paths: errors in words, and no `{None}|` in a help."""
+    """How words become numbers, texts and paths, with errors in words."""
     import tyro
 
     made = tyro.constructors.ConstructorRegistry()
@@ -213,7 +212,7 @@ def registry() -> Any:
 
         return tyro.constructors.PrimitiveConstructorSpec(
             nargs="*" if several else 1,
-            metavar="|".join(SCALARS[kind] for kind in kinds) + (" [STR ...]" if several else ""),
+            metavar=metavar_of(info.type),
             instance_from_str=read,
             is_instance=lambda value: isinstance(value, (*kinds, type(None), *([tuple] if several else []))),
             str_from_instance=lambda value: list(value) if isinstance(value, tuple) else [str(value)],

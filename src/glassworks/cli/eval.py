@@ -1,11 +1,12 @@
 """`glassworks eval`: a run's model on all of its held-out text, beside the baselines; or any model on any text."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import tyro
 
 from glassworks.cli.arguments import Arguments
+from glassworks.cli.reading import ReadingFlags, say_what_was_read
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,7 @@ class Eval:
     """The run; with --data also a folder in the Hugging Face layout, or a GGUF file."""
     data: tuple[str, ...] = ()
     """The text to measure on: files, folders, globs, as train takes them. None = the run's own held-out split."""
-    column: str | None = None
-    """With --data: the column of tables that holds the text. None = "text", or the only one that holds strings."""
+    read: Annotated[ReadingFlags, tyro.conf.arg(name="")] = field(default_factory=ReadingFlags)
     n_ctx: int | None = None
     """With --data: tokens of a window, in which the text is read. None = the model's context, at most 2,048."""
     quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
@@ -33,24 +33,37 @@ def run(arguments: Arguments) -> None:
     if not args.data:
         held_out(args)
         return
-    from glassworks.data.corpora import Reading
     from glassworks.evaluate.text import evaluate_text
     from glassworks.train.device import pick_device
     from glassworks.train.opening import open_named
 
     opened = open_named(args.run, pick_device())
     source = args.data if len(args.data) > 1 else args.data[0]
-    print(evaluate_text(opened.model, opened.tokenizer, source, n_ctx=args.n_ctx, reading=Reading(args.column)))
+    reading = args.read.reading()
+    found = evaluate_text(opened.model, opened.tokenizer, source, n_ctx=args.n_ctx, reading=reading)
+    say_what_was_read(reading)
+    print(found)
 
 
 def held_out(args: Eval) -> None:
     """A run on its own text."""
+    from glassworks.core.called import command
+    from glassworks.core.columns import terminal_width
     from glassworks.core.runs import Run
     from glassworks.evaluate.held_out import evaluate_run, table
-    from glassworks.train.base import model_path
+    from glassworks.train.base import is_model, model_path
 
-    if args.column is not None or args.n_ctx is not None:
-        raise ValueError("--column and --n-ctx go with --data: a run is measured on its own text, in its own context")
-    if model_path(args.run) is not None:
+    if args.read != ReadingFlags() or args.n_ctx is not None:
+        raise ValueError(
+            "--column, --skip-unreadable and --n-ctx go with --data: a run is measured on its own text, in its own "
+            "context"
+        )
+    path = model_path(args.run)
+    if path is not None and not is_model(path):
+        raise ValueError(
+            f"{args.run} is neither a run nor a model: if it is text to measure on, give it by --data: "
+            f"{command('eval', 'RUN_OR_FOLDER', '--data', args.run)}"
+        )
+    if path is not None:
         raise ValueError(f"{args.run} is a model without a text of its own to hold out: give one by --data")
-    print(table(evaluate_run(Run.open(args.run))))
+    print(table(evaluate_run(Run.open(args.run)), terminal_width()))

@@ -1,12 +1,13 @@
 """`glassworks look`: look inside a model by any of the methods, on one page."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
 from glassworks.cli.arguments import Arguments
+from glassworks.cli.reading import ReadingFlags, say_what_was_read
 from glassworks.core.called import command
 
 
@@ -24,11 +25,12 @@ class Look:
     """A sentence of as many tokens to contrast it with. None = one token of it is replaced."""
     data: str | None = None
     """A file or folder of text to measure on. None = the run's held-out text, or what the model writes."""
+    read: Annotated[ReadingFlags, tyro.conf.arg(name="")] = field(default_factory=ReadingFlags)
     out: Path | None = None
     """The page. None = look.html in the run's folder, for a model folder in the current one."""
     seed: int = 0
     """Of all that is drawn at random."""
-    list: bool = False
+    list: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Name every method with one line and its control, and which are slow."""
     quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Say nothing on the way; what comes out is still printed."""
@@ -45,6 +47,8 @@ def run(arguments: Arguments) -> int:
             mark = f" ({'; '.join(marks)})" if marks else ""
             print(f"{name}{mark}\n    {method.summary}\n    control: {method.control}")
         return 0
+    if args.read != ReadingFlags() and args.data is None:
+        raise ValueError("--column and --skip-unreadable go with --data: without it no text is read")
     if args.model is None:
         usage = f"{command('look', 'RUN_OR_FOLDER')}, or {command('look', '--list')}"
         raise ValueError(f"there is no model to look into: {usage}")
@@ -58,25 +62,38 @@ def run(arguments: Arguments) -> int:
     given = {key: value for key in ("text", "against", "data") if (value := getattr(args, key)) is not None}
     if args.out is not None:
         refuse_unwritable(args.out)
-    subject = open_subject(args.model, seed=args.seed, **given)
+    reading = args.read.reading()
+    subject = open_subject(args.model, seed=args.seed, reading=reading, **given)
     out = args.out or (subject.folder or Path()) / "look.html"
     refuse_unwritable(out)
     if "left out" in subject.notes["text"]:
         say(subject.notes["text"])
+    traces = subject.folder / "traces" if subject.folder else None
+    if traces is not None and args.out is not None:
+        try:
+            refuse_unwritable(traces / "health.npz")
+        except OSError as error:
+            say(f"the traces are not kept in the run: {error.strerror}")
+            traces = None
     path = look_inside(
         subject,
         names,
         out,
-        opening=opening(args.model, given | ({"seed": args.seed} if args.seed else {})),
-        traces=subject.folder / "traces" if subject.folder else None,
+        opening=opening(args.model, args.read, given | ({"seed": args.seed} if args.seed else {})),
+        traces=traces,
         mendable=is_users,
         tell=say,
     )
+    say_what_was_read(reading)
     print(path)
     return 0
 
 
-def opening(model: str, options: dict[str, str | int]) -> str:
+def opening(model: str, read: ReadingFlags, options: dict[str, str | int]) -> str:
     """Python that opens the same subject."""
+    imports = ["from glassworks.interpret.subject import open_subject"]
     words = "".join(f", {key}={value!r}" for key, value in options.items())
-    return f"from glassworks.interpret.subject import open_subject\n\nsubject = open_subject({model!r}{words})"
+    if read != ReadingFlags():
+        imports.insert(0, "from glassworks.data.corpora import Reading")
+        words += f", reading=Reading({read.column!r}, {read.skip_unreadable})"
+    return "\n".join([*imports, "", f"subject = open_subject({model!r}{words})"])

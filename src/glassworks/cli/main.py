@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 a bug of ours (with its traceback), 2 something the user c
 reads what it prints any more.
 """
 
+import errno
 import importlib
 import io
 import os
@@ -51,7 +52,7 @@ def run(arguments: list[str]) -> int:
         return 0
     name, rest = arguments[0], Arguments(arguments[1:])
     if name not in COMMANDS:
-        near = get_close_matches(name, COMMANDS, n=1)
+        near = get_close_matches(name, [*COMMANDS, "--help", "--version"], n=1)
         say(f"there is no command {name!r}" + (f": did you mean {near[0]}?" if near else f"; see {command('--help')}"))
         return 2
     try:
@@ -69,8 +70,8 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         if not is_users(error):
             raise
-        message = describe(error)
-        say(rest.in_flags(message) if isinstance(error, ValueError) else message)
+        message = describe(error, rest)
+        say(rest.in_flags(message) if isinstance(error, ValueError) else rest.with_flags(message))
         if os.environ.get("GLASSWORKS_DEBUG"):
             traceback.print_exc()
         return 2
@@ -86,23 +87,32 @@ def is_users(error: Exception) -> bool:
     return isinstance(error, ValueError) and Path(__file__).parents[1] in raised_in.parents
 
 
-def describe(error: Exception) -> str:
+def describe(error: Exception, arguments: Arguments) -> str:
     """An error in one line, with the remedy where the system's message has none."""
     if isinstance(error, OSError) and error.errno is not None:
         where = f"{error.filename}: " if error.filename is not None else ""
-        remedy = {
-            28: "; make room, then go on: a training by --resume, anything else by the same command",
-            17: "; choose another name",
-            20: "; choose another name",
-            13: "; choose a folder you may write to",
-            21: "; choose another name",
-            30: "; choose another folder",
-            36: "; choose a shorter name",
-        }
-        return f"{where}{error.strerror}{remedy.get(error.errno, '')}"
+        return f"{where}{error.strerror}{remedy(error, arguments)}"
     if isinstance(error, MemoryError) or is_out_of_memory(error):
         return "out of memory: a smaller --batch-size, --accumulate, --recompute or a shorter --model.n-ctx needs less"
     return " ".join(str(error).split())
+
+
+def remedy(error: OSError, arguments: Arguments) -> str:
+    """What to do about an error of the system."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "; make room, then go on: a training by --resume, anything else by the same command"
+    if error.errno in (errno.EEXIST, errno.ENOTDIR, errno.EISDIR):
+        return "; choose another name"
+    if error.errno == errno.ENAMETOOLONG:
+        return "; choose a shorter name"
+    if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return ""
+    path = error.filename
+    if isinstance(path, str) and Path(path).exists() and not os.access(path, os.R_OK):
+        return "; ask for the right to read it, or leave it out"
+    if flag := arguments.output:
+        return f"; choose a folder that you may write to by {flag}"
+    return "; copy the run to a folder that you may write to"
 
 
 def is_out_of_memory(error: Exception) -> bool:
@@ -118,7 +128,9 @@ def say(message: str) -> None:
 
 def usage() -> str:
     """What `glassworks --help` prints."""
-    commands = "\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items())
+    from glassworks.core.columns import listed
+
+    commands = "\n".join(listed(COMMANDS))
     return (
         "usage: glassworks <command> [options]\n\n"
         "Raise neural networks and see through them.\n\n"

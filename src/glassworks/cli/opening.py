@@ -5,17 +5,21 @@ from typing import Any
 
 import torch
 
-from glassworks.core.progress import seconds
+from glassworks.core.progress import counted, seconds
 from glassworks.core.runs import Run
-from glassworks.data.shards import described
+from glassworks.data.shards import described, share
+from glassworks.data.specs import fewer
 from glassworks.models.gpt import GPT
 from glassworks.train.device import pick_device
 from glassworks.train.distributed import Ranks
 from glassworks.train.plan import Plan, plan_of
 from glassworks.train.recipe import Recipe, recipe_of
 
+SPLITS = ("train", "held_out")
 LISTED = 5
 """Files that are named where more may have been left out."""
+FAR = 2.0
+"""Times that the share held out may be what was asked for, or the reverse, before it is said why."""
 
 
 def opening(run: Run, place: Ranks) -> Iterator[str]:
@@ -29,9 +33,8 @@ def facts(run: Run, place: Ranks) -> Iterator[tuple[str, str]]:
     recipe, plan, corpus = recipe_of(run), plan_of(run), run.record.get("corpus", {})
     yield "text", source(recipe.data)
     yield from read(corpus)
-    for split, name in (("train", "train on"), ("held_out", "held out")):
-        if {f"{split}_documents", f"{split}_tokens"} <= corpus.keys():
-            yield name, amount(corpus[f"{split}_documents"], corpus[f"{split}_tokens"])
+    if {f"{split}_{what}" for split in SPLITS for what in ("documents", "tokens")} <= corpus.keys():
+        yield from splits(recipe, corpus)
     yield "tokenizer", vocabulary(recipe)
     with torch.device("meta"):
         weights = GPT(recipe.model).num_params()
@@ -40,13 +43,13 @@ def facts(run: Run, place: Ranks) -> Iterator[tuple[str, str]]:
     yield (
         "",
         f"{counted(shape.n_layer, 'layer')} of width {shape.n_embd}, "
-        f"{counted(shape.n_head, 'head')}, a context of {shape.n_ctx} tokens",
+        f"{counted(shape.n_head, 'head')}, a context of {counted(shape.n_ctx, 'token')}",
     )
     machine = [str(pick_device(recipe.device)), plan.precision, "compiled" if plan.compile else "not compiled"]
     yield "computed", ", ".join([*machine, counted(torch.get_num_threads(), "thread"), *ranked(place)])
     steps = run.steps or plan.steps
     tokens = steps * recipe.tokens_per_step
-    yield "plan", f"{steps:,} steps of {recipe.batch_size} × {shape.n_ctx} tokens: {tokens:,} in all"
+    yield "plan", f"{counted(steps, 'step')} of {recipe.batch_size} × {shape.n_ctx} tokens: {tokens:,} in all"
     yield "", ", ".join(planned(recipe, plan, tokens / corpus["train_tokens"] if corpus.get("train_tokens") else None))
 
 
@@ -64,22 +67,23 @@ def read(corpus: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "", f"and {len(lines) - LISTED:,} more: run.json lists them all"
 
 
-def amount(documents: int, tokens: int) -> str:
-    """'1 document, 2,000 tokens'."""
-    return f"{counted(documents, 'document')}, {tokens:,} tokens"
-
-
-def counted(number: int, name: str) -> str:
-    """'1 layer', '4 layers'."""
-    return f"{number:,} {name}{'s' * (number != 1)}"
+def splits(recipe: Recipe, corpus: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is in both splits; and where the share held out is far from the one asked for, why."""
+    tokens, documents = ([corpus[f"{split}_{what}"] for split in SPLITS] for what in ("tokens", "documents"))
+    amounts = [f"{counted(n, 'document')}, {counted(size, 'token')}" for n, size in zip(documents, tokens, strict=True)]
+    got, asked = tokens[1] / max(sum(tokens), 1), recipe.held_out
+    yield "train on", amounts[0]
+    yield "held out", f"{amounts[1]}: {share(got)} of the text"
+    if isinstance(asked, float) and recipe.split == "document" and not 1 / FAR < got / asked < FAR:
+        whole = f"{documents[1]:,} of {sum(documents):,} here, however long"
+        yield "", f"{share(asked)} was asked for; whole documents are held out, {whole}:"
+        yield "", "more or shorter ones come nearer, or a text of its own by --held-out FILE"
 
 
 def vocabulary(recipe: Recipe) -> str:
     """The tokenizer, and how large its vocabulary came out."""
-    name, _, asked = recipe.tokenizer.partition(":")
     got = recipe.model.vocab_size
-    few = f"; {int(asked):,} were asked for, but the text has no more" if name == "bpe" and int(asked) > got else ""
-    return f"{recipe.tokenizer}, {got:,} tokens{few}"
+    return f"{recipe.tokenizer}, {counted(got, 'token')}{fewer(recipe.tokenizer, got)}"
 
 
 def ranked(place: Ranks) -> list[str]:

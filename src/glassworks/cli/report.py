@@ -22,7 +22,7 @@ def run(arguments: Arguments) -> None:
     """Parse, look, write."""
     args = arguments.parse(Report, "report")
     from glassworks.core.files import refuse_unwritable
-    from glassworks.core.progress import say
+    from glassworks.core.progress import counted, say
     from glassworks.core.runs import Run
     from glassworks.interpret.traces import trace_run
     from glassworks.studio.report import write_report
@@ -30,5 +30,5 @@ def run(arguments: Arguments) -> None:
     opened = Run.open(args.run)
     refuse_unwritable(opened.path / "report.html")
     if left_out := trace_run(opened, args.text):
-        say(f"the last {left_out} tokens of the text are left out: the page draws no more")
+        say(f"the text's end is left out, {counted(left_out, 'token')}: the page draws no more")
     print(write_report(opened))

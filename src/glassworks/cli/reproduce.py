@@ -1,12 +1,13 @@
 """`glassworks reproduce`: a published result repeated, its figures beside ours."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from glassworks.cli.arguments import Arguments
+from glassworks.cli.reading import ReadingFlags
 from glassworks.core.called import again
 from glassworks.core.progress import say
 
@@ -91,12 +92,15 @@ class Induction(Reproduction):
 
     data: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="[TEXT]")] = "stdlib"
     """Text as train takes it: a file, a folder, a glob; stdlib = this Python's own library."""
+    read: Annotated[ReadingFlags, tyro.conf.arg(name="")] = field(default_factory=ReadingFlags)
 
     def repeat(self, path: Path, command: list[str]) -> "Finding":
         """On text."""
         from glassworks.reproductions.induction import run as repeat
 
-        return repeat(self.data, quick=self.quick, folder=path, seed=self.seed, steps=self.steps, command=command)
+        settings: dict[str, Any] = {"quick": self.quick, "seed": self.seed, "steps": self.steps}
+        settings |= {"column": self.read.column, "skip_unreadable": self.read.skip_unreadable}
+        return repeat(self.data, folder=path, command=command, **settings)
 
 
 REPEAT: dict[str, type[Any]] = {"makemore": Makemore, "othello": Othello, "induction": Induction}
@@ -124,10 +128,11 @@ def run(arguments: Arguments) -> int:
     except KeyboardInterrupt:
         say(f"stopped; finished parts are kept in {path}. Go on with: {again(command)}")
         return 130
+    from glassworks.core.columns import terminal_width
     from glassworks.studio.findings import write_finding_page
 
     page = write_finding_page(path)
-    print(f"{found.table()}\n\nsaved: {path / 'finding.json'}, finding.md and {page.name}")
+    print(f"{found.table(terminal_width())}\n\nsaved: {path / 'finding.json'}, finding.md and {page.name}")
     return 0
 
 
@@ -148,5 +153,5 @@ def taken(arguments: Arguments) -> str | None:
     for i, word in enumerate(arguments):
         if not word.startswith("-") and not value_of_flag:
             return arguments.pop(i)
-        value_of_flag = word in ("--seed", "--steps", "--name")
+        value_of_flag = word in ("--seed", "--steps", "--name", "--column")
     return None

@@ -3,6 +3,7 @@
 import csv
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -76,17 +77,16 @@ def facts(run: "Run") -> dict[str, Any]:
         check_shape(score or {}, SCORE, str(run.eval_path("held_out")))
         check_shape(last, ROW, f"{run.path / 'metrics.jsonl'}, last line")
     except (FileDamaged, ValueError) as error:
-        return {**named, "state": f"damaged: {error}"}
+        return {**named, "state": "damaged", "why": str(error)}
     result = record.get("result")
     step = max(last.get("step", 0), (result or {}).get("step", 0))
-    if "reproduction" in record:  # whose networks may be runs of their own, in folders below
-        done = (run.path / "finding.json").exists()
-    else:
-        done = steps is None or (result is not None and step >= steps)
+    settings = flat(record.get("recipe", {}))
+    if "steps" in settings and steps is not None:
+        settings["steps"] = steps  # what minutes came to
     scored = {key: value for key, value in (score or {}).items() if key not in ("baselines", "verdict", "seconds")}
     return {
         **named,
-        "state": "done" if done else "unfinished",
+        "state": state(run, record, step),
         "step": step if metrics or result else None,
         "steps": steps,
         "seconds": last.get("seconds"),
@@ -94,15 +94,29 @@ def facts(run: "Run") -> dict[str, Any]:
         "result": result,
         "created": record.get("created"),
         "command": record.get("command"),
-        "settings": flat(record.get("recipe", {})),
+        "settings": settings,
     }
+
+
+def state(run: "Run", record: Mapping[str, Any], step: int) -> str:
+    """How far a run is: done, unfinished, or while a process is at work on it, training."""
+    if run.is_held:
+        return "running" if "reproduction" in record else "training"
+    if "reproduction" in record:  # whose networks may be runs of their own, in folders below
+        done = (run.path / "finding.json").exists()
+    else:
+        done = run.steps is None or ("result" in record and step >= run.steps)
+    return "done" if done else "unfinished"
 
 
 def print_runs(runs: list["Run"], *, compared: bool) -> None:
     """The table, and if they are compared, the settings that differ."""
     found = [facts(run) for run in runs]
-    table = [["run", "state", "steps", "params", "tokens", "held-out bits/byte", "tokens/s", "time"]]
-    print_table(table + [summary(each) for each in found])
+    heads = ["run", "state", "steps", "params", "tokens", "held-out bits/byte", "tokens/s", "time"]
+    print_table([heads, *map(summary, found)])
+    for each in found:
+        if "why" in each:
+            print(f"{each['name']}: {each['why']}")
     if compared:
         settings = [each.get("settings", {}) for each in found]
         keys = dict.fromkeys(key for s in settings for key in s)
@@ -114,6 +128,7 @@ def print_runs(runs: list["Run"], *, compared: bool) -> None:
 def summary(found: dict[str, Any]) -> list[str]:
     """One row of the list."""
     from glassworks.core.progress import seconds
+    from glassworks.studio.scales import short
 
     if "step" not in found:  # damaged
         return [found["name"], found["state"], *[""] * 6]
@@ -124,8 +139,8 @@ def summary(found: dict[str, Any]) -> list[str]:
         found["name"],
         found["state"],
         f"{step or 0:,}/{steps:,}" if steps is not None else f"{step:,}" if step is not None else "",
-        f"{result['num_params'] / 1e6:.2f}M" if "num_params" in result else "",
-        f"{result['tokens'] / 1e6:.1f}M" if "tokens" in result else "",
+        short(result["num_params"]) if "num_params" in result else "",
+        short(result["tokens"]) if "tokens" in result else "",
         bits,
         f"{result['tokens_per_s']:,.0f}" if "tokens_per_s" in result else "",
         seconds(float(found["seconds"])) if found["seconds"] is not None else "",
@@ -150,7 +165,8 @@ def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def print_table(rows: list[list[str]]) -> None:
-    """Columns as wide as their widest cell."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    """Columns as wide as their widest cell, or as the terminal has room for."""
+    from glassworks.core.columns import aligned, terminal_width
+
+    for line in aligned(rows, width=terminal_width()):
+        print(line)

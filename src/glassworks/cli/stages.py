@@ -15,11 +15,13 @@ from glassworks.studio.report import write_report
 from glassworks.train.checkpoint import newest_checkpoint, step_of
 from glassworks.train.distributed import Ranks
 from glassworks.train.fit import Every
-from glassworks.train.pretrain import pretrain
+from glassworks.train.pretrain import being_trained, pretrain
 
 
 def finish(run: Run, place: Ranks) -> int:
     """Everything from the run's present state to its report; the exit code. Only rank 0 says anything."""
+    if place.agree(run.is_held):
+        raise being_trained(run)
     with nullcontext() if place.first else showing(False):
         checkpoint = newest_checkpoint(run)
         begin = step_of(checkpoint) if checkpoint is not None else 0

@@ -1,13 +1,14 @@
 """`glassworks tokenizer`: train one, or see how one cuts a text."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
 from glassworks.cli.arguments import Arguments
+from glassworks.cli.reading import ReadingFlags, say_what_was_read
 
 
 @dataclass(frozen=True)
@@ -16,8 +17,10 @@ class Tokenizer:
 
     tokenizer: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="TOKENIZER")]
     """bytes, chars, bpe:<vocabulary size>, gpt2:<folder>, or the path of a tokenizer.json, a run or a model folder."""
-    data: str = "stdlib"
-    """The corpus that chars and bpe learn from."""
+    data: tuple[str, ...] = ()
+    """The corpus that chars and bpe learn from: files, folders, globs, as train takes them. None = stdlib, the sources
+    of Python's standard library."""
+    read: Annotated[ReadingFlags, tyro.conf.arg(name="")] = field(default_factory=ReadingFlags)
     out: Path | None = None
     """Where to save tokenizer.json. None = do not save."""
     text: str | None = None
@@ -28,23 +31,29 @@ def run(arguments: Arguments) -> None:
     """Parse, make or open, show, save."""
     args = arguments.parse(Tokenizer, "tokenizer")
     from glassworks.core.files import refuse_unwritable
-    from glassworks.core.progress import say
+    from glassworks.core.progress import counted, say
     from glassworks.core.runs import ROOT
     from glassworks.data.corpora import documents
-    from glassworks.data.specs import make_tokenizer
+    from glassworks.data.specs import fewer, make_tokenizer
 
     folders = (Path(args.tokenizer) / "model", ROOT / args.tokenizer / "model")
     spec = next((str(folder) for folder in folders if folder.is_dir()), args.tokenizer)
+    learns = re.fullmatch(r"chars|bpe:\d+", spec) is not None
     if args.out is not None:
         refuse_unwritable(args.out)
-    elif re.fullmatch(r"chars|bpe:\d+", spec):
+    elif learns:
         say("this only shows what comes out: --out tokenizer.json keeps it")
-    texts = (document.text for document in documents(args.data))
+    reading = args.read.reading()
+    source = args.data if len(args.data) > 1 else next(iter(args.data), "stdlib")
+    texts = (document.text for document in documents(source, reading))
     made = make_tokenizer(spec, alphabet=texts, training=texts)
-    print(f"{made.vocab_size:,} tokens")
+    say_what_was_read(reading)
+    if args.data and not learns:
+        say(f"--data is not read: {args.tokenizer} learns nothing from it")
+    print(f"{counted(made.vocab_size, 'token')}{fewer(spec, made.vocab_size)}")
     if args.text is not None:
         ids = made.encode(args.text)
-        print(f"{len(ids)} tokens for {len(args.text.encode())} bytes")
+        print(f"{counted(len(ids), 'token')} for {counted(len(args.text.encode()), 'byte')}")
         print(" ".join(f"{made.token(id)!r}:{id}" for id in ids))
     if args.out is not None:
         made.save(args.out)

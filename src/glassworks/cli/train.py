@@ -49,13 +49,25 @@ def run(arguments: Arguments) -> int:
         refuse_unwritable(run.path / "report.html")
         with ranks(pick_device(recipe_of(run).device)) as place:
             return finish(run, place)
+    recipe = timed(args.recipe, arguments)
     if args.recipe_file != given:
         usage = command("train", str(args.recipe_file), "--...")
         raise ValueError(f"the recipe {args.recipe_file} must come first: {usage}")
     path = folder(args.name, Path(given).stem if given else "train")
-    with ranks(pick_device(args.recipe.device)) as place:
+    with ranks(pick_device(recipe.device)) as place:
         launcher = ["torchrun", "--nproc-per-node", str(place.world), "-m"] if place.world > 1 else []
-        return finish(start(path, args.recipe, [*launcher, "glassworks", "train", *words], place), place)
+        return finish(start(path, recipe, [*launcher, "glassworks", "train", *words], place), place)
+
+
+def timed(recipe: Recipe, arguments: Arguments) -> Recipe:
+    """The recipe as long as the flags say: `--steps` goes over a file's minutes. ValueError for both flags at once."""
+    if recipe.minutes is None or not arguments.typed("--steps"):
+        return recipe
+    if arguments.typed("--minutes"):
+        raise ValueError(
+            f"--steps (={recipe.steps}) and --minutes (={recipe.minutes}) both say how long to train: leave one out"
+        )
+    return dataclasses.replace(recipe, minutes=None)
 
 
 def folder(name: str | None, stem: str) -> Path:

@@ -8,10 +8,11 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from glassworks.core.errors import FileDamaged
 from glassworks.core.text import check_text
@@ -23,11 +24,12 @@ def atomic_file(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_name(path)
     try:
-        mode = usual_mode(temporary)
-        yield temporary
-        sync(temporary)
-        temporary.chmod(mode)
-        temporary.replace(path)
+        with named(path, temporary):
+            mode = usual_mode(temporary)
+            yield temporary
+            sync(temporary)
+            temporary.chmod(mode)
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -38,19 +40,36 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
     try:
-        mode = usual_mode(temporary / "mode")
-        (temporary / "mode").unlink()
-        yield temporary
-        for inside in (temporary, *temporary.rglob("*")):
-            if inside.is_file():
-                sync(inside)
-            inside.chmod(mode | (mode & 0o444) >> 2 if inside.is_dir() else mode)  # who may read may look inside
-        if path.exists():
-            path.replace(temporary / "replaced")
-        temporary.replace(path)
-        shutil.rmtree(path / "replaced", ignore_errors=True)
+        with named(path, temporary):
+            mode = usual_mode(temporary / "mode")
+            (temporary / "mode").unlink()
+            yield temporary
+            for inside in (temporary, *temporary.rglob("*")):
+                if inside.is_file():
+                    sync(inside)
+                inside.chmod(mode | (mode & 0o444) >> 2 if inside.is_dir() else mode)  # who may read may look inside
+            if path.exists():
+                path.replace(temporary / "replaced")
+            temporary.replace(path)
+            shutil.rmtree(path / "replaced", ignore_errors=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def named(path: Path, written: Path | None = None) -> Iterator[None]:
+    """Let an error of the system in the block name the file that is to be `path`, wherever it is `written` first.
+
+    Of a full disk the system says no name at all.
+    """
+    try:
+        yield
+    except OSError as error:
+        at = written or path
+        where = Path(error.filename) if isinstance(error.filename, str | os.PathLike) else at
+        if error.errno is not None and where.is_relative_to(at):
+            error.filename = str(path / where.relative_to(at))
+        raise
 
 
 def sweep(folder: Path, name: str = "*") -> None:
@@ -153,12 +172,33 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
     """Hold the lock of a file of this name for the block; yield whether it was had. It ends with the process."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as lock:
+        if wait:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield wait or take(lock)
+
+
+def take(file: IO[bytes]) -> bool:
+    """Take the lock of an open file if nobody holds it; whether it was had."""
+    for pause in (0, 0.05):  # who only looks (`is_locked`) is gone by the second time
+        time.sleep(pause)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            yield False
-        else:
-            yield True
+            continue
+        return True
+    return False
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock of a file of this name."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # nobody has made it yet, or it is not for us to know
+        return False
+    return False
 
 
 def sha256(path: Path) -> str:

@@ -24,7 +24,7 @@ from typing import Any, BinaryIO
 from glassworks.core.called import again, command
 from glassworks.core.config import check_shape
 from glassworks.core.errors import FileDamaged, RunError
-from glassworks.core.files import atomic_file, read_json, sweep, write_json
+from glassworks.core.files import atomic_file, is_locked, named, read_json, sweep, write_json
 from glassworks.core.text import check_text, writable
 
 ROOT = Path("runs")
@@ -107,6 +107,16 @@ class Run:
         return steps
 
     @property
+    def lock(self) -> Path:
+        """The file whose lock is held by the process that trains the run, as long as it does."""
+        return self.path / ".lock"
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a process is at work on it now."""
+        return is_locked(self.lock)
+
+    @property
     def plan(self) -> dict[str, Any]:
         """What was planned; empty where there is no plan."""
         plan: dict[str, Any] = self.record.get("plan", {})
@@ -140,7 +150,8 @@ class Run:
         clean = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
         line = json.dumps(clean, ensure_ascii=False, allow_nan=False) + "\n"
         check_text(line, f"{table}.jsonl: row")
-        with (self.path / f"{table}.jsonl").open("ab+") as file:
+        path = self.path / f"{table}.jsonl"
+        with named(path), path.open("ab+") as file:
             end_line(file)
             file.write(line.encode())
 

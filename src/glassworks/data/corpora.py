@@ -160,7 +160,7 @@ def file_rows(source: str, reading: Reading) -> Iterator[tuple[str, str]]:
             if len(first_two) == 1:
                 raise
             kind = FileDamaged if isinstance(error, FileDamaged) else ValueError
-            raise kind(f"{error}; skip_unreadable (=False) would leave out such files, and list them") from error
+            raise kind(f"{error}; skip_unreadable=True leaves such files out, and lists them") from error
 
 
 def rows_of(path: Path, name: str, reading: Reading, *, whole: bool, alone: bool) -> Iterator[tuple[str, str]]:

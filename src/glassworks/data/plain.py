@@ -2,6 +2,7 @@
 
 import codecs
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def text_blocks(path: Path) -> Iterator[str]:
     with path.open("rb") as file:
         while block := file.read(BLOCK):
             if not offset and block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                raise not_text(path, "it begins as UTF-16 does, which `iconv -f UTF-16 -t UTF-8` converts")
+                raise not_text(path, "it begins as UTF-16 does", "utf16")
             if (nul := block.find(b"\0")) >= 0:
                 raise binary(path, f"at offset {offset + nul}")
             try:
@@ -45,9 +46,12 @@ def text_blocks(path: Path) -> Iterator[str]:
             raise not_text(path, f"it ends inside a character, at offset {offset}") from error
 
 
-def not_text(path: Path, reason: str) -> ValueError:
-    """The one line for a file in another encoding."""
-    return ValueError(f"{path} is not UTF-8 text ({reason}): convert it to UTF-8")
+def not_text(path: Path, reason: str, encoding: str = "latin1") -> ValueError:
+    """The one line for a file in another encoding, with the command that converts it if it is in the one named."""
+    made = path.with_name(f"{path.stem}.utf8{path.suffix}")
+    line = f"iconv -f {encoding} -t utf8 {shlex.quote(str(path))} > {shlex.quote(str(made))}"
+    doubt = ", if it is Latin-1" if encoding == "latin1" else ""
+    return ValueError(f"{path} is not UTF-8 text ({reason}): convert it to UTF-8{doubt} by `{line}`")
 
 
 def binary(path: Path, where: str) -> ValueError:

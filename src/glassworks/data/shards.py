@@ -167,14 +167,13 @@ def write_corpus(folder: Path, splitter: Splitter, tokenizer_spec: str) -> None:
         tokenizer.save(temporary / "tokenizer.json")
         digest = digest_of(splitter.source, tokenizer_spec, splitter.held_out, splitter.split, splitter.reading)
         if digest != folder.name:
-            raise RunError(f"source (={splitter.source!r}) changed while it was read: prepare it again")
+            raise RunError(f"{splitter.source!r} changed while it was read: prepare it again")
         meta |= {
             "format": FORMAT,
             "digest": digest,
             "source": plain(splitter.source),
             "held_out": plain(splitter.held_out),
-            "columns": columns_taken(splitter.reading),
-            "skipped": [{"name": name, "why": why} for name, why in splitter.reading.skipped.values()],
+            **noted(splitter.reading),
             "lost": lost / meta["val"]["num_bytes"],
             "split": splitter.split,
             "tokenizer": tokenizer_spec,
@@ -205,6 +204,12 @@ def plain(source: float | Source) -> float | str | list[str]:
     return names if isinstance(source, list | tuple) else names[0]
 
 
+def noted(reading: Reading) -> dict[str, Any]:
+    """What came of a reading, for a file: the columns taken and the files left out."""
+    skipped = [{"name": name, "why": why} for name, why in reading.skipped.values()]
+    return {"columns": columns_taken(reading), "skipped": skipped}
+
+
 def columns_taken(reading: Reading) -> list[dict[str, Any]]:
     """Each column that was taken, of how many tables and of which first; None for CSV files read as plain text."""
     found: dict[str | None, dict[str, Any]] = {}
@@ -222,7 +227,7 @@ def described(meta: Mapping[str, Any]) -> list[str]:
     """What a corpus' meta.json says of its reading, one sentence each: text lost, columns taken, files left out."""
     lines = []
     if isinstance(lost := meta.get("lost"), int | float) and lost:
-        lines.append(f"the tokenizer loses {share(lost)} of the held-out text, so there are no bits per byte")
+        lines.append(f"the tokenizer loses {share(float(lost))} of the held-out text, so there are no bits per byte")
     for row in rows_of(meta, "columns"):
         which = row["first"] if row["files"] == 1 else f"{row['first']} and {row['files'] - 1:,} more"
         if row["column"] is None:

@@ -40,6 +40,14 @@ def make_tokenizer(spec: str, *, alphabet: Iterable[str], training: Iterable[str
     return load_tokenizer(tokenizer_files(spec)[0])
 
 
+def fewer(spec: str, got: int) -> str:
+    """Why a BPE has fewer tokens than its spec asks for, to follow their number; nothing if it has not."""
+    name, _, asked = spec.partition(":")
+    if name != "bpe" or int(asked) <= got:
+        return ""
+    return f"; {int(asked):,} were asked for, but with these each word of the text is one token"
+
+
 def tokenizer_files(spec: str) -> list[Path]:
     """The files that a tokenizer spec names, and those that say where its texts end; none for those that are made.
 
@@ -53,6 +61,11 @@ def tokenizer_files(spec: str) -> list[Path]:
     if name in ("bytes", "chars", "bpe"):
         return []
     path = Path(argument if name == "gpt2" else spec).expanduser()
+    if spec == "gpt2":
+        raise ValueError(
+            f"tokenizer (={spec}) must say where GPT-2's encoder.json and vocab.bpe are, as gpt2:<folder> does, or be "
+            "the path of a tokenizer.json"
+        )
     if name == "gpt2":
         found = [sorted(path.glob(pattern)) for pattern in ("*encoder.json", "*vocab.bpe")]
         if not all(found):

@@ -43,7 +43,7 @@ class Splitter:
             if split == "document" and num_documents < 2:
                 raise ValueError(
                     f"source (={source!r}) holds one document, and a split by document needs two: give more text, "
-                    'a source to hold out, or split="tail"'
+                    'another text to hold out by held_out=FILE, or its last share by split="tail"'
                 )
             # Neither split may be empty: the lowest place is always held out, the highest never.
             self.threshold = min(max(held_out, math.nextafter(lowest, 1)), highest)

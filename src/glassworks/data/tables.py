@@ -63,7 +63,7 @@ def text_field(row: Mapping[str, Any], where: str, column: str | None = None) ->
     if column is None and len(strings) == 1:
         return strings[0]
     also = "" if column else " and not one string field"
-    raise ValueError(f'{where} has no field "{wanted}"{also}: its fields are {fields(row)}; name one as column')
+    raise ValueError(f'{where} has no field "{wanted}"{also}: its fields are {fields(row)}; name one by column=NAME')
 
 
 def row_text(row: Mapping[str, Any], field: str, where: str) -> str:
@@ -113,7 +113,7 @@ def text_column(path: Path, schema: Any, column: str | None) -> str:
         return strings[0]
     listed = ", ".join(f"{f.name} ({f.type})" for f in schema)
     said = f'string column "{column}"' if column else 'column "text" and not one string column'
-    raise ValueError(f"{path} has no {said}: its columns are {listed}; name one as column")
+    raise ValueError(f"{path} has no {said}: its columns are {listed}; name one by column=NAME")
 
 
 def is_text(kind: Any) -> bool:

@@ -5,6 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from glassworks.core.files import named
 from glassworks.core.progress import tracked
 from glassworks.data.corpora import Reading, Source, documents
 from glassworks.data.lossy import lost_bytes
@@ -58,7 +59,7 @@ def perplexity(nats: float) -> float:
 def tokenized(source: Source, tokenizer: Tokenizer, folder: Path, reading: Reading) -> Tokens:
     """All documents of a source as one split in a folder."""
     lost = 0
-    with SplitWriter(folder, "text", tokenizer.eot, tokenizer.dtype) as writer:
+    with named(folder), SplitWriter(folder, "text", tokenizer.eot, tokenizer.dtype) as writer:
         for document in documents(source, reading):
             for piece in pieces("text", document.name, document.text):
                 (ids,) = tokenizer.encode_documents([piece.text])

@@ -17,8 +17,9 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from glassworks.core.progress import counted
 from glassworks.data.batches import Windows
-from glassworks.data.corpora import documents
+from glassworks.data.corpora import Reading, documents
 from glassworks.data.tokenizers import Tokenizer
 from glassworks.interpret.metrics import Metric, logit_difference
 from glassworks.interpret.traces import PASSAGE, SENTENCE, longest_document
@@ -140,7 +141,13 @@ class Subject:
 
 
 def open_subject(
-    name: str, *, text: str | None = None, against: str | None = None, data: str | None = None, seed: int = 0
+    name: str,
+    *,
+    text: str | None = None,
+    against: str | None = None,
+    data: str | None = None,
+    reading: Reading | None = None,
+    seed: int = 0,
 ) -> Subject:
     """A run (by path or name), a model folder or a GGUF file, on the CPU, with texts to look at it by.
 
@@ -151,6 +158,7 @@ def open_subject(
         against: the contrasting sentence, of as many tokens; None = one token of the sentence is replaced by another
             of its own, where that changes the model's next word most.
         data: a file or folder of text to measure on; None = the run's own, or what the model writes.
+        reading: which column of tables in it, and whether to leave out what cannot be read.
         seed: of what the model writes and of what is drawn at random.
 
     Raises: ValueError for a text that is too short, and for a contrast of another length; RunError and FileDamaged for
@@ -175,9 +183,9 @@ def open_subject(
         passage, windows, notes = written(model, tokenizer, seed, text is None)
         name = Path(name).resolve().name
     if data is not None:
-        next(documents(data))  # refuses what is not there at once, also where no method reads it
+        next(documents(data, reading))  # refuses what is not there at once, also where no method reads it
         windows, notes["data"] = (
-            (lambda: from_file(tokenizer, data, context(model), sum(amounts(model)))),
+            (lambda: from_file(tokenizer, data, reading, context(model), sum(amounts(model)))),
             f"Numbers over much text are of {data}.",
         )
     if model.num_params() > LARGE and "data" in notes:
@@ -189,9 +197,9 @@ def open_subject(
         raise ValueError(f"text (={text!r}) must have at least 2 tokens, not {len(tokens) - 1}: give a longer one")
     left_out = len(passage) - len(tokens) if text is not None else 0
     if left_out:
-        notes["text"] += f" Its last {left_out} tokens are left out of the drawings."
+        notes["text"] += f" Its end, {counted(left_out, 'token')}, is left out of the drawings."
     if against is not None and text is None:
-        raise ValueError(f"against (={against!r}) needs a text to be contrasted with: give text too")
+        raise ValueError(f'against (={against!r}) needs a text to be contrasted with: give text="..." too')
     other, notes["against"] = contrast(model, tokenizer, tokens, len(passage), against)
     return Subject(model, tokenizer, tokens, passage[:PASSAGE], other, windows, name, folder, notes, seed)
 
@@ -217,10 +225,10 @@ def amounts(model: GPT) -> tuple[int, int]:
     return fitted, min(HELD_OUT, max(LEAST, fitted // 8))
 
 
-def from_file(tokenizer: Tokenizer, data: str, n_ctx: int, most: int) -> tuple[Tensor, Tensor]:
+def from_file(tokenizer: Tokenizer, data: str, reading: Reading | None, n_ctx: int, most: int) -> tuple[Tensor, Tensor]:
     """Rows of a source of text, of no more than `most` tokens: four fifths to fit on, the last fifth to judge on."""
     ids: list[int] = []
-    for document in documents(data):
+    for document in documents(data, reading):
         ids += [tokenizer.eot, *tokenizer.encode(document.text)]
         if len(ids) > most:
             break
@@ -278,10 +286,10 @@ def contrast(
         if other.equal(tokens):
             if length > len(tokens):
                 raise ValueError(
-                    f"against differs only after token {len(tokens) - 1}, and no more are looked at: change an earlier "
-                    "word, or give shorter texts"
+                    f"against (={against!r}) differs only after token {len(tokens) - 1}, and no more are looked at: "
+                    "change an earlier word, or give shorter texts"
                 )
-            raise ValueError("against is the text itself: change a word of it, or leave it out")
+            raise ValueError(f"against (={against!r}) is the text itself: change a word of it, or leave it out")
         return other, f"It is contrasted with “{against}”."
     place, id = replacement(model, tokens, tokenizer.vocab_size)
     other = tokens.clone()

@@ -10,14 +10,21 @@ RopeType = Literal["default", "linear", "llama3"]
 
 @dataclass(frozen=True)
 class GPTConfig:
-    """The shape of a GPT. Field names are the field's own; `n_ctx` is the longest context in tokens."""
+    """The shape of a GPT. Field names are the field's own."""
 
     architecture: Architecture = "nanochat"
+    """Whose blocks: gpt2's (learned positions, LayerNorm, GELU), or RoPE and RMSNorm with SwiGLU (llama, qwen3) or
+    ReLU² (nanochat)."""
     vocab_size: int = 256
+    """Tokens that it knows."""
     n_ctx: int = 256
+    """The longest context in tokens."""
     n_layer: int = 4
+    """Blocks."""
     n_head: int = 4
+    """Attention heads of a block."""
     n_embd: int = 128
+    """Width of the residual stream."""
     n_kv_head: int | None = None
     """Key/value heads of grouped-query attention; None = n_head."""
     head_dim: int | None = None
@@ -27,6 +34,7 @@ class GPTConfig:
     tied: bool | None = None
     """Whether the head shares the embedding's weights; None = as the architecture has it (only gpt2 ties)."""
     rope_theta: float = 10_000.0
+    """Base of the rotary angles; larger for longer contexts."""
     norm_eps: float | None = None
     """Added to the variance in every norm; None = 1e-5 (gpt2) or 1e-6."""
     softcap: float | None = 15.0

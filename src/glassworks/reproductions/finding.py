@@ -7,17 +7,19 @@ worse, or differs where neither direction is better. A row without a tolerance i
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from glassworks.core.columns import aligned
 from glassworks.core.config import from_dict
 from glassworks.core.errors import FileDamaged
 from glassworks.core.files import read_json, write_json, write_text
 
 Better = Literal["lower", "higher", "same"]
 HEAD = ("what", "published", "ours", "difference", "unit", "verdict", "note")
+NUMBERS = (1, 2, 3)
+"""The columns of numbers, which stand to the right."""
 
 
 @dataclass(frozen=True)
@@ -97,11 +99,9 @@ class Finding:
                 parts.append(f"{counts[verdict]} {'differ' if verdict == 'differs' else verdict} ({names})")
         return "; ".join(parts) + "."
 
-    def table(self) -> str:
-        """Title, source, notes, one line a row and the summary, for a terminal."""
-        cells = [HEAD, *map(texts, self.rows)]
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        lines = [line(row, widths) for row in cells]
+    def table(self, width: int | None = None) -> str:
+        """Title, source, notes, the rows and the summary, for a terminal of `width` columns."""
+        lines = aligned([HEAD, *map(texts, self.rows)], width=width, right=NUMBERS)
         lines.insert(1, "-" * max(map(len, lines)))
         return "\n".join([*self.preamble(), "", *lines, "", self.summary])
 
@@ -159,12 +159,3 @@ def number(value: float, *, sign: bool = False) -> str:
     plus = "+" if sign else ""
     small = value != 0 and abs(value) < 1e-2 and not sign
     return format(value, plus + (".2e" if small or 0 < abs(value) < 5e-5 or abs(value) >= 1e5 else ".4f"))
-
-
-def line(cells: Iterable[str], widths: list[int]) -> str:
-    """Names and notes to the left, numbers to the right."""
-    aligned = [
-        cell.rjust(width) if 1 <= column <= 3 else cell.ljust(width)
-        for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
-    ]
-    return "  ".join(aligned).rstrip()

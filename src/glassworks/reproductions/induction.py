@@ -10,17 +10,20 @@ contexts of 8192, trained on 10^10 tokens of mixed text; ours have a few heads i
 on source code. So what is compared is what happens, in which order, and not how many nats.
 """
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from glassworks.core.errors import RunError
 from glassworks.core.files import locked
+from glassworks.core.progress import tell
 from glassworks.core.runs import Run
 from glassworks.core.trace import Trace
 from glassworks.data.batches import Windows
-from glassworks.data.shards import Corpus
+from glassworks.data.shards import Corpus, described
 from glassworks.interpret.heads import head_scores, repeated_tokens
 from glassworks.interpret.lens import attention_patterns
 from glassworks.models.gpt import GPT
@@ -45,6 +48,8 @@ def run(
     folder: Path = Path("runs/induction"),
     seed: int | None = None,
     steps: int | None = None,
+    column: str | None = None,
+    skip_unreadable: bool = False,
     command: Sequence[str] = (),
 ) -> Finding:
     """Train both networks, measure, and save finding.json and the traces in the run directory `folder`.
@@ -58,6 +63,8 @@ def run(
         folder: a new run's folder, or that of an unfinished one with the same text and settings.
         seed: of weights, batches and random tokens. None = 0.
         steps: of each training; None = as many as show the change, or fewer if quick.
+        column: of tables, as in a recipe.
+        skip_unreadable: leave out files that cannot be read, as in a recipe.
         command: what the user typed, for run.json.
 
     Raises:
@@ -68,9 +75,14 @@ def run(
     if steps is not None and steps < 1:
         raise ValueError(f"steps (={steps}) must be at least 1")
     steps, seed = steps or (QUICK_STEPS if quick else STEPS), seed or 0
-    recipes = {name: network(layers, data, steps=steps, seed=seed) for name, layers in NETWORKS.items()}
+    reading: dict[str, Any] = {"column": column, "skip_unreadable": skip_unreadable}
+    recipes = {
+        name: dataclasses.replace(network(layers, data, steps=steps, seed=seed), **reading)
+        for name, layers in NETWORKS.items()
+    }
     settings = {"name": "induction", "data": data, "steps": steps, "seed": seed}
-    with locked(folder / ".lock", wait=False) as ours:
+    settings |= {name: value for name, value in reading.items() if value}
+    with locked(Run(folder).lock, wait=False) as ours:
         if not ours:
             raise RunError(f"another process is at work in {folder}: wait for it, or choose another --name")
         if not (folder / "run.json").exists():
@@ -85,6 +97,8 @@ def run(
 def check_text(recipe: Recipe, folder: Path) -> None:
     """Refuse text that cannot be trained on before anything says that a reproduction on it was begun."""
     corpus = corpus_of(recipe, folder, Ranks())
+    for line in described(corpus.meta):
+        tell(line)
     for tokens in (corpus.train, corpus.val):  # the networks are looked at on what is held out
         Windows(tokens, 1, recipe.model.n_ctx, recipe.seed)
 

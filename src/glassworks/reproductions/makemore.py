@@ -61,7 +61,7 @@ def run(
         raise ValueError(f"seed (={seed}) must be at least 0 and below 2**63")
     data, steps = Words.of(words), steps or (QUICK_STEPS if quick else STEPS)
     settings = {"name": "makemore", "words": data.sha256, "num_words": len(words), "steps": steps, "seed": seed}
-    with locked(folder / ".lock", wait=False) as ours, threads(1):
+    with locked(Run(folder).lock, wait=False) as ours, threads(1):
         if not ours:
             raise RunError(f"another process is at work in {folder}: wait for it, or choose another --name")
         opened = open_or_create(folder, settings, command)

@@ -98,7 +98,7 @@ def repeat(told: Experiment, parts: Mapping[str, Part], *, folder: Path, command
         "growth": told.growth,
     }
     settings |= {"steps": told.recipe.steps, "seed": told.recipe.seed, "recipe": seal(recipe)[:12]}
-    with locked(folder / ".lock", wait=False) as ours:
+    with locked(Run(folder).lock, wait=False) as ours:
         if not ours:
             raise RunError(f"another process is at work in {folder}: wait for it, or choose another --name")
         opened = open_or_create(folder, settings, command)

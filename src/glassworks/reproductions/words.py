@@ -41,7 +41,7 @@ class Words:
         """Check a list of words; ValueError says what is wrong with it."""
         if len(words) < FEWEST_WORDS:
             raise ValueError(
-                f"words (={len(words)}) must be at least {FEWEST_WORDS}, one a line: 80/10/10 is the split"
+                f"too few words ({len(words)}): give at least {FEWEST_WORDS}, one a line, as 80/10/10 is the split"
             )
         if "" in words:
             raise ValueError("words hold an empty one: leave it out")

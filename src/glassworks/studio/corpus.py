@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from glassworks.data.shards import described
+from glassworks.data.shards import described, share
 from glassworks.studio.contents import Contents
 from glassworks.studio.markup import Markup, join, tag
 
@@ -36,7 +36,9 @@ def sentence(contents: Contents) -> Iterator[str]:
     source = ", ".join(map(str, data)) if isinstance(data, list) else str(data or "its text")
     train, held_out = amount(contents, "train"), amount(contents, "held_out")
     if train:
-        yield f"It was trained on {source}: {train}{f'; {held_out} are held out' if held_out else ''}."
+        sizes = [contents.fact("corpus", f"{split}_tokens") for split in ("held_out", "train")]
+        apart = f"; {held_out}, {share(sizes[0] / max(sum(sizes), 1))} of the text, are held out" if held_out else ""
+        yield f"It was trained on {source}: {train}{apart}."
     size = contents.fact("recipe", "model", "vocab_size")
     if math.isfinite(size) and isinstance(recipe, dict):
         yield f"Its vocabulary, {recipe.get('tokenizer', 'unnamed')}, has {size:,.0f} tokens."

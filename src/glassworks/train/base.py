@@ -21,6 +21,11 @@ def model_path(name: str) -> Path | None:
     return path if path.is_dir() or find_gguf(path) is not None else None
 
 
+def is_model(path: Path) -> bool:
+    """Whether a folder looks like a model in the Hugging Face layout, or a path is a GGUF file or holds one."""
+    return (path / "config.json").is_file() or find_gguf(path) is not None
+
+
 def continued(recipe: Recipe) -> Recipe:
     """A recipe that starts from a model, with that model's own tokenizer and shape."""
     path = Path(recipe.start_from or "")

@@ -30,9 +30,9 @@ def pick_device(name: str = "auto") -> torch.device:
     except RuntimeError:
         raise ValueError(f"device (={name!r}) must be auto, cpu, cuda or mps") from None
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device (={name!r}) is not available: torch sees no CUDA here; leave device at auto")
+        raise ValueError(f"device (={name!r}) is not available: torch sees no CUDA here; leave it at auto")
     if device.type == "mps" and not torch.backends.mps.is_available():
-        raise ValueError(f"device (={name!r}) is not available: torch sees no Apple GPU here; leave device at auto")
+        raise ValueError(f"device (={name!r}) is not available: torch sees no Apple GPU here; leave it at auto")
     return device
 
 

@@ -65,6 +65,7 @@ def start(path: Path, recipe: Recipe, command: list[str], ranks: Ranks | None = 
     Windows(corpus.train, recipe.batch_size, recipe.model.n_ctx, recipe.seed, place.rank, place.world)  # refuses early
     device = pick_device(recipe.device)
     plan = make_plan(recipe, corpus, device, place)
+    recipe = dataclasses.replace(recipe, steps=plan.steps)
     if place.first:
         path.mkdir(parents=True, exist_ok=True)
         Run.create(
@@ -104,10 +105,15 @@ def pretrain(
     One process at a time may train a run; another is refused.
     """
     place = ranks or Ranks()
-    with locked(run.path / ".lock", wait=False) if place.first else nullcontext(True) as had:
+    with locked(run.lock, wait=False) if place.first else nullcontext(True) as had:
         if not had:
-            raise RunError(f"{run.path} is being trained by another process: wait for it, or stop it first")
+            raise being_trained(run)
         return go_on(run, watch, place, report, show)
+
+
+def being_trained(run: Run) -> RunError:
+    """The refusal of a run that another process is training."""
+    return RunError(f"{run.path} is being trained by another process: wait for it, or stop it first")
 
 
 def go_on(run: Run, watch: Watch | None, place: Ranks, report: Report, show: Show | None = None) -> bool:

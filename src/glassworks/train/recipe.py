@@ -45,10 +45,10 @@ class Recipe:
     batch_size: int = 16
     """Windows of n_ctx tokens in a step, over all ranks and parts together."""
     steps: int = 1000
-    """Steps to take."""
+    """Steps to take; where minutes are given, as many as there is time for."""
     minutes: float | None = None
-    """Minutes to train for, in place of `steps`, which are planned for them and counted anew on the way if the machine
-    becomes busier or freer; evaluation is not counted."""
+    """Minutes to train for: steps are planned for them, and counted anew on the way if the machine becomes busier or
+    freer; evaluation is not counted."""
     accumulate: int = 1
     """Parts a batch is computed in, to save memory; the gradient is the same."""
     clip: float | None = None
@@ -125,7 +125,10 @@ def find_recipe(name: str) -> Path:
 def read_recipe(path: Path) -> Recipe:
     """A recipe from a TOML file."""
     try:
-        return from_dict(Recipe, read_toml(path))
+        values = read_toml(path)
+        if "steps" in values and "minutes" in values:
+            raise ValueError("steps and minutes both say how long to train: leave one out")
+        return from_dict(Recipe, values)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 

@@ -1,0 +1,65 @@
+"""The share of the text that is held out, and why it is what it is."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from glassworks.cli.opening import splits, vocabulary
+from glassworks.models.config import GPTConfig
+from glassworks.train.recipe import Recipe
+
+
+def corpus(train: tuple[int, int], held_out: tuple[int, int]) -> dict[str, Any]:
+    """Documents and tokens of both splits."""
+    return {
+        "train_documents": train[0],
+        "train_tokens": train[1],
+        "held_out_documents": held_out[0],
+        "held_out_tokens": held_out[1],
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "train", "held_out", "said"),
+    [
+        ({}, (95, 9_500), (5, 500), ["5 documents, 500 tokens: 5 % of the text"]),
+        ({}, (97, 9_200), (3, 800), ["3 documents, 800 tokens: 8 % of the text"]),  # as near as documents come
+        (
+            {},
+            (5, 6_100),
+            (1, 3_900),
+            [
+                "1 document, 3,900 tokens: 39 % of the text",
+                "5 % was asked for; whole documents are held out, 1 of 6 here, however long:",
+                "more or shorter ones come nearer, or a text of its own by --held-out FILE",
+            ],
+        ),
+        (
+            {"held_out": 0.5},
+            (1, 9_000),
+            (1, 1_000),
+            [
+                "1 document, 1,000 tokens: 10 % of the text",
+                "50 % was asked for; whole documents are held out, 1 of 2 here, however long:",
+                "more or shorter ones come nearer, or a text of its own by --held-out FILE",
+            ],
+        ),
+        ({"held_out": "other.txt"}, (2, 600), (1, 400), ["1 document, 400 tokens: 40 % of the text"]),
+        ({"split": "tail"}, (1, 6_000), (1, 4_000), ["1 document, 4,000 tokens: 40 % of the text"]),
+    ],
+)
+def test_the_share_held_out_is_said_and_explained_where_it_is_far_from_the_one_asked_for(
+    changes: dict[str, Any], train: tuple[int, int], held_out: tuple[int, int], said: list[str]
+) -> None:
+    lines = list(splits(dataclasses.replace(Recipe(), **changes), corpus(train, held_out)))
+    assert [name for name, _ in lines] == ["train on", "held out", *[""] * (len(said) - 1)]
+    assert [text for _, text in lines[1:]] == said
+
+
+def test_a_vocabulary_that_came_out_smaller_says_why() -> None:
+    recipe = Recipe(tokenizer="bpe:50000", model=GPTConfig(vocab_size=266))
+    assert vocabulary(recipe) == (
+        "bpe:50000, 266 tokens; 50,000 were asked for, but with these each word of the text is one token"
+    )
+    assert vocabulary(dataclasses.replace(recipe, tokenizer="bpe:266")) == "bpe:266, 266 tokens"
