@@ -79,7 +79,11 @@ def test_induction_prints_the_table_and_writes_a_page(
 def test_makemore_prints_the_table_and_says_where_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     command = ["reproduce", "makemore", "words.txt", "--steps", "4", "--name", "small"]
     assert run(command) == 0
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert err.splitlines()[0] == (
+        "makemore takes about 1 minute on two quiet cores from its beginning; what is done is kept when it is stopped"
+    )
+    assert "NO NAMES" not in out
     assert "OTHER DATA: 60 words" in out
     assert "6: the tree, wider: dev" in out
     assert "saved: runs/small/finding.json, finding.md" in out
@@ -95,6 +99,18 @@ def test_makemore_prints_the_table_and_says_where_it_is(capsys: pytest.CaptureFi
     assert "is a reproduction, not one model's run: read runs/small/finding.md" in capsys.readouterr().err
     assert run([*command, "--seed", "1"]) == 2
     assert "choose another --name" in capsys.readouterr().err
+
+
+def test_prose_in_the_place_of_names_is_remarked_on(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("my prose.txt").write_text("To be, or not to be, that is the question:\n" * 12, encoding="utf-8")
+    assert run(["reproduce", "makemore", "my prose.txt", "--steps", "2"]) == 0
+    out, err = capsys.readouterr()
+    remark = (
+        "a line has 42 characters on average, and 100% of them have blanks, where one name or word a line is expected"
+    )
+    assert f"my prose.txt: {remark}" in err
+    assert "to cut a text into words: tr -s '[:space:]' '\\n' < 'my prose.txt' > words.txt" in err
+    assert f"NO NAMES: {remark}" in out
 
 
 def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

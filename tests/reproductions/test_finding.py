@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,10 +35,23 @@ def test_beyond_the_tolerance_the_direction_decides(better: str, ours: float, ve
     assert Row("x", 1.0, ours, better=better, tolerance=0.5).verdict == "agrees"  # type: ignore[arg-type]
 
 
+def test_what_differs_by_rounding_is_the_same() -> None:
+    assert Row("x", 2.105, 2.105 + 0.01, tolerance=0.01).verdict == "agrees"  # 0.010000000000000231 more
+    assert Row("x", 1.0, 1.0 + 1e-12, tolerance=0.0).verdict == "agrees"
+    assert Row("x", 1.0, 1.0 + 1e-6, tolerance=0.0).verdict == "worse"
+
+
 def test_the_summary_counts_and_names_what_does_not_agree() -> None:
     assert FINDING.summary == (
-        "4 figures compared: 1 agree; 1 better ('accuracy'); 1 worse ('train loss'); 1 differ ('gradient')."
+        "4 figures compared: 1 agrees; 1 is better ('accuracy'); 1 is worse ('train loss'); 1 differs ('gradient'). A "
+        "quick run learns less than the source did, which may be all there is to it: repeat it without --quick."
     )
+    several = Finding("t", "s", "u", tuple(replace(row, what=f"{row.what} {i}") for i in (1, 2) for row in ROWS[:3]))
+    assert several.summary == (
+        "6 figures compared: 2 agree; 2 are better ('accuracy 1', 'accuracy 2'); "
+        "2 are worse ('train loss 1', 'train loss 2')."
+    )
+    assert Finding("t", "s", "u", ROWS[:1], quick=True).summary == "1 figure compared: 1 agrees."
     assert "Nothing is compared" in Finding("t", "s", "u", ROWS[-3:]).summary
 
 

@@ -16,8 +16,9 @@ import torch
 from glassworks.core.errors import FileDamaged, RunError
 from glassworks.models.modes import threads
 from glassworks.reproductions.finding import Finding
-from glassworks.reproductions.makemore import run
+from glassworks.reproductions.makemore import on_two_cores, run
 from glassworks.reproductions.makemore_networks import VARIANTS, bigram, deep, first_look, prepare, train
+from glassworks.reproductions.makemore_rows import gradient_rows
 from glassworks.reproductions.words import Words, read_words
 
 NAMES = Path(__file__).parents[3] / "shared" / "data" / "names.txt"
@@ -222,3 +223,17 @@ def test_the_bigrams_end_where_they_should(names: Words) -> None:
     found = bigram(names, None)
     assert found["counts"] == pytest.approx(2.4546, abs=1e-4)
     assert found["penalised"] == pytest.approx(2.4818, abs=1e-3)
+
+
+def test_derivatives_that_differ_by_rounding_agree() -> None:
+    found = {"stepwise": 0.0, "cross_entropy": 1e-17, "batch_norm": 2e-18, "closed_form": 1e-17}
+    assert [row.verdict for row in gradient_rows(found)] == ["agrees", "agrees", "agrees", ""]
+    (_, wrong, *_) = gradient_rows(found | {"cross_entropy": 1e-4})
+    assert (wrong.verdict, "ABOVE 1e-9" in wrong.note) == ("worse", True)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "said"), [(0.2, "about 1 minute"), (1.6, "about 2 minutes"), (44.2, "about 44 minutes")]
+)
+def test_how_long_it_takes_in_words(minutes: float, said: str) -> None:
+    assert on_two_cores(minutes) == f"{said} on two quiet cores"

@@ -20,6 +20,13 @@ def slow_examples(words: list[str], alphabet: tuple[str, ...], n_ctx: int) -> li
     return found
 
 
+def test_prose_is_told_from_names() -> None:
+    assert Words.of([word for word in WORDS if word]).unlike_names == ""
+    assert Words.of(["San Francisco", "Rome", "Oslo", "Rio de Janeiro"] * 4).unlike_names == ""
+    prose = Words.of(["To be, or not to be, that is the question:"] * 10).unlike_names
+    assert prose.startswith("a line has 42 characters on average, and 100% of them have blanks, where one name or word")
+
+
 @pytest.mark.parametrize("n_ctx", [1, 3, 8])
 @pytest.mark.parametrize("split", ["train", "dev", "test", "all"])
 def test_examples_match_a_slow_loop(n_ctx: int, split) -> None:  # type: ignore[no-untyped-def]

@@ -1,5 +1,6 @@
 """`glassworks reproduce`: a published result repeated, its figures beside ours."""
 
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -49,9 +50,12 @@ class Makemore(Reproduction):
     def repeat(self, path: Path, command: list[str]) -> "Finding":
         """On a file of words."""
         from glassworks.reproductions.makemore import run as repeat
-        from glassworks.reproductions.words import read_words
+        from glassworks.reproductions.words import Words, read_words
 
         words = read_words(self.data)
+        if unlike := Words.of(words).unlike_names:
+            cut = f"tr -s '[:space:]' '\\n' < {shlex.quote(str(self.data))} > words.txt"
+            say(f"{self.data}: {unlike}; to cut a text into words: {cut}")
         return repeat(words, quick=self.quick, folder=path, seed=self.seed, steps=self.steps, command=command)
 
 

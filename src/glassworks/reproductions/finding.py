@@ -1,12 +1,12 @@
 """A finding: a published result's figures beside those measured here, as a table and as a file.
 
-Whether the two agree is decided here and nowhere else: within the row's tolerance they do; beyond it ours is better or
-worse, or differs where neither direction is better. A row without a tolerance is not compared.
+Whether the two agree is decided here and nowhere else: within the row's tolerance, or rounding, they do; beyond it ours
+is better or worse, or differs where neither direction is better. A row without a tolerance is not compared.
 """
 
 import dataclasses
 import math
-from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +17,9 @@ from glassworks.core.errors import FileDamaged
 from glassworks.core.files import read_json, write_json, write_text
 
 Better = Literal["lower", "higher", "same"]
+ROUNDING = 1e-9
+"""Of figures' own size: what lies closer than this is the same."""
+UNFINISHED = "A quick run learns less than the source did, which may be all there is to it: repeat it without --quick."
 HEAD = ("what", "published", "ours", "difference", "unit", "verdict", "note")
 NUMBERS = (1, 2, 3)
 """The columns of numbers, which stand to the right."""
@@ -65,7 +68,7 @@ class Row:
         """agrees, better, worse or differs; empty where nothing is compared."""
         if self.difference is None or self.tolerance is None:
             return ""
-        if abs(self.difference) <= self.tolerance:
+        if abs(self.difference) <= self.tolerance + ROUNDING * max(abs(self.published or 0), abs(self.ours or 0)):
             return "agrees"
         if self.better == "same":
             return "differs"
@@ -92,12 +95,13 @@ class Finding:
         compared = [row for row in self.rows if row.verdict]
         if not compared:
             return "Nothing is compared with the published figures; the notes say why."
-        counts = Counter(row.verdict for row in compared)
-        parts = [f"{len(compared)} figures compared: {counts['agrees']} agree"]
+        parts = [f"{len(compared)} figure{'s' * (len(compared) != 1)} compared: {counted(compared, 'agrees')}"]
         for verdict in ("better", "worse", "differs"):
             if names := ", ".join(f"{row.what!r}" for row in compared if row.verdict == verdict):
-                parts.append(f"{counts[verdict]} {'differ' if verdict == 'differs' else verdict} ({names})")
-        return "; ".join(parts) + "."
+                parts.append(f"{counted(compared, verdict)} ({names})")
+        found = "; ".join(parts) + "."
+        short = self.quick and any(row.verdict in ("worse", "differs") for row in compared)
+        return f"{found} {UNFINISHED}" if short else found
 
     def table(self, width: int | None = None) -> str:
         """Title, source, notes, the rows and the summary, for a terminal of `width` columns."""
@@ -114,7 +118,7 @@ class Finding:
 
     def preamble(self) -> list[str]:
         """Title, source and notes."""
-        quick = ["QUICK: less was computed than in the source, so the rows without a verdict are not comparable."]
+        quick = ["QUICK: less was computed than in the source; rows without a verdict are not comparable."]
         return [self.title, f"Source: {self.source}, {self.url}", *(quick if self.quick else []), *self.notes]
 
     def save(self, path: Path) -> None:
@@ -133,6 +137,14 @@ class Finding:
             return cls(rows=rows, notes=notes, **plain)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise FileDamaged(f"{path} is not a finding ({error}): delete it and repeat the reproduction") from error
+
+
+def counted(rows: Sequence[Row], verdict: str) -> str:
+    """How many rows have a verdict, as a clause: '1 agrees', '2 agree', '1 is worse'."""
+    count = sum(row.verdict == verdict for row in rows)
+    if verdict in ("agrees", "differs"):
+        return f"{count} {verdict if count == 1 else verdict.removesuffix('s')}"
+    return f"{count} {'is' if count == 1 else 'are'} {verdict}"
 
 
 # ----------------------------------------------------------------------------------------------------------------------

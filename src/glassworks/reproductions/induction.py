@@ -31,12 +31,14 @@ from glassworks.reproductions.finding import Finding
 from glassworks.reproductions.induction_measures import ablation, composition, formation
 from glassworks.reproductions.induction_rows import finding
 from glassworks.reproductions.induction_training import QUICK_STEPS, STEPS, Sights, network, train
-from glassworks.reproductions.makemore import open_or_create
+from glassworks.reproductions.makemore import on_two_cores, open_or_create
 from glassworks.train.distributed import Ranks
 from glassworks.train.pretrain import corpus_of, corpus_of_run, model_of
 from glassworks.train.recipe import Recipe
 
 NETWORKS = {"one layer": 1, "two layers": 2}
+MINUTES, MINUTES_A_STEP = 0.5, 1.7e-3
+"""On two quiet cores, of both networks together."""
 SHOWN = 12
 """Random tokens, twice each, that attention is drawn on."""
 
@@ -87,7 +89,7 @@ def run(
             raise RunError(f"another process is at work in {folder}: wait for it, or choose another --name")
         if not (folder / "run.json").exists():
             check_text(recipes["two layers"], folder)
-        opened = open_or_create(folder, settings, command)
+        opened = open_or_create(folder, settings, command, on_two_cores(MINUTES + MINUTES_A_STEP * steps))
         runs = {name: train(folder / name.replace(" ", "-"), recipe, command) for name, recipe in recipes.items()}
         found = finding(traces(opened, runs, seed), data=data, steps=steps, quick=quick)
         found.save(opened.path / "finding.json")

@@ -17,7 +17,7 @@ from typing import Any
 
 from glassworks.core.errors import RunError
 from glassworks.core.files import locked, read_sealed_json, write_sealed_json
-from glassworks.core.progress import seconds
+from glassworks.core.progress import seconds, tell
 from glassworks.core.runs import Run
 from glassworks.models.modes import threads
 from glassworks.reproductions.finding import Finding
@@ -26,6 +26,8 @@ from glassworks.reproductions.makemore_rows import finding
 from glassworks.reproductions.words import Words
 
 STEPS, QUICK_STEPS = 200_000, 8_000
+MINUTES, MINUTES_A_STEP = 0.3, 1.2e-4
+"""On one quiet core, of all trainings together."""
 
 
 def run(
@@ -64,7 +66,7 @@ def run(
     with locked(Run(folder).lock, wait=False) as ours, threads(1):
         if not ours:
             raise RunError(f"another process is at work in {folder}: wait for it, or choose another --name")
-        opened = open_or_create(folder, settings, command)
+        opened = open_or_create(folder, settings, command, on_two_cores(MINUTES + MINUTES_A_STEP * steps))
         parts: dict[str, Callable[[], dict[str, Any]]] = {
             "bigram": lambda: bigram(data, seed),
             "gradients": lambda: gradients(data, seed),
@@ -78,8 +80,22 @@ def run(
     return found
 
 
-def open_or_create(folder: Path, settings: dict[str, Any], command: Sequence[str]) -> Run:
-    """The run to work in; RunError if the folder is taken by something else."""
+def open_or_create(folder: Path, settings: dict[str, Any], command: Sequence[str], takes: str) -> Run:
+    """The run to work in, after telling how long it all takes; RunError if the folder is taken by something else."""
+    opened = opened_or_created(folder, settings, command)
+    if not (folder / "finding.json").exists():
+        tell(f"{settings['name']} takes {takes} from its beginning; what is done is kept when it is stopped")
+    return opened
+
+
+def on_two_cores(minutes: float) -> str:
+    """About how long something takes, in words."""
+    rounded = max(1, round(minutes))
+    return f"about {rounded} minute{'s' * (rounded != 1)} on two quiet cores"
+
+
+def opened_or_created(folder: Path, settings: dict[str, Any], command: Sequence[str]) -> Run:
+    """The run; RunError if the folder is taken by something else."""
     if not (folder / "run.json").exists():
         return Run.create(folder, command=list(command), reproduction=settings)
     opened = Run(folder)

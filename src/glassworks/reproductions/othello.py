@@ -22,7 +22,7 @@ from glassworks.core.runs import Run
 from glassworks.data.othello import play, vocab_size
 from glassworks.models.gpt import GPT
 from glassworks.reproductions.finding import Finding, Row
-from glassworks.reproductions.makemore import open_or_create
+from glassworks.reproductions.makemore import on_two_cores, open_or_create
 from glassworks.reproductions.othello_games import FRESH, kept, scrambled
 from glassworks.reproductions.othello_training import Experiment, experiment, held_out, score, train, tree_size
 
@@ -36,6 +36,8 @@ GOAL = 0.5
 """Percent of likeliest moves that may be illegal, for this reproduction to have shown what the paper does."""
 PUBLISHED_GAMES = 20.0
 """Millions."""
+MINUTES = {"quick": (1.0, 6e-4), "default": (5.0, 1.4e-3)}
+"""By scale, what comes after training, and a step of training, on two quiet cores."""
 
 Part = Callable[[GPT, Path], list[Row]]
 """What is asked of the trained network: a function of it, and of a folder of its own to keep things in."""
@@ -101,7 +103,7 @@ def repeat(told: Experiment, parts: Mapping[str, Part], *, folder: Path, command
     with locked(Run(folder).lock, wait=False) as ours:
         if not ours:
             raise RunError(f"another process is at work in {folder}: wait for it, or choose another --name")
-        opened = open_or_create(folder, settings, command)
+        opened = open_or_create(folder, settings, command, time_of(told))
         if "recipe" not in opened.record:
             opened.update(recipe=recipe)
         model = train(opened, told)
@@ -110,6 +112,14 @@ def repeat(told: Experiment, parts: Mapping[str, Part], *, folder: Path, command
         found = Finding(TITLE, SOURCE, URL, tuple(rows), quick=quick, notes=tuple(notes(told, model)))
         found.save(opened.path / "finding.json")
     return found
+
+
+def time_of(told: Experiment) -> str:
+    """About how long it takes."""
+    if told.scale == "full":
+        return "hours on a GPU"
+    fixed, step = MINUTES[told.scale]
+    return on_two_cores(fixed + step * told.recipe.steps)
 
 
 def asked(opened: Run, name: str, part: Part, model: GPT) -> list[Row]:

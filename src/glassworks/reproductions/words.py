@@ -20,6 +20,7 @@ Split = Literal["train", "dev", "test", "all"]
 NAMES_SHA256 = "0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d"
 FEWEST_WORDS = 10  # so that no part of an 80/10/10 split is empty
 MOST_CHARACTERS = 5_000_000  # 25 times names.txt; the examples of a context of 8 then take 400 MB
+LONG = 24  # characters of a word on average, above which they are hardly names
 MOST_SYMBOLS = 5_000  # the bigram table has their square
 
 
@@ -27,6 +28,11 @@ def read_words(path: Path) -> list[str]:
     """The words of a UTF-8 text file, one a line, without the space around them; empty lines are left out."""
     ((_, text),) = text_file(path, path.name, cut=False)
     return [word for line in text.removeprefix("\ufeff").splitlines() if (word := line.strip())]
+
+
+def has_blank(word: str) -> bool:
+    """Whether there is white space within a word."""
+    return any(map(str.isspace, word))
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,17 @@ class Words:
     def sha256(self) -> str:
         """Digest of the words in order; that of the lectures' names.txt is `NAMES_SHA256`."""
         return hashlib.sha256("\n".join(self.words).encode()).hexdigest()
+
+    @property
+    def unlike_names(self) -> str:
+        """What is odd about the words, if they look like lines of prose: a clause, or nothing."""
+        length, spaced = sum(map(len, self.words)) / len(self.words), sum(map(has_blank, self.words)) / len(self.words)
+        if length <= LONG and spaced <= 0.5:
+            return ""
+        return (
+            f"a line has {length:.0f} characters on average, and {spaced:.0%} of them have blanks, where one name or "
+            "word a line is expected: each line is learned as if it were one"
+        )
 
     @property
     def are_names(self) -> bool:
