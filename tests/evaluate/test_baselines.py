@@ -191,6 +191,13 @@ def test_scores_without_documents_are_not_judged() -> None:
     )
 
 
+def test_a_baseline_that_costs_nothing_is_not_divided_by() -> None:
+    """A held-out text of one byte, which xz holds back to the end."""
+    sizes = np.array([1.0])
+    free = replace(rival("xz -9", 2.0, sizes), bits_per_byte=0.0, nats=np.array([0.0]))
+    assert "scores no lower than xz -9 (0.0000)" in verdict(score_of(2.0, sizes), [free])
+
+
 def test_a_verdict_says_where_documents_are_too_few_for_one() -> None:
     """Three documents: enough to know that uniform is worse, not enough for the two that are near."""
     sizes, noise = np.array([200.0, 220.0, 190.0]), np.array([0.3, -0.4, 0.2])

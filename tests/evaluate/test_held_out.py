@@ -3,11 +3,12 @@
 import json
 from pathlib import Path
 
+import pytest
 import tokenizers
 from tokenizers import models, pre_tokenizers
 
 from glassworks.core.runs import Run
-from glassworks.evaluate.held_out import evaluate_run, table, validation
+from glassworks.evaluate.held_out import evaluate_run, table, validation, windows_at_once
 from glassworks.evaluate.loss import split_loss
 from glassworks.evaluate.ratios import UNKNOWN
 from glassworks.models.config import GPTConfig
@@ -52,6 +53,11 @@ def test_where_the_tokenizer_loses_text_there_is_no_rate_and_no_verdict(tmp_path
     page = write_report(run).read_text(encoding="utf-8")
     assert "No verdict: the tokenizer loses" in page
     assert "beats" not in page.partition("</header>")[0]
+
+
+@pytest.mark.parametrize(("vocab_size", "windows"), [(257, 32), (16_384, 32), (49_152, 10), (151_936, 3), (10**9, 1)])
+def test_a_large_vocabulary_is_evaluated_in_smaller_parts(vocab_size: int, windows: int) -> None:
+    assert windows_at_once(256, vocab_size) == windows
 
 
 def test_of_few_documents_it_is_said_that_they_are_too_few(tmp_path: Path) -> None:

@@ -108,13 +108,12 @@ def verdict(loss: SplitLoss, rivals: Iterable[Baseline]) -> str:
         "lower than": [rival for rival, d in unsure if d.bits_per_byte < 0],
         "no lower than": [rival for rival, d in unsure if d.bits_per_byte >= 0],
     }
-    every = f"every baseline, the strongest, {scored(ranked[:1])}, by {margin(*found[0])}"
     said = [f"{'ties with' if word == 'ties' else word} {scored(some)}" for word, some in named.items() if some]
     told = [f"{word} {scored(some)}" for word, some in scores.items() if some]
     if len(named["beats"]) == len(ranked):
-        said = [f"beats {every}"]
+        said = [f"beats {every(*found[0])}"]
     elif len(scores["lower than"]) == len(ranked):
-        told = [f"lower than {every}"]
+        told = [f"lower than {every(*found[0])}"]
     network = f"The network ({loss.bits_per_byte:.4f}{plus_minus(loss.bits_per_byte_se)} bits/byte)"
     sentences = [" and ".join(filter(None, [", ".join(said[:-1]), said[-1]]))] if said else []
     if told:
@@ -122,10 +121,11 @@ def verdict(loss: SplitLoss, rivals: Iterable[Baseline]) -> str:
     return f"{network} {'; it '.join(sentences)}."
 
 
-def margin(strongest: Baseline, least: Difference) -> str:
-    """'5.1 ± 0.4 %' of the strongest baseline's bits."""
+def every(strongest: Baseline, least: Difference) -> str:
+    """All baselines by the strongest, and the difference from that in per cent of its bits."""
     plus = "" if least.se is None else f" ± {100 * least.se / strongest.bits_per_byte:.1f}"
-    return f"{-100 * least.bits_per_byte / strongest.bits_per_byte:.1f}{plus} %"
+    by = f"{-100 * least.bits_per_byte / strongest.bits_per_byte:.1f}{plus} %"
+    return f"every baseline, the strongest, {scored([strongest])}, by {by}"
 
 
 def scored(rivals: list[Baseline]) -> str:

@@ -14,13 +14,16 @@ from glassworks.models.gpt import GPT
 from glassworks.train.device import pick_device
 from glassworks.train.pretrain import corpus_of_run, model_of
 
+LOGITS = 1 << 27
+"""Numbers that a batch of evaluation gives at most: what is done at once is what is told at once, too."""
+
 
 def evaluate_run(run: Run) -> dict[str, Any]:
     """Score the model on the whole held-out split in float32, score the baselines, and write both down."""
     refuse_unwritable(run.eval_path("held_out"))
     corpus, device = corpus_of_run(run), pick_device()
     model = model_of(run, device)
-    windows = windows_at_once(model.config.n_ctx)
+    windows = windows_at_once(model.config.n_ctx, model.config.vocab_size)
     with tracked("measure the network", corpus.val.num_tokens) as report:
         loss = split_loss(model, corpus.val, batch_size=windows, device=device, progress=report)
     found = baselines(corpus)
@@ -52,18 +55,18 @@ def table(result: Mapping[str, Any], width: int | None = None) -> str:
         nats = f"{row['nats_per_token']:.4f}{plus_minus(row.get('nats_per_token_se'))}"
         rows.append([row["name"], bits, nats, between, difference.get("verdict", "").removesuffix(" to tell")])
     notes = [f"{row['name']}: {row['note']}" for row in result["baselines"]]
-    folded = [line for text in (*notes, "", result["verdict"]) for line in (fold(text, width) if width else [text])]
+    folded = [line for text in (*notes, "", result["verdict"]) for line in fold(text, width)]
     return "\n".join([*aligned(rows, width=width), "", *folded])
 
 
 def validation(model: GPT, tokens: Tokens, *, max_tokens: int = 32_768) -> Mapping[str, float]:
     """A quick look during training: the loss on the first `max_tokens` held-out tokens, always the same ones."""
-    windows, device = windows_at_once(model.config.n_ctx), model.embed.weight.device
+    windows, device = windows_at_once(model.config.n_ctx, model.config.vocab_size), model.embed.weight.device
     with tracked("evaluate", min(max_tokens, tokens.num_tokens)) as report:
         loss = split_loss(model, tokens, batch_size=windows, device=device, max_tokens=max_tokens, progress=report)
     return {"val_nats_per_token": loss.nats_per_token, "val_bits_per_byte": loss.bits_per_byte}
 
 
-def windows_at_once(n_ctx: int) -> int:
-    """Windows in a batch of evaluation: about 8,192 tokens."""
-    return max(1, 8192 // n_ctx)
+def windows_at_once(n_ctx: int, vocab_size: int) -> int:
+    """Windows in a batch of evaluation: about 8,192 tokens, or as many as have half a gigabyte of logits."""
+    return max(1, min(8192, LOGITS // vocab_size) // n_ctx)

@@ -43,7 +43,7 @@ def evaluate_text(
             loss = split_loss(
                 model,
                 tokens,
-                batch_size=windows_at_once(width),
+                batch_size=windows_at_once(width, model.config.vocab_size),
                 n_ctx=width,
                 device=model.embed.weight.device,
                 progress=report,
