@@ -37,6 +37,15 @@ def test_a_run_in_progress_is_refused_before_anything_is_said(begun: Run, capsys
     assert err == "glassworks: runs/begun is being trained by another process: wait for it, or stop it first\n"
 
 
+def test_what_is_advised_about_it_is_to_wait(begun: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    with locked(begun.lock):
+        for words in (["sample", "begun"], ["train", "--data", "text.txt", "--name", "begun"]):
+            assert run(words) == 2
+            assert capsys.readouterr().err.endswith("wait for the process that is at work on it\n")
+    assert run(["sample", "begun"]) == 2
+    assert capsys.readouterr().err.endswith("go on with it by: glassworks train --resume runs/begun\n")
+
+
 def test_runs_says_which_of_them_a_process_is_at_work_on(begun: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert states(capsys) == {"begun": "unfinished", "repeated": "unfinished"}
     with locked(begun.lock), locked(Run(Path("runs/repeated")).lock):

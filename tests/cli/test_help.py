@@ -15,6 +15,7 @@ from glassworks.cli.help import NAMES, help_text
 from glassworks.cli.main import COMMANDS, run
 from glassworks.cli.train import Train
 
+LISTS = [["look", "--list"], ["reproduce", "--list"]]
 HELPS = [[name] for name in COMMANDS] + [["micro", "graph"], ["reproduce", "makemore"], ["reproduce", "induction"]]
 
 
@@ -33,6 +34,14 @@ def test_a_help_is_no_wider_than_the_terminal(
     lines = [line for line in shown(words, capsys) if "`" not in line]  # a command to paste stands on one line
     assert max(map(len, lines)) <= width
     assert not re.search(r"default: ?(None|False)?\)", "\n".join(lines))
+
+
+@pytest.mark.parametrize("words", LISTS, ids=" ".join)
+def test_so_is_a_list(words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("COLUMNS", "70")
+    assert run(words) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 70
 
 
 @pytest.mark.parametrize("width", [80, 100])

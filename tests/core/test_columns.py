@@ -1,6 +1,6 @@
 import pytest
 
-from glassworks.core.columns import aligned, terminal_width
+from glassworks.core.columns import aligned, fold, listed, terminal_width
 
 ROWS = [
     ["run", "made of", "loss"],
@@ -25,6 +25,13 @@ def test_what_is_wider_than_the_terminal_is_folded_and_nothing_is_lost(width: in
 
 def test_a_terminal_narrower_than_any_table_keeps_words_readable() -> None:
     assert max(map(len, aligned(ROWS, width=5))) == len("run") + 12 + len("12.25") + 4
+
+
+def test_lists_are_folded_beside_their_names_and_left_whole_in_a_pipe() -> None:
+    texts = {"a": "one two three four", "long-name-of-it": "five"}
+    assert listed(texts, None) == ["  a          one two three four", "  long-name-of-it five"]
+    assert listed(texts, 24) == ["  a          one two", " " * 13 + "three four", "  long-name-of-it five"]
+    assert fold("    one two three", 12, "    ") == ["    one two", "    three"]
 
 
 def test_a_pipe_has_no_width_unless_columns_says(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from glassworks.cli.flags import SCALARS, Flag, flags_of, metavar_of
 from glassworks.core.called import command as call
-from glassworks.core.columns import listed
+from glassworks.core.columns import help_width, listed
 from glassworks.core.config import options, wanted
 from glassworks.core.progress import be_quiet
 
@@ -38,8 +38,9 @@ class Arguments(list[str]):
         """Take the first word away, one of the names of what a command does; without one, say which there are."""
         name = self.pop(0) if self else ""
         if name in ("-h", "--help"):
-            summaries = listed({name: (kind.__doc__ or "").splitlines()[0] for name, kind in kinds.items()})
-            print(f"usage: glassworks {command} <{what}> [options]\n", *summaries, sep="\n")
+            summaries = {name: (kind.__doc__ or "").splitlines()[0] for name, kind in kinds.items()}
+            lines = listed(summaries, help_width())
+            print(f"usage: glassworks {command} <{what}> [options]\n", *lines, sep="\n")
             raise SystemExit(0)
         if name not in kinds:
             near = get_close_matches(name, kinds, 1)
@@ -151,7 +152,7 @@ class Arguments(list[str]):
         return re.sub(r"(?<![\w./'\"=<-])[a-z]+(?:_[a-z]+)+(?![\w/'\"(=-]|\.\w)", bare, message)
 
     def with_flags(self, message: str) -> str:
-        """The message with flags in place of the keyword arguments that it advises."""
+        """The message with flags in place of the keyword arguments that it advises, if the command has them."""
 
         def keyword(match: re.Match[str]) -> str:
             called = [flag for flag in self.flags if flag.is_called(match[1])]

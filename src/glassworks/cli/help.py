@@ -6,11 +6,10 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from glassworks.cli.flags import Flag
-from glassworks.core.columns import terminal_width
+from glassworks.core.columns import help_width
 
 NAMES = 26
 """Characters for a flag and its metavar; longer ones take a line of their own."""
-WIDEST = 100
 
 
 def help_text(command: str, about: str, flags: Sequence[Flag]) -> str:
@@ -21,7 +20,7 @@ def help_text(command: str, about: str, flags: Sequence[Flag]) -> str:
         about: its docstring.
         flags: its flags and positionals, those of a nested dataclass together.
     """
-    width = min(terminal_width() or 80, WIDEST)
+    width = help_width()
     words = [flag.metavar for flag in flags if is_positional(flag)]
     blocks = [folded(f"usage: glassworks {' '.join([command, *words, '[options]'])}", width, "    ")]
     blocks += [folded(paragraph, width) for paragraph in inspect.cleandoc(about).split("\n\n")]

@@ -42,10 +42,15 @@ def run(arguments: Arguments) -> int:
     from glassworks.interpret.methods import METHODS, choose
 
     if args.list:
+        from glassworks.core.columns import fold, terminal_width
+
+        width = terminal_width()
         for name, method in METHODS.items():
             marks = [*(["in a first look"] if method.quick else []), *([f"slow: {method.slow}"] if method.slow else [])]
             mark = f" ({'; '.join(marks)})" if marks else ""
-            print(f"{name}{mark}\n    {method.summary}\n    control: {method.control}")
+            print("\n".join(fold(f"{name}{mark}", width, "  ")))
+            for text in (method.summary, f"control: {method.control}"):
+                print("\n".join(fold(f"    {text}", width, "    ")))
         return 0
     if args.read != ReadingFlags() and args.data is None:
         raise ValueError("--column and --skip-unreadable go with --data: without it no text is read")

@@ -128,9 +128,9 @@ def say(message: str) -> None:
 
 def usage() -> str:
     """What `glassworks --help` prints."""
-    from glassworks.core.columns import listed
+    from glassworks.core.columns import help_width, listed
 
-    commands = "\n".join(listed(COMMANDS))
+    commands = "\n".join(listed(COMMANDS, help_width()))
     return (
         "usage: glassworks <command> [options]\n\n"
         "Raise neural networks and see through them.\n\n"

@@ -10,6 +10,7 @@ import tyro
 from glassworks.cli.arguments import Arguments
 from glassworks.cli.reading import ReadingFlags
 from glassworks.core.called import again
+from glassworks.core.columns import listed, terminal_width
 from glassworks.core.progress import say
 
 if TYPE_CHECKING:
@@ -118,8 +119,7 @@ def run(arguments: Arguments) -> int:
     command, what = ["glassworks", "reproduce", *arguments], taken(arguments)
     if what is None:
         arguments.parse(Listing, "reproduce")
-        for name, text in REPRODUCTIONS.items():
-            print(f"{name:<10} {text}")
+        print(*listed(REPRODUCTIONS, terminal_width()), sep="\n")
         return 0
     if what not in REPEAT:
         raise ValueError(f"there is no reproduction {what!r}: choose one of {', '.join(REPEAT)}")
@@ -132,7 +132,6 @@ def run(arguments: Arguments) -> int:
     except KeyboardInterrupt:
         say(f"stopped; finished parts are kept in {path}. Go on with: {again(command)}")
         return 130
-    from glassworks.core.columns import terminal_width
     from glassworks.studio.findings import write_finding_page
 
     page = write_finding_page(path)

@@ -6,6 +6,8 @@ import sys
 import textwrap
 from collections.abc import Container, Mapping, Sequence
 
+WIDEST = 100
+"""Characters of a line of help, however wide the terminal is."""
 NARROWEST = 12
 """Characters that a folded column keeps."""
 GAP = "  "
@@ -39,21 +41,23 @@ def aligned(rows: Sequence[Sequence[str]], *, width: int | None = None, right: C
     return lines
 
 
-def fold(cell: str, width: int) -> list[str]:
-    """A cell in lines of at most `width` characters, cut at blanks where it can be."""
-    return [cell] if len(cell) <= width else textwrap.wrap(cell, width, break_on_hyphens=False)
+def fold(text: str, width: int | None, indent: str = "") -> list[str]:
+    """A text in lines of at most `width` characters, cut at blanks where it can be, those after the first indented."""
+    if width is None or len(text) <= width:
+        return [text]
+    return textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False)
 
 
-def listed(texts: Mapping[str, str]) -> list[str]:
-    """The lines of a list of names, each with a text beside it that is folded to the terminal's width, or to 80."""
-    width = min(terminal_width() or 80, 100)
-    return [
-        line
-        for name, text in texts.items()
-        for line in textwrap.wrap(f"  {name:<10} {text}", width, subsequent_indent=" " * 13, break_on_hyphens=False)
-    ]
+def listed(texts: Mapping[str, str], width: int | None) -> list[str]:
+    """The lines of a list of names, each with a text beside it."""
+    return [line for name, text in texts.items() for line in fold(f"  {name:<10} {text}", width, " " * 13)]
 
 
 def terminal_width() -> int | None:
     """Columns of the terminal that is printed to, or as COLUMNS says; None where nothing says: in a file or a pipe."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() or "COLUMNS" in os.environ else None
+
+
+def help_width() -> int:
+    """Columns for a help: the terminal's, or 80."""
+    return min(terminal_width() or 80, WIDEST)

@@ -130,6 +130,8 @@ class Run:
 
     def next_move(self) -> str:
         """What to do with a reproduction or a training that is here, in words."""
+        if self.is_held:
+            return "wait for the process that is at work on it"
         if "reproduction" not in self.record:
             return f"go on with it by: {command('train', '--resume', self.path)}"
         if (self.path / "finding.md").exists():
