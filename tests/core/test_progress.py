@@ -35,6 +35,15 @@ def test_after_a_change_of_pace_the_time_left_is_that_of_the_last_half_minute(
     assert capsys.readouterr().err.splitlines()[-1] == "train 67/100  5:30 left"
 
 
+def test_an_end_is_told_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    clock = iter([0.0, 15.0, 40.0, 45.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    report = next(lines("time a step", 4, 10.0))
+    for done in (3, 4, 4):
+        report(done)
+    assert capsys.readouterr().err.splitlines() == ["time a step 3/4", "time a step 4/4  took 40.0 s"]
+
+
 def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     with showing(False), progress("train", 1) as report:
         say("hello")

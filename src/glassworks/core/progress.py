@@ -160,14 +160,15 @@ def lines(label: str, total: int, every: float, *, brief: bool = False) -> Itera
     """The version for logs; a brief one says nothing of what is done before its first line would be due."""
     began = last = time.monotonic()
     recent: deque[tuple[float, int]] = deque()
+    told = (-1, total)
 
     def report(done: int, *, total: int = total, **numbers: float) -> None:
-        nonlocal last
+        nonlocal last, told
         now = time.monotonic()
         left = time_left(recent, now, done, total)
-        if (done < total or (brief and last == began)) and now - last < every:
+        if (done, total) == told or ((done < total or (brief and last == began)) and now - last < every):
             return
-        last = now
+        last, told = now, (done, total)
         words = [f"{label} {done:,}/{total:,}", phrase(numbers)]
         if done >= total:
             words.append(f"took {seconds(now - began)}")

@@ -18,6 +18,8 @@ from glassworks.train.pretrain import corpus_of_run, model_of
 
 SENTENCE = 32  # tokens of the sentence whose attention is drawn
 PASSAGE = 600  # tokens of held-out text coloured by surprise
+SAMPLE = 4096  # tokens that activations and gradients are measured on
+LOGITS = 1 << 26  # numbers that the network gives for them at most, a quarter of a gigabyte
 
 
 def trace_run(run: Run, text: str | None = None) -> int:
@@ -60,7 +62,7 @@ def pieces(corpus: Corpus, tokens: torch.Tensor) -> list[str]:
 
 
 def sample_of(corpus: Corpus, model: GPT) -> tuple[torch.Tensor, torch.Tensor]:
-    """Some 4,096 tokens of training text, inputs and targets."""
-    n_ctx = model.config.n_ctx
-    batch = Windows(corpus.train, max(1, 4096 // n_ctx), n_ctx, seed=0)(0)
+    """Some 4,096 tokens of training text, inputs and targets; fewer where their logits would fill the memory."""
+    n_ctx, tokens = model.config.n_ctx, min(SAMPLE, LOGITS // model.config.vocab_size)
+    batch = Windows(corpus.train, max(1, tokens // n_ctx), n_ctx, seed=0)(0)
     return batch.inputs, batch.targets
