@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pytest
 import tyro
@@ -32,6 +32,11 @@ class Outer:
     out: Path | None = None
     inner: Inner = field(default_factory=Inner)
     flat: Annotated[Flat, tyro.conf.arg(name="")] = field(default_factory=Flat)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    kind: Literal["one", "other"] = "one"
 
 
 def parsed(*words: str) -> Arguments:
@@ -98,6 +103,14 @@ def test_nothing_is_made_of_a_message_before_anything_was_parsed() -> None:
 def test_what_cannot_be_parsed_is_one_line(words: list[str], message: str) -> None:
     with pytest.raises(ValueError, match=rf"^{re.escape(message)}[^\n]*$"):
         Arguments(words).parse(Outer, "outer")
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_on_a_narrow_terminal_too(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    word = "a_word_that_is_longer_than_a_line_of_forty_characters"
+    with pytest.raises(ValueError, match=rf"^--kind \(='{word}'\) must be one of 'one', 'other'$"):
+        Arguments(["--kind", word]).parse(Chosen, "chosen")
 
 
 def test_values_mean_what_they_did() -> None:
