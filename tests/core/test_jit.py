@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numba.core.caching
 
+from glassworks.core import jit
 from glassworks.core.jit import compiled
 
 CALLER = "from glassworks.core.jit import compiled\nfrom room.helper import half\n\n@compiled\ndef quarter(x):\n"
@@ -43,6 +44,13 @@ def test_machine_code_follows_the_functions_that_it_calls(tmp_path: Path) -> Non
         )
         results.append(done.stdout.split())
     assert results == [["2.0", "0"], ["2.0", "1"], ["0.02", "0"]]
+
+
+def test_machine_code_follows_the_functions_that_all_folders_call(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(jit, "HERE", tmp_path)
+    before = compiled(plus_one)._cache._cache_file._source_stamp
+    (tmp_path / "team.py").write_text("changed")
+    assert compiled(plus_one)._cache._cache_file._source_stamp != before
 
 
 def test_loops_run_as_python_where_numba_is_told_not_to_compile() -> None:

@@ -132,6 +132,19 @@ def test_more_tokens_than_the_cache_holds_are_refused(model: GPT) -> None:
         Decoder(model)(torch.zeros(1, 4, dtype=torch.int64), cache)
 
 
+def test_a_cache_longer_than_the_context_does_not_help(model: GPT) -> None:
+    cache = Cache(model.config, 1, 20, like=model.embed.weight)
+    with pytest.raises(ValueError, match=r"17 tokens do not fit the cache \(size=16\)"):
+        Decoder(model)(torch.zeros(1, 17, dtype=torch.int64), cache)
+
+
+def test_tokens_may_be_of_any_whole_type(model: GPT) -> None:
+    tokens = torch.arange(6).view(2, 3)
+    caches = [Cache(model.config, 2, 3, like=model.embed.weight) for _ in range(2)]
+    decoder = Decoder(model)
+    assert torch.equal(decoder(tokens, caches[0]), decoder(tokens.to(torch.int32), caches[1]))
+
+
 def test_memory_that_nobody_wrote_is_not_read(model: GPT) -> None:
     """Whoever goes on with the cache. In this mode torch fills what is new with NaN."""
     before = torch.utils.deterministic.fill_uninitialized_memory

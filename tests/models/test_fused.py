@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 import textwrap
@@ -190,3 +191,20 @@ def test_a_compiled_model_has_the_same_gradients() -> None:
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True)
     assert done.stdout == "gpt2\nqwen3\n", done.stderr
+
+
+def test_where_numba_may_not_compile_torch_does_what_the_loops_would() -> None:
+    code = """
+    import torch
+    from glassworks.models.config import GPTConfig
+    from glassworks.models.gpt import GPT
+    from glassworks.models.sampling import stream
+
+    model = GPT(GPTConfig("gpt2", 9, 16, 1, 2, 256))
+    model(torch.zeros(1, 8, dtype=torch.int64)).sum().backward()
+    print(len(list(stream(model, [[1]], max_tokens=3, ended=lambda row, token: False))))
+    """
+    environment = os.environ | {"NUMBA_DISABLE_JIT": "1"}
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.stdout == "3\n", done.stderr

@@ -44,11 +44,19 @@ def test_many_short_pieces_make_a_spell_and_time_asleep_is_no_work() -> None:
     for _ in range(9):
         pace.took(SPELL / 10)
         pace.took(2 * ASLEEP)
+        pace.took(7 * ASLEEP, pieces=4)
     assert pace.way == "a"
     assert pace.spell == (9, pytest.approx(0.9 * SPELL))
     pace.took(SPELL / 5, pieces=2)
     assert pace.way == "b"
     assert pace.seconds == {0: pytest.approx(0.1 * SPELL)}
+
+
+def test_many_pieces_may_take_long() -> None:
+    """A prompt's tokens on a slow or busy machine."""
+    pace = Pace("a", "b")
+    pace.took(3 * ASLEEP, pieces=200)
+    assert pace.way == "b"
 
 
 def test_of_one_way_nothing_is_found_out() -> None:

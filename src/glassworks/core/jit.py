@@ -17,8 +17,8 @@ def compiled(function: Callable[..., Any], **options: Any) -> Any:
     """Compile a function, releasing the GIL while it runs; the machine code is kept for later processes.
 
     It is kept beside the source or in the user's cache folder; where neither can be written, every process compiles
-    anew. It is compiled anew after any file of the source's folder has changed, since a function has those that it
-    calls in it. Types are numba's to check, so the checks that tests wrap around a function are taken off.
+    anew. It is compiled anew after any file of the source's folder, or of this one's, has changed, since a function has
+    those that it calls in it. Types are numba's to check, so the checks that tests wrap around it are taken off.
     """
     plain = inspect.unwrap(function)
     try:
@@ -44,12 +44,16 @@ def callback(function: Callable[..., None], **options: Any) -> Any:
     return kept
 
 
+HERE = Path(__file__).parent
+"""Where the functions are that loops of all folders call."""
+
+
 def keep_by_folder(kept: Any, function: Callable[..., Any]) -> None:
-    """Let machine code in the cache hold for as long as the function's folder is as it is, and not its file alone."""
-    kept._cache._cache_file._source_stamp = stamp(Path(inspect.getfile(function)).parent)
+    """Let machine code in the cache hold for as long as the function's folder and `HERE` are as they are."""
+    kept._cache._cache_file._source_stamp = stamp(HERE, Path(inspect.getfile(function)).parent)
 
 
-def stamp(folder: Path) -> tuple[float, int]:
-    """When the newest source of a folder was changed, and the size of all."""
-    files = [file.stat() for file in folder.glob("*.py")]
+def stamp(*folders: Path) -> tuple[float, int]:
+    """When the newest source of some folders was changed, and the size of all."""
+    files = [file.stat() for folder in folders for file in folder.glob("*.py")]
     return max((file.st_mtime for file in files), default=0.0), sum(file.st_size for file in files)

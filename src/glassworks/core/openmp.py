@@ -14,11 +14,12 @@ PAUSE_SOFT = 1
 def openmp() -> ctypes.CDLL | None:
     """The library of torch's CPU operations, through which its own OpenMP is found, not another's that is loaded, too.
 
-    None before torch is imported, and where its OpenMP is not GNU's or too old to let its threads go.
+    None before torch is imported, where its OpenMP is not GNU's or too old to let its threads go, and in a process
+    forked from one that had imported it: the threads are left behind there, and OpenMP would wait for them for ever.
     """
     torch = sys.modules.get("torch")
     file = getattr(torch, "__file__", None)  # None as well while torch is being imported
-    if file is None:
+    if file is None or forked:
         return None
     try:
         library = ctypes.CDLL(str(Path(file).parent / "lib" / "libtorch_cpu.so"), mode=os.RTLD_NOLOAD)
@@ -26,6 +27,19 @@ def openmp() -> ctypes.CDLL | None:
         return None
     known = hasattr(library, "omp_pause_resource_all") and hasattr(library, "GOMP_parallel")
     return library if known and not hasattr(library, "__kmpc_fork_call") else None  # which is LLVM's
+
+
+forked = False
+
+
+def leave_behind() -> None:
+    """Take note that this process was forked from one that may have computed with torch."""
+    global forked
+    forked = "torch" in sys.modules
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=leave_behind)
 
 
 def renew_threads() -> None:

@@ -1,7 +1,8 @@
 """Loops of numba's, shared among the very threads that torch computes with.
 
-Those wait for work awake: sharing takes 5 us where Python's threads take 40, and no thread of ours has to push one of
-torch's aside first.
+Those wait for work awake: sharing takes 5 us where starting threads takes 40, and no thread of ours has to push one of
+torch's aside first. Where they cannot be had, threads are started for every call. Either way a call is one of C's, so
+ctrl-C waits until no thread uses its memory any longer.
 
 A loop is given a *task*: a row of integers, of which the first three are the header and the others the loop's own, such
 as sizes and addresses. It calls `next_share` once, in each thread of a team, and does that share of the work.
@@ -11,7 +12,6 @@ import ctypes
 import os
 import platform
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property
 from typing import Any
 
@@ -46,41 +46,40 @@ class Loop:
     @cached_property
     def machine_code(self) -> Any:
         """The function as C knows it; Python lets its lock go while it runs."""
-        self.kept = callback(self.function)
-        return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.kept.address)
+        kept = callback(self.function)
+        code = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(kept.address)
+        code.kept = kept  # type: ignore[attr-defined]
+        return code
 
     def __call__(self, task: Task, shares: int = 1) -> None:
-        """Do all shares at once, each in a thread of its own."""
+        """Do all shares at once, each in a thread of its own, or a single one where there are no threads to be had."""
         task[:OWN] = 0, shares, 0
-        code, place = self.machine_code, ctypes.c_void_p(task.ctypes.data)
+        code, place, library = self.machine_code, ctypes.c_void_p(task.ctypes.data), torch_threads()
         if shares == 1:
             code(place)
-        elif (library := torch_threads()) is not None:
+        elif library is not None and not library.omp_in_parallel():
             library.GOMP_parallel(code, place, shares, 0)
+        elif os.name == "posix":
+            in_new_threads(task_of(code.kept.address, task.ctypes.data, shares))
         else:
-            others = threads(shares - 1).map(code, [place] * (shares - 1))
-            code(place)
-            list(others)  # waits for them
-
-
-torch_threads = cache(openmp)
+            self(task)
 
 
 @cache
-def threads(number: int) -> ThreadPoolExecutor:
-    """Threads of Python's, where torch's cannot be had: they take longer to wake."""
-    return ThreadPoolExecutor(number)
+def torch_threads() -> ctypes.CDLL | None:
+    """The OpenMP of torch, if it starts as many threads as are asked for: fewer would wait for the others for ever."""
+    library = openmp()
+    if library is None or library.omp_get_dynamic() or not library.omp_get_max_active_levels():
+        return None
+    return library if library.omp_get_thread_limit() == UNLIMITED else None
 
 
-def leave_behind() -> None:
-    """A forked process has none of its parent's threads, and GNU's OpenMP would wait for them for ever."""
-    global torch_threads
-    torch_threads = lambda: None  # type: ignore[assignment]  # noqa: E731
-    threads.cache_clear()
+UNLIMITED = 2**31 - 1
+"""OpenMP's word for no limit."""
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=leave_behind)
+    os.register_at_fork(after_in_child=torch_threads.cache_clear)  # `openmp` knows of it
 
 
 def task_of(*own: int) -> Task:
@@ -141,14 +140,27 @@ def current(context: Any, task: Any, index: Any) -> Any:
     return types.int64(POINTER, types.int64), generate
 
 
-if hasattr(os, "sched_yield"):
+if os.name == "posix":
     yield_core = types.ExternalFunction("sched_yield", types.int32())
+    start_thread: Any = types.ExternalFunction("pthread_create", types.int32(*[types.intp] * 4))
+    join_thread: Any = types.ExternalFunction("pthread_join", types.int32(*[types.intp] * 2))
 else:
 
     @compiled
     def yield_core() -> int:
         """There is no such call on this system."""
         return 0
+
+
+@Loop
+def in_new_threads(task: Any) -> None:
+    """Do a loop's shares: the address of its machine code, that of its task, and how many there are."""
+    code, place, threads = task[OWN], task[OWN + 1], np.empty(task[OWN + 2], np.intp)
+    for i in range(len(threads)):
+        while start_thread(threads[i:].ctypes.data, 0, code, place):  # again until the system has one to give
+            yield_core()
+    for thread in threads:
+        join_thread(thread, 0)
 
 
 def pointer_to(kind: Any) -> Any:

@@ -30,7 +30,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from glassworks.models.config import GPTConfig
-from glassworks.models.fused import MKL_IS_SLOW
+from glassworks.models.fused import HAS_LOOPS, MKL_IS_SLOW
 from glassworks.models.gpt import GPT, Cache
 from glassworks.models.intact import intact
 from glassworks.models.pace import Pace
@@ -75,7 +75,7 @@ class Decoder:
         self.hooks = [nn.modules.module._global_forward_hooks, nn.modules.module._global_forward_pre_hooks]
         self.hooks += [h for module in modules for h in (module._forward_hooks, module._forward_pre_hooks)]
         self.intact = intact(model)
-        ours = self.intact and foldable(model)
+        ours = HAS_LOOPS and self.intact and foldable(model)
         self.coded = coded_weights(model) if ours and self.size > COPIED and model.config.is_gated else None
         self.plain = ours and (self.size <= COPIED or self.coded is not None)
         held = [held for module in modules for held in (module._parameters, module._buffers, module._modules)]
@@ -112,12 +112,12 @@ class Decoder:
         """Logits after T more tokens a row, which the cache takes in: those of `model(tokens, cache)` at the last one.
 
         The rows are shared out among as many threads as torch has, if that is worth it. Raises `ValueError` if the
-        cache is too small. The tokens are not checked; the last of a row must not be padding.
+        cache or the context is too small. The tokens are not checked; the last of a row must not be padding.
         """
         config, start = self.model.config, cache.length
-        new, kv, (B, T) = tokens.contiguous().numpy(), cache.kv.numpy(), tokens.shape
-        if start + T > cache.size:
-            raise ValueError(f"{start + T} tokens do not fit the cache (size={cache.size}): give fewer")
+        new, kv, (B, T) = tokens.to(torch.int64).contiguous().numpy(), cache.kv.numpy(), tokens.shape
+        if start + T > (size := min(cache.size, config.n_ctx)):
+            raise ValueError(f"{start + T} tokens do not fit the cache (size={size}): give fewer")
         padding = np.zeros(B, np.int64) if cache.padding is None else cache.padding.numpy()
         logits = np.empty((B, config.vocab_size), np.float32)
         pace, began = self.pace(B, T), perf_counter()

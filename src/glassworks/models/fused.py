@@ -5,6 +5,7 @@ activations. All functions give torch's own numbers, up to rounding.
 """
 
 import math
+import os
 from typing import Any
 
 import torch
@@ -65,7 +66,8 @@ def gelu(x: Tensor) -> Tensor:
     if torch.compiler.is_compiling() and x.device.type == "cpu":
         two_u = math.sqrt(8 / math.pi) * x * (1 + 0.044715 * x * x)
         return x * torch.sigmoid(two_u.clamp(min=-18.0))
-    if x.numel() < LOOPED or not is_plain(x) or x.dtype not in (torch.float32, torch.bfloat16):
+    looped = HAS_LOOPS and x.numel() >= LOOPED and is_plain(x) and x.dtype in (torch.float32, torch.bfloat16)
+    if not looped:
         return F.gelu(x, approximate="tanh")
     y: Tensor = _Gelu.apply(x)  # type: ignore[no-untyped-call]
     return y
@@ -73,6 +75,9 @@ def gelu(x: Tensor) -> Tensor:
 
 LOOPED = 2**12
 """Numbers from which the loops of `activation` make up for being called from Python."""
+
+HAS_LOOPS = os.environ.get("NUMBA_DISABLE_JIT", "0") == "0"
+"""Whether numba may compile loops; as Python they would take minutes."""
 
 
 def is_plain(x: Tensor) -> bool:

@@ -15,7 +15,7 @@ SLOWER = 1.5
 """Times as long a piece of the first way may take as it once did before other ways are tried."""
 
 ASLEEP = 1.0
-"""Seconds after which the process, or the machine, must have been stopped meanwhile: a piece takes milliseconds."""
+"""Seconds a piece after which the process, or the machine, must have been stopped: it takes milliseconds."""
 
 
 class Pace(Generic[Way]):
@@ -41,7 +41,7 @@ class Pace(Generic[Way]):
 
     def took(self, seconds: float, pieces: int = 1) -> None:
         """Take note of how long some pieces took."""
-        if len(self.ways) == 1 or seconds > ASLEEP:
+        if len(self.ways) == 1 or seconds > ASLEEP * pieces:
             return
         pieces, seconds = self.spell[0] + pieces, self.spell[1] + seconds
         self.spell = pieces, seconds
