@@ -392,7 +392,7 @@ def test_running_out_of_memory_is_told_with_what_needs_less(
 
     monkeypatch.setattr(command, "run", lambda arguments: torch.empty(2**50))
     assert run(["runs"]) == 2
-    assert "out of memory: a smaller --batch-size" in capsys.readouterr().err
+    assert capsys.readouterr().err == "glassworks: out of memory: a smaller model, or less text, needs less\n"
 
 
 def test_a_bug_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

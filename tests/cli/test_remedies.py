@@ -40,6 +40,20 @@ def test_where_nothing_can_be_written_the_remedy_is_one_that_the_command_has(
     assert describe(error, arguments) == f"runs/a/report.html: {os.strerror(number)}; {remedy}"
 
 
+@pytest.mark.parametrize(
+    ("kind", "words", "said"),
+    [
+        (Train, [], "a smaller --batch-size or a larger --accumulate or --recompute or a shorter --model.n-ctx"),
+        (Eval, ["a"], "a shorter --n-ctx"),
+        (Report, ["a"], "a smaller model, or less text,"),
+    ],
+)
+def test_what_needs_less_memory_is_what_the_command_has(kind: type, words: list[str], said: str) -> None:
+    arguments = Arguments(words)
+    arguments.parse(kind, "command", default=Train() if kind is Train else None)
+    assert describe(MemoryError(), arguments) == f"out of memory: {said} needs less"
+
+
 def test_a_file_that_cannot_be_read_is_not_to_be_written_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

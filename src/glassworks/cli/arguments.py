@@ -71,9 +71,8 @@ class Arguments(list[str]):
 
     def refusal(self, said: str) -> str:
         """Tyro's words in ours; an unknown flag goes before whatever else is wrong."""
-        known = {name for flag in self.flags for name in flag.names}
         for word in self:
-            if word.startswith("--") and word.split("=")[0].replace("_", "-") not in known:
+            if word.startswith("--") and word.split("=")[0].replace("_", "-") not in self.names:
                 return self.unknown(word)
         if match := re.match(r"Unrecognized options: (.*?)(, |$)", said):
             return self.unknown(match[1])
@@ -113,7 +112,12 @@ class Arguments(list[str]):
         """The flag that says where the command writes; None where it writes into a run that is there."""
         if getattr(self.parsed, "resume", None) is not None:
             return None
-        return next((flag.name for flag in self.flags if flag.name in OUTPUTS), None)
+        return next((name for name in OUTPUTS if name in self.names), None)
+
+    @property
+    def names(self) -> set[str]:
+        """All flags of the command."""
+        return {name for flag in self.flags for name in flag.names}
 
     def typed(self, flag: str) -> str:
         """The words that were given to a flag."""

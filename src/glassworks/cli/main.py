@@ -32,6 +32,16 @@ COMMANDS = {
 }
 
 
+NEEDS_LESS = {
+    "--batch-size": "a smaller",
+    "--accumulate": "a larger",
+    "--recompute": "",
+    "--model.n-ctx": "a shorter",
+    "--n-ctx": "a shorter",
+}
+"""Flags that save memory, and how."""
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and exit. To be asked to end is to be interrupted, as by ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -93,7 +103,8 @@ def describe(error: Exception, arguments: Arguments) -> str:
         where = f"{error.filename}: " if error.filename is not None else ""
         return f"{where}{error.strerror}{remedy(error, arguments)}"
     if isinstance(error, MemoryError) or is_out_of_memory(error):
-        return "out of memory: a smaller --batch-size, --accumulate, --recompute or a shorter --model.n-ctx needs less"
+        less = [f"{how} {flag}".strip() for flag, how in NEEDS_LESS.items() if flag in arguments.names]
+        return f"out of memory: {' or '.join(less) or 'a smaller model, or less text,'} needs less"
     return " ".join(str(error).split())
 
 
