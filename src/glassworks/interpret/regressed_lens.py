@@ -72,10 +72,13 @@ def best(fitted: Float[Tensor, "L D DC"], chosen: Float[Tensor, "L D DC"]) -> Fl
     weights = weights.clamp(min=1e-12 * float(weights.max()))
     weights[:, -1] = 0
     maps, errors = [], []
+    # torch.linalg.solve may not return: MKL's LU of a batch waits for ever once the number of threads has changed
     for ridge in RIDGES:
-        found = torch.linalg.solve(gram + torch.diag_embed(ridge * weights), cross - gram @ eye)
+        factor, failed = torch.linalg.cholesky_ex(gram + torch.diag_embed(ridge * weights))
+        found = torch.cholesky_solve(cross - gram @ eye, factor)
         whole = found + eye
-        errors.append(((chosen[..., :D] @ whole - 2 * chosen[..., D:]) * whole).sum((1, 2)))  # less the target's square
+        error = ((chosen[..., :D] @ whole - 2 * chosen[..., D:]) * whole).sum((1, 2))  # less the target's square
+        errors.append(error.masked_fill(failed > 0, torch.inf))
         maps.append(found)
     which = torch.stack(errors).argmin(0)
     return torch.stack(maps)[which, torch.arange(len(which), device=which.device)]
