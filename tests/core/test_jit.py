@@ -1,9 +1,12 @@
+import errno
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numba
 import numba.core.caching
+import pytest
 
 from glassworks.core import jit
 from glassworks.core.jit import compiled
@@ -11,6 +14,10 @@ from glassworks.core.jit import compiled
 CALLER = "from glassworks.core.jit import compiled\nfrom room.helper import half\n\n@compiled\ndef quarter(x):\n"
 CALLER += "    return half(half(x))\n"
 HELPER = "from glassworks.core.jit import compiled\n\n@compiled\ndef half(x):\n    return x / {}\n"
+
+
+def refused(*args: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def plus_one(x: int) -> int:
@@ -21,6 +28,27 @@ def test_without_a_folder_for_the_cache_it_is_compiled_all_the_same(monkeypatch)
     assert compiled(plus_one)(1) == 2
     monkeypatch.setattr(numba.core.caching.CacheImpl, "_locator_classes", [])
     assert compiled(plus_one)(2) == 3
+
+
+@pytest.mark.parametrize("kind", ["*.nbi", "*.nbc"])
+def test_a_damaged_cache_is_made_anew(kind: str, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    hits = []
+    for number in range(3):
+        code = compiled(plus_one)
+        assert code(number) == number + 1
+        hits.append(sum(code.stats.cache_hits.values()))
+        if number == 0:
+            for file in tmp_path.rglob(kind):
+                file.write_bytes(b"")
+    assert hits == [0, 0, 1]
+
+
+def test_where_there_is_no_room_for_the_cache_it_is_done_without(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    code = compiled(plus_one)
+    monkeypatch.setattr(code._cache._cache_file, "_save_data", refused)
+    assert code(1) == 2
 
 
 def test_machine_code_follows_the_functions_that_it_calls(tmp_path: Path) -> None:

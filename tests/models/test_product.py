@@ -1,3 +1,6 @@
+import importlib.util
+
+import llvmlite.binding
 import numpy as np
 import pytest
 
@@ -33,3 +36,19 @@ def test_a_number_is_the_same_to_the_last_bit_whatever_rows_and_columns_are_aske
         assert np.isnan(parts[:, :cut]).all()
         product.affine(x, weights, parts, 0, cut)
         np.testing.assert_array_equal(parts, whole)
+
+
+@pytest.mark.parametrize(("features", "lanes"), [({"avx512f": True}, 16), ({"avx512f": False}, 8), (None, 8)])
+def test_vectors_are_as_long_as_the_cpus(features: dict[str, bool] | None, lanes: int, monkeypatch) -> None:
+    """LLVM does not know every CPU's features."""
+
+    def known() -> llvmlite.binding.FeatureMap:
+        if features is None:
+            raise RuntimeError("failed to get host cpu features")
+        return llvmlite.binding.FeatureMap(features)
+
+    monkeypatch.setattr(llvmlite.binding, "get_host_cpu_features", known)
+    spec = importlib.util.spec_from_file_location("anew", product.__file__)
+    anew = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(anew)
+    assert lanes == anew.LANES

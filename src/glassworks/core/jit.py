@@ -4,13 +4,18 @@ numba takes a while to load, so the modules that stand on this one are imported 
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from numba import njit, types
 from numba.core.ccallback import CFunc
 from numba.core.sigutils import normalize_signature
+
+HERE = Path(__file__).parent
+"""Where the functions are that loops of all folders call."""
 
 
 def compiled(function: Callable[..., Any], **options: Any) -> Any:
@@ -21,36 +26,41 @@ def compiled(function: Callable[..., Any], **options: Any) -> Any:
     those that it calls in it. Types are numba's to check, so the checks that tests wrap around it are taken off.
     """
     plain = inspect.unwrap(function)
-    try:
-        kept = njit(cache=True, nogil=True, error_model="numpy", **options)(plain)
-    except RuntimeError:  # no folder for the cache
-        return njit(nogil=True, error_model="numpy", **options)(plain)
-    if hasattr(kept, "_cache"):  # not with NUMBA_DISABLE_JIT
-        keep_by_folder(kept, plain)
-    return kept
+    code = njit(nogil=True, error_model="numpy", **options)(plain)
+    if code is not plain:  # as it is with NUMBA_DISABLE_JIT
+        keep(code, plain)
+    return code
 
 
 def callback(function: Callable[..., None], **options: Any) -> Any:
     """Compile a function of a pointer to integers at once, for callers that know C: it has an `address`."""
     plain = inspect.unwrap(function)
     signature = normalize_signature(types.void(types.CPointer(types.int64)))  # type: ignore[no-untyped-call]
-    kept = CFunc(plain, signature, {}, {"nopython": True, "error_model": "numpy", **options})
+    code = CFunc(plain, signature, {}, {"nopython": True, "error_model": "numpy", **options})
+    keep(code, plain)
+    code.compile()
+    return code
+
+
+def keep(code: Any, function: Callable[..., Any]) -> None:
+    """Have machine code kept, if there is a folder for it, and hold while `HERE` and the function's are as now."""
     try:
-        kept.enable_caching()
-        keep_by_folder(kept, plain)
-    except RuntimeError:  # no folder for the cache
-        pass
-    kept.compile()
-    return kept
+        code.enable_caching()
+    except RuntimeError:
+        return
+    cache = code._cache
+    cache._cache_file._source_stamp = stamp(HERE, Path(inspect.getfile(function)).parent)
+    cache._guard_against_spurious_io_errors = partial(doing_without, cache)
 
 
-HERE = Path(__file__).parent
-"""Where the functions are that loops of all folders call."""
-
-
-def keep_by_folder(kept: Any, function: Callable[..., Any]) -> None:
-    """Let machine code in the cache hold for as long as the function's folder and `HERE` are as they are."""
-    kept._cache._cache_file._source_stamp = stamp(HERE, Path(inspect.getfile(function)).parent)
+@contextmanager
+def doing_without(cache: Any) -> Iterator[None]:
+    """Go on without what a cache cannot take, or has lost: after a crash its files may be empty. It is then emptied."""
+    with suppress(OSError):
+        try:
+            yield
+        except EOFError:
+            cache.flush()
 
 
 def stamp(*folders: Path) -> tuple[float, int]:

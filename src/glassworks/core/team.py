@@ -152,13 +152,26 @@ else:
         return 0
 
 
+@intrinsic
+def call(context: Any, code: Any, place: Any) -> Any:
+    """Do one of a loop's shares here."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        function = ir.FunctionType(ir.VoidType(), [arguments[1].type])
+        builder.call(builder.inttoptr(arguments[0], function.as_pointer()), [arguments[1]])
+        return context.get_dummy_value()
+
+    return types.none(types.int64, types.int64), generate
+
+
 @Loop
 def in_new_threads(task: Any) -> None:
     """Do a loop's shares: the address of its machine code, that of its task, and how many there are."""
-    code, place, threads = task[OWN], task[OWN + 1], np.empty(task[OWN + 2], np.intp)
+    code, place, threads = task[OWN], task[OWN + 1], np.empty(task[OWN + 2] - 1, np.intp)
     for i in range(len(threads)):
         while start_thread(threads[i:].ctypes.data, 0, code, place):  # again until the system has one to give
             yield_core()
+    call(code, place)
     for thread in threads:
         join_thread(thread, 0)
 

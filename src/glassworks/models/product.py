@@ -8,9 +8,10 @@ that what a row comes to does not depend, to the last bit, on the rows beside it
 from typing import Any
 
 import numpy as np
-from llvmlite import binding, ir  # type: ignore[import-untyped]
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.core import cgutils
+from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
@@ -18,7 +19,7 @@ from glassworks.core.jit import compiled
 
 Array = NDArray[np.float32]
 
-LANES = 16 if binding.get_host_cpu_features().get("avx512f") else 8
+LANES = 16 if "+avx512f" in get_host_cpu_features().split(",") else 8  # type: ignore[no-untyped-call]
 """Numbers of a vector."""
 
 WORD = 4
