@@ -57,12 +57,12 @@ def similarity(
         seed: of the random network, and of the order of rows.
 
     Arrays:
-        similarity (row, point, other point): of each pair, 1 where one is the other but for a linear map that the
-            measure does not see: row "models"; "with a random network" in the other's place; and "rows in random
-            order", which is chance.
-        directions (point,), other_directions (other point,): how many hold 99 % of the variance, with svcca; few where
-            a few numbers are far larger than all others, and then similarity is of these alone. The second only if
-            there is another model.
+        similarity (row, point, other point): 1 where two points hold the same but for a map that the measure does not
+            see. Row "models" is of what was asked for; in "with a random network" one that learned nothing takes the
+            other's place; "rows in random order" is chance.
+        directions (point,): with svcca, how many hold 99 % of the variance. Where they are few, some numbers are far
+            larger than all others, and similarity is of these alone.
+        other_directions (other point,): those of the other model, if there is one.
     """
     if steps < 1:
         raise ValueError(f"steps (={steps}) must be at least 1 batch")

@@ -201,6 +201,9 @@ NAMES: dict[str, dict[str, str]] = {
     },
     "neuron_rules_swapped_in": {
         "num_replaced": "neurons replaced",
+        "judged": "inputs judged on",
+        "num_inputs": "inputs judged on",
+        "rest": "what becomes of other neurons",
         "min_r2": "least R² that counts as explained",
         "kl": "change of the predictions, in nats (KL)",
         "top1": "how often the first token stays the same",
