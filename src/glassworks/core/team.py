@@ -171,7 +171,7 @@ def in_new_threads(task: Any) -> None:
     for i in range(len(threads)):
         while start_thread(threads[i:].ctypes.data, 0, code, place):  # again until the system has one to give
             yield_core()
-    call(code, place)
+    call(code, place)  # type: ignore[call-arg]
     for thread in threads:
         join_thread(thread, 0)
 
