@@ -153,6 +153,7 @@ METHODS: dict[str, Method] = {
         "what a probe with a hidden layer reads off each layer, beside the linear one",
         "both probes on a random network and on shuffled labels, and the majority, on held-out text",
         f"{REPRESENTATIONS}:mlp_probe",
+        slow="over a minute on a model of 135 million weights",
         source="glassworks.interpret.probe_report:probe",
     ),
     "similarity": Method(
@@ -165,6 +166,7 @@ METHODS: dict[str, Method] = {
         "how alike the layers' representations are, by canonical correlation (SVCCA)",
         "the same layers beside those of a random network, and rows in random order",
         f"{REPRESENTATIONS}:svcca",
+        slow="over a minute on a model of 135 million weights",
         source="glassworks.interpret.similarity:similarity",
     ),
     "sae": Method(
@@ -196,6 +198,7 @@ METHODS: dict[str, Method] = {
         "how much worse the model gets without each of some neurons",
         "other neurons of the layer, drawn at random",
         f"{REPRESENTATIONS}:neuron_ablation",
+        slow="over a minute on a model of 135 million weights",
         source="glassworks.interpret.neuron_effects:neuron_ablation",
     ),
     "neuron_rules": Method(
