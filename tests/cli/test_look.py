@@ -113,10 +113,10 @@ def test_the_list_names_every_method_with_its_control_and_loads_no_torch() -> No
     code = "import sys; from glassworks.cli.main import run; run(['look', '--list']); print('torch' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.endswith("False\n")
+    told = " ".join(out.split())  # however it is folded
     for name, method in METHODS.items():
-        assert re.search(
-            rf"^{name}\b.*\n +{re.escape(method.summary)}\n +control: {re.escape(method.control)}$", out, re.M
-        )
+        assert re.search(rf"^{name}\b", out, re.M)
+        assert f"{method.summary} control: {method.control}" in told
 
 
 def test_what_belongs_beside_a_method_is_a_method_too(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

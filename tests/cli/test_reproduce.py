@@ -32,7 +32,7 @@ def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_alone_it_lists_what_there_is(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["reproduce", *arguments]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == list(REPRODUCTIONS)
+    assert [line.split()[0] for line in lines if not line.startswith("   ")] == list(REPRODUCTIONS)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,10 @@ def test_induction_prints_the_table_and_writes_a_page(
     assert "there is no flag --full: glassworks reproduce induction --help lists them" in capsys.readouterr().err
 
 
-def test_makemore_prints_the_table_and_says_where_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+def test_makemore_prints_the_table_and_says_where_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")  # no row is folded
     command = ["reproduce", "makemore", "words.txt", "--steps", "4", "--name", "small"]
     assert run(command) == 0
     out, err = capsys.readouterr()

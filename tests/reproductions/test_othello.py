@@ -241,6 +241,7 @@ def test_the_command_repeats_it_in_a_folder_of_its_own_and_prints_the_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")  # no row is folded
     monkeypatch.setattr(othello, "experiment", lambda scale, *, seed, steps: tiny(steps or 12, seed=seed))
     monkeypatch.setattr(
         othello, "parts_of", lambda told: {"play": lambda m, _: list(othello.play_rows(m, told, games=40))}
