@@ -220,6 +220,7 @@ def test_tokenizer_trains_shows_and_saves(capsys: pytest.CaptureFixture[str], tm
         (["trian"], "there is no command 'trian': did you mean train?"),
         (["train", "no.toml"], "there is no recipe no.toml: give a .toml file, or the name of one of ours"),
         (["train", "shakespere-char"], "there is no recipe shakespere-char: did you mean shakespeare-char?"),
+        (["train", "."], ". is a folder, no recipe: to train on what is in it, say --data ."),
         (["train", "--data", "missing.txt"], "--data (=missing.txt) does not exist"),
         (["train", "--data", "text.txt", "--held-out", "missing.txt"], "--held-out (=missing.txt) does not exist"),
         (["train", "--data", "empty.txt", *TINY], "--data (='empty.txt') holds no text"),

@@ -49,7 +49,7 @@ def test_what_is_wrong_with_a_text_is_said_with_the_flags_that_mend_it(
     assert run(words) == 2
     err = capsys.readouterr().err.splitlines()[-1]
     command = """`iconv -f latin1 -t utf8 'mixed/it'"'"'s old.txt' > 'mixed/it'"'"'s old.utf8.txt'`"""
-    assert f"convert it to UTF-8, if it is Latin-1 by {command}" in err
+    assert f"convert it to UTF-8, if it is Latin-1 by {command}, and move the old file away" in err
     assert err.endswith("; --skip-unreadable leaves such files out, and lists them")
     assert run([*words, "--skip-unreadable", "--column", "text"]) == 2
     assert 'has no field "text"' in capsys.readouterr().err.splitlines()[-1]

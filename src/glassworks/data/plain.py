@@ -51,7 +51,9 @@ def not_text(path: Path, reason: str, encoding: str = "latin1") -> ValueError:
     made = path.with_name(f"{path.stem}.utf8{path.suffix}")
     line = f"iconv -f {encoding} -t utf8 {shlex.quote(str(path))} > {shlex.quote(str(made))}"
     doubt = ", if it is Latin-1" if encoding == "latin1" else ""
-    return ValueError(f"{path} is not UTF-8 text ({reason}): convert it to UTF-8{doubt} by `{line}`")
+    return ValueError(
+        f"{path} is not UTF-8 text ({reason}): convert it to UTF-8{doubt} by `{line}`, and move the old file away"
+    )
 
 
 def binary(path: Path, where: str) -> ValueError:

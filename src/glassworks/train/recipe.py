@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import shlex
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -118,6 +119,8 @@ def find_recipe(name: str) -> Path:
         return own
     names = sorted(path.stem for path in RECIPES.glob("*.toml"))
     near = get_close_matches(Path(name).stem, names, n=1)
+    if Path(name).is_dir():
+        raise ValueError(f"{name} is a folder, no recipe: to train on what is in it, say --data {shlex.quote(name)}")
     hint = f"did you mean {near[0]}?" if near else f"give a .toml file, or the name of one of ours: {', '.join(names)}"
     raise ValueError(f"there is no recipe {name}: {hint}")
 
