@@ -24,7 +24,7 @@ from glassworks.models.io import load_model
 from glassworks.models.sampling import generate
 from glassworks.studio.traces import trace_figure
 
-pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(1800), pytest.mark.filterwarnings("ignore")]
 DOCS = Path(__file__).parents[2] / "docs"
 SENTENCE = "When Mary and John went to the store, {} gave a drink to"
 TEXT = "In the year 1984, isn't it?\n\n  Héllo wörld: 12,345 naïve <|im_end|> tabs\tand ​spaces. "
