@@ -9,6 +9,7 @@ import signal
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,7 +18,7 @@ from glassworks.core.errors import FileDamaged, RunError
 from glassworks.core.runs import Run
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
-from glassworks.train.checkpoint import complete_checkpoints
+from glassworks.train.checkpoint import complete_checkpoints, save_checkpoint
 from glassworks.train.pretrain import corpus_of_run, model_of, pretrain, start
 from glassworks.train.recipe import Recipe
 
@@ -101,6 +102,29 @@ def test_killed_at_twenty_random_instants_it_ends_with_identical_weights(tmp_pat
     assert weights(broken) == weights(whole)
     assert broken.rows("metrics")[-1]["loss"] == whole.rows("metrics")[-1]["loss"]
     assert not list(broken.path.rglob("*.tmp"))
+
+
+@pytest.mark.parametrize("last", [8, 12])
+def test_killed_as_soon_as_a_checkpoint_stands_it_has_the_rows_up_to_there(
+    tmp_path: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch, last: int
+) -> None:
+    recipe = replace(recipe, steps=12, checkpoint_every=4)
+    whole, broken = (start(tmp_path / "runs" / name, recipe, []) for name in ("whole", "broken"))
+    assert pretrain(whole)
+
+    def killed(run: Run, step: int, *rest: Any) -> None:
+        save_checkpoint(run, step, *rest)
+        if step == last:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("glassworks.train.pretrain.save_checkpoint", killed)
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(broken)
+    monkeypatch.undo()
+    assert pretrain(broken)
+    losses = [{row["step"]: row["loss"] for row in run.rows("metrics")} for run in (whole, broken)]
+    assert losses[0] == losses[1]
+    assert last in losses[1]
 
 
 def test_averaged_weights_are_what_is_saved(tmp_path: Path, recipe: Recipe) -> None:

@@ -82,11 +82,10 @@ def train(path: Path, told: Recipe, command: Sequence[str]) -> Run:
     begin = load_checkpoint(checkpoint, {"model": model}, optimizer) if checkpoint is not None else 0
     run.rewind(begin)
 
-    def save(step: int, _: nn.Module) -> dict[str, float]:
+    def save(step: int, _: nn.Module) -> None:
         if bad := [name for name, p in model.named_parameters() if not p.isfinite().all()]:
             raise RunError(f"{bad[0]} has weights that are not finite after step {step}: choose another --seed")
         save_checkpoint(run, step, {"model": model}, optimizer)
-        return {}
 
     past = run.rows("metrics")
     with progress(path.name, plan.steps, start=begin) as report:
@@ -96,7 +95,8 @@ def train(path: Path, told: Recipe, command: Sequence[str]) -> Run:
             next_token_loss,
             optimizer,
             steps=plan.steps,
-            every=[(spacing(plan.steps), watch(recipe, corpus)), (max(1, plan.steps // 40), save)],
+            every=[(spacing(plan.steps), watch(recipe, corpus))],
+            save=(max(1, plan.steps // 40), save),
             run=run,
             schedule=make_schedule(recipe.schedule),
             start=begin,
@@ -108,7 +108,6 @@ def train(path: Path, told: Recipe, command: Sequence[str]) -> Run:
             report=report,
         )
     if ended.interrupted:
-        save(ended.step, model)
         raise KeyboardInterrupt
     save_model(model, run.path / "model", corpus.path / "tokenizer.json")
     run.update(result=result(run, recipe, plan, model, ended.step, Ranks()))

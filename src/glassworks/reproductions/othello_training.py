@@ -182,11 +182,10 @@ def train(run: Run, told: Experiment) -> GPT:
     loss_fn: LossFn = expected_loss if told.expected else next_token_loss
     few = held_out(told, 200)
 
-    def save(step: int, _: nn.Module) -> dict[str, float]:
+    def save(step: int, _: nn.Module) -> None:
         if bad := [name for name, p in model.named_parameters() if not p.isfinite().all()]:
             raise RunError(f"{bad[0]} has weights that are not finite after step {step}: choose another --seed")
         save_checkpoint(run, step, {"model": model}, optimizer)
-        return {}
 
     def judge(step: int, _: nn.Module) -> Mapping[str, float]:
         now = score(model, few, told.size)
@@ -202,7 +201,8 @@ def train(run: Run, told: Experiment) -> GPT:
             planned_loss(run, plan, loss_fn, device),
             optimizer,
             steps=plan.steps,
-            every=[(max(1, plan.steps // 20), judge), (max(1, plan.steps // 60), save)],
+            every=[(max(1, plan.steps // 20), judge)],
+            save=(max(1, plan.steps // 60), save),
             run=run,
             schedule=make_schedule(recipe.schedule),
             start=begin,
@@ -215,7 +215,6 @@ def train(run: Run, told: Experiment) -> GPT:
             report=report,
         )
     if ended.interrupted:
-        save(ended.step, model)
         raise KeyboardInterrupt
     save_model(model, run.path / "model")
     return model

@@ -4,6 +4,8 @@ Data parallel only, for now: every rank holds the whole model and a slice of eac
 averaged (DDP). Whatever is sharded later (FSDP2) belongs in this file and in checkpoint.py, nowhere else.
 """
 
+import gc
+import importlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,10 +66,12 @@ def ranks(device: torch.device) -> Iterator[Ranks]:
     place = Ranks(int(os.environ["RANK"]), world, int(os.environ["LOCAL_RANK"]))
     if device.type == "cuda":
         torch.cuda.set_device(place.local)
+    importlib.import_module("torch.distributed.nn.functional")  # imported later, its defaults would hold the group
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield place
     finally:
+        gc.collect()  # what still holds the group keeps its threads: one at work while Python ends aborts the process
         dist.destroy_process_group()
 
 

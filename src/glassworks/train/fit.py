@@ -1,7 +1,7 @@
 """`fit`: the one training loop. Pre-training, fine-tuning, probes and classifiers all go through it.
 
 What it does not do: it knows no data sets, no checkpoints, no evaluation. A batch is a function of the step, and
-everything that happens now and then is an `(n, function(step, model) -> numbers)` in `every`.
+everything that happens now and then is an `(n, function(step, model) -> numbers)` in `every`, or a `save`.
 """
 
 import math
@@ -73,6 +73,7 @@ def fit(
     *,
     steps: int | Pace,
     every: Every = (),
+    save: tuple[int, Callable[[int, nn.Module], object]] | None = None,
     run: Run | None = None,
     schedule: Schedule = constant,
     start: int = 0,
@@ -99,6 +100,8 @@ def fit(
         every: `(n, function)` pairs: after each n-th step, and after the last, `function(step, model)` runs on rank 0
             and its numbers join that step's row, if it has one: every step with an n above 1 does. Time spent there
             is not training time, but that of n = 1 is.
+        save: an `(n, function)` called likewise, on an interruption too, once the step's row is written: what goes on
+            from what it saved has every row up to there, whenever the process was killed.
         run: where rows are appended to metrics.jsonl.
         schedule: `schedule(step, steps)` in [0, 1] multiplies each parameter group's initial learning rate.
         start: steps already done, when resuming.
@@ -140,7 +143,8 @@ def fit(
             interrupted = ask_all(place, stop_requested, loss)
             due = [function for n, function in every if step % n == 0 or step == pace.steps]
             logs = step % log_every == 0 or step == pace.steps or interrupted
-            logs = logs or any(n > 1 for n, _ in every if step % n == 0)
+            saves = save is not None and (step % save[0] == 0 or step == pace.steps or interrupted)
+            logs = logs or saves or any(n > 1 for n, _ in every if step % n == 0)
             if not due and not logs:
                 continue
             if logs or device.type == "cpu":  # elsewhere, asking for the loss makes the device wait
@@ -165,6 +169,8 @@ def fit(
                 logged, logged_at = step, spent
                 if run is not None and place.first:
                     run.append("metrics", rows[-1])
+                if save is not None and saves and place.first:
+                    save[1](step, model)
                 place.wait()
                 began = time.perf_counter()
             model.train()

@@ -132,10 +132,9 @@ def go_on(run: Run, watch: Watch | None, place: Ranks, report: Report, show: Sho
     if place.first:
         run.rewind(begin)
 
-    def save(step: int, _: nn.Module) -> dict[str, float]:
+    def save(step: int, _: nn.Module) -> None:
         check_finite(model, step)
         save_checkpoint(run, step, modules, optimizer)
-        return {}
 
     def sample(step: int, _: nn.Module) -> dict[str, float]:
         check_finite(model, step)
@@ -153,7 +152,6 @@ def go_on(run: Run, watch: Watch | None, place: Ranks, report: Report, show: Sho
     if watch is not None:
         every += watch(corpus, judged, recipe.eval_every or max(1, plan.steps // 20))
     every.append((recipe.sample_every or max(1, plan.steps // 4), sample))
-    every.append((recipe.checkpoint_every or max(1, plan.steps // 10), save))
 
     past = run.rows("metrics")
     ended = fit(
@@ -163,6 +161,7 @@ def go_on(run: Run, watch: Watch | None, place: Ranks, report: Report, show: Sho
         optimizer,
         steps=pace,
         every=every,
+        save=(recipe.checkpoint_every or max(1, plan.steps // 10), save),
         run=run,
         schedule=make_schedule(recipe.schedule),
         start=begin,
@@ -176,8 +175,6 @@ def go_on(run: Run, watch: Watch | None, place: Ranks, report: Report, show: Sho
         ranks=place,
         report=report,
     )
-    if place.first and ended.interrupted:
-        save(ended.step, model)
     if place.first and not ended.interrupted:
         save_model(judged, run.path / "model", corpus.path / "tokenizer.json")
     if place.first and (ended.step > begin or "result" not in run.record):
