@@ -210,6 +210,17 @@ def test_tokenizer_trains_shows_and_saves(capsys: pytest.CaptureFixture[str], tm
     assert first.splitlines()[-2] == capsys.readouterr().out.splitlines()[-1]
 
 
+def test_a_runs_tokenizer_is_that_of_its_model_or_before_there_is_one_of_its_text(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert run(["tokenizer", "a", "--text", "ant bee"]) == 0
+    of_model = capsys.readouterr().out
+    shutil.copytree("runs/a", "runs/killed", ignore=shutil.ignore_patterns("model"))
+    assert run(["tokenizer", "killed", "--text", "ant bee"]) == 0
+    assert capsys.readouterr().out == of_model
+    shutil.rmtree("runs/killed")
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 # What can go wrong: one clear line, exit code 2, no traceback
 

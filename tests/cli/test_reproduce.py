@@ -126,6 +126,8 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert "Go on with: glassworks reproduce makemore words.txt --quick" in err
     assert Path("runs/makemore-quick/evals/gradients.json").exists()
     assert not Path("runs/makemore-quick/finding.json").exists()
+    assert run(["reproduce", "makemore", "words.txt", "--quiet", "--steps", "2", "--name", "quiet"]) == 130
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
@@ -139,7 +141,7 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, capsys: pytes
         (["makemore", "words.txt", "--steps", "few"], "--steps (='few') must be a whole number or left out"),
         (["induction", "missing.txt"], "glassworks: TEXT (=missing.txt) does not exist"),
         (["makemore", "missing.txt"], "missing.txt: No such file or directory"),
-        (["makemore", "."], "Is a directory"),
+        (["makemore", "."], ". is a folder: give a file with one word a line; --name says where the run goes"),
         (["makemore", "empty.txt"], "too few words (0): give at least 10"),
         (["makemore", "one.txt"], "too few words (1): give at least 10"),
         (["makemore", "binary.txt"], "binary.txt is binary, no text"),

@@ -3,6 +3,7 @@
 import random
 import re
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -48,6 +49,13 @@ def test_every_command_line_runs(home: Path) -> None:
     assert (home / "runs" / "shakespeare-char" / "report.html").exists()
     assert (home / "both.html").exists()
     assert {words[1] for words in lines("glassworks")} >= set(COMMANDS) - {"demo", "tokenizer"}
+
+
+def test_what_the_commands_read_and_write_is_ignored_by_git(home: Path) -> None:
+    shutil.copy(ROOT / ".gitignore", home)
+    subprocess.run(["git", "init", "--quiet", home], check=True)
+    status = ["git", "-C", home, "status", "--porcelain"]
+    assert subprocess.run(status, capture_output=True, text=True, check=True).stdout == "?? .gitignore\n"
 
 
 def test_every_python_block_runs(

@@ -259,6 +259,11 @@ def test_options_outside_their_range_are_refused_at_the_call(options: dict) -> N
         generator(random_model(CONFIGS["gpt2"]), Bytes(), **options)
 
 
+def test_an_option_that_is_misspelt_is_refused_with_the_nearest() -> None:
+    with pytest.raises(ValueError, match=r"^there is no max_tokenz: did you mean max_tokens\?$"):
+        generate(random_model(CONFIGS["gpt2"]), Bytes(), ["a"], max_tokenz=5)
+
+
 def test_tokens_outside_the_vocabulary_are_refused() -> None:
     with pytest.raises(ValueError, match=r"prompt 1 has token 300.*vocab_size=257"):
         stream(random_model(CONFIGS["gpt2"]), [[1], [2, 300]])

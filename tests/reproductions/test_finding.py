@@ -52,6 +52,9 @@ def test_the_summary_counts_and_names_what_does_not_agree() -> None:
         "2 are worse ('train loss 1', 'train loss 2')."
     )
     assert Finding("t", "s", "u", ROWS[:1], quick=True).summary == "1 figure compared: 1 agrees."
+    assert (
+        Finding("t", "s", "u", ROWS[3:4], quick=True).summary == "1 figure compared: 0 agree; 1 differs ('gradient')."
+    )
     assert "Nothing is compared" in Finding("t", "s", "u", ROWS[-3:]).summary
 
 

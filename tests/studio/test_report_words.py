@@ -12,6 +12,7 @@ from glassworks.studio.code import is_code
 from glassworks.studio.contents import read_contents
 from glassworks.studio.figures import update_guide
 from glassworks.studio.report import write_report
+from glassworks.studio.traces import trace_figure
 
 PYTHON = "def add(a, b):\n    return a + b\n\n\nclass Sum:\n    def __init__(self):\n        self.total = 0\n"
 VERSE = "First Citizen:\nBefore we proceed any further, hear me speak.\n\nAll:\nSpeak, speak, (and be quick).\n"
@@ -25,6 +26,16 @@ def test_code_keeps_its_columns_and_prose_stays_prose(tmp_path: Path, text: str,
     trace.save(run.path / "traces" / "surprise")
     page = Reader(write_report(run).read_text("utf-8"))
     assert len(page.find(class_="code")) == (2 if code else 0)
+
+
+def test_a_text_stands_beside_itself_as_read_from_one_token_to_the_next() -> None:
+    arrays = {"nats": np.array([10.0, 2.0]), "nats_baseline": np.array([4.0, 2.0])}
+    trace = Trace("surprise", arrays, dict.fromkeys(arrays, ("token",)), {"token": ["a", "b"]})
+    page = Reader(trace_figure(trace))
+    spans = [(attrs["class"], attrs["title"].split("\n")[2]) for _, attrs in page.elements if "title" in attrs]
+    told = [f"reading only the token before {x} nats" for x in ("4.00", "2.00")]
+    assert spans == list(zip(["surprise15", "surprise3", "surprise6", "surprise3"], [*told, *told], strict=True))
+    assert "6.00 nats a token on average, over 2 tokens; 3.00 where the model reads only" in page.text
 
 
 def test_a_page_of_comments_is_code_and_a_page_of_headings_is_not() -> None:

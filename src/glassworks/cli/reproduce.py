@@ -53,6 +53,10 @@ class Makemore(Reproduction):
         from glassworks.reproductions.makemore import run as repeat
         from glassworks.reproductions.words import Words, read_words
 
+        if self.data.is_dir():
+            raise ValueError(
+                f"{self.data} is a folder: give a file with one word a line; --name says where the run goes"
+            )
         words = read_words(self.data)
         if unlike := Words.of(words).unlike_names:
             cut = f"tr -s '[:space:]' '\\n' < {shlex.quote(str(self.data))} > words.txt"

@@ -32,12 +32,10 @@ def run(arguments: Arguments) -> None:
     args = arguments.parse(Tokenizer, "tokenizer")
     from glassworks.core.files import refuse_unwritable
     from glassworks.core.progress import counted, say
-    from glassworks.core.runs import ROOT
     from glassworks.data.corpora import documents
     from glassworks.data.specs import fewer, make_tokenizer
 
-    folders = (Path(args.tokenizer) / "model", ROOT / args.tokenizer / "model")
-    spec = next((str(folder) for folder in folders if folder.is_dir()), args.tokenizer)
+    spec = spec_of(args.tokenizer)
     learns = re.fullmatch(r"chars|bpe:\d+", spec) is not None
     if args.out is not None:
         refuse_unwritable(args.out)
@@ -58,3 +56,17 @@ def run(arguments: Arguments) -> None:
     if args.out is not None:
         made.save(args.out)
         print(f"saved {args.out}")
+
+
+def spec_of(named: str) -> str:
+    """What a run's tokenizer is called: the folder of its model or, before there is one, of the text it trains on."""
+    from glassworks.core.runs import ROOT, Run
+
+    if not any((folder / "run.json").is_file() for folder in (Path(named), ROOT / named)):
+        return named
+    run = Run.open(named)
+    if (run.path / "model" / "tokenizer.json").is_file():
+        return str(run.path / "model")
+    from glassworks.train.pretrain import corpus_of_run
+
+    return str(corpus_of_run(run).path)

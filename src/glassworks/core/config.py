@@ -3,6 +3,7 @@
 import dataclasses
 import tomllib
 import types
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -18,11 +19,16 @@ def from_dict(kind: type[T], values: dict[str, Any], where: str = "") -> T:
     """
     hints = get_type_hints(kind)
     names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
-    for name in values:
+    refuse_unknown(values, names, where)
+    return kind(**{name: convert(hints[name], value, where + name) for name, value in values.items()})
+
+
+def refuse_unknown(given: Iterable[str], names: Sequence[str], where: str = "") -> None:
+    """ValueError, with the nearest one, for a name that is not among some."""
+    for name in given:
         if name not in names:
             near = get_close_matches(name, names, n=1)
             raise ValueError(f"there is no {where}{name}" + (f": did you mean {where}{near[0]}?" if near else ""))
-    return kind(**{name: convert(hints[name], value, where + name) for name, value in values.items()})
 
 
 def convert(hint: Any, value: Any, where: str) -> Any:

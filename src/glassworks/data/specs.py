@@ -73,7 +73,8 @@ def tokenizer_files(spec: str) -> list[Path]:
         return [files[0] for files in found]
     if not spec or not path.exists():
         raise ValueError(
-            f"tokenizer (={spec}) must be bytes, chars, bpe:<vocab_size>, gpt2:<folder> or the path of a tokenizer.json"
+            f"tokenizer (={spec}) must be bytes, chars, bpe:<vocab_size>, gpt2:<folder>, or the path of a "
+            "tokenizer.json, of a GGUF file or of a model folder, as runs/NAME/model is"
         )
     if (gguf := find_gguf(path)) is not None:
         return [gguf]

@@ -240,20 +240,20 @@ def surprise(model: GPT, tokens: Int[Tensor, " T"], labels: Sequence[str]) -> Tr
     Arrays:
         nats (token,): -ln p.
         entropy (token,): what the model expected its surprise to be.
-        nats_baseline (token,): -ln of the token's share of this very text. No prediction that ignores what came before
-            has a lower mean here, so what is below it was told by the context.
+        nats_baseline (token,): the same where the model reads nothing but the one token before. By how much `nats` is
+            lower, what came earlier has told; where it is not, the model made nothing of it.
 
     Meta: `mean` and `mean_baseline`, nats a token.
     """
     check(model, tokens, labels)
-    nats, expected = [], []
+    nats, expected, alone = [], [], []
     for start in range(0, len(tokens) - 1, model.config.n_ctx):
         window = tokens[start : start + model.config.n_ctx + 1]
         log_probability = run_model(model, window[None, :-1])[0].float().log_softmax(-1)  # (T, V)
         nats.append(F.nll_loss(log_probability, window[1:], reduction="none"))
         expected.append(entropy(log_probability))
-    shares = torch.bincount(tokens[1:]) / (len(tokens) - 1)
-    arrays = {"nats": torch.cat(nats), "entropy": torch.cat(expected), "nats_baseline": -shares[tokens[1:]].log()}
+        alone.append(F.cross_entropy(run_model(model, window[:-1, None])[:, 0].float(), window[1:], reduction="none"))
+    arrays = {"nats": torch.cat(nats), "entropy": torch.cat(expected), "nats_baseline": torch.cat(alone)}
     return Trace(
         method="surprise",
         arrays={name: to_numpy(x) for name, x in arrays.items()},

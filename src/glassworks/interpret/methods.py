@@ -41,7 +41,7 @@ class Method:
 METHODS: dict[str, Method] = {
     "surprise": Method(
         "a text coloured by how little the model expected each token",
-        "each token's share of the text (no guess without context does better), and the model's own expected surprise",
+        "the model reading only the one token before: what is lower, the context told; and its own expected surprise",
         f"{VIEWS}:surprise",
         quick=True,
         source="glassworks.interpret.lens:surprise",

@@ -6,8 +6,8 @@ of them).
 
 import math
 import operator
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
+from glassworks.core.config import refuse_unknown
 from glassworks.core.text import check_text
 
 
@@ -73,6 +74,12 @@ class Sampling:
     def greedy(self) -> bool:
         """Whether the likeliest token is always taken: logits of float32 differ by more than such a temperature."""
         return self.temperature < 1e-20
+
+
+def sampling_of(options: Mapping[str, Any]) -> Sampling:
+    """The options of a call; ValueError, with the nearest, for a name that is none."""
+    refuse_unknown(options, [field.name for field in fields(Sampling)])
+    return Sampling(**options)
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from glassworks.core.progress import tracked
 from glassworks.core.types import Generate
-from glassworks.models.choice import Sampling, as_known, choose, penalise, restrict
+from glassworks.models.choice import Sampling, as_known, choose, penalise, restrict, sampling_of
 from glassworks.models.decode import Decoder
 from glassworks.models.gpt import GPT, Cache
 from glassworks.models.modes import evaluating, threads
@@ -50,7 +50,7 @@ def stream(
     is in evaluation mode; afterwards it is as it was. Modules that were replaced, and weights that were written to,
     count from the next token on.
     """
-    how = Sampling(**options)
+    how = sampling_of(options)
     is_last = ended or (lambda row, token: token == eot)
     rows = as_rows(prompts, eot)
     check_ids(rows, vocabulary(model))
@@ -231,7 +231,7 @@ def continue_ids(model: GPT, tokenizer: Tokenizer, prompts: Sequence[Sequence[in
         known=known_ids(tokenizer),
         **options,
     )
-    most = Sampling(**options).max_tokens
+    most = sampling_of(options).max_tokens
     with tracked("write", most) as report:
         for number, step in enumerate(tokens, 1):
             for row, token in zip(written, step, strict=True):
@@ -252,7 +252,7 @@ def stream_texts(model: GPT, tokenizer: Tokenizer, prompts: Sequence[str], **opt
     A row ends at one of the tokenizer's end-of-text tokens or at a stop string, neither of which is part of it.
     """
     check_texts(prompts)
-    how, rows = Sampling(**options), [tokenizer.encode(prompt) for prompt in prompts]
+    how, rows = sampling_of(options), [tokenizer.encode(prompt) for prompt in prompts]
     texts = [Text(tokenizer, tuple(how.stop or ()), row) for row in rows]
     tokens = stream(
         model,
@@ -290,5 +290,5 @@ def generate(model: GPT, tokenizer: Tokenizer, prompts: Sequence[str], **options
 
 def generator(model: GPT, tokenizer: Tokenizer, **options: Any) -> Generate:
     """`generate` as a function of the prompts alone."""
-    Sampling(**options)  # refuse wrong options now, not at the first call
+    sampling_of(options)  # refuse wrong options now, not at the first call
     return lambda prompts: generate(model, tokenizer, prompts, **options)

@@ -100,7 +100,7 @@ class Finding:
             if names := ", ".join(f"{row.what!r}" for row in compared if row.verdict == verdict):
                 parts.append(f"{counted(compared, verdict)} ({names})")
         found = "; ".join(parts) + "."
-        short = self.quick and any(row.verdict in ("worse", "differs") for row in compared)
+        short = self.quick and any(row.verdict == "worse" for row in compared)  # what differs learning does not mend
         return f"{found} {UNFINISHED}" if short else found
 
     def table(self, width: int | None = None) -> str:

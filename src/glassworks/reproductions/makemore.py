@@ -9,15 +9,13 @@ Limits: lecture 3 drew its batches unseeded and split the words another way, and
 long trainings end near their figures and not on them.
 """
 
-import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from glassworks.core.errors import RunError
 from glassworks.core.files import locked, read_sealed_json, write_sealed_json
-from glassworks.core.progress import seconds, tell
+from glassworks.core.progress import say, tell
 from glassworks.core.runs import Run
 from glassworks.models.modes import threads
 from glassworks.reproductions.finding import Finding
@@ -117,9 +115,8 @@ def measured(opened: Run, name: str, part: Callable[[], dict[str, Any]]) -> dict
     path = opened.eval_path(name)
     if path.exists():
         return read_sealed_json(path, "delete it, and the same command measures it again")
-    began = time.perf_counter()
     result = part()
     write_sealed_json(path, result)
     numbers = "  ".join(f"{key} {result[key]:.4f}" for key in ("train", "dev") if key in result)
-    sys.stderr.write(f"{name}: {numbers or 'done'}  {seconds(time.perf_counter() - began)}\n")
+    say(f"{name}: {numbers or 'done'}")
     return result

@@ -56,7 +56,9 @@ def finding(results: Results, words: Words, *, steps: int, full: bool, own_seeds
     names = words.are_names
     exact, trained = names and own_seeds, SPREAD if names and full else None
     rows = [
-        Row("any: guessing uniformly, ln V", 3.2958, math.log(words.vocab_size), tolerance=1e-4 if names else None),
+        Row(
+            "any: guessing uniformly, ln V", 3.2958, math.log(words.vocab_size), "nats", "same", 1e-4 if names else None
+        ),
         *bigram_rows(results["bigram"], compared=names),
         *trained_rows(results, "3", trained, exact=exact),
         *trained_rows(results, "4", trained, exact=exact),
@@ -100,6 +102,7 @@ def bigram_rows(result: Mapping[str, float], *, compared: bool) -> Iterator[Row]
         "2: bigram by gradient, with penalty",
         2.4818,
         result["penalised"],
+        better="same",
         tolerance=1e-3 if compared else None,
         note="300 steps; the lecture does not tell how many",
     )

@@ -1,6 +1,5 @@
 """What the Othello reproductions share: fresh games with all that is known of them, a control, parts that are kept."""
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from jaxtyping import Bool, Float, Int8, Int64
 from torch import Tensor
 
 from glassworks.core.files import read_sealed_json, write_sealed_json
-from glassworks.core.progress import seconds
+from glassworks.core.progress import say, seconds
 from glassworks.data.bitboards import planes
 from glassworks.data.othello import play, replay, tokens_of
 from glassworks.interpret.hooks import capture
@@ -106,5 +105,5 @@ def kept(path: Path, part: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     result = part()
     path.parent.mkdir(parents=True, exist_ok=True)
     write_sealed_json(path, result)
-    sys.stderr.write(f"{path.stem}: done  {seconds(time.perf_counter() - began)}\n")
+    say(f"{path.stem}: done  {seconds(time.perf_counter() - began)}")
     return result

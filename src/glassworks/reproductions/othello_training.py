@@ -16,7 +16,6 @@ show, then more and more (`Experiment.growth`). docs/decisions.md has what that 
 """
 
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple
@@ -27,7 +26,7 @@ from jaxtyping import UInt8
 from torch import Tensor, nn
 
 from glassworks.core.errors import RunError
-from glassworks.core.progress import progress
+from glassworks.core.progress import progress, say
 from glassworks.core.runs import Run
 from glassworks.data.othello import PADDING, play, replay, tokens_of, vocab_size
 from glassworks.models.config import GPTConfig
@@ -193,7 +192,7 @@ def train(run: Run, told: Experiment) -> GPT:
 
     past = run.rows("metrics")
     compiling = ", compiling at first and when games are read further" if plan.compile else ""
-    sys.stderr.write(f"training {run.path} from step {begin:,} of {plan.steps:,}{compiling}; ctrl-C stops it cleanly\n")
+    say(f"training {run.path} from step {begin:,} of {plan.steps:,}{compiling}; ctrl-C stops it cleanly")
     with progress("train", plan.steps, start=begin) as report:
         ended = fit(
             model,

@@ -8,6 +8,7 @@ its `_error`, a result and its `_random` or `_baseline`. Numbers without axes jo
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from glassworks.core.trace import Trace
 from glassworks.studio.attention import attention_figure, moved_figure
@@ -78,7 +79,7 @@ OWN = {
     "faithfulness_curve": Own(CURVE, lambda trace, _: curve_figure(trace), CURVE_PARTS),
     "circuit": Own(CIRCUIT, lambda trace, _: circuit_figure(trace), CIRCUIT_PARTS),
     "neuron_examples": Own(NEURONS, lambda trace, _: neuron_figure(trace), NEURON_PARTS),
-    "surprise": Own({"nats": ("token",)}, surprise_figure, ("nats", "entropy")),
+    "surprise": Own({"nats": ("token",)}, partial(surprise_figure, beside=True), ("nats", "entropy", "nats_baseline")),
     "health": Own(
         HEALTH, lambda trace, _: join([scale_figure(trace), dead_units(trace)]), (*HEALTH, "outer_gradient_rms")
     ),

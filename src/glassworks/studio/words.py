@@ -15,7 +15,7 @@ from glassworks.studio.colours import LEVELS, level
 from glassworks.studio.markup import Markup, join, scrolling, tag
 from glassworks.studio.scales import evenly, left_out
 
-MAX_NATS = 8.0
+MAX_NATS = 10.0
 MAX_TOKENS = 600
 MAX_POSITIONS = 32
 MAX_ROWS = 17
@@ -50,47 +50,79 @@ def sample(row: dict[str, Any], longest: int = MAX_SAMPLE) -> Markup:
 # Surprise
 
 
-def surprise_figure(trace: Trace, token: Callable[[int], str], code: bool = False) -> Markup:
+def surprise_figure(trace: Trace, token: Callable[[int], str], code: bool = False, beside: bool = False) -> Markup:
     """A text whose every token is coloured by its nats, with a legend; the tokens of one character together.
 
-    Source code stands in a face that keeps its columns: if `code`, or if the text reads like it.
+    Source code stands in a face that keeps its columns: if `code`, or if the text reads like it. `beside` it stands the
+    same text as it is read from one token to the next, if the trace has that.
     """
-    nats = trace.arrays["nats"]
-    labels = trace.labels.get("token")
-    words = labels or [""] * len(nats)
-    begins = [i for i in range(min(len(nats), MAX_TOKENS)) if words[i] or i == 0 or not labels]
-    ends = [*begins[1:], min(len(nats), MAX_TOKENS)]
-    shown = [surprising(trace, first, end, words[first], token) for first, end in zip(begins, ends, strict=False)]
-    known = nats[np.isfinite(nats)]
-    mean = (
-        f" This passage: {known.mean():.2f} nats a token on average, over {len(nats):,} tokens." if len(known) else ""
-    )
+    nats, alone = trace.arrays["nats"], trace.arrays.get("nats_baseline")
+    words = trace.labels.get("token") or [""] * len(nats)
+    mean = means(nats, alone)
     cut = left_out((MAX_TOKENS, len(nats), "tokens"))
     caption = (
         "Text as the model reads it: the warmer a token, the less it was expected. Hover or tap for the "
         f"numbers.{mean}{cut}"
     )
-    text, kind = tag("p", *shown, class_="surprise"), "code" if code or is_code("".join(words)) else None
+    text, kind = surprise_text(trace, nats, token), "code" if code or is_code("".join(words)) else None
+    if beside and alone is not None:
+        heads = [
+            tag("p", f"Where it has read {what}", class_="step") for what in ("all before", "only the token before")
+        ]
+        text = join([heads[0], text, heads[1], surprise_text(trace, alone, token)])
     return tag("figure", surprise_legend(), text, tag("figcaption", caption), class_=kind)
 
 
-def surprising(trace: Trace, i: int, end: int, word: str, token: Callable[[int], str]) -> Markup:
+def means(nats: np.ndarray, alone: np.ndarray | None) -> str:
+    """Sentences on a passage's mean surprise, and on that without what came earlier."""
+    known = np.isfinite(nats)
+    if not known.any():
+        return ""
+    said = f" This passage: {nats[known].mean():.2f} nats a token on average, over {len(nats):,} tokens"
+    if alone is None or not np.isfinite(alone[known]).all():
+        return f"{said}."
+    return f"{said}; {alone[known].mean():.2f} where the model reads only the one token before each."
+
+
+def surprise_text(trace: Trace, nats: np.ndarray, token: Callable[[int], str]) -> Markup:
+    """The text coloured by some numbers of nats."""
+    labels = trace.labels.get("token")
+    words = labels or [""] * len(nats)
+    begins = [i for i in range(min(len(nats), MAX_TOKENS)) if words[i] or i == 0 or not labels]
+    ends = [*begins[1:], min(len(nats), MAX_TOKENS)]
+    shown = [
+        surprising(trace, first, end, words[first], token, float(nats[first:end].sum()))
+        for first, end in zip(begins, ends, strict=False)
+    ]
+    return tag("p", *shown, class_="surprise")
+
+
+def surprising(trace: Trace, i: int, end: int, word: str, token: Callable[[int], str], colour: float) -> Markup:
     """One token of the text, or those of one character: their nats add up, their probabilities multiply."""
     nats = float(trace.arrays["nats"][i:end].sum())
-    if not math.isfinite(nats):
+    if not math.isfinite(nats + colour):
         return tag("span", spaced(word), title=f"“{visible(word)}”: no finite number")
     parts = f" ({end - i} tokens)" if end - i > 1 else ""
     about = [f"“{visible(word)}”{parts}", f"{nats:.2f} nats, probability {math.exp(-nats):.3g}"]
+    if "nats_baseline" in trace.arrays:
+        about.append(f"reading only the token before {float(trace.arrays['nats_baseline'][i:end].sum()):.2f} nats")
     if "entropy" in trace.arrays:
         about.append(f"expected surprise {float(trace.arrays['entropy'][i:end].sum()):.2f} nats")
     if "top_ids" in trace.arrays and "top_probabilities" in trace.arrays:
         about.append(f"most likely: {best(trace, (i,), token)}")
-    return tag("span", spaced(word), class_=f"surprise{level(nats / MAX_NATS)}", title="\n".join(about))
+    return tag("span", spaced(word), class_=f"surprise{level(colour / MAX_NATS)}", title="\n".join(about))
 
 
 def surprise_legend() -> Markup:
-    """The colours from certain to one in thousands."""
-    marks = [("0 nats", "certain"), ("2", "1 : 7"), ("4", "1 : 55"), ("6", "1 : 403"), ("8+", "1 : 2981")]
+    """The colours from certain to a guess among a vocabulary."""
+    marks = [
+        ("0 nats", "certain"),
+        ("2", "1 : 7"),
+        ("4", "1 : 55"),
+        ("6", "1 : 403"),
+        ("8", "1 : 2981"),
+        ("10+", "1 : 22026"),
+    ]
     return legend("surprise", [join([tag("b", nats), chance]) for nats, chance in marks])
 
 
