@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -52,9 +53,9 @@ def test_what_is_wrong_with_a_text_is_said_with_the_flags_that_mend_it(
     assert f"convert it to UTF-8, if it is Latin-1 by {command}, and move the old file away" in err
     assert err.endswith("; --skip-unreadable leaves such files out, and lists them")
     assert run([*words, "--skip-unreadable", "--column", "text"]) == 2
-    assert 'has no field "text"' in capsys.readouterr().err.splitlines()[-1]
+    assert 'rows.jsonl:1 has no field "text"' in capsys.readouterr().err.splitlines()[-1]
     assert run([*words, "--skip-unreadable"]) == 2
-    assert capsys.readouterr().err.splitlines()[-1].endswith("; name one by --column NAME)")
+    assert capsys.readouterr().err.splitlines()[-1].endswith("; name one that holds text by --column NAME)")
 
 
 @pytest.mark.parametrize("words", COMMANDS[:-1], ids=lambda words: words[0])
@@ -63,6 +64,23 @@ def test_a_column_is_read_and_what_was_left_out_is_listed(words: list[str], caps
     err = capsys.readouterr().err
     assert "left out: it's old.txt (" in err
     assert 'the column "body" of rows.jsonl' in err
+
+
+def test_of_text_that_it_was_trained_on_it_is_said_that_a_low_loss_proves_nothing(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "other.txt").write_text("elk fox gnu hen " * 100, encoding="utf-8")
+    assert run(["eval", "a", "--data", "text.txt"]) == 0
+    _, line = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"[89]\d % of this text is in what a was trained on, word for word: .* eval runs/a", line)
+    assert run(["eval", "a", "--data", "other.txt"]) == 0
+    assert capsys.readouterr().out.count("\n") == 1
+    words = ["--data", "text.txt", "--held-out", "text.txt", "--name", "c", "--tokenizer", "bytes", "--steps", "2"]
+    assert run(["train", *words, *SHAPE]) == 0
+    said = "100 % of the held-out text is in the training text, too, word for word: new text will score worse"
+    assert said in capsys.readouterr().err
+    assert run(["eval", "c"]) == 0
+    assert said in capsys.readouterr().out
 
 
 def test_a_page_repeats_how_its_text_was_read(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

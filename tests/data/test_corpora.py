@@ -1,6 +1,7 @@
 import gzip
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from glassworks.data.corpora import Document, Reading, documents, fingerprint
+from glassworks.data.corpora import Document, documents, fingerprint
+from glassworks.data.reading import Reading, described, noted
 
 
 @pytest.fixture
@@ -55,10 +57,16 @@ def test_long_text_files_are_cut_short_ones_and_python_files_are_not(tmp_path: P
 
 
 def test_missing_sources_are_named_with_the_nearest_match(folder: Path) -> None:
-    with pytest.raises(ValueError, match=rf"source \(={folder}/bb.txt\) does not exist: did you mean {folder}/b.txt\?"):
+    place = re.escape(str(folder))
+    with pytest.raises(ValueError, match=rf"there is no {place}/bb.txt: did you mean {place}/b.txt\?"):
         names(f"{folder}/bb.txt")
-    with pytest.raises(ValueError, match="does not exist"):
+    with pytest.raises(ValueError, match=rf"there is no {place}/no: give "):
         names(f"{folder}/no/such/place.txt")
+    (folder / "link.txt").symlink_to("nowhere")
+    with pytest.raises(ValueError, match=r"link\.txt is a link to nowhere, where there is nothing"):
+        names(f"{folder}/link.txt")
+    with pytest.raises(ValueError, match="there is no .*/~nobody-of-this-name"):
+        names("~nobody-of-this-name/a.txt")
     with pytest.raises(ValueError, match="matches no file"):
         names(f"{folder}/*.rst")
     with pytest.raises(ValueError, match="is empty: give"):
@@ -72,9 +80,46 @@ def test_empty_sources_are_refused(tmp_path: Path) -> None:
         names(str(tmp_path))
     (tmp_path / "a.txt").touch()
     (tmp_path / "b.jsonl").write_text(json.dumps({"text": ""}) + "\n", encoding="utf-8")
-    for source in (tmp_path, tmp_path / "a.txt", tmp_path / "b.jsonl"):
-        with pytest.raises(ValueError, match="holds no text"):
+    (tmp_path / "c.txt").write_text(" \n\n\t", encoding="utf-8")
+    for source in (tmp_path, tmp_path / "a.txt", tmp_path / "b.jsonl", tmp_path / "c.txt"):
+        with pytest.raises(ValueError, match="holds no text: give files that are not empty or blank"):
             names(str(source))
+
+
+def test_files_that_a_folder_does_not_give_are_counted_by_their_kind(folder: Path) -> None:
+    for name in ("1.csv", "2.CSV", "sub/3.csv", "sub/Makefile", "sub/.z.csv", "4.htm", "5.tex"):
+        (folder / name).touch()
+    reading = Reading()
+    for _ in range(2):
+        assert list(documents([str(folder), str(folder / "sub")], reading))
+        assert noted(reading)["passed"] == {".csv": 4, "": 2, ".htm": 1, ".png": 1, ".tex": 1}
+    line = described(noted(reading))[-1]
+    assert line.startswith("passed over: 4 .csv, 2 without a suffix, 1 .htm and 2 more kinds; a folder gives .txt .md ")
+    assert ", with a column asked for also .csv .tsv, and" in line
+    (folder / "only").mkdir()
+    (folder / "only" / "a.csv").write_text("text\na\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"holds no text: passed over: 1 \.csv; a folder gives"):
+        names(str(folder / "only"))
+
+
+def test_where_several_fields_hold_text_they_are_listed_with_the_way_to_choose(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    for row, said in (
+        ({"title": "t", "body": "b", "n": 1}, r'"text", and several hold text: its fields are title \(str\), body'),
+        ({"n": 1}, r'"text", and none holds text: its fields are n \(int\)'),
+    ):
+        path.write_text(json.dumps(row), encoding="utf-8")
+        with pytest.raises(ValueError, match=rf"has no field {said}.*; name one that holds text by column=NAME"):
+            names(str(path))
+
+
+def test_files_left_out_are_told_in_one_line_each_reason_once() -> None:
+    skipped = [{"name": f"{i}.txt", "why": f"d/{i}.txt is binary (offset {i}): leave it out"} for i in range(1200)]
+    (line,) = described({"skipped": [*skipped, {"name": "x.txt", "why": "Permission denied"}]})
+    assert line == (
+        "left out: 1,201 files: 0.txt (d/0.txt is binary (offset 0): leave it out), x.txt (Permission denied), 1.txt "
+        "and 1,198 more"
+    )
 
 
 def test_a_pipe_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
@@ -121,7 +166,9 @@ def test_unreadable_files_are_left_out_whole_and_listed_where_asked(tmp_path: Pa
     for path in tmp_path.glob("*.txt"):
         path.unlink()
     (tmp_path / "sub" / "b.txt").unlink()
-    with pytest.raises(ValueError, match=r"holds no text: .*; left out: d\.jsonl \(.*is not valid JSON"):
+    with pytest.raises(
+        ValueError, match=r"it has 2 files that cannot be read: d\.jsonl \(.*is not valid JSON.*, e\.par"
+    ):
         list(documents(str(tmp_path), Reading(skip_unreadable=True)))
 
 

@@ -7,7 +7,8 @@ import tokenizers
 from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
 from glassworks.data.lossy import lost_bytes
-from glassworks.data.shards import described, open_corpus, prepare
+from glassworks.data.reading import described
+from glassworks.data.shards import open_corpus, prepare
 from glassworks.data.tokenizers import byte_tokenizer, train_bpe
 
 TEXT = "The café of Zoë, ①②③:\n  a dog and a cat.\n\n"

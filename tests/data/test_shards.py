@@ -12,7 +12,8 @@ import pytest
 
 from glassworks.core.errors import FileDamaged
 from glassworks.data import shards
-from glassworks.data.corpora import Reading, documents
+from glassworks.data.corpora import documents
+from glassworks.data.reading import Reading, described
 from glassworks.data.shards import Corpus, open_corpus, prepare
 from glassworks.data.splits import PIECE, Splitter
 from glassworks.data.store import Tokens
@@ -322,14 +323,15 @@ def test_columns_taken_and_files_left_out_are_in_the_meta_and_in_the_digest(tmp_
         corpus = prepare(str(folder), "bytes", tmp_path / "corpora", held_out=held_out, skip_unreadable=True)
         assert corpus.meta["columns"] == [{"column": "body", "files": 2, "first": "a.jsonl"}]
         assert [row["name"] for row in corpus.meta["skipped"]] == ["broken.txt"]
-        first, second = shards.described(open_corpus(corpus.path).meta)
+        first, second, third = described(open_corpus(corpus.path).meta)[-3:]
         assert first == 'the column "body" of a.jsonl and 1 more'
+        assert third.startswith("passed over: 1 .csv; ")
         assert second.startswith("left out: broken.txt (")
         assert "binary, no text" in second
     sources = [str(folder / "a.jsonl"), str(folder / "t.csv")]
     several = prepare(sources, "bytes", tmp_path / "corpora", held_out=0.3)
     assert several.meta["source"] == sources
-    assert "read as plain text, header and all, since no column was asked for: t.csv" in shards.described(several.meta)
-    assert shards.described({}) == []  # a corpus of an earlier version
+    assert "read as plain text, header and all, since no column was asked for: t.csv" in described(several.meta)
+    assert described({}) == []  # a corpus of an earlier version
     named = prepare(sources[0], "bytes", tmp_path / "corpora", held_out=0.3, column="body")
     assert named.digest != prepare(sources[0], "bytes", tmp_path / "corpora", held_out=0.3).digest

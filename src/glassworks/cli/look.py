@@ -99,6 +99,6 @@ def opening(model: str, read: ReadingFlags, options: dict[str, str | int]) -> st
     imports = ["from glassworks.interpret.subject import open_subject"]
     words = "".join(f", {key}={value!r}" for key, value in options.items())
     if read != ReadingFlags():
-        imports.insert(0, "from glassworks.data.corpora import Reading")
+        imports.insert(0, "from glassworks.data.reading import Reading")
         words += f", reading=Reading({read.column!r}, {read.skip_unreadable})"
     return "\n".join([*imports, "", f"subject = open_subject({model!r}{words})"])

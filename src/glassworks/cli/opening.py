@@ -7,7 +7,7 @@ import torch
 
 from glassworks.core.progress import counted, seconds
 from glassworks.core.runs import Run
-from glassworks.data.shards import described, share
+from glassworks.data.reading import described, share
 from glassworks.data.specs import fewer
 from glassworks.models.gpt import GPT
 from glassworks.train.device import pick_device
@@ -16,8 +16,6 @@ from glassworks.train.plan import Plan, plan_of
 from glassworks.train.recipe import Recipe, recipe_of
 
 SPLITS = ("train", "held_out")
-LISTED = 5
-"""Files that are named where more may have been left out."""
 FAR = 2.0
 """Times that the share held out may be what was asked for, or the reverse, before it is said why."""
 
@@ -59,12 +57,9 @@ def source(data: Any) -> str:
 
 
 def read(corpus: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The columns taken of tables, and the files that were left out, each with why."""
-    lines = described(corpus)
-    for i, line in enumerate(lines[:LISTED]):
+    """The columns taken of tables, and the files that were left out or passed over."""
+    for i, line in enumerate(described(corpus)):
         yield "note" if i == 0 else "", line
-    if len(lines) > LISTED:
-        yield "", f"and {len(lines) - LISTED:,} more: run.json lists them all"
 
 
 def splits(recipe: Recipe, corpus: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

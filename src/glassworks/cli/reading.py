@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 if TYPE_CHECKING:
-    from glassworks.data.corpora import Reading
+    from glassworks.data.reading import Reading
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class ReadingFlags:
 
     def reading(self) -> "Reading":
         """The same for whoever reads."""
-        from glassworks.data.corpora import Reading
+        from glassworks.data.reading import Reading
 
         return Reading(self.column, self.skip_unreadable)
 
@@ -29,7 +29,7 @@ class ReadingFlags:
 def say_what_was_read(reading: "Reading") -> None:
     """Columns taken of tables and files left out, a line each."""
     from glassworks.core.progress import say
-    from glassworks.data.shards import described, noted
+    from glassworks.data.reading import described, noted
 
     for line in described(noted(reading)):
         say(line)

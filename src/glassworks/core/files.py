@@ -101,6 +101,14 @@ def refuse_unwritable(path: Path) -> None:
         raise type(error)(error.errno, error.strerror, str(path)) from None
 
 
+def at_home(name: str | os.PathLike[str]) -> Path:
+    """A path with the home folder for its ~; as it is where there is no such user."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(name)
+
+
 def temporary_name(path: Path) -> Path:
     """Where a file is written before it has its name."""
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")

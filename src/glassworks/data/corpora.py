@@ -14,17 +14,20 @@ import difflib
 import os
 import sys
 import sysconfig
-from collections import deque
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 
 from glassworks.core.called import install
-from glassworks.core.errors import FileDamaged, GlassworksError
+from glassworks.core.errors import FileDamaged
+from glassworks.core.files import at_home
+from glassworks.core.progress import counted
 from glassworks.core.text import RENAME, check_text, writable
 from glassworks.data.formats import SUFFIXES, read_file, row_text, suffixes, text_field
+from glassworks.data.reading import FEW, Reading, left_out, noted, passed_over
 
 CUT_ABOVE = 1 << 16  # bytes
 NOT_STDLIB = {"site-packages", "dist-packages", "test", "tests", "idle_test", "__pycache__"}
@@ -43,41 +46,6 @@ class Document:
 Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
-@dataclass(eq=False)
-class Reading:
-    """How sources are read, and what came of it: filled as they are, however often."""
-
-    column: str | None = None
-    """The column of tables that holds the text. None = "text", or the only one that holds strings."""
-    skip_unreadable: bool = False
-    """Leave out, whole, the files of folders and globs that cannot be read to their end."""
-    columns: dict[Path, tuple[str, str | None]] = field(default_factory=dict)
-    """The name of each table and the column taken of it; None for a CSV file read as plain text."""
-    skipped: dict[Path, tuple[str, str]] = field(default_factory=dict)
-    """The name of each file that was left out, and why it cannot be read."""
-    readable: set[Path] = field(default_factory=set)
-
-    def can_read(self, path: Path, name: str, rows: Callable[[], Iterator[object]]) -> bool:
-        """Whether a file can be read to its end, found out once."""
-        if path not in self.readable and path not in self.skipped:
-            try:
-                deque(rows(), maxlen=0)
-                self.readable.add(path)
-            except (ValueError, GlassworksError, OSError) as error:
-                self.skip(path, name, error)
-        return path in self.readable
-
-    def took(self, path: Path, name: str, column: str | None) -> None:
-        """Note the column taken of a table."""
-        self.columns[path] = name, column
-
-    def skip(self, path: Path, name: str, error: Exception) -> None:
-        """Note why something is left out."""
-        self.columns.pop(path, None)
-        reason = error.strerror if isinstance(error, OSError) else None
-        self.skipped[path] = name, writable(reason or " ".join(str(error).split()))
-
-
 def documents(source: Source, reading: Reading | None = None) -> Iterator[Document]:
     """Every document of one source or several, in order, read as it is asked for.
 
@@ -92,18 +60,25 @@ def documents(source: Source, reading: Reading | None = None) -> Iterator[Docume
         rows = hub_rows(one, reading) if one.startswith("hf:") else file_rows(one, reading)
         for name, text in rows:
             if text:
-                empty = False
+                empty = empty and text.isspace()
                 yield Document(name, text)
     if empty:
-        left_out = "".join(f"; left out: {name} ({why})" for name, why in islice(reading.skipped.values(), 3))
-        raise ValueError(
-            f"source (={source!r}) holds no text: give files that are not empty ({' '.join(SUFFIXES)}){left_out}"
-        )
+        raise ValueError(f"source (={source!r}) holds no text: {why_empty(reading)}")
     if reading.column is not None and not any(column for _, column in reading.columns.values()):
         raise ValueError(
             f"column (={reading.column!r}) is for tables, and source (={source!r}) has none: leave it out, or give "
             ".jsonl, .parquet, .csv or .tsv"
         )
+
+
+def why_empty(reading: Reading) -> str:
+    """What became of the files of a source without text."""
+    if reading.skipped:
+        empty = f"{counted(len(reading.readable), 'file')} without text, and " if reading.readable else ""
+        skipped = list(reading.skipped.values())
+        return f"it has {empty}{counted(len(skipped), 'file')} that cannot be read: {left_out(skipped)}"
+    passed = next(passed_over(noted(reading)["passed"]), None)
+    return passed or f"give files that are not empty or blank ({' '.join(SUFFIXES)})"
 
 
 def fingerprint(source: Source, reading: Reading | None = None) -> Iterator[str]:
@@ -177,45 +152,59 @@ def source_files(source: str, reading: Reading) -> Iterator[tuple[Path, str]]:
             raise error
         reading.skip(Path(error.filename), writable(str(error.filename)), error)
 
-    path = Path(source).expanduser()
+    path = at_home(source)
     if source == "stdlib":
-        yield from walk(Path(sysconfig.get_paths()["stdlib"]), (".py",), NOT_STDLIB, refuse)
+        yield from walk(Path(sysconfig.get_paths()["stdlib"]), (".py",), NOT_STDLIB, refuse, Counter())
     elif path.is_dir():
-        yield from walk(path, suffixes(reading.column), set(), refuse)
+        passed = reading.passed[path] = Counter()
+        yield from walk(path, suffixes(reading.column), set(), refuse, passed)
     elif path.is_file():
         yield path, writable(path.name)
     elif any(mark in source for mark in "*?["):
         found = sorted(p for p in Path(path.anchor).glob(str(path.relative_to(path.anchor))) if p.is_file())
         if not found:
-            raise ValueError(f"source (={source}) matches no file: check the pattern")
+            raise ValueError(f"source (={source!r}) matches no file: check the pattern")
         yield from ((p, writable(p.as_posix())) for p in found)
     elif path.exists():
-        raise ValueError(f"source (={source}) is neither a file nor a folder: save its text in a file first")
+        raise ValueError(f"source (={source!r}) is neither a file nor a folder: save its text in a file first")
     else:
-        raise ValueError(f"source (={source}) does not exist{nearest(path)}")
+        raise ValueError(f"source (={source!r}) cannot be read: {nearest(path)}")
 
 
 def walk(
-    root: Path, endings: tuple[str, ...], leave_out: set[str], refuse: Callable[[OSError], None]
+    root: Path,
+    endings: tuple[str, ...],
+    leave_out: set[str],
+    refuse: Callable[[OSError], None],
+    passed: Counter[str],
 ) -> Iterator[tuple[Path, str]]:
-    """(path, path relative to the root) of the files with these suffixes; sorted, hidden names left out."""
+    """(path, path relative to the root) of the files with these suffixes; sorted, hidden names left out.
+
+    Files with other suffixes are counted by them in `passed`.
+    """
     for folder, folders, files in os.walk(root, onerror=refuse):
         folders[:] = sorted(f for f in folders if f not in leave_out and not f.startswith("."))
         for file in sorted(files):
-            if file.lower().endswith(endings) and not file.startswith("."):
-                path = Path(folder, file)
+            if file.startswith("."):
+                continue
+            path = Path(folder, file)
+            if file.lower().endswith(endings):
                 yield path, writable(path.relative_to(root).as_posix())
+            else:
+                passed[writable(path.suffix.lower())] += 1
 
 
 def nearest(path: Path) -> str:
-    """The end of a message about a missing path: what it may have meant."""
-    folder = path.parent
+    """The end of a message about a missing path: where it was looked for, and what it may have meant."""
+    if path.is_symlink():
+        return f"{path.absolute()} is a link to {path.readlink()}, where there is nothing"
+    folder, name = path.parent, path.name
     while not folder.is_dir():
-        path, folder = folder, folder.parent
-    close = difflib.get_close_matches(path.name, [p.name for p in folder.iterdir()], 1)
-    if close:
-        return f": did you mean {folder / close[0]}?"
-    return f': give "stdlib", a file, a folder, a glob or hf:<dataset id> (nothing like it in {folder.absolute()})'
+        folder, name = folder.parent, folder.name
+    close = difflib.get_close_matches(name, sorted(inside.name for inside in folder.iterdir()), FEW, 0.7)
+    meant = f"did you mean {' or '.join(str(folder / name) for name in close)}?"
+    wanted = 'give "stdlib", a file, a folder, a glob or hf:<dataset id>'
+    return f"there is no {folder.absolute() / name}: {meant if close else wanted}"
 
 
 # ----------------------------------------------------------------------------------------------------------------------

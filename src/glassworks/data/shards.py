@@ -8,7 +8,7 @@ appears whole or not at all; processes that prepare the same corpus at once (the
 
 import hashlib
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from glassworks.core.errors import FileDamaged, RunError
-from glassworks.core.files import atomic_folder, locked, read_sealed_json, sweep, write_sealed_json
+from glassworks.core.files import at_home, atomic_folder, locked, read_sealed_json, sweep, write_sealed_json
 from glassworks.core.progress import tell, tracked
-from glassworks.data.corpora import Reading, Source, as_list, fingerprint
+from glassworks.data.corpora import Source, as_list, fingerprint
 from glassworks.data.lossy import lost_bytes
+from glassworks.data.overlap import share_within
+from glassworks.data.reading import Reading, noted
 from glassworks.data.specs import make_tokenizer, tokenizer_files
 from glassworks.data.splits import Piece, Split, Splitter
 from glassworks.data.store import SplitWriter, Tokens, check_file, file_table
@@ -87,7 +89,7 @@ def prepare(
         raise ValueError(f"held_out (={held_out!r}) must be a fraction for split (=tail)")
     reading = Reading(column, skip_unreadable)
     digest = digest_of(source, tokenizer_spec, held_out, split, reading)
-    folder = Path(root).expanduser() / digest
+    folder = at_home(root) / digest
     if not (folder / "meta.json").exists():
         with locked(folder.parent / f".{folder.name}.lock"):  # ranks of one job: the first makes it, the others wait
             sweep(folder.parent, folder.name)
@@ -168,6 +170,11 @@ def write_corpus(folder: Path, splitter: Splitter, tokenizer_spec: str) -> None:
         digest = digest_of(splitter.source, tokenizer_spec, splitter.held_out, splitter.split, splitter.reading)
         if digest != folder.name:
             raise RunError(f"{splitter.source!r} changed while it was read: prepare it again")
+        files = file_table(temporary)
+        train, val = (
+            Tokens(temporary, split, tokenizer.vocab_size, meta[split], files, tokenizer.dtype)
+            for split in ("train", "val")
+        )
         meta |= {
             "format": FORMAT,
             "digest": digest,
@@ -175,12 +182,13 @@ def write_corpus(folder: Path, splitter: Splitter, tokenizer_spec: str) -> None:
             "held_out": plain(splitter.held_out),
             **noted(splitter.reading),
             "lost": lost / meta["val"]["num_bytes"],
+            "seen": share_within(val, train),
             "split": splitter.split,
             "tokenizer": tokenizer_spec,
             "tokenizer_digest": tokenizer.digest,
             "vocab_size": tokenizer.vocab_size,
             "dtype": tokenizer.dtype.name,
-            "files": file_table(temporary),
+            "files": files,
         }
         write_sealed_json(temporary / "meta.json", meta)
 
@@ -192,60 +200,9 @@ def remembered(splitter: Splitter, waiting: deque[Piece]) -> Iterator[str]:
         yield piece.text
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# What was read
-
-
 def plain(source: float | Source) -> float | str | list[str]:
     """A source, or a share of one, as JSON has it."""
     if isinstance(source, float):
         return source
     names = as_list(source)
     return names if isinstance(source, list | tuple) else names[0]
-
-
-def noted(reading: Reading) -> dict[str, Any]:
-    """What came of a reading, for a file: the columns taken and the files left out."""
-    skipped = [{"name": name, "why": why} for name, why in reading.skipped.values()]
-    return {"columns": columns_taken(reading), "skipped": skipped}
-
-
-def columns_taken(reading: Reading) -> list[dict[str, Any]]:
-    """Each column that was taken, of how many tables and of which first; None for CSV files read as plain text."""
-    found: dict[str | None, dict[str, Any]] = {}
-    for name, column in reading.columns.values():
-        row = found.setdefault(column, {"column": column, "files": 0, "first": name})
-        row["files"] += 1
-    return list(found.values())
-
-
-ROWS = {"columns": {"column", "files", "first"}, "skipped": {"name", "why"}}
-"""Lists in a corpus' meta.json, and what their rows have; one that lacks something has been altered by hand."""
-
-
-def described(meta: Mapping[str, Any]) -> list[str]:
-    """What a corpus' meta.json says of its reading, one sentence each: text lost, columns taken, files left out."""
-    lines = []
-    if isinstance(lost := meta.get("lost"), int | float) and lost:
-        lines.append(f"the tokenizer loses {share(float(lost))} of the held-out text, so there are no bits per byte")
-    for row in rows_of(meta, "columns"):
-        which = row["first"] if row["files"] == 1 else f"{row['first']} and {row['files'] - 1:,} more"
-        if row["column"] is None:
-            lines.append(f"read as plain text, header and all, since no column was asked for: {which}")
-        else:
-            lines.append(f'the column "{row["column"]}" of {which}')
-    return lines + [f"left out: {row['name']} ({row['why']})" for row in rows_of(meta, "skipped")]
-
-
-def rows_of(meta: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    """The whole rows of one of the lists."""
-    rows = meta.get(name)
-    rows = rows if isinstance(rows, list) else []
-    return [
-        row for row in rows if isinstance(row, dict) and ROWS[name] <= row.keys() and type(row.get("files", 0)) is int
-    ]
-
-
-def share(part: float) -> str:
-    """A share in per cent, in two digits; one that is not 0 is never shown as 0."""
-    return f"{100 * part:.2g} %"

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from glassworks.core.ends import declaring
+from glassworks.core.files import at_home
 from glassworks.core.gguf import find_gguf
 from glassworks.data.tokenizers import (
     Tokenizer,
@@ -60,7 +61,7 @@ def tokenizer_files(spec: str) -> list[Path]:
         raise ValueError(f"tokenizer (={spec}) must have at least {SMALLEST} tokens: the 256 bytes and <|endoftext|>")
     if name in ("bytes", "chars", "bpe"):
         return []
-    path = Path(argument if name == "gpt2" else spec).expanduser()
+    path = at_home(argument if name == "gpt2" else spec)
     if spec == "gpt2":
         raise ValueError(
             f"tokenizer (={spec}) must say where GPT-2's encoder.json and vocab.bpe are, as gpt2:<folder> does, or be "

@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from glassworks.data.corpora import Document, Reading, Source, documents
+from glassworks.data.corpora import Document, Source, documents
+from glassworks.data.reading import Reading
 
 PIECE = 1 << 20  # characters that are tokenized at once
 BETWEEN_WORDS = re.compile(r"(?<=[^\W\d_])(?= [^\W\d_])|(?<=\S)\n(?=\w)")

@@ -9,7 +9,7 @@ import csv
 import gzip
 import json
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from glassworks.core.text import check_text
 from glassworks.data.plain import BLOCK, LONGEST, binary, text_blocks
 
 Took = Callable[[str | None], None]
+NAME_ONE = "; name one that holds text by column=NAME"
 SEPARATORS = {".csv": ",;\t|", ".tsv": "\t"}
 
 
@@ -62,8 +63,14 @@ def text_field(row: Mapping[str, Any], where: str, column: str | None = None) ->
     strings = [key for key, value in row.items() if isinstance(value, str)]
     if column is None and len(strings) == 1:
         return strings[0]
-    also = "" if column else " and not one string field"
-    raise ValueError(f'{where} has no field "{wanted}"{also}: its fields are {fields(row)}; name one by column=NAME')
+    raise ValueError(f"{where} {unclear('field', column, strings)}: its fields are {fields(row)}{NAME_ONE}")
+
+
+def unclear(what: str, column: str | None, strings: Sequence[str]) -> str:
+    """Why it is not clear which field or column of a table holds the text."""
+    if column is not None:
+        return f'has no {what} "{column}" that holds text'
+    return f'has no {what} "text", and {"several hold text" if strings else "none holds text"}'
 
 
 def row_text(row: Mapping[str, Any], field: str, where: str) -> str:
@@ -112,8 +119,7 @@ def text_column(path: Path, schema: Any, column: str | None) -> str:
     if column is None and len(strings) == 1:
         return strings[0]
     listed = ", ".join(f"{f.name} ({f.type})" for f in schema)
-    said = f'string column "{column}"' if column else 'column "text" and not one string column'
-    raise ValueError(f"{path} has no {said}: its columns are {listed}; name one by column=NAME")
+    raise ValueError(f"{path} {unclear('column', column, strings)}: its columns are {listed}{NAME_ONE}")
 
 
 def is_text(kind: Any) -> bool:

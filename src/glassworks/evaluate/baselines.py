@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from glassworks.core.progress import Report, silent, tracked
-from glassworks.data.shards import Corpus, Tokens, share
+from glassworks.data.reading import share
+from glassworks.data.shards import Corpus, Tokens
 from glassworks.data.tokenizers import Tokenizer
 from glassworks.evaluate.loss import SplitLoss, known, plus_minus
 from glassworks.evaluate.ngram import KneserNey

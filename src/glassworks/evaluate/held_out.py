@@ -7,6 +7,7 @@ from glassworks.core.columns import aligned, fold
 from glassworks.core.files import refuse_unwritable, write_json
 from glassworks.core.progress import tracked
 from glassworks.core.runs import Run
+from glassworks.data.reading import SEEN, told_twice
 from glassworks.data.shards import Tokens
 from glassworks.evaluate.baselines import baselines, compare, verdict
 from glassworks.evaluate.loss import plus_minus, split_loss
@@ -29,6 +30,7 @@ def evaluate_run(run: Run) -> dict[str, Any]:
     found = baselines(corpus)
     result = {
         **loss.figures(),
+        "seen": corpus.meta.get("seen"),
         "verdict": verdict(loss, found),
         "baselines": [
             row.figures() | ({} if loss.lost else {"difference": compare(loss, row).figures()}) for row in found
@@ -55,6 +57,8 @@ def table(result: Mapping[str, Any], width: int | None = None) -> str:
         nats = f"{row['nats_per_token']:.4f}{plus_minus(row.get('nats_per_token_se'))}"
         rows.append([row["name"], bits, nats, between, difference.get("verdict", "").removesuffix(" to tell")])
     notes = [f"{row['name']}: {row['note']}" for row in result["baselines"]]
+    if (seen := result.get("seen") or 0.0) >= SEEN:
+        notes.append(told_twice(seen))
     folded = [line for text in (*notes, "", result["verdict"]) for line in fold(text, width)]
     return "\n".join([*aligned(rows, width=width), "", *folded])
 

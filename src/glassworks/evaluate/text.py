@@ -5,25 +5,36 @@ import sys
 import tempfile
 from pathlib import Path
 
+from glassworks.core.called import command
 from glassworks.core.files import named
 from glassworks.core.progress import tracked
-from glassworks.data.corpora import Reading, Source, documents
+from glassworks.core.runs import Run
+from glassworks.data.corpora import Source, documents
 from glassworks.data.lossy import lost_bytes
+from glassworks.data.overlap import share_within
+from glassworks.data.reading import SEEN, Reading, share
 from glassworks.data.splits import pieces
 from glassworks.data.store import SplitWriter, Tokens, file_table
 from glassworks.data.tokenizers import Tokenizer
 from glassworks.evaluate.held_out import windows_at_once
 from glassworks.evaluate.loss import split_loss
 from glassworks.models.gpt import GPT
+from glassworks.train.pretrain import corpus_at_hand
 
 LONGEST = 2048
 """Tokens of a window, unless more are asked for: with a vocabulary of 50,000 their logits take 400 MB."""
 
 
 def evaluate_text(
-    model: GPT, tokenizer: Tokenizer, source: Source, *, n_ctx: int | None = None, reading: Reading | None = None
+    model: GPT,
+    tokenizer: Tokenizer,
+    source: Source,
+    *,
+    n_ctx: int | None = None,
+    reading: Reading | None = None,
+    run: Run | None = None,
 ) -> str:
-    """Score a model on every document of a source, and say so in a line.
+    """Score a model on every document of a source, and say so in a line; in two if it was trained on that text.
 
     Args:
         model: the model.
@@ -31,6 +42,7 @@ def evaluate_text(
         source: text, as `data.corpora` reads it.
         n_ctx: tokens of a window; None = the model's context, at most 2,048.
         reading: which column of tables, and whether to leave out what cannot be read.
+        run: the run that the model is of, whose training text is compared with this one; None = of none.
 
     Raises: ValueError for a source without text, and for a window that the model has no context for.
     """
@@ -48,7 +60,20 @@ def evaluate_text(
                 device=model.embed.weight.device,
                 progress=report,
             )
-    return f"{loss}, perplexity {perplexity(loss.nats_per_token):.2f} in windows of {width:,}"
+        learnt = trained_on(run, tokens)
+    return f"{loss}, perplexity {perplexity(loss.nats_per_token):.2f} in windows of {width:,}{learnt}"
+
+
+def trained_on(run: Run | None, tokens: Tokens) -> str:
+    """A line if a run was trained on much of a text; nothing if not, or if its training text is no longer there."""
+    corpus = None if run is None else corpus_at_hand(run)
+    seen = 0.0 if corpus is None else share_within(tokens, corpus.train)
+    if run is None or seen < SEEN:
+        return ""
+    return (
+        f"\n{share(seen)} of this text is in what {run.name} was trained on, word for word: a low loss on it proves "
+        f"nothing; on text held out, measure by {command('eval', run.path)}"
+    )
 
 
 def perplexity(nats: float) -> float:

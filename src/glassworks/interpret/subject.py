@@ -19,7 +19,8 @@ from torch import Tensor
 
 from glassworks.core.progress import counted
 from glassworks.data.batches import Windows
-from glassworks.data.corpora import Reading, documents
+from glassworks.data.corpora import documents
+from glassworks.data.reading import Reading
 from glassworks.data.tokenizers import Tokenizer
 from glassworks.interpret.metrics import Metric, logit_difference
 from glassworks.interpret.traces import PASSAGE, SENTENCE, longest_document

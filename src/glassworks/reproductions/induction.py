@@ -23,7 +23,8 @@ from glassworks.core.progress import tell
 from glassworks.core.runs import Run
 from glassworks.core.trace import Trace
 from glassworks.data.batches import Windows
-from glassworks.data.shards import Corpus, described
+from glassworks.data.reading import described
+from glassworks.data.shards import Corpus
 from glassworks.interpret.heads import head_scores, repeated_tokens
 from glassworks.interpret.lens import attention_patterns
 from glassworks.models.gpt import GPT

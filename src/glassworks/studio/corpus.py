@@ -3,12 +3,9 @@
 import math
 from collections.abc import Iterator
 
-from glassworks.data.shards import described, share
+from glassworks.data.reading import described, share
 from glassworks.studio.contents import Contents
 from glassworks.studio.markup import Markup, join, tag
-
-LISTED = 3
-"""Lines that are shown; more are folded away."""
 
 
 def corpus_read(contents: Contents) -> Markup:
@@ -18,15 +15,7 @@ def corpus_read(contents: Contents) -> Markup:
         return Markup("")
     said = list(sentence(contents))
     lines = [tag("li", line) for line in described(corpus)]
-    rest = lines[LISTED:]
-    folded = tag("details", tag("summary", f"{len(rest):,} more"), tag("ul", *rest, class_="notes")) if rest else ""
-    return join(
-        [
-            tag("p", " ".join(said)) if said else "",
-            tag("ul", *lines[:LISTED], class_="notes") if lines else "",
-            folded,
-        ]
-    )
+    return join([tag("p", " ".join(said)) if said else "", tag("ul", *lines, class_="notes") if lines else ""])
 
 
 def sentence(contents: Contents) -> Iterator[str]:

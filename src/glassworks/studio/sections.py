@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from statistics import median
 from typing import Any
 
-from glassworks.data.shards import ROWS
+from glassworks.data.reading import NOTES
 from glassworks.studio.attention import attention_figure
 from glassworks.studio.contents import Contents
 from glassworks.studio.corpus import corpus_read
@@ -216,7 +216,9 @@ def again(contents: Contents) -> Markup:
     groups: dict[str, dict[str, Any]] = {"": {}}
     for key, value in record.items():
         if isinstance(value, dict):
-            groups[key] = {name: fact for name, fact in flat(value) if key != "corpus" or name not in ROWS}
+            groups[key] = {
+                name: fact for name, fact in flat(value) if key != "corpus" or name.split(".")[0] not in NOTES
+            }
         else:
             groups[""][key] = value
     tables = [facts(name or "run", values) for name, values in groups.items() if values]

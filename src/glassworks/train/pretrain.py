@@ -82,9 +82,8 @@ def start(path: Path, recipe: Recipe, command: list[str], ranks: Ranks | None = 
                 "held_out_tokens": corpus.val.num_tokens,
                 "train_documents": corpus.train.num_documents,
                 "held_out_documents": corpus.val.num_documents,
-                "columns": corpus.meta.get("columns", []),
-                "skipped": corpus.meta.get("skipped", []),
                 "lost": corpus.val.lost,
+                **{key: corpus.meta[key] for key in ("columns", "skipped", "passed", "seen") if key in corpus.meta},
             },
         )
     place.wait()
@@ -227,14 +226,18 @@ def corpus_of(recipe: Recipe, root: Path, place: Ranks) -> Corpus:
 
 def corpus_of_run(run: Run, place: Ranks | None = None) -> Corpus:
     """The token shards that a run was started on, made again from the source if they were deleted."""
-    known = run.record.get("corpus", {})
-    path = run.path / known.get("path", "no corpus")
-    if (path / "meta.json").is_file():
-        return open_corpus(path)
+    if (there := corpus_at_hand(run)) is not None:
+        return there
     corpus = corpus_of(recipe_of(run), run.path.parent, place or Ranks())
-    if corpus.digest != known.get("digest"):
+    if corpus.digest != run.record.get("corpus", {}).get("digest"):
         raise RunError(f"the corpus of {run.path} has changed since the run began: put it back, or start a new run")
     return corpus
+
+
+def corpus_at_hand(run: Run) -> Corpus | None:
+    """The token shards that a run was started on, unless they were deleted."""
+    path = run.path / run.record.get("corpus", {}).get("path", "no corpus")
+    return open_corpus(path) if (path / "meta.json").is_file() else None
 
 
 def write_samples(
