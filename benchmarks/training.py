@@ -37,7 +37,8 @@ from glassworks.evaluate.loss import split_loss
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
 from glassworks.objectives.losses import next_token_loss
-from glassworks.optim.groups import OptimizerConfig, make_optimizer
+from glassworks.optim.config import OptimizerConfig
+from glassworks.optim.groups import make_optimizer
 from glassworks.optim.schedules import constant, make_schedule
 from glassworks.train.device import has_bfloat16_units, matmul_peak, pick_precision, synchronize
 from glassworks.train.fit import fit

@@ -72,10 +72,47 @@ def test_a_flag_that_says_how_long_goes_over_the_recipes_other_way_to_say_it(hom
     assert minutes["recipe"]["steps"] == minutes["plan"]["steps"] != 8  # what was planned, not what was left out
 
 
-def test_a_finished_run_resumes_to_itself(home: Path) -> None:
-    before = (home / "runs/a/model/model.safetensors").read_bytes()
-    assert run(["train", "--resume", "a"]) == 0
-    assert (home / "runs/a/model/model.safetensors").read_bytes() == before
+def test_a_finished_run_is_said_to_be_and_only_what_is_missing_is_made(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(home / "runs", tmp_path / "runs")
+    folder = tmp_path / "runs" / "a"
+
+    def times() -> dict[str, int]:
+        return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+    def resumed() -> tuple[set[str], str, str]:
+        """What was written by going on, and what was said."""
+        before = times()
+        assert run(["train", "--resume", str(folder)]) == 0
+        return {name for name, time in times().items() if before.get(name) != time}, *capsys.readouterr()
+
+    capsys.readouterr()
+    written, out, err = resumed()
+    assert (written, err) == (set(), "")
+    assert out.startswith(f"{folder} is finished already, with all of its 12 steps\n")
+    assert f"report:    {folder}/report.html\n" in out
+    (folder / "report.html").unlink()
+    written, out, err = resumed()
+    assert written == {"report.html"}
+    assert "what is missing is made: its report" in err
+    (folder / "evals" / "held_out.json").unlink()
+    assert resumed()[0] == {"evals/held_out.json", "report.html"}
+    shutil.rmtree(folder / "model")  # killed before it was written
+    assert {"model/model.safetensors", "evals/held_out.json", "traces/surprise.json", "report.html"} <= resumed()[0]
+    assert (folder / "model/model.safetensors").read_bytes() == (home / "runs/a/model/model.safetensors").read_bytes()
+
+
+def test_what_was_measured_on_the_way_is_measured_anew_at_the_end(home: Path) -> None:
+    words = ["train", "--data", "text.txt", "--name", "on-the-way", *TINY, *SHAPE, "--checkpoint-every", "6"]
+    assert run(words) == 0
+    folder = home / "runs" / "on-the-way"
+    whole = json.loads((folder / "evals" / "held_out.json").read_text(encoding="utf-8"))
+    shutil.rmtree(folder / "model")
+    shutil.rmtree(folder / "checkpoints" / "step_000012")
+    assert run(["eval", "on-the-way"]) == 0  # of step 6
+    assert run(["train", "--resume", "on-the-way"]) == 0
+    assert json.loads((folder / "evals" / "held_out.json").read_text(encoding="utf-8"))["verdict"] == whole["verdict"]
 
 
 def test_sample_writes_the_same_text_for_the_same_seed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -328,8 +365,9 @@ def test_a_damaged_file_gets_one_clear_line(
         del content[len(content) // 2 :]
     path.write_bytes(content)
     command = ["sample", "--max-tokens", "2"] if "model" in name else ["train", "--resume"]
-    if "train" in name:  # the shards are read when there is something left to train
+    if ".tokens" in name:  # the shards are read when there is something left to train
         shutil.rmtree(tmp_path / "runs/a/checkpoints")
+        shutil.rmtree(tmp_path / "runs/a/model")
     code = run(
         [command[0], str(tmp_path / "runs/a"), *command[1:]]
         if command[0] == "sample"
@@ -425,6 +463,26 @@ def test_help_names_every_command_and_imports_nothing_heavy() -> None:
     assert all(name in out for name in COMMANDS)
     for heavy in ("'torch'", "'numpy'", "'tyro'", "'rich'"):
         assert heavy not in out
+
+
+def test_what_can_be_known_without_torch_is_said_before_it_is_loaded(home: Path) -> None:
+    """It takes seconds to load, more on a busy machine."""
+    several = [
+        ["train", "--data", "missing.txt"],
+        ["train", "--data", "text.txt", "--tokenizer", "gpt3"],
+        ["train", "--data", "text.txt", "--held-out", "missing.txt"],
+        ["train", "--data", "text.txt", "--name", "a"],
+        ["train", "--data", "text.txt", "--start-from", "nope"],
+        ["train", "--data", "text.txt", "--start-from", "a", "--tokenizer", "bytes"],
+        ["train", "--batch-size", "5", "--accumulate", "2"],
+        ["train", "--resume", "nope"],
+        ["train", "--resume", "a"],
+    ]
+    code = (
+        "import sys; from glassworks.cli.main import run; print([run(words) for words in {}], 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code.format(several)], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == f"{[2] * 8 + [0]} False", done.stderr
 
 
 @pytest.mark.parametrize("flag", ["-V", "--version"])

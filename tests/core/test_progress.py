@@ -1,11 +1,12 @@
 """Progress in plain lines."""
 
+import re
 import time
 from contextlib import nullcontext
 
 import pytest
 
-from glassworks.core.progress import lines, progress, say, showing, tracked
+from glassworks.core.progress import going_on, lines, progress, say, showing, tracked
 
 
 def test_the_time_left_is_reckoned_from_the_first_report_on(
@@ -42,6 +43,23 @@ def test_an_end_is_told_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     for done in (3, 4, 4):
         report(done)
     assert capsys.readouterr().err.splitlines() == ["time a step 3/4", "time a step 4/4  took 40.0 s"]
+
+
+def test_silence_is_broken_by_who_is_at_work(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glassworks.core.progress.EVERY", 0.05)
+    with showing(True), going_on("make the tokenizer"):
+        while not (said := capsys.readouterr().err):
+            pass
+    assert re.match(r"make the tokenizer  \d+\.\d s so far\n", said)
+
+
+def test_what_knows_the_time_left_says_it(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress("train", 9, every=0.0) as report:
+        report(1, left=75.0)
+        report(9, left=0.0)
+    assert capsys.readouterr().err.splitlines()[0] == "train 1/9  1:15 left"
 
 
 def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,8 @@ from torch import nn
 from glassworks.models.config import Architecture, GPTConfig
 from glassworks.models.gpt import GPT
 from glassworks.objectives.losses import next_token_loss
-from glassworks.optim.groups import OptimizerConfig, make_optimizer, roles
+from glassworks.optim.config import OptimizerConfig
+from glassworks.optim.groups import make_optimizer, roles
 
 
 def gpt(architecture: Architecture = "nanochat") -> GPT:

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from glassworks.optim.schedules import ScheduleConfig, constant, make_schedule, set_lr
+from glassworks.optim.config import ScheduleConfig
+from glassworks.optim.schedules import constant, make_schedule, set_lr
 
 CONFIGS = [
     ScheduleConfig("wsd", warmup=10, decay=0.5, final=0.1),

@@ -19,7 +19,7 @@ from glassworks.data.othello import PADDING, play, replay
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
 from glassworks.objectives.losses import next_token_loss
-from glassworks.optim.groups import OptimizerConfig
+from glassworks.optim.config import OptimizerConfig
 from glassworks.reproductions import othello
 from glassworks.reproductions.finding import Finding, Row
 from glassworks.reproductions.othello_training import (

@@ -11,7 +11,8 @@ from glassworks.core.errors import FileDamaged, RunError
 from glassworks.core.runs import Run
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
-from glassworks.optim.groups import OptimizerConfig, make_optimizer
+from glassworks.optim.config import OptimizerConfig
+from glassworks.optim.groups import make_optimizer
 from glassworks.train.checkpoint import complete_checkpoints, load_checkpoint, newest_checkpoint, save_checkpoint
 
 SHAPE = GPTConfig(vocab_size=11, n_ctx=8, n_layer=1, n_head=2, n_embd=16)

@@ -3,6 +3,7 @@
 import math
 import os
 import signal
+import time
 
 import pytest
 import torch
@@ -82,6 +83,27 @@ def test_every_runs_after_each_nth_step_and_after_the_last() -> None:
     model, seen = line(), []
     fit(model, batch_of, squared, sgd(model), steps=7, every=[(3, lambda step, _: seen.append(step) or {})])
     assert seen == [3, 6, 7]
+
+
+def test_the_time_left_has_in_it_what_is_done_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, model, told = [0.0], line(), dict[int, float | None]()
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+
+    def evaluate(step: int, model: nn.Module) -> dict[str, float]:
+        now[0] += 30.0
+        return {}
+
+    def batch(step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        now[0] += 2.0
+        return batch_of(step)
+
+    def report(step: int, left: float | None = None, **numbers: float) -> None:
+        told[step] = left
+
+    fit(model, batch, squared, sgd(model), steps=10, every=[(3, evaluate)], log_every=1, report=report)
+    assert told[3] is None  # not known before the first
+    assert told[4] == pytest.approx(6 * 2 + 3 * 30)
+    assert told[9] == pytest.approx(1 * 2 + 2 * 30)  # that after step 9 is still to come
 
 
 def test_rows_hold_what_every_returns_and_go_to_the_run(tmp_path) -> None:  # type: ignore[no-untyped-def]

@@ -16,10 +16,12 @@ from torch import nn
 from glassworks.core.runs import Run
 from glassworks.data.batches import Windows
 from glassworks.models.config import GPTConfig
-from glassworks.optim.schedules import ScheduleConfig, make_schedule
+from glassworks.optim.config import ScheduleConfig
+from glassworks.optim.schedules import make_schedule
 from glassworks.train.checkpoint import complete_checkpoints
+from glassworks.train.clock import Clock
 from glassworks.train.fit import fit
-from glassworks.train.pace import Pace, Revision
+from glassworks.train.pace import Pace, Revision, Times, is_due, times_left
 from glassworks.train.plan import plan_of
 from glassworks.train.pretrain import pretrain, start
 from glassworks.train.recipe import Recipe
@@ -105,6 +107,42 @@ def test_what_is_settled_is_repeated_and_the_rest_decided_anew() -> None:
     assert later.position(steps - 1) == 999
 
 
+def test_a_gap_between_two_steps_is_no_slowness_and_a_busy_machine_is() -> None:
+    clock = Clock()
+    assert [clock.spend(1.0, 10) for _ in range(4)][-1] == pytest.approx(4)
+    assert clock.spend(301.0, 10) == pytest.approx(5)  # stopped for five minutes
+    assert clock.spend(0.5, 5) == pytest.approx(5.5)
+    assert clock.spend(20.0, 10) == pytest.approx(6.5)  # busy from here on: in doubt,
+    assert clock.spend(20.0, 10) == pytest.approx(45.5)  # and then both count
+    assert clock.spend(20.0, 10) == pytest.approx(65.5)
+
+
+@pytest.mark.parametrize("slower", [0.3, 1.0, 3.0])
+@pytest.mark.parametrize("number", [1, 3, 20])
+def test_so_many_times_hold_however_the_plan_is_revised(slower: float, number: int) -> None:
+    pace = Pace(1000, budget=100.0)
+    often, due, left = Times(pace, number), list[int](), list[int]()
+    step, seconds = 0, 0.0
+    while step < pace.steps:
+        step, seconds = step + 1, seconds + (0.1 if seconds < 40 else 0.1 * slower)
+        if step == pace.steps or is_due(often, step):
+            due.append(step)
+            left.append(times_left(often, step, pace.steps))
+        if step % 10 == 0:
+            pace.look(step, seconds)
+    assert (pace.steps == 1000) == (slower == 1)
+    assert len(due) == number
+    assert due[-1] == pace.steps
+    assert left == list(range(number - 1, -1, -1))
+
+
+def test_fewer_steps_than_times_are_each_one() -> None:
+    often = Times(Pace(3), 20)
+    assert [step for step in (1, 2, 3) if is_due(often, step)] == [1, 2, 3]
+    assert times_left(often, 1, 3) == 2
+    assert [times_left(10, step, 25) for step in (0, 9, 10, 20, 24, 25)] == [3, 3, 2, 1, 1, 0]
+
+
 def test_fit_follows_the_pace() -> None:
     model = nn.Linear(2, 1)
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
@@ -173,6 +211,17 @@ def test_a_run_that_becomes_busy_half_way_ends_in_time_and_says_how(
     assert last["seconds"] == pytest.approx(10, rel=0.1)
     assert run.record["result"]["step"] == run.steps
     assert all(revision["seconds"] >= 0.1 * revision["step"] - 1e-6 for revision in revisions)
+
+
+def test_a_run_whose_process_is_stopped_for_minutes_keeps_its_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: list[float]
+) -> None:
+    run = begun(tmp_path, monkeypatch)
+    clock[:] = [0.1] * 50 + [300.0] + [0.1]
+    assert pretrain(run)
+    assert "revisions" not in run.record
+    assert run.record["result"]["step"] == 100
+    assert run.record["result"]["seconds"] == pytest.approx(10, rel=0.01)
 
 
 @pytest.mark.parametrize("stops", [(57,), (71,), (58, 53, 55)])

@@ -49,9 +49,9 @@ def held_out(args: Eval) -> None:
     """A run on its own text."""
     from glassworks.core.called import command
     from glassworks.core.columns import terminal_width
+    from glassworks.core.places import is_model, model_path
     from glassworks.core.runs import Run
     from glassworks.evaluate.held_out import evaluate_run, table
-    from glassworks.train.base import is_model, model_path
 
     if args.read != ReadingFlags() or args.n_ctx is not None:
         raise ValueError(

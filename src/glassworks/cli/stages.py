@@ -15,38 +15,48 @@ from glassworks.studio.report import write_report
 from glassworks.train.checkpoint import newest_checkpoint, step_of
 from glassworks.train.distributed import Ranks
 from glassworks.train.fit import Every
-from glassworks.train.pretrain import being_trained, pretrain
+from glassworks.train.pace import Often
+from glassworks.train.pretrain import pretrain
 
 
 def finish(run: Run, place: Ranks) -> int:
     """Everything from the run's present state to its report; the exit code. Only rank 0 says anything."""
-    if place.agree(run.is_held):
-        raise being_trained(run)
     with nullcontext() if place.first else showing(False):
-        checkpoint = newest_checkpoint(run)
-        begin = step_of(checkpoint) if checkpoint is not None else 0
-        say(f"{f'going on at step {begin:,} with' if begin else 'training'} {run.path}; ctrl-C stops it cleanly")
-        for line in opening(run, place):
-            say(line)
-        with progress("train", run.steps or 0, start=begin) as report:
-            done = pretrain(run, watch=watch, ranks=place, report=report, show=show)
-        if not done:
+        if place.agree(run.is_trained):
+            say(f"{run.path} is trained already; what is missing is made: {', '.join(run.unmade)}")
+        elif not train(run, place):
             say(f"stopped at a checkpoint. Go on with: {command('train', '--resume', run.path)}")
             return 130
         if not place.first:
             return 0
         result = run.record["result"]
         speed = f"{result['tokens_per_s']:,.0f} tokens/s"
-        say(f"trained in {seconds(result['seconds'])} without its evaluations, {speed}; measuring it")
-        verdict = evaluate_run(run)["verdict"]
-        say("looking inside")
-        trace_run(run)
+        say(f"trained in {seconds(result['seconds'])} without its evaluations, {speed}")
+        unmade = run.unmade
+        if "its score" in unmade:
+            say("measuring it")
+            evaluate_run(run)
+        if "the look inside" in unmade:
+            say("looking inside")
+            trace_run(run)
         page = write_report(run)
-    print(f"{verdict}\n\nreport:    {page}\nwrite:     {command('sample', run.path)}")
+    held_out = run.read_eval("held_out") or {}
+    print(f"{held_out['verdict']}\n\nreport:    {page}\nwrite:     {command('sample', run.path)}")
     return 0
 
 
-def watch(corpus: Corpus, judged: GPT, often: int) -> Every:
+def train(run: Run, place: Ranks) -> bool:
+    """From the newest checkpoint to the last step; whether it got there."""
+    checkpoint = newest_checkpoint(run)
+    begin = step_of(checkpoint) if checkpoint is not None else 0
+    say(f"{f'going on at step {begin:,} with' if begin else 'training'} {run.path}; ctrl-C stops it cleanly")
+    for line in opening(run, place):
+        say(line)
+    with progress("train", run.steps or 0, start=begin) as report:
+        return pretrain(run, watch=watch, ranks=place, report=report, show=show)
+
+
+def watch(corpus: Corpus, judged: GPT, often: Often) -> Every:
     """Evaluation and health, for the training loop."""
 
     def validate(step: int, model: object) -> dict[str, float]:

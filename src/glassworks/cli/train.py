@@ -7,14 +7,11 @@ from typing import Annotated
 import tyro
 
 from glassworks.cli.arguments import Arguments
-from glassworks.cli.stages import finish
 from glassworks.core.called import command
 from glassworks.core.files import refuse_unwritable
-from glassworks.core.runs import ROOT, Run, free_name
-from glassworks.train.device import pick_device
-from glassworks.train.distributed import ranks
-from glassworks.train.pretrain import start
-from glassworks.train.recipe import Recipe, find_recipe, read_recipe, recipe_of
+from glassworks.core.progress import counted
+from glassworks.core.runs import ROOT, Run, being_trained, free_name, refuse_existing
+from glassworks.train.recipe import Recipe, check_sources, find_recipe, read_recipe, recipe_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +34,7 @@ class Train:
 
 
 def run(arguments: Arguments) -> int:
-    """Parse, train, evaluate, report."""
+    """Parse, refuse what can be refused before torch is loaded, train, evaluate, report."""
     given = arguments[0] if arguments and not arguments[0].startswith("-") else None
     default = Train() if given is None else Train(recipe=read_recipe(find_recipe(given)))
     words = list(arguments)
@@ -45,18 +42,41 @@ def run(arguments: Arguments) -> int:
     if args.resume is not None:
         if args != Train(resume=args.resume, quiet=args.quiet):
             raise ValueError("--resume goes on with a run as it was planned: leave out the recipe and all other flags")
-        run = Run.open(args.resume)
-        refuse_unwritable(run.path / "report.html")
-        with ranks(pick_device(recipe_of(run).device)) as place:
-            return finish(run, place)
+        return resume(Run.open(args.resume))
     recipe = timed(args.recipe, arguments)
     if args.recipe_file != given:
         usage = command("train", str(args.recipe_file), "--...")
         raise ValueError(f"the recipe {args.recipe_file} must come first: {usage}")
     path = folder(args.name, Path(given).stem if given else "train")
+    check_sources(recipe)
+    from glassworks.cli.stages import finish
+    from glassworks.train.device import pick_device
+    from glassworks.train.distributed import ranks
+    from glassworks.train.pretrain import start
+
     with ranks(pick_device(recipe.device)) as place:
         launcher = ["torchrun", "--nproc-per-node", str(place.world), "-m"] if place.world > 1 else []
         return finish(start(path, recipe, [*launcher, "glassworks", "train", *words], place), place)
+
+
+def resume(run: Run) -> int:
+    """Go on with a run where it stopped; of a finished one, say where its report is."""
+    if run.is_held:
+        raise being_trained(run)
+    recipe = recipe_of(run)
+    if run.is_trained and not run.unmade:
+        data = [recipe.data] if isinstance(recipe.data, str) else recipe.data
+        print(f"{run.path} is finished already, with all of its {counted(run.steps or 0, 'step')}\n")
+        print(f"report:    {run.path / 'report.html'}")
+        print(f"further:   {command('train', '--start-from', run.path, '--data', *data)}")
+        return 0
+    refuse_unwritable(run.path / "report.html")
+    from glassworks.cli.stages import finish
+    from glassworks.train.device import pick_device
+    from glassworks.train.distributed import ranks
+
+    with ranks(pick_device(recipe.device)) as place:
+        return finish(run, place)
 
 
 def timed(recipe: Recipe, arguments: Arguments) -> Recipe:
@@ -73,8 +93,9 @@ def timed(recipe: Recipe, arguments: Arguments) -> Recipe:
 def folder(name: str | None, stem: str) -> Path:
     """Where a new run goes: a path as it is, a bare name below runs/, nothing = the first free name like `stem`.
 
-    Raises: OSError where a run cannot be written, before anything is done for it.
+    Raises: OSError where a run cannot be written, RunError where there is one, before anything is done for it.
     """
     path = free_name(stem) if name is None else Path(name) if len(Path(name).parts) > 1 else ROOT / name
     refuse_unwritable(path / "report.html")
+    refuse_existing(path)
     return path

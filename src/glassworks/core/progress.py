@@ -5,12 +5,13 @@ through, only where a command shows it: from Python nothing is printed that was 
 """
 
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 Report = Callable[..., None]
 """report(done, loss=1.5, ...): how far the work is, with a few numbers that are shown as they are named.
 
-`total`, if it is given, is how much work there is from now on.
+`total`, if it is given, is how much work there is from now on; `left`, how many seconds it will take, where that is
+known better than from how fast it went lately.
 """
 
 SHOWN: ContextVar[bool | None] = ContextVar("shown", default=None)
@@ -30,11 +32,14 @@ VIEW: ContextVar["Progress | None"] = ContextVar("view", default=None)
 EVERY = 10.0
 """Seconds between two lines, where there is no terminal."""
 
+SPOKE = [0.0]
+"""When the last line was written."""
+
 RECENT = 30.0
 """Seconds of the past that the time left is reckoned from."""
 
 
-def silent(done: int, *, total: int | None = None, **numbers: float) -> None:
+def silent(done: int, *, total: int | None = None, left: float | None = None, **numbers: float) -> None:
     """Say nothing."""
 
 
@@ -61,7 +66,14 @@ def say(line: str) -> None:
     if view is not None:
         view.console.print(line, markup=False, highlight=False, soft_wrap=True)
     else:
-        print(line, file=sys.stderr, flush=True)  # noqa: T201
+        write(line)
+
+
+def write(line: str, now: float | None = None) -> None:
+    """A line on stderr, and when it was."""
+    SPOKE[0] = time.monotonic() if now is None else now
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 def tell(line: str) -> None:
@@ -115,14 +127,37 @@ def tracked(label: str | None, total: int) -> Iterator[Report]:
         yield from lines(label, total, EVERY, brief=True)
 
 
-def bar(label: str, total: int, start: int, *, brief: bool = False) -> Iterator[Report]:
+@contextmanager
+def going_on(label: str) -> Iterator[None]:
+    """Tell of the library's own work that cannot say how far it is, only that it goes on."""
+    if not SHOWN.get():
+        yield
+    elif sys.stderr.isatty():
+        yield from (None for _ in bar(label, None, 0, brief=True))
+    else:
+        yield from (None for _ in lines(label, None, EVERY, brief=True))
+
+
+def bar(label: str, total: int | None, start: int, *, brief: bool = False) -> Iterator[Report]:
     """The terminal's version, drawn by rich; one within another is a bar below it; a brief one goes when it is done."""
     outer = VIEW.get()
     view = outer or bars(brief)
-    task = view.add_task(label, total=total, completed=start, numbers="")
+    task = view.add_task(label, total=total, completed=start, count="", numbers="", left="")
+    recent: deque[tuple[float, int]] = deque()
+    whole = total or 0
 
-    def report(done: int, *, total: int | None = None, **numbers: float) -> None:
-        view.update(task, completed=done, total=total, numbers=phrase(numbers))  # None leaves the total as it is
+    def report(done: int, *, total: int | None = None, left: float | None = None, **numbers: float) -> None:
+        nonlocal whole
+        whole = whole if total is None else total
+        reckoned = time_left(recent, time.monotonic(), done, whole)
+        view.update(
+            task,
+            completed=done,
+            total=whole,
+            count=f"{done:,}/{whole:,}",
+            numbers=phrase(numbers),
+            left=in_words(reckoned if left is None else left),
+        )
 
     if outer is not None:
         try:
@@ -141,43 +176,62 @@ def bar(label: str, total: int, start: int, *, brief: bool = False) -> Iterator[
 def bars(brief: bool) -> "Progress":
     """Rich's view of some bars on stderr."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TextColumn
     from rich.table import Column
 
     columns = (
         TextColumn("{task.description}", table_column=Column(no_wrap=True)),
         BarColumn(bar_width=None, table_column=Column(min_width=8, ratio=1)),
-        MofNCompleteColumn(table_column=Column(no_wrap=True)),
-        TextColumn("{task.fields[numbers]}", table_column=Column(no_wrap=True)),
-        TimeRemainingColumn(table_column=Column(no_wrap=True)),
+        *(TextColumn(f"{{task.fields[{name}]}}", table_column=Column(no_wrap=True)) for name in COLUMNS),
     )
-    console = Console(stderr=True)
-    settings: dict[str, Any] = {"refresh_per_second": 5, "speed_estimate_period": RECENT, "expand": True}
-    return Progress(*columns, console=console, transient=brief, **settings)
+    return Progress(*columns, console=Console(stderr=True), transient=brief, refresh_per_second=5, expand=True)
 
 
-def lines(label: str, total: int, every: float, *, brief: bool = False) -> Iterator[Report]:
-    """The version for logs; a brief one says nothing of what is done before its first line would be due."""
+COLUMNS = ("count", "numbers", "left")
+"""What stands behind a bar."""
+
+
+def lines(label: str, total: int | None, every: float, *, brief: bool = False) -> Iterator[Report]:
+    """The version for logs; a brief one says nothing of what is done before its first line would be due.
+
+    After every silence of so long, whoever was to speak, it says that it goes on.
+    """
     began = last = time.monotonic()
     recent: deque[tuple[float, int]] = deque()
-    told = (-1, total)
+    told: tuple[int, int | None] = (-1, total)
+    name = label
 
-    def report(done: int, *, total: int = total, **numbers: float) -> None:
-        nonlocal last, told
+    def report(done: int, *, total: int = total or 0, left: float | None = None, **numbers: float) -> None:
+        nonlocal last, told, name
         now = time.monotonic()
-        left = time_left(recent, now, done, total)
+        reckoned = time_left(recent, now, done, total)
+        name = f"{label} {done:,}/{total:,}"
         if (done, total) == told or ((done < total or (brief and last == began)) and now - last < every):
             return
         last, told = now, (done, total)
-        words = [f"{label} {done:,}/{total:,}", phrase(numbers)]
-        if done >= total:
-            words.append(f"took {seconds(now - began)}")
-        elif left is not None:
-            words.append(f"{seconds(left)} left")
-        sys.stderr.write("  ".join(filter(None, words)) + "\n")
-        sys.stderr.flush()
+        rest = f"took {seconds(now - began)}" if done >= total else in_words(reckoned if left is None else left)
+        write("  ".join(filter(None, [name, phrase(numbers), rest])), now)
 
-    yield report
+    def go_on() -> None:
+        pause = every
+        while not ended.wait(pause):
+            now = time.monotonic()
+            if now - max(SPOKE[0], began) >= every:
+                write(f"{name}  {seconds(now - began)} so far", now)
+            pause = max(SPOKE[0], began) + every - now
+
+    ended = threading.Event()
+    if every:
+        threading.Thread(target=go_on, name="glassworks-progress", daemon=True).start()
+    try:
+        yield report
+    finally:
+        ended.set()
+
+
+def in_words(left: float | None) -> str:
+    """The time left; nothing where it is not known."""
+    return "" if left is None else f"{seconds(left)} left"
 
 
 def time_left(recent: deque[tuple[float, int]], now: float, done: int, total: int) -> float | None:

@@ -18,6 +18,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -28,6 +29,14 @@ from glassworks.core.files import atomic_file, is_locked, named, read_json, swee
 from glassworks.core.text import check_text, writable
 
 ROOT = Path("runs")
+
+MODEL = ("model/config.json", "model/model.safetensors", "model/tokenizer.json")
+MEASURES = {
+    "its score": ("evals/held_out.json",),
+    "the look inside": tuple(f"traces/{name}.json" for name in ("attention", "logit_lens", "surprise", "health")),
+    "its report": ("report.html",),
+}
+"""What a training leaves: its model, and what is then made of that, in this order."""
 
 RECORD = {
     "command?": [str],
@@ -128,6 +137,23 @@ class Run:
         revisions: list[dict[str, Any]] = self.record.get("revisions", [])
         return revisions
 
+    @property
+    def is_trained(self) -> bool:
+        """Whether all its steps are done, and its model is there."""
+        record, steps = self.record, self.steps
+        is_whole = all((self.path / name).is_file() for name in MODEL)
+        return is_whole and steps is not None and record.get("result", {}).get("step") == steps
+
+    @property
+    def unmade(self) -> list[str]:
+        """The keys of `MEASURES` of which something is missing."""
+        return [name for name, files in MEASURES.items() if not all((self.path / file).is_file() for file in files)]
+
+    def forget_measures(self) -> None:
+        """Delete what was measured of earlier weights, before there are others."""
+        for file in chain.from_iterable(MEASURES.values()):
+            (self.path / file).unlink(missing_ok=True)
+
     def next_move(self) -> str:
         """What to do with a reproduction or a training that is here, in words."""
         if self.is_held:
@@ -214,6 +240,11 @@ def end_line(table: BinaryIO) -> None:
         table.write(b"\n")  # nothing but the line's end is missing
     except ValueError:
         table.truncate(size - len(torn))
+
+
+def being_trained(run: Run) -> RunError:
+    """The refusal of a run that another process is training."""
+    return RunError(f"{run.path} is being trained by another process: wait for it, or stop it first")
 
 
 def refuse_existing(path: Path) -> None:

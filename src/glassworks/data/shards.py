@@ -17,13 +17,13 @@ from typing import Any
 
 from glassworks.core.errors import FileDamaged, RunError
 from glassworks.core.files import at_home, atomic_folder, locked, read_sealed_json, sweep, write_sealed_json
-from glassworks.core.progress import tell, tracked
+from glassworks.core.progress import going_on, tell, tracked
 from glassworks.data.corpora import Source, as_list, fingerprint
 from glassworks.data.lossy import lost_bytes
 from glassworks.data.overlap import share_within
 from glassworks.data.reading import Reading, noted
 from glassworks.data.specs import make_tokenizer, tokenizer_files
-from glassworks.data.splits import Piece, Split, Splitter
+from glassworks.data.splits import Piece, Split, Splitter, check_split
 from glassworks.data.store import SplitWriter, Tokens, check_file, file_table
 from glassworks.data.tokenizers import TRAIN_BYTES, Tokenizer, load_tokenizer
 
@@ -81,12 +81,7 @@ def prepare(
         OSError: a file cannot be read or the disk is full; nothing is left behind then.
     """
     held_out = float(held_out) if isinstance(held_out, int) else held_out
-    if isinstance(held_out, float) and not 0 < held_out < 1:
-        raise ValueError(f"held_out (={held_out}) must be between 0 and 1, or a source of its own")
-    if split not in ("document", "tail"):
-        raise ValueError(f"split (={split!r}) must be document or tail")
-    if split == "tail" and not isinstance(held_out, float):
-        raise ValueError(f"held_out (={held_out!r}) must be a fraction for split (=tail)")
+    check_split(held_out, split)
     reading = Reading(column, skip_unreadable)
     digest = digest_of(source, tokenizer_spec, held_out, split, reading)
     folder = at_home(root) / digest
@@ -145,7 +140,8 @@ def write_corpus(folder: Path, splitter: Splitter, tokenizer_spec: str) -> None:
     stride = -(-splitter.num_chars // TRAIN_BYTES)
     tell(f"read {splitter.num_chars:,} characters; preparing tokens by {tokenizer_spec}")
     training = islice((piece.text for piece in splitter if piece.split == "train"), 0, None, stride)
-    tokenizer = make_tokenizer(tokenizer_spec, alphabet=(piece.text for piece in splitter), training=training)
+    with going_on(f"make the tokenizer {tokenizer_spec}"):
+        tokenizer = make_tokenizer(tokenizer_spec, alphabet=(piece.text for piece in splitter), training=training)
     with atomic_folder(folder) as temporary, ExitStack() as stack:
         writers = {
             split: stack.enter_context(SplitWriter(temporary, split, tokenizer.eot, tokenizer.dtype))

@@ -20,6 +20,16 @@ BETWEEN_WORDS = re.compile(r"(?<=[^\W\d_])(?= [^\W\d_])|(?<=\S)\n(?=\w)")
 Split = Literal["document", "tail"]
 
 
+def check_split(held_out: float | Source, split: Split) -> None:
+    """Refuse what cannot be held out: a share that is none, a split by another name, the tail of no share."""
+    if isinstance(held_out, float) and not 0 < held_out < 1:
+        raise ValueError(f"held_out (={held_out}) must be between 0 and 1, or a source of its own")
+    if split not in ("document", "tail"):
+        raise ValueError(f"split (={split!r}) must be document or tail")
+    if split == "tail" and not isinstance(held_out, float):
+        raise ValueError(f"held_out (={held_out!r}) must be a fraction for split (=tail)")
+
+
 class Piece(NamedTuple):
     """A part of a document and its split; `name` is None where the piece goes on with the document before it."""
 

@@ -13,6 +13,7 @@ from glassworks.interpret.checks import check_gradients
 from glassworks.interpret.finite import check_weights
 from glassworks.interpret.hooks import capture
 from glassworks.models.gpt import GPT
+from glassworks.train.pace import Often, is_due
 
 SITES = ("resid_post", "attn_out", "mlp_out")
 SMALL = 1e-6
@@ -116,15 +117,14 @@ class UpdateRatios:
     It copies the weights one step earlier, lets go of the copy afterwards, and returns no numbers for other steps.
     """
 
-    def __init__(self, interval: int) -> None:
-        if interval < 1:
+    def __init__(self, interval: Often) -> None:
+        if isinstance(interval, int) and interval < 1:
             raise ValueError(f"interval (={interval}) must be at least 1 step")
         self.interval = interval
         self.before: dict[str, Tensor] | None = None
 
     def __call__(self, step: int, model: nn.Module) -> dict[str, float]:
         """The ratios if this step is one to measure and the step before was seen."""
-        due = step % self.interval == 0
-        found = update_ratios(self.before, model) if due and self.before is not None else {}
-        self.before = weight_copies(model) if (step + 1) % self.interval == 0 else None
+        found = update_ratios(self.before, model) if self.before is not None else {}
+        self.before = weight_copies(model) if is_due(self.interval, step + 1) else None
         return found

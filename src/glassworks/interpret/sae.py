@@ -32,7 +32,8 @@ from glassworks.interpret.arguments import public
 from glassworks.interpret.checks import check_count
 from glassworks.interpret.stream import Batches, stream
 from glassworks.models.io import read_tensors, write_tensors
-from glassworks.optim.schedules import ScheduleConfig, make_schedule
+from glassworks.optim.config import ScheduleConfig
+from glassworks.optim.schedules import make_schedule
 from glassworks.train.fit import fit
 
 Kind = Literal["topk", "jumprelu"]

@@ -26,7 +26,8 @@ from glassworks.interpret.arguments import public
 from glassworks.interpret.checks import check, check_count, check_logits, check_tokens
 from glassworks.interpret.lens import counted, divergence, read_layers, residual_streams, to_numpy, untrained
 from glassworks.models.gpt import GPT
-from glassworks.optim.schedules import ScheduleConfig, make_schedule
+from glassworks.optim.config import ScheduleConfig
+from glassworks.optim.schedules import make_schedule
 from glassworks.train.fit import fit
 
 MAX_LOGITS = 2**24  # logits that are in memory at once, of all layers while fitting: 64 MiB, a few times over

@@ -6,37 +6,13 @@ Steps are counted from 0; step `steps - 1` is the last one taken, and it still m
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
 
 import torch
 
+from glassworks.optim.config import ScheduleConfig
+
 Schedule = Callable[[int, int], float]
 """(step, steps) to the factor of the learning rate at that step."""
-
-
-@dataclass(frozen=True)
-class ScheduleConfig:
-    """How the learning rate moves over a run."""
-
-    name: Literal["wsd", "cosine", "constant"] = "wsd"
-    """wsd = warm-up, stable, linear decay; cosine = warm-up, half a cosine; constant = warm-up, then flat."""
-    warmup: int = 0
-    """Steps of linear warm-up from 0."""
-    decay: float = 0.65
-    """wsd only: the share of all steps that the decay takes."""
-    final: float = 0.05
-    """The factor that the decay ends on."""
-
-    def __post_init__(self) -> None:
-        """Refuse values that give no schedule, naming the field, its value and the remedy."""
-        if self.name not in ("wsd", "cosine", "constant"):
-            raise ValueError(f"schedule name (={self.name!r}) must be wsd, cosine or constant")
-        if self.warmup < 0:
-            raise ValueError(f"warmup (={self.warmup}) must be a number of steps, 0 or more")
-        for name in ("decay", "final"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} (={getattr(self, name)}) is a share: give a number from 0 to 1")
 
 
 def make_schedule(config: ScheduleConfig) -> Schedule:

@@ -24,8 +24,8 @@ from glassworks.models.gpt import GPT
 from glassworks.models.io import save_model
 from glassworks.models.modes import evaluating
 from glassworks.objectives.losses import next_token_loss, token_losses
-from glassworks.optim.groups import OptimizerConfig
-from glassworks.optim.schedules import ScheduleConfig, make_schedule
+from glassworks.optim.config import OptimizerConfig, ScheduleConfig
+from glassworks.optim.schedules import make_schedule
 from glassworks.train.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
 from glassworks.train.distributed import Ranks
 from glassworks.train.fit import fit

@@ -34,8 +34,8 @@ from glassworks.models.gpt import GPT
 from glassworks.models.io import load_model, save_model
 from glassworks.models.modes import evaluating
 from glassworks.objectives.losses import LossFn, Summed, mean_of, next_token_loss
-from glassworks.optim.groups import OptimizerConfig
-from glassworks.optim.schedules import ScheduleConfig, make_schedule
+from glassworks.optim.config import OptimizerConfig, ScheduleConfig
+from glassworks.optim.schedules import make_schedule
 from glassworks.reproductions.othello_games import FRESH
 from glassworks.train.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
 from glassworks.train.device import pick_device

@@ -8,15 +8,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Literal
 
 import numpy as np
 import torch
 
 from glassworks.core.openmp import renew_threads
+from glassworks.core.types import Precision
 from glassworks.models.fused import MKL_IS_SLOW, product
-
-Precision = Literal["auto", "float32", "bfloat16"]
 
 
 def pick_device(name: str = "auto") -> torch.device:

@@ -24,12 +24,13 @@ from glassworks.core.runs import Run
 from glassworks.objectives.losses import LossFn
 from glassworks.optim.schedules import Schedule, constant, set_lr
 from glassworks.train.batch import move
+from glassworks.train.clock import Clock
 from glassworks.train.device import flushing_subnormals
 from glassworks.train.distributed import Ranks, data_parallel
 from glassworks.train.gradient import Gradient
-from glassworks.train.pace import Pace
+from glassworks.train.pace import Often, Pace, is_due
 
-Every = Sequence[tuple[int, Callable[[int, nn.Module], Mapping[str, int | float]]]]
+Every = Sequence[tuple[Often, Callable[[int, nn.Module], Mapping[str, int | float]]]]
 
 
 @dataclass
@@ -73,7 +74,7 @@ def fit(
     *,
     steps: int | Pace,
     every: Every = (),
-    save: tuple[int, Callable[[int, nn.Module], object]] | None = None,
+    save: tuple[Often, Callable[[int, nn.Module], object]] | None = None,
     run: Run | None = None,
     schedule: Schedule = constant,
     start: int = 0,
@@ -97,9 +98,9 @@ def fit(
             have different numbers of targets. It calls the module it is given (under DDP, the wrapper).
         optimizer: stepped by `step(closure)`; gradient-free ones may call the closure as often as they like.
         steps: number of the last step; or a `Pace`, which may change it on the way.
-        every: `(n, function)` pairs: after each n-th step, and after the last, `function(step, model)` runs on rank 0
-            and its numbers join that step's row, if it has one: every step with an n above 1 does. Time spent there
-            is not training time, but that of n = 1 is.
+        every: `(n, function)` pairs: after each n-th step (or `Times` in all), and after the last, `function(step,
+            model)` runs on rank 0 and its numbers join that step's row, if it has one: every step with an n other than
+            1 does. Time spent there is not training time, but that of n = 1 is.
         save: an `(n, function)` called likewise, on an interruption too, once the step's row is written: what goes on
             from what it saved has every row up to there, whenever the process was killed.
         run: where rows are appended to metrics.jsonl.
@@ -112,7 +113,8 @@ def fit(
         max_rise: stop as diverged when the smoothed loss is this far above its lowest; None = off.
         log_every: steps between rows.
         tokens_per_step: tokens in a global batch, for the speed shown.
-        seconds: training time already spent, when resuming.
+        seconds: training time already spent, when resuming. Gaps in it, while the machine slept or the process was
+            stopped, do not count.
         ranks: this process's place under torchrun; None = alone.
         report: where progress is told, as `report(step, loss=...)`; True shows it on stderr.
 
@@ -129,7 +131,8 @@ def fit(
     watch = Divergence(max_rise)
     rows: list[dict[str, int | float]] = []
     model.train()
-    interrupted, step, spent = False, start, seconds
+    interrupted, step, clock = False, start, Clock(seconds)
+    often = [n for n, _ in (*every, *([] if save is None else [save]))]
     logged, logged_at = start, seconds
     pace.repeat(start)
     with stop_requests() as stop_requested, flushing_subnormals(device), telling(report, pace.steps, start) as tell:
@@ -139,19 +142,19 @@ def fit(
             grad = Gradient(net, loss_fn, optimizer, move(batches(step), device), accumulate, clip, autocast, place)
             loss = torch.as_tensor(optimizer.step(grad)).detach()  # type: ignore[arg-type]  # torch: "may return a Tensor"
             step += 1
+            reached = [number for number, n in enumerate(often) if step == pace.steps or is_due(n, step)]
+            due = [number for number in reached if number < len(every)]
             pace.repeat(step)
             interrupted = ask_all(place, stop_requested, loss)
-            due = [function for n, function in every if step % n == 0 or step == pace.steps]
-            logs = step % log_every == 0 or step == pace.steps or interrupted
-            saves = save is not None and (step % save[0] == 0 or step == pace.steps or interrupted)
-            logs = logs or saves or any(n > 1 for n, _ in every if step % n == 0)
+            saves = len(reached) > len(due) or interrupted
+            logs = step % log_every == 0 or step == pace.steps or saves or any(often[n] != 1 for n in due)
             if not due and not logs:
                 continue
             if logs or device.type == "cpu":  # elsewhere, asking for the loss makes the device wait
                 value = float(loss)
                 watch(value, step)  # before anything is made of these weights
             if logs:
-                spent += time.perf_counter() - began
+                spent = clock.spend(time.perf_counter() - began, step - logged)
                 pace.look(step, spent)
             row: dict[str, int | float] = {}
             if logs:
@@ -160,17 +163,18 @@ def fit(
                     row["grad_norm"] = float(grad.norm)
                 if tokens_per_step is not None:
                     row["tokens_per_s"] = tokens_per_step * (step - logged) / max(spent - logged_at, 1e-9)
-                known = {name: row[name] for name in ("loss", "tokens_per_s") if name in row}
-                tell(step, **({"total": pace.steps} if pace.revisions else {}), **known)  # before what may take long
-            for function in due if place.first else ():
-                row |= function(step, model)
+                tell(step, **told(row, pace, clock.left(often, step, pace.steps)))  # before what may take long
+            for number in due if place.first else ():
+                with clock.doing(number):
+                    row |= every[number][1](step, model)
             if logs:
                 rows.append(row)
                 logged, logged_at = step, spent
                 if run is not None and place.first:
                     run.append("metrics", rows[-1])
                 if save is not None and saves and place.first:
-                    save[1](step, model)
+                    with clock.doing(len(every)):
+                        save[1](step, model)
                 place.wait()
                 began = time.perf_counter()
             model.train()
@@ -185,6 +189,13 @@ def telling(report: Report | bool, steps: int, start: int) -> Iterator[Report]:
             yield tell
     else:
         yield report or silent
+
+
+def told(row: Mapping[str, int | float], pace: Pace, left: float | None) -> dict[str, Any]:
+    """What is told of a row, and what of the steps and the time left is not as it was told before."""
+    known = {name: row[name] for name in ("loss", "tokens_per_s") if name in row}
+    total = {"total": pace.steps} if pace.revisions else {}
+    return {**known, **total, **({} if left is None else {"left": left})}
 
 
 class Divergence:

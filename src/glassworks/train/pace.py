@@ -31,6 +31,33 @@ class Revision:
     """Of training, when it was found."""
 
 
+class Times:
+    """So many times in a run, evenly over its plan, however that is revised; or after every step, if they are fewer."""
+
+    def __init__(self, pace: "Pace", number: int) -> None:
+        self.pace, self.number = pace, number
+
+    def passed(self, step: int) -> int:
+        """How many are due by this step."""
+        return int(self.number * self.pace.exact(step) / self.pace.first + 1e-9)
+
+
+Often = int | Times
+"""After every n-th step, or so many times in all; and after the last step."""
+
+
+def is_due(often: Often, step: int) -> bool:
+    """Whether it is after this step, the last one apart."""
+    return step % often == 0 if isinstance(often, int) else often.passed(step) > often.passed(step - 1)
+
+
+def times_left(often: Often, step: int, steps: int) -> int:
+    """How often it is due between this step and the last one, which is one of them."""
+    if isinstance(often, int):
+        return (steps - 1) // often - step // often + (step < steps)
+    return min(steps - step, often.number - often.passed(step))
+
+
 class Pace:
     """The number of steps, as it is now; and how far along the schedule each of them is."""
 

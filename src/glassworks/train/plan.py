@@ -190,7 +190,7 @@ def measure_step(
             )
             synchronize(device)
             times.append(time.perf_counter() - began)
-            report(min(len(times), 4))
+            report(len(times), total=max(4, len(times) + few()))
             if ended.interrupted:
                 raise KeyboardInterrupt
     return statistics.quantiles(times[2:], n=4, method="inclusive")[0]

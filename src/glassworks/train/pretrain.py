@@ -17,7 +17,7 @@ from torch import nn
 from glassworks.core.errors import RunError
 from glassworks.core.files import locked
 from glassworks.core.progress import Report, silent
-from glassworks.core.runs import Run, refuse_existing
+from glassworks.core.runs import Run, being_trained, refuse_existing
 from glassworks.data.batches import Windows
 from glassworks.data.shards import Corpus, open_corpus, prepare
 from glassworks.data.spans import whole_characters
@@ -33,12 +33,16 @@ from glassworks.train.checkpoint import load_checkpoint, newest_checkpoint, save
 from glassworks.train.device import pick_device
 from glassworks.train.distributed import Ranks
 from glassworks.train.fit import Every, fit
+from glassworks.train.pace import Often, Times
 from glassworks.train.plan import build, make_plan, pace_of, plan_of, planned_loss, result
 from glassworks.train.recipe import Recipe, recipe_of, to_dict
 
-Watch = Callable[[Corpus, GPT, int], Every]
+Watch = Callable[[Corpus, GPT, Often], Every]
 """What else to do during training, given the corpus, the model to judge (the averaged one, if there is one) and how
 often to evaluate: evaluation comes in this way, from a room above."""
+
+EVALUATIONS, SAMPLES, CHECKPOINTS = 20, 4, 10
+"""Of a run, if its recipe does not say after how many steps."""
 
 Show = Callable[[int, str, str], object]
 """Told a step, a prompt and what the network writes after it."""
@@ -110,11 +114,6 @@ def pretrain(
         return go_on(run, watch, place, report, show)
 
 
-def being_trained(run: Run) -> RunError:
-    """The refusal of a run that another process is training."""
-    return RunError(f"{run.path} is being trained by another process: wait for it, or stop it first")
-
-
 def go_on(run: Run, watch: Watch | None, place: Ranks, report: Report, show: Show | None = None) -> bool:
     """`pretrain`, once the run is ours."""
     recipe, plan = recipe_of(run), plan_of(run)
@@ -149,8 +148,8 @@ def go_on(run: Run, watch: Watch | None, place: Ranks, report: Report, show: Sho
 
     every: list[Any] = [(1, torch.no_grad()(follow))] if recipe.ema is not None else []
     if watch is not None:
-        every += watch(corpus, judged, recipe.eval_every or max(1, plan.steps // 20))
-    every.append((recipe.sample_every or max(1, plan.steps // 4), sample))
+        every += watch(corpus, judged, recipe.eval_every or Times(pace, EVALUATIONS))
+    every.append((recipe.sample_every or Times(pace, SAMPLES), sample))
 
     past = run.rows("metrics")
     ended = fit(
@@ -160,7 +159,7 @@ def go_on(run: Run, watch: Watch | None, place: Ranks, report: Report, show: Sho
         optimizer,
         steps=pace,
         every=every,
-        save=(recipe.checkpoint_every or max(1, plan.steps // 10), save),
+        save=(recipe.checkpoint_every or Times(pace, CHECKPOINTS), save),
         run=run,
         schedule=make_schedule(recipe.schedule),
         start=begin,
@@ -174,7 +173,8 @@ def go_on(run: Run, watch: Watch | None, place: Ranks, report: Report, show: Sho
         ranks=place,
         report=report,
     )
-    if place.first and not ended.interrupted:
+    if place.first and not ended.interrupted and not run.is_trained:
+        run.forget_measures()
         save_model(judged, run.path / "model", corpus.path / "tokenizer.json")
     if place.first and (ended.step > begin or "result" not in run.record):
         run.update(result=result(run, recipe, plan, model, ended.step, place))

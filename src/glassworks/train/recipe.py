@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import shlex
+from collections import deque
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -10,12 +11,16 @@ from typing import Any, Literal
 
 from glassworks.core.config import from_dict, read_toml
 from glassworks.core.errors import FileDamaged
+from glassworks.core.places import model_path
 from glassworks.core.runs import Run
 from glassworks.core.text import RENAME, check_text
+from glassworks.core.types import Precision
+from glassworks.data.corpora import fingerprint
+from glassworks.data.reading import Reading
+from glassworks.data.specs import tokenizer_files
+from glassworks.data.splits import check_split
 from glassworks.models.config import GPTConfig
-from glassworks.optim.groups import OptimizerConfig
-from glassworks.optim.schedules import ScheduleConfig
-from glassworks.train.device import Precision
+from glassworks.optim.config import OptimizerConfig, ScheduleConfig
 
 
 @dataclass(frozen=True)
@@ -67,11 +72,11 @@ class Recipe:
     seed: int = 0
     """Of the weights, of the order of the batches, and of samples."""
     eval_every: int | None = None
-    """Steps between evaluations on held-out text. None = 20 in all."""
+    """Steps between evaluations on held-out text. None = 20 times in a run, evenly."""
     checkpoint_every: int | None = None
-    """Steps between checkpoints. None = 10 in all."""
+    """Steps between checkpoints. None = 10 times in a run, evenly."""
     sample_every: int | None = None
-    """Steps between samples of the model's writing. None = 4 in all."""
+    """Steps between samples of the model's writing. None = 4 times in a run, evenly."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained, naming the field, its value and the remedy."""
@@ -134,6 +139,33 @@ def read_recipe(path: Path) -> Recipe:
         return from_dict(Recipe, values)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+def check_sources(recipe: Recipe) -> None:
+    """Refuse a recipe whose texts, tokenizer or model to start from are not there, before anything is read or loaded.
+
+    Raises: ValueError and RunError, as training would.
+    """
+    check_split(recipe.held_out, recipe.split)
+    for source in (recipe.data, recipe.held_out):
+        if not isinstance(source, float):
+            deque(fingerprint(source, Reading(recipe.column, recipe.skip_unreadable)), maxlen=0)
+    if recipe.start_from is not None:
+        base_of(recipe)
+    else:
+        tokenizer_files(recipe.tokenizer)
+
+
+def base_of(recipe: Recipe) -> Path:
+    """The model that a recipe starts from; ValueError if it has settings of its own for what is that model's."""
+    path = model_path(recipe.start_from or "") or Run.open(recipe.start_from or "").path / "model"
+    own = {"tokenizer": (recipe.tokenizer, Recipe.tokenizer)}
+    for name, default in dataclasses.asdict(GPTConfig()).items():
+        own[f"model.{name}"] = (getattr(recipe.model, name), default)
+    for name, (value, default) in own.items():
+        if value != default and name != "model.n_ctx":
+            raise ValueError(f"{name} (={value}) is that of {path}, which training starts from: leave it out")
+    return path
 
 
 def recipe_of(run: Run) -> Recipe:
