@@ -4,13 +4,23 @@ import errno
 import fcntl
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from glassworks.core.files import atomic_file, atomic_folder, is_locked, locked, refuse_unwritable
+from glassworks.core import files
+from glassworks.core.files import (
+    atomic_file,
+    atomic_folder,
+    is_locked,
+    locked,
+    read_json,
+    refuse_unwritable,
+    write_json,
+)
 
 
 @pytest.mark.parametrize(
@@ -101,3 +111,43 @@ def test_a_device_is_never_replaced() -> None:
     """Root may rename a file over /dev/null, and then nothing on the machine works."""
     with pytest.raises(ValueError, match="/dev/null is not a file"):
         refuse_unwritable(Path("/dev/null"))
+
+
+def test_threads_that_write_one_file_do_not_disturb_each_other(tmp_path: Path) -> None:
+    path, whole = tmp_path / "a.json", [list(range(500)), list(range(500, 1000))]
+
+    def write(value: list[int]) -> None:
+        for _ in range(40):
+            write_json(path, value)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(write, 2 * whole))
+    assert read_json(path) in whole
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_folder_takes_anothers_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: bool) -> None:
+    if not at_once:
+        monkeypatch.setattr(files, "exchanged", lambda a, b: False)
+    for content in "ab":
+        with atomic_folder(tmp_path / "x") as made:
+            (made / content).touch()
+    assert [path.name for path in (tmp_path / "x").iterdir()] == ["b"]
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+def test_a_folder_that_cannot_get_its_name_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def replace(self: Path, target: Path) -> None:
+        if target == path and self.suffix == ".tmp":
+            raise OSError(errno.EIO, "gone")
+        self.rename(target)
+
+    path = tmp_path / "x"
+    (path / "old").mkdir(parents=True)
+    monkeypatch.setattr(files, "exchanged", lambda a, b: False)
+    monkeypatch.setattr(Path, "replace", replace)
+    with pytest.raises(OSError, match="gone"), atomic_folder(path):
+        pass
+    assert [inside.name for inside in path.iterdir()] == ["old"]
+    assert list(tmp_path.iterdir()) == [path]

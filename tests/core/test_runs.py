@@ -1,5 +1,6 @@
 """A run's folder says what it holds, and survives a kill in the middle of a line."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,13 @@ def test_a_record_comes_back_with_versions(tmp_path: Path) -> None:
     assert Run.open(tmp_path / "a").record["seed"] == 3
     assert run.record["result"] == {"step": 1}
     assert {"python", "torch", "glassworks"} <= set(run.record["versions"])
+
+
+def test_fields_added_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "a")
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda i: run.update(**{f"field{i}": i}), range(40)))
+    assert {f"field{i}": i for i in range(40)}.items() <= run.record.items()
 
 
 def test_rows_come_back_and_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
@@ -55,7 +63,7 @@ def test_a_byte_that_is_no_utf8_is_refused_by_name_before_anything_is_made(tmp_p
         run.append("samples", {"text": "\ud800"})
     with pytest.raises(ValueError, match=r"run\.json: text\[\d+\] \(='\\udce9'\) is a lone surrogate"):
         run.update(command=["train", "caf\udce9"])
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "run.json"]
+    assert sorted(path.name for path in tmp_path.rglob("[!.]*")) == ["a", "run.json"]
     assert "command" not in run.record
 
 

@@ -2,6 +2,7 @@ import subprocess
 import sys
 import threading
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -593,6 +594,39 @@ def test_blocks_that_overlap_in_threads_leave_compiling_as_it_was() -> None:
     assert found == [False]
     assert torch._dynamo.eval_frame._stance.stance == "default"
     assert function(x).any()
+
+
+def test_threads_read_and_patch_one_model_without_seeing_each_other() -> None:
+    model, inputs = small().train(), [torch.randint(7, (2, 8)) for _ in range(4)]
+    names = ["blocks.*.resid_post", "blocks.0.attn.pattern"]
+
+    def read(tokens: torch.Tensor) -> dict[str, torch.Tensor]:
+        with torch.no_grad(), capture(model, names) as seen:
+            model(tokens)
+        return seen
+
+    def work(tokens: torch.Tensor) -> list[dict[str, torch.Tensor]]:
+        found = []
+        for _ in range(10):
+            with patch(model, {"blocks.0.resid_post": torch.zeros(1, 8, 8)}):
+                model(tokens)
+            found.append(read(tokens))
+        return found
+
+    alone = [read(tokens) for tokens in inputs]
+    old = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            together = list(pool.map(work, inputs))
+    finally:
+        sys.setswitchinterval(old)
+    for one, several in zip(alone, together, strict=True):
+        for seen in several:
+            assert seen.keys() == one.keys()
+            assert all(seen[name].allclose(one[name], atol=1e-6) for name in one)
+    assert all(module.training for module in model.modules())
+    assert not num_hooks(model)
 
 
 def test_a_stance_that_was_chosen_comes_back() -> None:

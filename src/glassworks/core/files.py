@@ -1,10 +1,12 @@
 """Files that are either whole or absent: written under a temporary name, then renamed."""
 
+import ctypes
 import errno
 import fcntl
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import stat
 import tempfile
@@ -48,12 +50,34 @@ def atomic_folder(path: Path) -> Iterator[Path]:
                 if inside.is_file():
                     sync(inside)
                 inside.chmod(mode | (mode & 0o444) >> 2 if inside.is_dir() else mode)  # who may read may look inside
-            if path.exists():
-                path.replace(temporary / "replaced")
-            temporary.replace(path)
-            shutil.rmtree(path / "replaced", ignore_errors=True)
+            put(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def put(new: Path, path: Path) -> None:
+    """Give a folder the name of another, which has the new one's afterwards; at once, where the system can do that.
+
+    Elsewhere a kill at the wrong moment leaves both, under names that begin with a dot.
+    """
+    if not path.exists():
+        new.replace(path)
+    elif not exchanged(new, path):
+        old = temporary_name(path).with_suffix(".old")  # which `sweep` leaves alone
+        path.replace(old)
+        try:
+            new.replace(path)
+        except BaseException:
+            old.replace(path)
+            raise
+        old.replace(new)
+
+
+def exchanged(a: Path, b: Path) -> bool:
+    """Whether the system let two names change places, as Linux does on most of its file systems."""
+    rename = getattr(ctypes.CDLL(None), "renameat2", None)
+    here, exchange = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
+    return rename is not None and rename(here, os.fsencode(a), here, os.fsencode(b), exchange) == 0
 
 
 @contextmanager
@@ -110,8 +134,8 @@ def at_home(name: str | os.PathLike[str]) -> Path:
 
 
 def temporary_name(path: Path) -> Path:
-    """Where a file is written before it has its name."""
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Where a file is written before it has its name: nobody else writes there, on this machine or another."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
 
 
 def usual_mode(path: Path) -> int:

@@ -25,7 +25,7 @@ from typing import Any, BinaryIO
 from glassworks.core.called import again, command
 from glassworks.core.config import check_shape
 from glassworks.core.errors import FileDamaged, RunError
-from glassworks.core.files import atomic_file, is_locked, named, read_json, sweep, write_json
+from glassworks.core.files import atomic_file, is_locked, locked, named, read_json, sweep, write_json
 from glassworks.core.text import check_text, writable
 
 ROOT = Path("runs")
@@ -166,9 +166,10 @@ class Run:
         return f"go on with it by: {again(self.record.get('command', []))}"
 
     def update(self, **record: Any) -> None:
-        """Add fields to run.json, atomically."""
-        old = self.record if (self.path / "run.json").exists() else {}
-        write_json(self.path / "run.json", {**old, **record})
+        """Add fields to run.json, atomically: whoever else adds some at the same time waits."""
+        with locked(self.path / ".run.json.lock"):
+            old = self.record if (self.path / "run.json").exists() else {}
+            write_json(self.path / "run.json", {**old, **record})
 
     # ------------------------------------------------------------------------------------------------------------------
     # Append-only tables

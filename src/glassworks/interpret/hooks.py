@@ -14,7 +14,8 @@ names has both; inside a compiled child, `_orig_mod` may be left out. A glob pas
 or that the forward pass does not call. Inside a block the model is in evaluation mode, so dropout is off; afterwards
 every submodule is as it was and all hooks are gone, however the block ended. Without gradients, a run that is only
 looked at is the plain run to the last bit; with them, torch may choose other kernels for a module in training mode.
-Blocks nest; an inner one sees the edits of an outer one: `with patch(...), capture(...)` reads what was patched.
+Blocks nest; an inner one sees the edits of an outer one: `with patch(...), capture(...)` reads what was patched. A
+block is of the thread that opened it: what another one runs meanwhile is neither read nor edited.
 
 Inside a block nothing runs compiled, in any thread, since compiled code passes hooks by: neither what was compiled of
 the model (`torch.compile(model)`, `model.compile()`, a compiled child or `forward`) nor compiled functions that call it

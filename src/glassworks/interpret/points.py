@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -95,9 +96,12 @@ def watching(
 ) -> Iterator[list[Point]]:
     """Let `visit` see the points' values inside the block; `begin` and `end` surround each pass of the whole model.
 
-    Yields the points. `end` is not called after a pass that an error ended.
+    Yields the points. `end` is not called after a pass that an error ended; what other threads run is not seen.
     """
-    calls = Calls()
+    calls, thread = Calls(), threading.get_ident()
+
+    def here(hook: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *given: hook(*given) if threading.get_ident() == thread else None
 
     def start(_module: nn.Module, _args: Any) -> None:
         calls.clear()
@@ -115,13 +119,13 @@ def watching(
             by_module.setdefault(point.name, []).append(point)
         stack.enter_context(evaluating(root))
         modules = all_modules(root)
-        stack.callback(root.register_forward_pre_hook(start, prepend=True).remove)
+        stack.callback(root.register_forward_pre_hook(here(start), prepend=True).remove)
         for name, group in by_module.items():
             before, after = module_hooks(group, calls, visit)
-            stack.callback(modules[name].register_forward_pre_hook(before, with_kwargs=True).remove)
-            stack.callback(modules[name].register_forward_hook(after).remove)
-        stack.callback(root.register_forward_hook(stop, always_call=True).remove)
-        stack.callback(root.register_forward_hook(lambda *_: end()).remove)
+            stack.callback(modules[name].register_forward_pre_hook(here(before), with_kwargs=True).remove)
+            stack.callback(modules[name].register_forward_hook(here(after)).remove)
+        stack.callback(root.register_forward_hook(here(stop), always_call=True).remove)
+        stack.callback(root.register_forward_hook(here(lambda *_: end())).remove)
         yield points
 
 

@@ -1,25 +1,47 @@
 """A model in evaluation mode, or torch with fewer threads, for the length of a block."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
 
 from glassworks.core import company
 
+OPEN: WeakKeyDictionary[nn.Module, dict[object, bool]] = WeakKeyDictionary()
+"""The mode that each block on a module found, in the order in which they began."""
+
+CHANGING = threading.Lock()
+
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Turn dropout and batch statistics off inside the block; afterwards every submodule is as it was."""
+    """Turn dropout and batch statistics off inside the block; afterwards every submodule is as it was.
+
+    Where blocks of several threads overlap, the last one to end gives back what the first one found.
+    """
     company.watch()  # what computes with a model and is no training comes by here
-    before = [(module, module.training) for module in model.modules()]
-    model.eval()
+    block, modules = object(), list(model.modules())
+    with CHANGING:
+        for module in modules:
+            OPEN.setdefault(module, {})[block] = module.training
+        model.eval()
     try:
         yield
     finally:
-        for module, training in before:
-            module.training = training
+        with CHANGING:
+            for module in modules:
+                modes = OPEN[module]
+                begun = list(modes)
+                mode, later = modes.pop(block), begun[begun.index(block) + 1 :]
+                if later:
+                    modes[later[0]] = mode  # it is for that one to give back
+                else:
+                    module.training = mode
+                if not modes:
+                    del OPEN[module]
 
 
 @contextmanager
