@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from glassworks.cli.runs import facts, summary
+from glassworks.cli.runs import facts, print_runs, summary
 from glassworks.core.runs import Run
 from glassworks.studio.contents import read_contents
 from glassworks.studio.report import page as report_page
@@ -104,3 +104,12 @@ def test_what_is_missing_leaves_a_gap(tmp_path: Path) -> None:
     (run.path / "metrics.jsonl").write_text('{"loss": 2.5}\n')
     run.eval_path("held_out").write_text("{}")
     assert facts(run)["state"] == "done"  # as one made by hand, without a plan
+
+
+def test_settings_stand_below_their_run_s_name_as_they_are_typed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, other = made(tmp_path / "one"), made(tmp_path / "other")
+    other.update(recipe={**RECORD["recipe"], "data": ["a.txt", "b.txt"]})
+    print_runs([one, other], compared=True)
+    assert capsys.readouterr().out.endswith("settings that differ\n      one    other\ndata  a.txt  a.txt b.txt\n")

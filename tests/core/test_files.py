@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -105,6 +106,12 @@ def test_what_cannot_be_written_is_refused_and_nothing_is_left(tmp_path: Path) -
     refuse_unwritable(tmp_path / "new" / "folder" / "page.html")
     refuse_unwritable(tmp_path / "file")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "pipe"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")
+def test_of_a_folder_that_takes_no_files_it_is_said() -> None:
+    with pytest.raises(PermissionError, match="no file can be made in /proc"):
+        refuse_unwritable(Path("/proc/run/report.html"))
 
 
 def test_a_device_is_never_replaced() -> None:

@@ -22,7 +22,7 @@ ROW = {"step?": int, "seconds?": float | None}
 
 @dataclass(frozen=True)
 class Runs:
-    """List the runs below runs/; or, given names, compare them: results first, then the settings that differ."""
+    """List the runs below runs/, the newest last; or, given names, compare them, then the settings that differ."""
 
     names: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[RUN ...]")] = ()
     """Runs to compare."""
@@ -122,7 +122,14 @@ def print_runs(runs: list["Run"], *, compared: bool) -> None:
         keys = dict.fromkeys(key for s in settings for key in s)
         differing = [key for key in keys if len({str(s.get(key)) for s in settings}) > 1]
         print("\nsettings that differ" if differing else "\nall settings are the same")
-        print_table([[key, *(str(s.get(key)) for s in settings)] for key in differing])
+        rows = [[key, *(said(s.get(key)) for s in settings)] for key in differing]
+        if rows:
+            print_table([["", *(each["name"] for each in found)], *rows])
+
+
+def said(value: Any) -> str:
+    """A setting as it is typed: several values beside one another."""
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def summary(found: dict[str, Any]) -> list[str]:

@@ -20,7 +20,7 @@ class Sample:
     chat: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Let a model that was taught to answer do so: the prompt is put to it by its chat template."""
     max_tokens: int = 200
-    """The most tokens to write."""
+    """The most tokens to write; with 0 the prompt is all that is printed."""
     temperature: float = 0.8
     """How far to flatten the distribution; 0 = always the likeliest token."""
     top_k: int | None = None

@@ -121,6 +121,8 @@ def refuse_unwritable(path: Path) -> None:
     try:
         trial.touch()
         trial.unlink()
+    except FileNotFoundError:  # the folder is there, and takes no files: /proc
+        raise PermissionError(errno.EPERM, f"no file can be made in {folder}", str(path)) from None
     except OSError as error:
         raise type(error)(error.errno, error.strerror, str(path)) from None
 

@@ -25,6 +25,7 @@ class Sampling:
     """How the next token is chosen. The filters apply in the order in which they stand here, as in transformers."""
 
     max_tokens: int = 256
+    """The most tokens to write; 0 = none."""
     repetition_penalty: float | int = 1.0
     """Divides positive logits and multiplies negative ones of tokens already in the row (Keskar et al. 2019, 4.1)."""
     temperature: float | int = 1.0
@@ -44,7 +45,7 @@ class Sampling:
         if isinstance(self.stop, str) or self.stop is None:
             object.__setattr__(self, "stop", () if self.stop is None else (self.stop,))
         ranges: dict[str, tuple[Callable[[Any], bool], str]] = {
-            "max_tokens": (lambda value: operator.index(value) >= 0, "a whole number of at least 0"),
+            "max_tokens": (lambda value: operator.index(value) >= 0, "a whole number of at least 0; 0 writes nothing"),
             "repetition_penalty": (lambda value: 0 < value < math.inf, "above 0; 1 is no penalty"),
             "temperature": (lambda value: 0 <= value < math.inf, "at least 0; 0 takes the likeliest token"),
             "top_k": (

@@ -41,9 +41,15 @@ def page(runs: Sequence[Contents]) -> str:
 
 
 def results(runs: Sequence[Contents]) -> Markup:
-    """A row for each run, the best first."""
+    """A row for each run: the lowest score first, or as they were given where scores do not compare."""
     head = ["held-out bits per byte", "steps", "training tokens", "parameters", "tokens/s", "training time"]
-    ranked = sorted(runs, key=lambda run: (math.isnan(score(run)), score(run)))
+    if same_text(runs):
+        order, ranked = "The lowest score, which is the best, stands first", sorted(runs, key=rank)
+    else:
+        order, ranked = (
+            "These runs were measured on different held-out texts, so their scores say nothing of which is better",
+            runs,
+        )
     return tag(
         "figure",
         scrolling(
@@ -54,7 +60,7 @@ def results(runs: Sequence[Contents]) -> Markup:
                 class_="comparison",
             )
         ),
-        tag("figcaption", f"The best first; ± is one standard error over documents.{same_text(runs)}"),
+        tag("figcaption", f"{order}; ± is one standard error over documents."),
     )
 
 
@@ -87,10 +93,15 @@ def known(value: float, write: Callable[[float], str]) -> str:
     return write(value) if math.isfinite(value) else "–"
 
 
-def same_text(runs: Sequence[Contents]) -> str:
-    """A sentence of warning where the runs were not measured on the same text."""
+def rank(run: Contents) -> tuple[bool, float]:
+    """Sorts by score, runs without one last."""
+    return math.isnan(score(run)), score(run)
+
+
+def same_text(runs: Sequence[Contents]) -> bool:
+    """Whether the runs were measured on the same text."""
     sources = {str([run.record.get("recipe", {}).get(key) for key in ("data", "held_out", "split")]) for run in runs}
-    return "" if len(sources) < 2 else " These runs held out different texts, so their scores do not compare."
+    return len(sources) < 2
 
 
 # ----------------------------------------------------------------------------------------------------------------------
