@@ -41,6 +41,19 @@ def test_where_nothing_can_be_written_the_remedy_is_one_that_the_command_has(
 
 
 @pytest.mark.parametrize(
+    ("kind", "words", "remedy"),
+    [(Look, ["a"], "choose another name"), (Report, ["a"], "move it out of the way")],
+)
+def test_what_stands_in_the_way_is_moved_where_no_other_name_can_be_given(
+    kind: type, words: list[str], remedy: str
+) -> None:
+    arguments = Arguments(words)
+    arguments.parse(kind, "command")
+    error = IsADirectoryError(errno.EISDIR, "Is a directory", "a/report.html")
+    assert describe(error, arguments) == f"a/report.html: Is a directory; {remedy}"
+
+
+@pytest.mark.parametrize(
     ("kind", "words", "said"),
     [
         (Train, [], "a smaller --batch-size or a larger --accumulate or --recompute or a shorter --model.n-ctx"),

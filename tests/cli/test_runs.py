@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from glassworks.cli.runs import facts, print_runs, summary
-from glassworks.core.runs import Run
+from glassworks.core.errors import RunError
+from glassworks.core.runs import Run, all_runs
 from glassworks.studio.contents import read_contents
 from glassworks.studio.report import page as report_page
 from glassworks.studio.runs_page import page as runs_page
@@ -113,3 +114,18 @@ def test_settings_stand_below_their_run_s_name_as_they_are_typed(
     other.update(recipe={**RECORD["recipe"], "data": ["a.txt", "b.txt"]})
     print_runs([one, other], compared=True)
     assert capsys.readouterr().out.endswith("settings that differ\n      one    other\ndata  a.txt  a.txt b.txt\n")
+
+
+def test_one_unreadable_run_does_not_hide_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run, other = made(tmp_path / "one"), made(tmp_path / "other")
+    (other.path / "metrics.jsonl").unlink()
+    (other.path / "metrics.jsonl").mkdir()
+    (tmp_path / "folder" / "run.json").mkdir(parents=True)
+    (tmp_path / "link").mkdir()
+    (tmp_path / "link" / "run.json").symlink_to("nowhere")
+    print_runs(all_runs(tmp_path), compared=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert sorted(line.split()[0:2] for line in lines[1:3]) == [[run.name, "done"], [other.name, "damaged"]]
+    assert lines[3].startswith("other: ")
+    with pytest.raises(RunError, match="a run has a name"):
+        Run.open("")

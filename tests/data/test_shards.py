@@ -178,6 +178,8 @@ def test_a_tokenizer_file_that_changes_makes_another_corpus(source: str, tmp_pat
         ("bpe", "must say its vocabulary size"),
         ("bpe:many", "must say its vocabulary size"),
         ("bpe:10", "must have at least 257 tokens"),
+        ("bpe:99999999999", "must have at most 1,048,576 tokens"),
+        ("chars:3", "must be bytes, chars, bpe:<vocab_size>"),
         ("words", "must be bytes, chars, bpe:<vocab_size>"),
         ("gpt2:/nowhere", "there is no encoder.json"),
     ],

@@ -9,6 +9,7 @@ import torch
 import transformers
 from transformers import LogitsProcessorList
 
+from glassworks.models import sampling
 from glassworks.models.choice import Sampling, candidates, choose, penalise
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
@@ -215,11 +216,20 @@ def test_stop_strings_cut_precisely(stop: tuple[str, ...], expected: str) -> Non
     assert generate(model, Bytes(), [""], max_tokens=40, temperature=0, stop=stop) == [expected]
 
 
+def test_how_many_random_numbers_are_drawn_at_once_changes_nothing(model: GPT, monkeypatch: pytest.MonkeyPatch) -> None:
+    prompts, ended = [[1], [2, 3], [4]], lambda row, token: token < 8  # rows leave the batch at different steps
+    whole = rows(model, prompts, max_tokens=60, seed=3, ended=ended)
+    assert len({len(row) for row in whole}) > 1
+    monkeypatch.setattr(sampling, "DRAWN", 7)
+    assert rows(model, prompts, max_tokens=60, seed=3, ended=ended) == whole
+
+
 def test_broken_characters_come_at_the_end_and_max_tokens_cuts() -> None:
     assert generate(scripted(b"a\xf0\x9f"), Bytes(), [""], max_tokens=40, temperature=0) == ["a\ufffd"]
     assert generate(scripted(b"a\x80b"), Bytes(), [""], max_tokens=40, temperature=0) == ["a\ufffdb"]
     assert generate(scripted(b"abcdef"), Bytes(), [""], max_tokens=3, temperature=0) == ["abc"]
     assert generate(scripted(b"abcdef"), Bytes(), [""], max_tokens=0) == [""]
+    assert generate(scripted(b"abcdef"), Bytes(), [""], max_tokens=10**30) == ["abcdef"]  # takes no memory for them
     assert generate(scripted(b"abcdef"), Bytes(), []) == []
 
 

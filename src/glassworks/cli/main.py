@@ -113,7 +113,7 @@ def remedy(error: OSError, arguments: Arguments) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "; make room, then go on: a training by --resume, anything else by the same command"
     if error.errno in (errno.EEXIST, errno.ENOTDIR, errno.EISDIR):
-        return "; choose another name"
+        return "; choose another name" if arguments.output else "; move it out of the way"
     if error.errno == errno.ENAMETOOLONG:
         return "; choose a shorter name"
     if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):

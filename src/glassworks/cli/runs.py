@@ -45,11 +45,11 @@ def run(arguments: Arguments) -> None:
 
     if args.json and args.csv:
         raise ValueError("--json and --csv are two ways to print: leave one out")
-    if args.root.exists() and not args.root.is_dir():
+    if not args.root.is_dir() and (args.root.exists() or args.root != Runs.root):
         raise ValueError(f"root (={args.root}) is not a folder: give the one that holds runs")
     if args.html is not None:
         refuse_unwritable(args.html)
-    inside = [args.root / name if (args.root / name).is_dir() else name for name in args.names]
+    inside = [args.root / name if name and (args.root / name).is_dir() else name for name in args.names]
     runs = [Run.open(name) for name in inside] or all_runs(args.root)
     if args.json:
         print(json.dumps([facts(run) for run in runs], indent=2, ensure_ascii=False))
@@ -76,7 +76,7 @@ def facts(run: "Run") -> dict[str, Any]:
         last = metrics[-1] if metrics else {}
         check_shape(score or {}, SCORE, str(run.eval_path("held_out")))
         check_shape(last, ROW, f"{run.path / 'metrics.jsonl'}, last line")
-    except (FileDamaged, ValueError) as error:
+    except (FileDamaged, OSError, ValueError) as error:
         return {**named, "state": "damaged", "why": str(error)}
     result = record.get("result")
     step = max(last.get("step", 0), (result or {}).get("step", 0))

@@ -9,7 +9,7 @@ from glassworks.core.runs import ROOT
 def model_path(name: str) -> Path | None:
     """The model folder or GGUF file that a name means; None where it means a run, by path or name."""
     path = Path(name)
-    if any((folder / "run.json").is_file() for folder in (path, ROOT / name)):
+    if not name or any((folder / "run.json").is_file() for folder in (path, ROOT / name)):
         return None
     return path if path.is_dir() or find_gguf(path) is not None else None
 

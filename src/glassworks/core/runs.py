@@ -80,6 +80,8 @@ class Run:
     @classmethod
     def open(cls, path: Path | str) -> "Run":
         """Open a training's run by its path, or by its name under runs/."""
+        if path == "":
+            raise RunError(f"a run has a name: `{command('runs')}` lists what there is")
         for candidate in (Path(path), ROOT / path):
             if (candidate / "run.json").is_file():
                 run = cls(candidate)
@@ -259,8 +261,8 @@ def refuse_existing(path: Path) -> None:
 
 def all_runs(root: Path | None = None) -> list[Run]:
     """Every run below `root` (runs/), oldest first."""
-    found = sorted((root or ROOT).glob("*/run.json"), key=lambda path: path.stat().st_mtime)
-    return [Run(path.parent) for path in found]
+    found = filter(Path.is_file, (root or ROOT).glob("*/run.json"))
+    return [Run(path.parent) for path in sorted(found, key=lambda path: path.stat().st_mtime)]
 
 
 def free_name(stem: str, root: Path | None = None) -> Path:

@@ -17,6 +17,8 @@ from glassworks.data.tokenizers import (
 
 SMALLEST = 257
 """Tokens of a BPE without a merge."""
+LARGEST = 1 << 20
+"""Tokens of a BPE at most: four times the largest in use; the library that learns it takes room for all at once."""
 
 
 def make_tokenizer(spec: str, *, alphabet: Iterable[str], training: Iterable[str]) -> Tokenizer:
@@ -59,7 +61,9 @@ def tokenizer_files(spec: str) -> list[Path]:
         raise ValueError(f'tokenizer (={spec}) must say its vocabulary size, as "bpe:4096" does')
     if name == "bpe" and int(argument) < SMALLEST:
         raise ValueError(f"tokenizer (={spec}) must have at least {SMALLEST} tokens: the 256 bytes and <|endoftext|>")
-    if name in ("bytes", "chars", "bpe"):
+    if name == "bpe" and int(argument) > LARGEST:
+        raise ValueError(f"tokenizer (={spec}) must have at most {LARGEST:,} tokens")
+    if name == "bpe" or spec in ("bytes", "chars"):
         return []
     path = at_home(argument if name == "gpt2" else spec)
     if spec == "gpt2":

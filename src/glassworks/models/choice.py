@@ -46,8 +46,8 @@ class Sampling:
             object.__setattr__(self, "stop", () if self.stop is None else (self.stop,))
         ranges: dict[str, tuple[Callable[[Any], bool], str]] = {
             "max_tokens": (lambda value: operator.index(value) >= 0, "a whole number of at least 0; 0 writes nothing"),
-            "repetition_penalty": (lambda value: 0 < value < math.inf, "above 0; 1 is no penalty"),
-            "temperature": (lambda value: 0 <= value < math.inf, "at least 0; 0 takes the likeliest token"),
+            "repetition_penalty": (lambda value: 0 < value < math.inf, "above 0 and finite; 1 is no penalty"),
+            "temperature": (lambda value: 0 <= value < math.inf, "at least 0 and finite; 0 takes the likeliest token"),
             "top_k": (
                 lambda value: value is None or operator.index(value) >= 1,
                 "a whole number of at least 1; leave it out to keep all tokens",

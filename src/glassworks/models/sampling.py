@@ -27,6 +27,8 @@ from glassworks.models.text import Text, Tokenizer, check_texts, ends_of, known_
 
 Known = NDArray[np.bool_]
 """Whether each id stands for a token; those past the end do not."""
+DRAWN = 256
+"""Steps for which random numbers are drawn at once."""
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -121,10 +123,9 @@ class Batch:
         self.cache: Cache | None = None
         self.known = None if known is None else torch.from_numpy(known).to(self.like.device)
         self.seen: Tensor | None = None  # (B, V), tokens that are penalised
-        self.uniform: Tensor | None = None
-        if not how.greedy:  # every row has numbers of its own, whoever its neighbours are
-            own = [np.random.default_rng([how.seed, row]).random(how.max_tokens, np.float32) for row in self.rows]
-            self.uniform = torch.tensor(np.stack(own), device=self.like.device)  # (B, max_tokens)
+        # Every row has random numbers of its own, whoever its neighbours are.
+        self.sources = [np.random.default_rng([how.seed, row]) for row in self.rows if not how.greedy]
+        self.uniform = torch.empty(0)  # (B, DRAWN), the numbers of these steps
 
     @torch.no_grad()
     def step(self) -> list[int]:
@@ -162,12 +163,21 @@ class Batch:
             logits = penalise(logits, self.seen_among(logits), self.how.repetition_penalty)
         if self.known is not None:
             logits = restrict(logits, self.known)
-        self.tokens = choose(logits, self.how, None if self.uniform is None else self.uniform[:, self.steps])
+        self.tokens = choose(logits, self.how, self.random())
         self.steps += 1
         values: list[int] = self.tokens.tolist()
         for ids, token in zip(self.ids, values, strict=True):
             ids.append(token)
         return values
+
+    def random(self) -> Float[Tensor, " B"] | None:
+        """A number from 0 to 1 for each row; None where none is needed."""
+        if self.how.greedy:
+            return None
+        if self.steps % DRAWN == 0:
+            numbers = [source.random(DRAWN, np.float32) for source in self.sources]
+            self.uniform = torch.tensor(np.stack(numbers), device=self.like.device)
+        return self.uniform[:, self.steps % DRAWN]
 
     def seen_among(self, logits: Float[Tensor, "B V"]) -> Bool[Tensor, "B V"]:
         """Which tokens each row has read or written."""
@@ -210,7 +220,8 @@ class Batch:
         self.ids = [self.ids[place] for place in places]
         self.first = [self.first[place] for place in places]
         self.tokens = self.tokens[index]
-        self.uniform = None if self.uniform is None else self.uniform[index]
+        if not self.how.greedy:
+            self.sources, self.uniform = [self.sources[place] for place in places], self.uniform[index]
         self.seen = None if self.seen is None else self.seen[index]
         if self.cache is not None:
             self.cache.keep(index)

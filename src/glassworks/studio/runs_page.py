@@ -43,13 +43,13 @@ def page(runs: Sequence[Contents]) -> str:
 def results(runs: Sequence[Contents]) -> Markup:
     """A row for each run: the lowest score first, or as they were given where scores do not compare."""
     head = ["held-out bits per byte", "steps", "training tokens", "parameters", "tokens/s", "training time"]
-    if same_text(runs):
-        order, ranked = "The lowest score, which is the best, stands first", sorted(runs, key=rank)
-    else:
-        order, ranked = (
-            "These runs were measured on different held-out texts, so their scores say nothing of which is better",
-            runs,
-        )
+    comparable = same_text(runs)
+    ranked = sorted(runs, key=rank) if comparable else runs
+    order = (
+        "The lowest score, which is the best, stands first"
+        if comparable
+        else "These runs were measured on different held-out texts, so their scores say nothing of which is better"
+    )
     return tag(
         "figure",
         scrolling(
