@@ -175,6 +175,8 @@ def test_a_page_holds_the_picture_and_every_step() -> None:
     assert html.count("data-box=") == len(topological(root))
     edges = {f"{step['value']}-{side}" for step in told for side in range(len(step["operands"]))}
     assert edges == set(re.findall(r'data-edge="([\d-]+)"', html))
+    assert html.index("<nav") < html.index('id="words"')  # buttons stay where they are, however much is said
+    assert "min-height:7" not in html
     assert all(name not in html for name in ("TITLE", "PICTURE", "STEPS", "LIGHT", "DARK"))
 
 

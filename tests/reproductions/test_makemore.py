@@ -174,9 +174,9 @@ def are_finite(result: dict[str, Any]) -> bool:
 
 def test_a_part_keeps_its_curve_and_what_it_writes() -> None:
     data = Words.of(WORDS)
-    result = train("tanh", VARIANTS["tanh"], data, 120, None)
+    result = train("tanh", VARIANTS["tanh"], data, 119, None)
     steps, losses = zip(*result["curve"], strict=True)
-    assert steps == tuple(range(2, 121, 2))
+    assert steps == (*range(2, 119, 2), 119)  # 60 points
     assert losses[0] == pytest.approx(result["first_loss"], abs=0.2)
     assert losses[-1] < losses[0]
     assert len(result["samples"]) == 20

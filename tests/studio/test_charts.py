@@ -58,6 +58,13 @@ def test_any_numbers_make_a_drawing_without_nan(
     assert not any("nan" in c or "inf" in c for c in coordinates)
 
 
+def test_an_axis_says_more_than_one_or_two_numbers() -> None:
+    lines = [Line("a", [0, 1], [0.07, 0.9])]
+    drawn = line_chart(Chart(lines, "x", "y", y_range=(0.07, 0.9)), 350, 210)  # where 0.5 is all that is round
+    labels = re.findall(r'<text [^>]*text-anchor="end" class="label">([^<]*)</text>', drawn)
+    assert labels == ["0.2", "0.4", "0.6", "0.8"]
+
+
 def test_a_gap_is_left_where_a_number_is_missing_and_a_lone_point_is_a_dot() -> None:
     svg = line_chart(Chart([Line("a", [0, 1, 2, 3], [1, math.nan, 2, 3])], "x", "y"))
     (path,) = re.findall(r'<path d="([^"]+)"', svg)

@@ -77,6 +77,8 @@ def test_makemore_draws_losses_curves_and_words(tmp_path: Path) -> None:
     assert "Guessing costs 3.30 nats a character, counting pairs 2.45, and the best network, “the tree, wider”" in page
     assert "2.300 on words that it never saw; the same ends on 1.993 in the lecture." in page
     assert page.index("nats a character, held out") < page.index("nats a character, in training") < page.index("akasha")
+    assert "guessing 3.30 ↑" in page  # above the axis, which has room for what the networks do
+    assert page.index("line line1 line") < page.index("line line0 dots")  # ours lie over the published
     assert "emma" in page
     assert "&lt;b&gt;" in page
 

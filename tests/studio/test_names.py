@@ -13,6 +13,7 @@ from glassworks.studio.names import name_of, words
         ("resid_pre", "activation_patching", "stream before the block"),
         ("resid_pre_control_true", "activation_patching", "stream before the block: the real change there"),
         ("z_pearson", "attribution_patching", "what each head reads off: Pearson’s r with the truth"),
+        ("z", "ablation", "what silencing each head does"),
         ("pearson", "edge_attribution", "Pearson’s r with the truth"),
         ("scale", "circuit", "difference of the two runs' metrics"),
         ("kl", "a_method_of_yours", "KL"),

@@ -256,6 +256,7 @@ def test_a_circuit_is_a_graph_of_its_edges_beside_what_others_carry() -> None:
         {"circuit_faithfulness": 0.75, "circuit_complement": -0.5},
     )
     reader, page = read(trace), trace_figure(trace)
+    assert 'class="scroll" tabindex="0"><svg class="plot" style="min-width:608px"' in page
     edges = re.findall(
         r'class="line edge (line\d)" style="stroke-width:([\d.]+)"><title>(\S+) → (\S+): (\S+)</title>', page
     )
@@ -270,6 +271,29 @@ def test_a_circuit_is_a_graph_of_its_edges_beside_what_others_carry() -> None:
         assert said in reader.text
     empty = replace(trace, arrays=trace.arrays | {"kept": kept & False})
     assert "No edge is kept" in read(empty).text
+
+
+def test_paths_without_an_effect_wait_to_be_opened() -> None:
+    effect = np.zeros((30, 2))
+    effect[3, 0], effect[7, 1], effect[8, 0], effect[29, 0] = 0.5, -1.0, 0.01, 9.0
+    edge = np.ones((30, 2), bool)
+    edge[29, 0] = False
+    arrays = {"effect": effect, "control": effect / 4, "edge": edge}
+    labels = {"writer": [f"a0.h{i}" for i in range(30)], "reader": ["m0", "logits"]}
+    page = trace_figure(Trace("path_patching", arrays, dict.fromkeys(arrays, ("writer", "reader")), labels))
+    first, rest = page.split("<details>")
+    assert re.findall(r'<th scope="row">([^<]*)</th>', first) == ["a0.h7 → logits", "a0.h3 → m0"]
+    assert re.findall(r"<span>([^<]*)</span>", first)[-4:] == ["−1", "−0.25", "0.5", "0.125"]
+    assert rest.startswith("<summary>All 59 paths</summary>")
+    assert rest.count('class="heat') == 2
+
+
+def test_small_shares_are_in_percent() -> None:
+    arrays = {"explained": np.array([[0.02, 0.0293]])}
+    text = read(Trace("neuron_rules", arrays, {"explained": ("row", "point")}, {"row": ["trees"]})).text
+    assert "neurons that rules explain, in %" in text
+    assert "2.93" in text
+    assert "10⁻³" not in text
 
 
 def test_each_lens_has_its_own_words_and_layers_left_out_are_said() -> None:

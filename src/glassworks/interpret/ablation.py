@@ -70,9 +70,11 @@ def ablation(
         max_bytes: the most that a batch of edits may need.
 
     Arrays, for each site S:
-        S (kind, layer, [head,] [position]): mean change of the metric; negative where the place helped.
+        S (kind, layer, [head,] [position]): mean change of the metric; negative where the place helped. What is
+            silenced becomes zero, its mean over other inputs, or what it is on one of them (resample).
         S_metric (..., pair): the metric itself, for each row.
-        S_control, S_control_true (kind, S_draw): change by a random edit of the same norm, and by the ablation there.
+        S_control, S_control_true (kind, S_draw): change of the metric by a random edit of the same norm, and by
+            silencing the place, at some places drawn at random.
         plain (pair,): the metric of the untouched runs.
     """
     chosen = find_sites(sites)

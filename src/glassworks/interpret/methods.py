@@ -119,7 +119,7 @@ METHODS: dict[str, Method] = {
         source="glassworks.interpret.attribution_patching:attribution_patching",
     ),
     "ablation": Method(
-        "how much the answer suffers when a head or an MLP is silenced, in three ways",
+        "how the log-probability of the model's next word changes when a head or an MLP is silenced, in three ways",
         "random changes of the same size at some of the same places",
         f"{VIEWS}:ablation",
         source="glassworks.interpret.ablation:ablation",

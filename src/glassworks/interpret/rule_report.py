@@ -113,10 +113,13 @@ def rule_report(
         threads: None = as many as torch uses.
 
     Arrays, where row is "trees", "shuffled features" or "untrained network":
-        r2, f1 (row, point, neuron): on held-out places; NaN for a neuron that is constant there, or never fires.
-        f1_always (point, neuron): the F1 of saying that the neuron fires everywhere.
-        firing_rate (point, neuron): on held-out places.
-        explained (row, point): the share of neurons with at least `min_r2`. median_r2, median_f1 (row, point).
+        explained (row, point): the share of neurons with an R² of at least `min_r2`.
+        median_r2, median_f1 (row, point): over the neurons of a point: half of them have more.
+        r2 (row, point, neuron): 1 is all of a neuron's variation on held-out places, 0 no more than its mean tells; NaN
+            for a neuron that is constant there.
+        f1 (row, point, neuron): 1 is right at every held-out place; NaN for a neuron that never fires.
+        f1_always (point, neuron): what one gets who says that the neuron fires at every place.
+        firing_rate (point, neuron): the share of held-out places at which the neuron fires.
         feature, threshold, value, fires, count (point, neuron, node): the trees, as `Rules` has them.
         feature_mean (feature,): over the fitted places.  held_out (held_out_input,): rows of `inputs`.
     """

@@ -44,14 +44,15 @@ def sae_report(
     of the training. Rows: "trained network", "random network".
 
     Arrays, all (row,), on held-out activations:
-        l0: latents that fire, of a row, on average.
-        variance_explained: 1 - squared error / squared distance from the mean of the held-out rows; NaN if that is 0.
+        l0: how many latents fire at once, on average.
+        variance_explained: 1 is a perfect reconstruction, 0 no more than the mean tells: 1 - squared error / squared
+            distance from the mean; NaN if that is 0.
         loss, loss_spliced, loss_ablated: of the plain model, with the reconstruction in the activations' place
             (spliced), and with zeros there (ablated).
         loss_recovered: (ablated - spliced) / (ablated - plain): 1 = nothing lost, 0 = as bad as zeros. NaN where
             zeros change the loss by less than a ten-thousandth, which rounding may be much of.
-        dead_share: latents that never fire.
-    and frequency (row, latent): the share of rows on which each latent fires.
+        dead_share: of all latents, on all held-out rows.
+        frequency (row, latent): the share of rows on which each latent fires.
 
     Args:
         model: the network the autoencoder was fitted on.

@@ -193,10 +193,10 @@ PAGE = """<!doctype html>
 body{margin:0;padding:28px max(16px,3vw);background:var(--paper);color:var(--ink);
   font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",Arial,sans-serif}
 h1{font-size:1.35rem;line-height:1.25;font-weight:600;margin:0 0 .6em;overflow-wrap:anywhere}
-#words{min-height:7.2em;margin:18px 0 10px}
+#words{margin:18px 0}
 #words p{margin:0 0 .25em;overflow-wrap:anywhere}
 #words p+p{font:.92em/1.6 ui-monospace,"SF Mono",Menlo,Consolas,"DejaVu Sans Mono",monospace}
-nav{display:flex;flex-wrap:wrap;gap:8px;align-items:center}
+nav{display:flex;flex-wrap:wrap;gap:8px;align-items:center;margin-top:16px}
 button{font:inherit;color:inherit;background:var(--wash);border:1px solid var(--rule);border-radius:6px;
   padding:6px 12px;min-height:40px;cursor:pointer}
 button:disabled{opacity:.45;cursor:default}
@@ -211,13 +211,13 @@ small{color:var(--soft);display:block;margin-top:10px}
 .gw-graph .now .pill{stroke:var(--warm);stroke-width:2.5}
 .gw-graph .gets .box{stroke:var(--warm);stroke-width:3}
 .gw-graph .gets .grad{fill:var(--warm);font-weight:700}
-@media (max-width:600px){nav button{flex:1 1 0;padding:6px 4px}#count{flex-basis:100%;margin:0}#words{min-height:10em}}
+@media (max-width:600px){nav button{flex:1 1 0;padding:6px 4px}#count{flex-basis:100%;margin:0}}
 </style></head><body>
 <h1>TITLE</h1>
 <div id="graph" tabindex="0" role="region" aria-label="the graph">PICTURE</div>
-<div id="words" aria-live="polite"></div>
 <nav aria-label="steps"><button id="first">First</button><button id="back">Back</button><button id="next">Next</button>
 <button id="last">Last</button><button id="play" aria-pressed="false">Play</button><span id="count"></span></nav>
+<div id="words" aria-live="polite"></div>
 <small>Arrow keys step, Home and End go to the ends, space plays. Blue: the value whose gradient is complete.
 Orange: the operands it goes to.</small>
 <noscript><p>The picture shows the gradients at the end; stepping needs JavaScript.</p></noscript>

@@ -12,6 +12,7 @@ on source code. So what is compared is what happens, in which order, and not how
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from glassworks.core.progress import tell
 from glassworks.core.runs import Run
 from glassworks.core.trace import Trace
 from glassworks.data.batches import Windows
+from glassworks.data.corpora import Reading, documents
 from glassworks.data.reading import described
 from glassworks.data.shards import Corpus
 from glassworks.interpret.heads import head_scores, repeated_tokens
@@ -99,6 +101,8 @@ def run(
 
 def check_text(recipe: Recipe, folder: Path) -> None:
     """Refuse text that cannot be trained on before anything says that a reproduction on it was begun."""
+    if len(list(islice(documents(recipe.data, Reading(recipe.column, recipe.skip_unreadable)), 2))) == 1:
+        raise ValueError(f"data (={recipe.data!r}) holds one document, and one of several is held out: give more text")
     corpus = corpus_of(recipe, folder, Ranks())
     for line in described(corpus.meta):
         tell(line)

@@ -98,7 +98,7 @@ def train(name: str, variant: Variant, data: Words, steps: int, seed: int | None
             torch.optim.SGD(model.parameters(), LR, fused=True),
             steps=steps,
             schedule=lambda step, total: 1.0 if step < variant.drop * total else 0.1,
-            every=[(max(1, steps // LOOKS), curve.note)],
+            every=[(-(-steps // LOOKS), curve.note)],  # rounded up, so that the last point is no mean of a few steps
             log_every=max(1, min(1000, steps // 10)),
             report=report,
         )

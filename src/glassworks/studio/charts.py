@@ -202,13 +202,13 @@ def draw_axes(chart: Chart, frame: Frame, width: int) -> Markup:
     """Ticks with pale lines across, labels, and titles at the ends of the axes."""
     parts: list[Markup] = []
     rows = max(2, int((frame.bottom - frame.top) / 45))
-    for value in log_ticks(*frame.y_range, 3 * rows) if frame.log else ticks(*frame.y_range, rows):
+    for value in log_ticks(*frame.y_range, 3 * rows) if frame.log else several(*frame.y_range, rows):
         y = frame.y(value)
         parts.append(tag("line", x1=frame.left, x2=frame.right, y1=y, y2=y, class_="grid"))
         parts.append(text(short(value), frame.left - 7, y + 4, "end"))
     if chart.right:
         title, factor = chart.right
-        for value in ticks(frame.y_range[0] * factor, frame.y_range[1] * factor, rows):
+        for value in several(frame.y_range[0] * factor, frame.y_range[1] * factor, rows):
             parts.append(text(short(value), frame.right + 7, frame.y(value / factor) + 4, "start"))
         parts.append(text(title, width, 12, "end", "title"))
     for value, words in x_ticks(chart, frame):
@@ -227,6 +227,12 @@ def draw_axes(chart: Chart, frame: Frame, width: int) -> Markup:
     if chart.below:
         parts.append(text(chart.below[0], 0, frame.bottom + 33, "start", "title second"))
     return join(parts)
+
+
+def several(low: Real, high: Real, count: int) -> list[float]:
+    """About `count` round numbers; twice as many where the roundest of them are only one or two."""
+    found = ticks(low, high, count)
+    return found if len(found) > 2 else ticks(low, high, 2 * count)
 
 
 def x_ticks(chart: Chart, frame: Frame) -> list[tuple[float, str]]:

@@ -12,12 +12,12 @@ from glassworks.studio.charts import WIDE, text
 from glassworks.studio.curves import lines
 from glassworks.studio.drawn import Drawn, title
 from glassworks.studio.general import missing
-from glassworks.studio.markup import Markup, join, tag
+from glassworks.studio.markup import Markup, join, scrolling, tag
 from glassworks.studio.scales import number
 
 MOST = 300  # edges that are drawn
-ROW, LEFT, MIDDLE, HALF = 46.0, 70.0, 110.0, 12.0
-"""Heights of a row and of half a node; where rows begin, and from there the middle of the MLPs."""
+ROW, LEFT, MIDDLE, HALF, HEAD = 46.0, 70.0, 110.0, 12.0, 42.0
+"""Heights of a row and of half a node; where rows begin, and from there the MLPs; the least width of a head."""
 
 Row = tuple[float, int]
 """A layer and its part: heads 0, the MLP 1. The embedding is before all, the logits are behind."""
@@ -48,7 +48,7 @@ def edges_figure(trace: Trace) -> Markup:
         "blue below; hovering tells it, and whether it is read as query (q), key (k) or value (v)."
     )
     heading = title(Drawn("edges kept", score, ()))
-    return tag("figure", heading, graph(kept, group), tag("figcaption", said + more))
+    return tag("figure", heading, scrolling(graph(kept, group)), tag("figcaption", said + more))
 
 
 def names_of(trace: Trace, axis: str, place: int) -> Sequence[str]:
@@ -63,7 +63,8 @@ def graph(kept: Sequence[tuple[str, str, float]], group: int) -> Markup:
     names = sorted({name for edge in joined for name in edge[:2]}, key=lambda name: (row_of(name), head_of(name)))
     rows = sorted({row_of(name) for name in names})
     slots = 1 + max(head_of(name) for name in names)
-    where = {name: (across(head_of(name), slots), ROW * (rows.index(row_of(name)) + 0.5)) for name in names}
+    wide = max(float(WIDE), LEFT + 2 * MIDDLE + HEAD * slots)
+    where = {name: (across(head_of(name), slots, wide), ROW * (rows.index(row_of(name)) + 0.5)) for name in names}
     largest = max(abs(score) for *_, score in kept) or 1.0
     return tag(
         "svg",
@@ -71,15 +72,16 @@ def graph(kept: Sequence[tuple[str, str, float]], group: int) -> Markup:
         *(text(layer_name(row), 0, ROW * (i + 0.5) + 4, "start") for i, row in enumerate(rows)),
         *(node_mark(name, *place) for name, place in where.items()),
         class_="plot",
-        viewBox=f"0 0 {WIDE} {ROW * len(rows)}",
+        style=f"min-width:{0.8 * wide:.0f}px",  # or names would touch on a phone, where it scrolls
+        viewBox=f"0 0 {wide:g} {ROW * len(rows)}",
         role="img",
         aria_label="; ".join(f"{writer} → {reader}" for writer, reader, _ in kept),
     )
 
 
-def across(head: int, slots: int) -> float:
+def across(head: int, slots: int, wide: float) -> float:
     """Where a head lies, by its number; what is no head (-1) is left of all."""
-    return LEFT + MIDDLE if head < 0 else LEFT + 2 * MIDDLE + (head + 0.5) * (WIDE - LEFT - 2 * MIDDLE) / slots
+    return LEFT + MIDDLE if head < 0 else LEFT + 2 * MIDDLE + (head + 0.5) * (wide - LEFT - 2 * MIDDLE) / slots
 
 
 def heads_of(names: Sequence[str], part: str = "") -> set[str]:

@@ -47,13 +47,20 @@ FOLDED = {
     "rollout": "drop",
 }
 """By method, the names of arrays that wait to be opened."""
+PERCENT = {"neuron_rules": "explained|firing_rate", "sae": "dead_share|frequency"}
+"""By method, the names of shares that are mostly small, and shown in percent."""
 MAX_ARRAYS = 24
 
 
 def general_figure(trace: Trace, token: Token, notes: Mapping[str, str], without: Collection[str] = ()) -> Markup:
     """Each array by its axes, in the trace's order; then the numbers without axes, and what is not drawn."""
     said = partial(name_of, method=trace.method)
-    arrays = {name: readable(name, array, token) for name, array in trace.arrays.items() if name not in without}
+    percent = PERCENT.get(trace.method, "$^")
+    arrays = {
+        name: readable(name, 100.0 * array if re.fullmatch(percent, name) else array, token)
+        for name, array in trace.arrays.items()
+        if name not in without
+    }
     shown = replace(trace, arrays=arrays, axes={name: trace.axes[name] for name in arrays}, labels={})
     kept = [name for name in arrays if is_for_use(trace.method, name, trace.axes[name])]
     kept = kept if len(kept) < len(arrays) else []

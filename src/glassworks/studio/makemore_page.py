@@ -72,9 +72,7 @@ def sentence(finding: Finding, *, compared: bool) -> str:
 def losses_figure(finding: Finding, *, compared: bool) -> Markup:
     """The held-out loss of every network, in the lectures' order, beside the published ones."""
     both = [dev(finding, name) for name in LOSSES]
-    lines = [Line("ours", range(len(both)), [ours for ours, _ in both], OURS, "dots")]
-    if compared:
-        lines.append(Line("published", range(len(both)), [theirs for _, theirs in both], PUBLISHED, "dots"))
+    lines = beside([ours for ours, _ in both], [theirs for _, theirs in both] if compared else None)
     guess, pairs = (value(named(finding, what).ours) for what in (UNIFORM, BIGRAM))
     levels = [Level(f"guessing {guess:.2f}", guess), Level(f"pairs, counted {pairs:.2f}", pairs)]
     chart = Chart(
@@ -82,6 +80,7 @@ def losses_figure(finding: Finding, *, compared: bool) -> Markup:
         "network of a lecture",
         "nats a character, held out",
         levels,
+        roomy(*span([*(y for line in lines for y in line.y), pairs])),
         x_labels=[short_name(name) for name in LOSSES],
     )
     listed = "; ".join(f"{short_name(name)}: {LOSSES[name][0].partition(': ')[2]}" for name in LOSSES)
@@ -91,6 +90,17 @@ def losses_figure(finding: Finding, *, compared: bool) -> Markup:
         f"The first number is the lecture's. {listed}."
     )
     return chart_figure(chart, caption, legend=compared, height=360)
+
+
+def roomy(low: float, high: float) -> tuple[float, float]:
+    """A range with room above for the labels of two levels."""
+    return low, high + 0.1 * (high - low)
+
+
+def beside(ours: Sequence[float], published: Sequence[float] | None) -> list[Line]:
+    """Our figures as dots over the published ones as a line, so that both are seen where they agree."""
+    lines = [] if published is None else [Line("published", range(len(published)), published, PUBLISHED)]
+    return [*lines, Line("ours", range(len(ours)), ours, OURS, "dots")]
 
 
 def short_name(name: str) -> str:
@@ -124,8 +134,8 @@ def learning_section(parts: Parts) -> Markup:
 
 
 def lower_part(lines: Sequence[Line]) -> tuple[float, float]:
-    """A range that shows where networks go; of beginnings that are worse than guessing would be, the end at least."""
-    losses = np.concatenate([np.asarray(line.y, dtype=float) for line in lines])
+    """A range that shows where networks go: without the first steps, and what is worse than guessing would be."""
+    losses = np.concatenate([np.asarray(line.y[len(line.y) // 20 :], dtype=float) for line in lines])
     last = [line.y[-1] for line in lines]
     return span([*losses[losses < WORST], *last])
 
@@ -166,20 +176,18 @@ def health_figure(deep: Mapping[str, Any], *, compared: bool) -> Markup:
         ("update", DEEP_UPDATE, "update / weight"),
     ):
         ours = [number(deep.get(f"{key}_{i}")) for i in range(len(published))]
-        lines = [Line("ours", range(len(ours)), ours, OURS, "dots")]
-        if compared:
-            lines.append(Line("published", range(len(ours)), published, PUBLISHED, "dots"))
+        lines = beside(ours, published if compared else None)
         if any(map(math.isfinite, ours)):
             top = 1.1 * max(x for line in lines for x in line.y if math.isfinite(x)) or 1.0
             chart = Chart(lines, "layer", title, y_range=(0.0, top), counted=True)
             panels.append(tag("div", line_chart(chart, NARROW, 210)))
     if not panels:
         return missing(NOT_KEPT.format(what="evals"))
-    key_line = draw_legend([Line("ours", (), (), OURS, "dots"), Line("published", (), (), PUBLISHED, "dots")])
+    key_line = draw_legend(beside([], []))
     caption = (
         "Lecture 4 looks at a network of five batch-normalised layers after 1,001 steps: how many units are stuck at "
         "the ends of their tanh, how large the gradient is that reaches each layer, and how far a step moves each "
-        "matrix relative to its size (0 is the embedding). Level lines are healthy ones; the lecture's rule of thumb "
-        "for the last is 0.001, of plain gradient descent."
+        "matrix relative to its size (0 is the embedding). Lines that stay level are healthy; the lecture's rule of "
+        "thumb for the last is 0.001, of plain gradient descent."
     )
     return tag("figure", key_line if compared else "", tag("div", *panels, class_="panels"), tag("figcaption", caption))

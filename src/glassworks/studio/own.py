@@ -1,17 +1,22 @@
-"""Drawings of single methods: how far lenses are from the prediction, and the examples of neurons."""
+"""Drawings of single methods: how far lenses are from the prediction, the paths that tell most, examples of neurons."""
 
 import numpy as np
 
 from glassworks.core.trace import Trace
 from glassworks.studio.axes import Axis, Plan
+from glassworks.studio.bars import bars
 from glassworks.studio.curves import lines
 from glassworks.studio.drawn import Drawn
 from glassworks.studio.markup import Markup, join, tag
 from glassworks.studio.names import name_of
 from glassworks.studio.neuron_figures import examples_figure
 from glassworks.studio.neuron_view import Neuron, Neurons, percent
+from glassworks.studio.plots import heat
 
 MAX_NEURONS = 4
+MAX_PATHS = 20
+LEAST_SHARE = 0.02
+"""Of the largest effect: what a path must have to be drawn by itself."""
 
 
 def divergence_figure(trace: Trace) -> Markup:
@@ -34,6 +39,33 @@ def divergence_figure(trace: Trace) -> Markup:
         found.append(lines(drawn, Plan("lines", (), (0, 1)), log=True))
     return join(found)
 
+
+def paths_figure(trace: Trace) -> Markup:
+    """The paths with the largest effects, each beside a random change along it; all of them wait to be opened."""
+    parts = {name: np.where(trace.arrays["edge"], trace.arrays[name], np.nan).astype(float) for name in PATHS}
+    sizes = np.nan_to_num(abs(parts["effect"]))
+    order = np.argsort(-sizes, axis=None, kind="stable")[:MAX_PATHS]
+    chosen = [np.unravel_index(i, sizes.shape) for i in order if sizes.flat[i] >= LEAST_SHARE * sizes.max()]
+    axes = tuple(
+        Axis.of(axis, size, trace.labels.get(axis))
+        for axis, size in zip(("writer", "reader"), sizes.shape, strict=True)
+    )
+    names = tuple(f"{axes[0].labels[writer]} → {axes[1].labels[reader]}" for writer, reader in chosen)
+    values = np.array([[part[at] for at in chosen] for part in parts.values()])
+    count = int(np.count_nonzero(trace.arrays["edge"]))
+    note = (
+        "What the answer gains when one component reads what another wrote on the clean text: 0 is nothing, 1 all of "
+        "the difference between the texts. a1.h3 is head 3 of layer 1, m1 the layer's MLP; .v is what a head reads as "
+        f"value. Of {count:,} paths these have the largest effects; below a fiftieth of the largest none is drawn."
+    )
+    along = (Axis("array", "named", tuple(PATHS.values()), 2), Axis("path", "named", names, len(names)))
+    first = bars(Drawn("the paths that tell most", values, along, None, note), Plan("groups", (), (0, 1)))
+    every = [heat(Drawn(said, parts[name], axes), Plan("heat", (), (0, 1))) for name, said in PATHS.items()]
+    return join([first, tag("details", tag("summary", f"All {count:,} paths"), *every)])
+
+
+PATHS = {"effect": "effect of each path", "control": "a random change along it"}
+"""The arrays of path patching, as they are called."""
 
 # ----------------------------------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from glassworks.studio.circuit import circuit_figure, curve_figure
 from glassworks.studio.figures import dead_units, scale_figure
 from glassworks.studio.general import Token, general_figure, missing
 from glassworks.studio.markup import Markup, join
-from glassworks.studio.own import divergence_figure, neuron_figure
+from glassworks.studio.own import divergence_figure, neuron_figure, paths_figure
 from glassworks.studio.words import lens_figure, surprise_figure
 
 NO_TOKENIZER: Token = "#{}".format
@@ -59,6 +59,7 @@ CURVE_PARTS = (*CURVE, "random")
 CIRCUIT = {**CURVE, "kept": ("writer", "reader"), "score": ("writer", "reader")}
 CIRCUIT_PARTS = (*CURVE_PARTS, "kept", "same_size", "same_size_edges")
 DIVERGENCE: dict[str, tuple[str, ...]] = dict.fromkeys(("kl", "error", "loss"), ("reading", "layer"))
+PATHS: dict[str, tuple[str, ...]] = dict.fromkeys(("effect", "control", "edge"), ("writer", "reader"))
 NEURONS: dict[str, tuple[str, ...]] = {
     "activation": ("split", "neuron", "example"),
     "histogram": ("split", "neuron", "bin"),
@@ -78,6 +79,7 @@ OWN = {
     "lens_divergence": Own(DIVERGENCE, lambda trace, _: divergence_figure(trace), tuple(DIVERGENCE)),
     "faithfulness_curve": Own(CURVE, lambda trace, _: curve_figure(trace), CURVE_PARTS),
     "circuit": Own(CIRCUIT, lambda trace, _: circuit_figure(trace), CIRCUIT_PARTS),
+    "path_patching": Own(PATHS, lambda trace, _: paths_figure(trace), tuple(PATHS)),
     "neuron_examples": Own(NEURONS, lambda trace, _: neuron_figure(trace), NEURON_PARTS),
     "surprise": Own({"nats": ("token",)}, partial(surprise_figure, beside=True), ("nats", "entropy", "nats_baseline")),
     "health": Own(
