@@ -139,7 +139,7 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, capsys: pytes
         (["othello", "--full", "--quick"], "--full is all of it, and --quick less: leave one out"),
         (["--seed", "1"], "there is no flag --seed"),
         (["makemore", "words.txt", "--steps", "few"], "--steps (='few') must be a whole number or left out"),
-        (["induction", "missing.txt"], "glassworks: TEXT (=missing.txt) does not exist"),
+        (["induction", "missing.txt"], "glassworks: TEXT (='missing.txt') cannot be read: there is no"),
         (["induction", "one.txt"], "TEXT (='one.txt') holds one document, and one of several is held out: give more"),
         (["makemore", "missing.txt"], "missing.txt: No such file or directory"),
         (["makemore", "."], ". is a folder: give a file with one word a line; --name says where the run goes"),

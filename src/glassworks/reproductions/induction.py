@@ -24,8 +24,8 @@ from glassworks.core.progress import tell
 from glassworks.core.runs import Run
 from glassworks.core.trace import Trace
 from glassworks.data.batches import Windows
-from glassworks.data.corpora import Reading, documents
-from glassworks.data.reading import described
+from glassworks.data.corpora import documents
+from glassworks.data.reading import Reading, described
 from glassworks.data.shards import Corpus
 from glassworks.interpret.heads import head_scores, repeated_tokens
 from glassworks.interpret.lens import attention_patterns
