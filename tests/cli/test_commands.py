@@ -187,7 +187,7 @@ def test_training_says_what_it_trains_on_and_how_it_goes(home: Path, capsys: pyt
         "cpu, float32, not compiled, 1 thread",
         "12 steps of 4 × 16 tokens: 768 in all",
         f"step 6: held out {metrics[5]['val_nats_per_token']:.4f} nats/token",
-        "step 12: writes",
+        "step 12: after “",
         "train 12/12",
         "measuring it",
     ):

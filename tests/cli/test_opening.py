@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from glassworks.cli.opening import splits, vocabulary
+from glassworks.cli.opening import crowded, duration, splits, vocabulary
 from glassworks.models.config import GPTConfig
+from glassworks.train.plan import Plan
 from glassworks.train.recipe import Recipe
 
 
@@ -63,3 +64,29 @@ def test_a_vocabulary_that_came_out_smaller_says_why() -> None:
         "bpe:50000, 266 tokens; 50,000 were asked for, but with these each word of the text is one token"
     )
     assert vocabulary(dataclasses.replace(recipe, tokenizer="bpe:266")) == "bpe:266, 266 tokens"
+
+
+@pytest.mark.parametrize(
+    ("train", "held_out", "said"),
+    [
+        (100_000, 5_000, []),
+        (10_000, 5_000, ["every step reads the whole text 1.6 times: choose a smaller", "--batch-size (=16) or a sh"]),
+        (100_000, 900, ["what is held out is shorter than the context, so places beyond 900 are never", "choose a sh"]),
+    ],
+)
+def test_a_context_longer_than_the_text_has_is_told(train: int, held_out: int, said: list[str]) -> None:
+    lines = list(crowded(Recipe(model=GPTConfig(n_ctx=1000)), corpus((9, train), (9, held_out))))
+    assert [text[: len(start)] for (_, text), start in zip(lines, said, strict=True)] == said
+
+
+def test_the_time_announced_has_the_evaluations_in_it() -> None:
+    plan = Plan(1000, "float32", False, step_seconds=0.15, token_seconds=1e-4)
+    assert duration(Recipe(minutes=2.5), plan, 1000, held_out=10_000).startswith(
+        "about 2:30 at 150.0 ms a step, and 20.0 s for 20 evaluations; "
+    )
+    for recipe, steps, count in ((Recipe(), 3, 3), (Recipe(), 30, 20), (Recipe(eval_every=7), 30, 5)):
+        said = duration(recipe, Plan(steps, "float32", False, None), steps, held_out=10_000)
+        assert (
+            said
+            == f"told as it goes; {count} evaluations are in it, samples too, and measuring at the end comes on top"
+        )

@@ -2,14 +2,18 @@ import errno
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numba
 import numba.core.caching
+import numpy as np
 import pytest
 
 from glassworks.core import jit
-from glassworks.core.jit import compiled
+from glassworks.core.jit import callback, compiled
+from glassworks.core.progress import showing
 
 CALLER = "from glassworks.core.jit import compiled\nfrom room.helper import half\n\n@compiled\ndef quarter(x):\n"
 CALLER += "    return half(half(x))\n"
@@ -24,10 +28,30 @@ def plus_one(x: int) -> int:
     return x + 1
 
 
+def first_plus_one(numbers: Any) -> None:
+    numbers[0] += 1
+
+
 def test_without_a_folder_for_the_cache_it_is_compiled_all_the_same(monkeypatch) -> None:
     assert compiled(plus_one)(1) == 2
     monkeypatch.setattr(numba.core.caching.CacheImpl, "_locator_classes", [])
     assert compiled(plus_one)(2) == 3
+
+
+@pytest.mark.parametrize("how", [compiled, callback])
+def test_that_something_is_compiled_is_told_once_and_not_where_it_is_kept(
+    how: Callable[..., Any], tmp_path: Path, monkeypatch, capsys
+) -> None:
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    said = []
+    for _ in range(2):  # compiled; from the cache, as in another process
+        jit.tell_of_compiling.cache_clear()
+        with showing(True):
+            for _ in range(2):
+                code = how(first_plus_one)
+                code(np.zeros(1, np.int64)) if how is compiled else None
+        said.append(capsys.readouterr().err)
+    assert said == ["compiling loops for this machine: some seconds, and only the first time\n", ""]
 
 
 @pytest.mark.parametrize("kind", ["*.nbi", "*.nbc"])

@@ -9,6 +9,7 @@ import pytest
 
 from glassworks.data.shards import Corpus, prepare
 from glassworks.evaluate.baselines import Baseline, baselines, compare, pieces, sample, verdict
+from glassworks.evaluate.held_out import remedy
 from glassworks.evaluate.loss import Documents, SplitLoss
 from glassworks.evaluate.ngram import KneserNey
 from glassworks.evaluate.ratios import UNKNOWN, ratio
@@ -180,6 +181,15 @@ def test_few_documents_give_no_verdict_or_a_wide_interval(count: int) -> None:
         assert found.high is not None
         quantile = {2: 12.706, 3: 4.303}[count]
         assert found.high - found.bits_per_byte == pytest.approx(quantile * found.se, rel=1e-3)
+
+
+def test_what_would_tell_is_what_can_be_done(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("a cat and a dog\n" * 200)
+    for split, said in (("tail", "so hold out whole ones, by --split document"), ("document", "hold out more")):
+        assert remedy(prepare([str(tmp_path / "text.txt")] * 2, "bytes", tmp_path / split, split=split)).endswith(said)  # type: ignore[arg-type]
+    sizes = np.full(1, 200.0)
+    sentence = verdict(score_of(2.3, sizes), [rival("5-gram", 2.5, sizes)], remedy="try this")
+    assert sentence.endswith(" whether by chance: try this.")
 
 
 def test_scores_without_documents_are_not_judged() -> None:

@@ -1,6 +1,7 @@
 """A tokenizer that loses text gets no bits per byte and no verdict, wherever they are told."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ import tokenizers
 from tokenizers import models, pre_tokenizers
 
 from glassworks.core.runs import Run
+from glassworks.evaluate.advice import advice
+from glassworks.evaluate.baselines import baselines
 from glassworks.evaluate.held_out import evaluate_run, table, validation, windows_at_once
 from glassworks.evaluate.loss import split_loss
 from glassworks.evaluate.ratios import UNKNOWN
@@ -84,3 +87,30 @@ def test_where_it_keeps_the_text_all_is_told(tmp_path: Path) -> None:
     assert result["lost"] == corpus_of_run(run).val.lost == 0
     assert len(result["baselines"]) == 4
     assert "No verdict" not in result["verdict"]
+
+
+def test_of_a_weak_network_it_is_said_what_to_do_next(tmp_path: Path) -> None:
+    run = run_with(tmp_path, "bytes")
+    result, corpus = evaluate_run(run), corpus_of_run(run)
+    assert result["advice"].startswith("Next: train longer, with --steps 16; it has read the text 0.0")
+    assert result["advice"] in table(result)
+    assert result["advice"] in write_report(run).read_text(encoding="utf-8").partition("</header>")[0]
+    loss, rivals = split_loss(model_of(run), corpus.val, batch_size=4), baselines(corpus)
+
+    def said(**changes: object) -> str | None:
+        run.update(**changes)
+        return advice(run, corpus, loss, rivals)
+
+    recipe, many = run.record["recipe"], 10**5
+    assert said(recipe={**recipe, "minutes": 2.5}) == result["advice"].replace("--steps 16", "--minutes 10")
+    often = said(plan={**run.plan, "steps": many}, result={**run.record["result"], "step": many})
+    assert often is not None
+    assert often.startswith("Next: a larger network, with --model.n-embd 16; it has read the text 1")
+    for step in range(5, 200):
+        run.append("metrics", {"step": step, "loss": 0.5})
+    by_heart = said()
+    assert by_heart is not None
+    assert by_heart.startswith("Next: more text, or a smaller network;")
+    easy = [replace(row, bits_per_byte=99.0, nats=99 * row.nats) for row in rivals if row.nats is not None]
+    assert advice(run, corpus, loss, easy) is None
+    assert said(result={}) is None  # measured on the way

@@ -199,6 +199,16 @@ def test_header_and_table_show_the_numbers_of_the_evaluation(whole: Run) -> None
     assert "glassworks train 'recipes/a b.toml' --seed 7" in reader.text
 
 
+def test_a_plan_that_was_revised_is_told_with_the_learning_rate(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    assert "were planned" not in write_report(run).read_text(encoding="utf-8")
+    run.update(plan={"steps": 1000}, revisions=[{"step": 50, "steps": 1200}, {"step": 90, "steps": 120}])
+    said = (
+        "1,000 steps were planned, and counted anew to keep to the minutes given: 1,200 after step 50, 120 after step"
+    )
+    assert said in Reader(write_report(run).read_text(encoding="utf-8")).text
+
+
 def test_weights_of_each_head_are_the_traces_own(whole: Run) -> None:
     _, reader = read(whole)
     pattern = Trace.load(whole.path / "traces" / "attention").arrays["pattern"]

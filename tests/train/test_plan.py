@@ -43,7 +43,7 @@ def test_a_plan_compiles_where_it_pays(
 ) -> None:
     (tmp_path / "text.txt").write_text("a b c d e f g h " * 200)
     corpus = prepare(str(tmp_path / "text.txt"), "chars", tmp_path / "data", held_out=0.1, split="tail")
-    monkeypatch.setattr("glassworks.train.plan.measure_step", lambda *about: 1.0)
+    monkeypatch.setattr("glassworks.train.plan.measure_step", lambda *about: (1.0, 1e-3))
     model = GPTConfig("gpt2", corpus.tokenizer.vocab_size, 8, 1, 1, 8)
     assert make_plan(Recipe(model=model, minutes=minutes), corpus, CPU, Ranks()).compile == compiles
 

@@ -13,7 +13,7 @@ class Demo:
     """Train a GPT on the sources of this Python's standard library, measure it, let it write, and open it up."""
 
     minutes: float = 2.5
-    """How long to train; everything else takes about a minute more."""
+    """How long to train; evaluations, and measuring it at the end, take a minute or two more."""
     name: str | None = None
     """Name of the run's folder below runs/, or a path. None = demo, or the next free name."""
     quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False

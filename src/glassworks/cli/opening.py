@@ -9,13 +9,16 @@ from glassworks.core.progress import counted, seconds
 from glassworks.core.runs import Run
 from glassworks.data.reading import described, share
 from glassworks.data.specs import fewer
+from glassworks.evaluate.held_out import LOOK
 from glassworks.models.gpt import GPT
 from glassworks.train.device import pick_device
 from glassworks.train.distributed import Ranks
 from glassworks.train.plan import Plan, plan_of
+from glassworks.train.pretrain import EVALUATIONS
 from glassworks.train.recipe import Recipe, recipe_of
 
 SPLITS = ("train", "held_out")
+SPLITS_KNOWN = {f"{split}_{what}" for split in SPLITS for what in ("documents", "tokens")}
 FAR = 2.0
 """Times that the share held out may be what was asked for, or the reverse, before it is said why."""
 
@@ -31,7 +34,7 @@ def facts(run: Run, place: Ranks) -> Iterator[tuple[str, str]]:
     recipe, plan, corpus = recipe_of(run), plan_of(run), run.record.get("corpus", {})
     yield "text", source(recipe.data)
     yield from read(corpus)
-    if {f"{split}_{what}" for split in SPLITS for what in ("documents", "tokens")} <= corpus.keys():
+    if corpus.keys() >= SPLITS_KNOWN:
         yield from splits(recipe, corpus)
     yield "tokenizer", vocabulary(recipe)
     with torch.device("meta"):
@@ -48,7 +51,12 @@ def facts(run: Run, place: Ranks) -> Iterator[tuple[str, str]]:
     steps = run.steps or plan.steps
     tokens = steps * recipe.tokens_per_step
     yield "plan", f"{counted(steps, 'step')} of {recipe.batch_size} × {shape.n_ctx} tokens: {tokens:,} in all"
-    yield "", ", ".join(planned(recipe, plan, tokens / corpus["train_tokens"] if corpus.get("train_tokens") else None))
+    if corpus.get("train_tokens"):
+        times = tokens / corpus["train_tokens"]
+        yield "", f"{times:,.0f} times the text" if times >= 10 else f"{times:.2g} times the text"
+    yield "time", duration(recipe, plan, steps, corpus.get("held_out_tokens", LOOK))
+    if corpus.keys() >= SPLITS_KNOWN:
+        yield from crowded(recipe, corpus)
 
 
 def source(data: Any) -> str:
@@ -86,11 +94,25 @@ def ranked(place: Ranks) -> list[str]:
     return [f"{place.world} ranks"] if place.world > 1 else []
 
 
-def planned(recipe: Recipe, plan: Plan, times: float | None) -> Iterator[str]:
-    """How often the text is read in the steps, and the time they take."""
-    if times is not None:
-        yield f"{times:,.0f} times the text" if times >= 10 else f"{times:.2g} times the text"
-    if plan.step_seconds is not None:
-        yield f"about {seconds(plan.steps * plan.step_seconds)}, at {1000 * plan.step_seconds:,.1f} ms a step"
-    else:
-        yield "the time is told as it goes"
+def duration(recipe: Recipe, plan: Plan, steps: int, held_out: int) -> str:
+    """The time that the steps take, and beside it what is done on the way and at the end."""
+    evaluations = min(steps, EVALUATIONS) if recipe.eval_every is None else -(-steps // recipe.eval_every)
+    looks = counted(evaluations, "evaluation")
+    if plan.step_seconds is None or plan.token_seconds is None:
+        return f"told as it goes; {looks} are in it, samples too, and measuring at the end comes on top"
+    each = min(held_out, LOOK) * plan.token_seconds
+    return (
+        f"about {seconds(plan.steps * plan.step_seconds)} at {1000 * plan.step_seconds:,.1f} ms a step, and "
+        f"{seconds(evaluations * each)} for {looks}; samples and measuring at the end come on top"
+    )
+
+
+def crowded(recipe: Recipe, corpus: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Why a context is too long for the text: a step reads it more than once, or none of what is held out fills it."""
+    n_ctx, (train, held_out) = recipe.model.n_ctx, (corpus[f"{split}_tokens"] for split in SPLITS)
+    if recipe.tokens_per_step > train:
+        yield "note", f"every step reads the whole text {recipe.tokens_per_step / train:.2g} times: choose a smaller"
+        yield "", f"--batch-size (={recipe.batch_size}) or a shorter --model.n-ctx (={n_ctx})"
+    if n_ctx > held_out:
+        yield "note", f"what is held out is shorter than the context, so places beyond {held_out:,} are never measured:"
+        yield "", f"choose a shorter --model.n-ctx (={n_ctx}), or hold out more"

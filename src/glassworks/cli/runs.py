@@ -83,7 +83,9 @@ def facts(run: "Run") -> dict[str, Any]:
     settings = flat(record.get("recipe", {}))
     if "steps" in settings and steps is not None:
         settings["steps"] = steps  # what minutes came to
-    scored = {key: value for key, value in (score or {}).items() if key not in ("baselines", "verdict", "seconds")}
+    scored = {
+        key: value for key, value in (score or {}).items() if key not in ("baselines", "verdict", "advice", "seconds")
+    }
     return {
         **named,
         "state": state(run, record, step),

@@ -7,7 +7,7 @@ from glassworks.core.called import command
 from glassworks.core.progress import progress, say, seconds, showing
 from glassworks.core.runs import Run
 from glassworks.data.shards import Corpus
-from glassworks.evaluate.held_out import evaluate_run, validation
+from glassworks.evaluate.held_out import evaluate_run, told, validation
 from glassworks.interpret.health import UpdateRatios
 from glassworks.interpret.traces import trace_run
 from glassworks.models.gpt import GPT
@@ -40,8 +40,8 @@ def finish(run: Run, place: Ranks) -> int:
             say("looking inside")
             trace_run(run)
         page = write_report(run)
-    held_out = run.read_eval("held_out") or {}
-    print(f"{held_out['verdict']}\n\nreport:    {page}\nwrite:     {command('sample', run.path)}")
+    said = "\n".join(told(run.read_eval("held_out") or {}))
+    print(f"{said}\n\nreport:    {page}\nwrite:     {command('sample', run.path)}")
     return 0
 
 
@@ -70,8 +70,8 @@ def watch(corpus: Corpus, judged: GPT, often: Often) -> Every:
 
 def show(step: int, prompt: str, text: str) -> None:
     """One line of what the network writes after a prompt."""
-    written = " ".join(text.split())
-    say(f"step {step:,}: writes …{' '.join(prompt.split())[-16:]!r} → {shortened(written, 36)!r}")
+    given, written = (" ".join(words.split()) for words in (prompt, text))
+    say(f"step {step:,}: after “…{given[-16:]}” it writes “{shortened(written, 40)}”")
 
 
 def shortened(text: str, most: int) -> str:

@@ -6,13 +6,16 @@ numba takes a while to load, so the modules that stand on this one are imported 
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from numba import njit, types
+from numba.core import event
 from numba.core.ccallback import CFunc
 from numba.core.sigutils import normalize_signature
+
+from glassworks.core.progress import tell
 
 HERE = Path(__file__).parent
 """Where the functions are that loops of all folders call."""
@@ -36,10 +39,41 @@ def callback(function: Callable[..., None], **options: Any) -> Any:
     """Compile a function of a pointer to integers at once, for callers that know C: it has an `address`."""
     plain = inspect.unwrap(function)
     signature = normalize_signature(types.void(types.CPointer(types.int64)))  # type: ignore[no-untyped-call]
-    code = CFunc(plain, signature, {}, {"nopython": True, "error_model": "numpy", **options})
+    code: Any = CFunc(plain, signature, {}, {"nopython": True, "error_model": "numpy", **options})
     keep(code, plain)
+    code._compile_uncached = told(code._compile_uncached)  # of which numba tells nobody
     code.compile()
     return code
+
+
+@cache
+def tell_of_compiling() -> None:
+    """One line, the first time that something is compiled: it takes seconds in which nothing else happens."""
+    tell("compiling loops for this machine: some seconds, and only the first time")
+
+
+def told(compiles: Callable[[], Any]) -> Callable[[], Any]:
+    """The same, and one line before."""
+
+    def telling() -> Any:
+        tell_of_compiling()
+        return compiles()
+
+    return telling
+
+
+class Compiling(event.Listener):
+    """Hears of what `compiled` made, where it is not in its cache."""
+
+    def on_start(self, event: Any) -> None:
+        """It is about to be compiled."""
+        tell_of_compiling()
+
+    def on_end(self, event: Any) -> None:
+        """It is compiled."""
+
+
+event.register("numba:compile", Compiling())  # type: ignore[no-untyped-call]
 
 
 def keep(code: Any, function: Callable[..., Any]) -> None:

@@ -35,6 +35,9 @@ EVERY = 10.0
 SPOKE = [0.0]
 """When the last line was written."""
 
+AT_WORK: list[threading.Event] = []
+"""What is being told in lines, the outermost first; an event is its end."""
+
 RECENT = 30.0
 """Seconds of the past that the time left is reckoned from."""
 
@@ -194,7 +197,7 @@ COLUMNS = ("count", "numbers", "left")
 def lines(label: str, total: int | None, every: float, *, brief: bool = False) -> Iterator[Report]:
     """The version for logs; a brief one says nothing of what is done before its first line would be due.
 
-    After every silence of so long, whoever was to speak, it says that it goes on.
+    After every silence of so long it says that it goes on, unless something within it is told.
     """
     began = last = time.monotonic()
     recent: deque[tuple[float, int]] = deque()
@@ -216,17 +219,19 @@ def lines(label: str, total: int | None, every: float, *, brief: bool = False) -
         pause = every
         while not ended.wait(pause):
             now = time.monotonic()
-            if now - max(SPOKE[0], began) >= every:
+            if now - max(SPOKE[0], began) >= every and AT_WORK[-1:] == [ended]:
                 write(f"{name}  {seconds(now - began)} so far", now)
-            pause = max(SPOKE[0], began) + every - now
+            pause = max(SPOKE[0] + every - now, every / 10)
 
     ended = threading.Event()
+    AT_WORK.append(ended)
     if every:
         threading.Thread(target=go_on, name="glassworks-progress", daemon=True).start()
     try:
         yield report
     finally:
         ended.set()
+        AT_WORK.remove(ended)
 
 
 def in_words(left: float | None) -> str:

@@ -88,12 +88,12 @@ def compare(loss: SplitLoss, rival: Baseline) -> Difference:
     return difference(loss.documents.nats, rival.nats, loss.documents.num_bytes, rival.groups)
 
 
-def verdict(loss: SplitLoss, rivals: Iterable[Baseline]) -> str:
+def verdict(loss: SplitLoss, rivals: Iterable[Baseline], remedy: str = "hold out more") -> str:
     """Say in one sentence whether the network beats the baselines, and by how much of the strongest one's bits.
 
     A baseline whose difference from the network has 0 within its 95 % interval is tied with, unless the documents are
     so few that the interval is wide for that alone: then the sentence says which score is lower, and that this may be
-    chance.
+    chance; `remedy` is what would tell.
     """
     if loss.lost:
         return (
@@ -118,7 +118,7 @@ def verdict(loss: SplitLoss, rivals: Iterable[Baseline]) -> str:
     network = f"The network ({loss.bits_per_byte:.4f}{plus_minus(loss.bits_per_byte_se)} bits/byte)"
     sentences = [" and ".join(filter(None, [", ".join(said[:-1]), said[-1]]))] if said else []
     if told:
-        sentences.append(f"scores {' and '.join(told)}, with {UNKNOWN} whether by chance: hold out more")
+        sentences.append(f"scores {' and '.join(told)}, with {UNKNOWN} whether by chance: {remedy}")
     return f"{network} {'; it '.join(sentences)}."
 
 

@@ -8,12 +8,16 @@ from glassworks.core.files import refuse_unwritable, write_json
 from glassworks.core.progress import tracked
 from glassworks.core.runs import Run
 from glassworks.data.reading import SEEN, told_twice
-from glassworks.data.shards import Tokens
+from glassworks.data.shards import Corpus, Tokens
+from glassworks.evaluate.advice import advice
 from glassworks.evaluate.baselines import baselines, compare, verdict
 from glassworks.evaluate.loss import plus_minus, split_loss
 from glassworks.models.gpt import GPT
 from glassworks.train.device import pick_device
 from glassworks.train.pretrain import corpus_of_run, model_of
+
+LOOK = 32_768
+"""Held-out tokens of a quick look during training."""
 
 LOGITS = 1 << 27
 """Numbers that a batch of evaluation gives at most: what is done at once is what is told at once, too."""
@@ -31,7 +35,8 @@ def evaluate_run(run: Run) -> dict[str, Any]:
     result = {
         **loss.figures(),
         "seen": corpus.meta.get("seen"),
-        "verdict": verdict(loss, found),
+        "verdict": verdict(loss, found, remedy(corpus)),
+        "advice": advice(run, corpus, loss, found),
         "baselines": [
             row.figures() | ({} if loss.lost else {"difference": compare(loss, row).figures()}) for row in found
         ],
@@ -40,6 +45,13 @@ def evaluate_run(run: Run) -> dict[str, Any]:
     path.parent.mkdir(exist_ok=True)
     write_json(path, result)
     return result
+
+
+def remedy(corpus: Corpus) -> str:
+    """What gives a verdict where the held-out documents are too few for one."""
+    if corpus.meta.get("split") == "tail":
+        return "the end of a text is a single document, so hold out whole ones, by --split document"
+    return "hold out more"
 
 
 def table(result: Mapping[str, Any], width: int | None = None) -> str:
@@ -59,11 +71,16 @@ def table(result: Mapping[str, Any], width: int | None = None) -> str:
     notes = [f"{row['name']}: {row['note']}" for row in result["baselines"]]
     if (seen := result.get("seen") or 0.0) >= SEEN:
         notes.append(told_twice(seen))
-    folded = [line for text in (*notes, "", result["verdict"]) for line in fold(text, width)]
+    folded = [line for text in (*notes, "", *told(result)) for line in fold(text, width)]
     return "\n".join([*aligned(rows, width=width), "", *folded])
 
 
-def validation(model: GPT, tokens: Tokens, *, max_tokens: int = 32_768) -> Mapping[str, float]:
+def told(result: Mapping[str, Any]) -> list[str]:
+    """The verdict; and what to do next, where the network is weak."""
+    return list(filter(None, [result["verdict"], result.get("advice")]))
+
+
+def validation(model: GPT, tokens: Tokens, *, max_tokens: int = LOOK) -> Mapping[str, float]:
     """A quick look during training: the loss on the first `max_tokens` held-out tokens, always the same ones."""
     windows, device = windows_at_once(model.config.n_ctx, model.config.vocab_size), model.embed.weight.device
     with tracked("evaluate", min(max_tokens, tokens.num_tokens)) as report:

@@ -16,7 +16,7 @@ class GPTConfig:
     """Whose blocks: gpt2's (learned positions, LayerNorm, GELU), or RoPE and RMSNorm with SwiGLU (llama, qwen3) or
     ReLU² (nanochat)."""
     vocab_size: int = 256
-    """Tokens that it knows."""
+    """Tokens that it knows: in training those of the tokenizer, whatever stands here. Leave it out."""
     n_ctx: int = 256
     """The longest context in tokens."""
     n_layer: int = 4

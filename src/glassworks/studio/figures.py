@@ -17,6 +17,8 @@ from glassworks.studio.scales import Numbers, Real, fixed, number, short, smooth
 
 UPDATE = "update_ratio/"
 OUTSIDE = "outside the blocks"
+REVISIONS = 4
+"""Revisions of a plan that are named."""
 RULE = 1e-3
 """Update over weight: Karpathy's rule of thumb."""
 PARTS = {
@@ -27,7 +29,7 @@ PARTS = {
 
 
 def loss_figure(contents: Contents) -> Markup:
-    """Training and validation loss by step, with the baselines as lines."""
+    """Training and held-out loss by step, with the baselines as lines."""
     steps, losses = contents.column("loss")
     val_steps, val = contents.column("val_nats_per_token")
     baselines = contents.held_out.get("baselines", []) if contents.held_out else []
@@ -40,7 +42,7 @@ def loss_figure(contents: Contents) -> Markup:
         lines=[
             Line("training batches", steps, losses, style="faint" if window > 1 else "line"),
             *([mean] if window > 1 else []),
-            Line("validation", val_steps, val, colour="line1", style="dots"),
+            Line("held out", val_steps, val, colour="line1", style="dots"),
         ],
         x_title="step",
         y_title="nats per token",
@@ -50,7 +52,7 @@ def loss_figure(contents: Contents) -> Markup:
         below=("tokens", contents.tokens_per_step) if math.isfinite(contents.tokens_per_step) else None,
     )
     caption = (
-        "Lower is better: the network earns its keep where its validation loss falls below the dashed lines, which are "
+        "Lower is better: the network earns its keep where its held-out loss falls below the dashed lines, which are "
         "the baselines. The points are a quick look at the first held-out documents; the lines are measured on all."
         if levels
         else "Lower is better; the baselines join as dashed lines once the run is evaluated."
@@ -93,13 +95,28 @@ def optimizer_figures(contents: Contents) -> Markup:
         panels.append(panel(Chart(lines, "step", title, levels, y_range, log=True, named=kind == OUTSIDE)))
     if not panels:
         return Markup("")
-    caption = "Each small chart is one quantity over the run."
+    caption = f"Each small chart is one quantity over the run.{revised(contents)}"
     if updates:
         caption += (
             " Update / weight is how far a matrix moved in a step, relative to its own size; colours go from the first "
             f"layer (faint) to the last (strong). {about}"
         )
     return tag("figure", tag("div", *panels, class_="panels"), tag("figcaption", caption))
+
+
+def revised(contents: Contents) -> str:
+    """How the plan of a run given minutes was revised, which bends its learning rate; nothing if it was not."""
+    planned, found = contents.fact("plan", "steps"), contents.record.get("revisions")
+    changes = [(number(row.get("step")), number(row.get("steps"))) for row in found or [] if isinstance(row, dict)]
+    if not changes or not math.isfinite(planned + sum(map(sum, changes))):
+        return ""
+    shown = changes if len(changes) <= REVISIONS else [*changes[: REVISIONS - 1], changes[-1]]
+    after = ", ".join(f"{steps:,.0f} after step {step:,.0f}" for step, steps in shown)
+    times = "" if len(changes) <= REVISIONS else f" ({len(changes)} times in all)"
+    return (
+        f" {planned:,.0f} steps were planned, and counted anew to keep to the minutes given: {after}{times}. There the "
+        "learning rate bends: it goes through the rest of its schedule in as many steps as are left."
+    )
 
 
 def update_guide(contents: Contents) -> tuple[dict[bool, float], str]:

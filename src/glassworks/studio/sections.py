@@ -27,6 +27,7 @@ def header(contents: Contents) -> Markup:
         tag("p", join(["Glassworks run", tag("span", created)]), class_="kicker"),
         tag("h1", contents.name),
         tag("p", verdict(contents), class_="verdict"),
+        *advice(contents),
         *damage,
         tag(
             "dl",
@@ -45,6 +46,12 @@ def verdict(contents: Contents) -> str:
     return "Not compared with the baselines yet."
 
 
+def advice(contents: Contents) -> Iterator[Markup]:
+    """What to do next, where the evaluation says so."""
+    if contents.held_out and contents.held_out.get("advice"):
+        yield tag("p", str(contents.held_out["advice"]))
+
+
 def key_figures(contents: Contents) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Names and values of the numbers at the top."""
     held_out = contents.held_out or {}
@@ -53,7 +60,7 @@ def key_figures(contents: Contents) -> Iterator[tuple[str, tuple[str, ...]]]:
         known = [value for value in contents.column("val_bits_per_byte")[1] if math.isfinite(value)]
         bits = known[-1] if known else math.nan
     plus = tag("small", f" ± {error:.3f}") if math.isfinite(error) else ""
-    yield "validation", (fixed(bits, 3), plus, unit("bits per byte"))
+    yield "held out", (fixed(bits, 3), plus, unit("bits per byte"))
     yield "parameters", (count(contents.fact("result", "num_params")),)
     yield "trained on", (count(contents.steps * contents.tokens_per_step), unit("tokens"))
     seconds = contents.column("seconds")[1]

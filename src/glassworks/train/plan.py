@@ -19,6 +19,7 @@ from glassworks.data.shards import Corpus
 from glassworks.models.gpt import GPT
 from glassworks.objectives.losses import LossFn, mean_of, next_token_loss
 from glassworks.optim.groups import make_optimizer
+from glassworks.train.batch import move
 from glassworks.train.device import (
     can_compile,
     flushing_subnormals,
@@ -43,6 +44,8 @@ class Plan:
     compile: bool
     step_seconds: float | None
     """The measured time of a step that `steps` was planned from; None if the recipe gave the steps."""
+    token_seconds: float | None = None
+    """That of a token which is only read, as in evaluations."""
 
 
 def plan_of(run: Run) -> Plan:
@@ -150,20 +153,20 @@ def computed(recipe: Recipe, device: torch.device, world: int = 1) -> tuple[torc
 def make_plan(recipe: Recipe, corpus: Corpus, device: torch.device, place: Ranks) -> Plan:
     """Decide steps, precision and compilation. Under torchrun, rank 0 decides for all."""
     dtype, compiles = computed(recipe, device, place.world)
-    steps, step_seconds = recipe.steps, None
+    steps, step_seconds, token_seconds = recipe.steps, None, None
     if recipe.minutes is not None:
         with flushing_subnormals(device):  # once, and not anew in every step's `fit`
-            step_seconds = measure_step(recipe, corpus, device, dtype, compiles, place)
+            step_seconds, token_seconds = measure_step(recipe, corpus, device, dtype, compiles, place)
         steps = place.agree(max(1, int(recipe.minutes * 60 / step_seconds)))
-    return Plan(steps, str(dtype).removeprefix("torch."), compiles, step_seconds)
+    return Plan(steps, str(dtype).removeprefix("torch."), compiles, step_seconds, token_seconds)
 
 
 def measure_step(
     recipe: Recipe, corpus: Corpus, device: torch.device, dtype: torch.dtype, compiles: bool, place: Ranks
-) -> float:
-    """Seconds of a training step, on a copy of the model that is then thrown away.
+) -> tuple[float, float]:
+    """Seconds of a training step, and of a token read without learning, on a copy of the model that is thrown away.
 
-    Their lower quartile: other work on the machine comes in bursts, and one of them must not plan a run for minutes.
+    Of steps their lower quartile: other work on the machine comes in bursts, and one must not plan a run for minutes.
     """
     model, optimizer = build(recipe, device, dtype)
     loss_fn = compiled(next_token_loss) if compiles else next_token_loss
@@ -193,7 +196,13 @@ def measure_step(
             report(len(times), total=max(4, len(times) + few()))
             if ended.interrupted:
                 raise KeyboardInterrupt
-    return statistics.quantiles(times[2:], n=4, method="inclusive")[0]
+    batch, reading = move(batches(0), device), list[float]()
+    for _ in range(2):
+        began = time.perf_counter()
+        with torch.no_grad():
+            float(next_token_loss(model, batch))
+        reading.append(time.perf_counter() - began)
+    return statistics.quantiles(times[2:], n=4, method="inclusive")[0], min(reading) / batch[1].numel()
 
 
 def result(run: Run, recipe: Recipe, plan: Plan, model: GPT, step: int, ranks: Ranks) -> dict[str, Any]:
