@@ -52,39 +52,59 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command; the exit code."""
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(usage())
-        return 0
-    if arguments[0] in ("-V", "--version"):
-        from glassworks import __version__
-
-        print(__version__)
-        return 0
-    name, rest = arguments[0], Arguments(arguments[1:])
-    if name not in COMMANDS:
-        near = get_close_matches(name, [*COMMANDS, "--help", "--version"], n=1)
-        say(f"there is no command {name!r}" + (f": did you mean {near[0]}?" if near else f"; see {command('--help')}"))
-        return 2
+    rest = Arguments(arguments[1:])
     try:
-        from glassworks.core import company
-
-        company.watch()
-        with showing(True):
-            return int(importlib.import_module(f"glassworks.cli.{name}").run(rest) or 0)
+        return answer(arguments, rest)
     except KeyboardInterrupt:
         say("interrupted")
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has left; so do we
+        give_up_output()  # the reader has left; so do we
         return 141
     except Exception as error:
         if not is_users(error):
             raise
+        if isinstance(error, OSError) and error.filename is None:
+            give_up_output()
         message = describe(error, rest)
         say(rest.in_flags(message) if isinstance(error, ValueError) else rest.with_flags(message))
         if os.environ.get("GLASSWORKS_DEBUG"):
             traceback.print_exc()
         return 2
+
+
+def answer(arguments: list[str], rest: Arguments) -> int:
+    """What the first word asks for, printed to its end."""
+    try:
+        if not arguments or arguments[0] in ("-h", "--help", "help"):
+            print(usage())
+            return 0
+        if arguments[0] in ("-V", "--version"):
+            from glassworks import __version__
+
+            print(__version__)
+            return 0
+        name = arguments[0]
+        if name not in COMMANDS:
+            near = get_close_matches(name, [*COMMANDS, "--help", "--version"], n=1)
+            hint = f": did you mean {near[0]}?" if near else f"; see {command('--help')}"
+            say(f"there is no command {name!r}{hint}")
+            return 2
+        from glassworks.core import company
+
+        company.watch()
+        with showing(True):
+            return int(importlib.import_module(f"glassworks.cli.{name}").run(rest) or 0)
+    finally:
+        sys.stdout.flush()  # where it can still be told that this fails
+
+
+def give_up_output() -> None:
+    """Let what cannot be printed go, or Python tries again at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def is_users(error: Exception) -> bool:
