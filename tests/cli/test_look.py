@@ -81,6 +81,8 @@ def test_a_strangers_folder_stays_as_it_was(home: Path, tmp_path: Path, capsys: 
     path, html = page(capsys)
     assert path == Path("look.html")
     assert "the model wrote it itself" in html
+    assert run(["look", "stranger", "--method", "logit_lens"]) == 0
+    assert "look.html is there already and will be replaced: --out writes another page" in capsys.readouterr().err
     assert run(["look", "stranger", "--method", "logit_lens", "--text", "dog", "--out", str(tmp_path / "b.html")]) == 0
     assert page(capsys)[0] == tmp_path / "b.html"
     assert {path: path.stat().st_mtime_ns for path in (home / "stranger").rglob("*")} == before

@@ -39,6 +39,8 @@ def method(name: str) -> Callable[[], object]:
         ("patch points", lambda: patch_points(*PAIR, SUBJECT.metric, "blocks.*.mlp.post")),
         ("ablate points", lambda: ablate_points(*PAIR[:2], SUBJECT.metric, "blocks.*.mlp.post", kinds=["zero"])),
         ("ablate neurons", method("neuron_ablation")),
+        ("grow and score rules", method("neuron_rules")),
+        ("judge both autoencoders", method("sae")),
         ("grow trees", lambda: fit_rules(*TABLE, threads=1)),
     ],
 )

@@ -27,7 +27,7 @@ class Look:
     """A file or folder of text to measure on. None = the run's held-out text, or what the model writes."""
     read: Annotated[ReadingFlags, tyro.conf.arg(name="")] = field(default_factory=ReadingFlags)
     out: Path | None = None
-    """The page. None = look.html in the run's folder, for a model folder in the current one."""
+    """The page. None = look.html in the run's folder, for a model folder in the current one; it replaces the last."""
     seed: int = 0
     """Of all that is drawn at random."""
     list: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
@@ -73,6 +73,8 @@ def run(arguments: Arguments) -> int:
     refuse_unwritable(out)
     if "left out" in subject.notes["text"]:
         say(subject.notes["text"])
+    if args.out is None and out.exists():
+        say(f"{out} is there already and will be replaced: --out writes another page")
     traces = subject.folder / "traces" if subject.folder else None
     if traces is not None and args.out is not None:
         try:

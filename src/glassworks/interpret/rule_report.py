@@ -6,6 +6,7 @@ grown from shuffled features and trees of an untrained network's neurons. `swap_
 network still does when rules speak instead of its neurons.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 
 from glassworks.core.memory import free_memory
+from glassworks.core.progress import tracked
 from glassworks.core.trace import Trace
 from glassworks.interpret.arguments import public
 from glassworks.interpret.control import randomised
@@ -132,8 +134,8 @@ def rule_report(
     mixed = [part.features[torch.randperm(len(part.features), generator=generator)] for part in (train, test)]
     scores: dict[str, list[Scores]] = {row: [] for row in ("trees", "shuffled features", "untrained network")}
     trees: list[Rules] = []
-    for point in found:
-        for row, network in networks.items():
+    with tracked("grow and score rules", len(found) * len(networks)) as report:
+        for number, (point, (row, network)) in enumerate(itertools.product(found, networks.items()), 1):
             y = [activations(network, part, point, batch_size, room) for part in (train, test)]
             rules = fit_rules(train.features, y[0], **options)  # type: ignore[arg-type]
             scores[row].append(score_rules(rules, test.features, y[1], threads=threads))
@@ -146,6 +148,7 @@ def rule_report(
                 raise ValueError(
                     f"points (={found[0]!r}, ...) has {sizes}: report on points of each width by themselves"
                 )
+            report(number)
     meta: dict[str, str | float | int] = {
         "min_r2": min_r2, "above": above, "depth": depth, "seed": seed,
         "num_places_fitted": len(train.features), "num_places_scored": len(test.features),

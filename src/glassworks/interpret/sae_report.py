@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from glassworks.core.progress import Report, tracked
 from glassworks.core.trace import Trace
 from glassworks.interpret.arguments import public
 from glassworks.interpret.control import randomised
@@ -72,7 +73,11 @@ def sae_report(
         raise ValueError(f"steps (={steps}) must be at least 1 batch")
     control = random_model if random_model is not None else randomised(model, seed=seed + 1)
     other = fit_sae(control, batches, point, sae.config, steps=fit_steps, lr=lr, seed=seed, repeats=repeats)
-    rows = [judge(net, one, held_out, point, loss_fn, steps) for net, one in ((model, sae), (control, other))]
+    rows: list[dict[str, Any]] = []
+    with tracked("judge both autoencoders", 2 * steps) as report:
+        for net, one in ((model, sae), (control, other)):
+            told = len(rows) * steps
+            rows.append(judge(net, one, held_out, point, loss_fn, steps, lambda done, told=told: report(told + done)))
     arrays = {name: np.array([row[name] for row in rows], np.float32) for name in MEASURES}
     frequency = np.stack([row["frequency"] for row in rows])
     return Trace(
@@ -85,7 +90,9 @@ def sae_report(
 
 
 @torch.no_grad()
-def judge(model: nn.Module, sae: SAE, held_out: Batches, point: str, loss_fn: LossFn, steps: int) -> dict[str, Any]:
+def judge(
+    model: nn.Module, sae: SAE, held_out: Batches, point: str, loss_fn: LossFn, steps: int, report: Report
+) -> dict[str, Any]:
     """The measures of one autoencoder."""
     count, fired, error = 0, torch.zeros(sae.config.latents, dtype=torch.float64), 0.0
     total, square = torch.zeros(sae.width, dtype=torch.float64), 0.0
@@ -105,6 +112,7 @@ def judge(model: nn.Module, sae: SAE, held_out: Batches, point: str, loss_fn: Lo
             for i, edit in enumerate(edits):
                 with patch(model, edit):
                     sums[i] += [float(x) for x in parted(loss_fn, model, inputs)]
+            report(step + 1)
     plain, after, ablated = (sums[:, 0] / sums[:, 1]).tolist()
     harm, spread = ablated - plain, square - float(total.square().sum()) / count
     return {

@@ -247,8 +247,8 @@ def split(rows: Int[Tensor, "N T"]) -> tuple[Tensor, Tensor]:
 
 def written(model: GPT, tokenizer: Tokenizer, seed: int, own: bool) -> tuple[Tensor, Windowed, dict[str, str]]:
     """What a model without text writes, at temperature 1, from the token that ends a text; `own` = a passage too."""
-    length = min(64, model.config.n_ctx - 1) if own else 0
-    (ids,) = continue_ids(model, tokenizer, [[]], max_tokens=length, temperature=1.0, seed=seed)
+    length = min(64, model.config.n_ctx - 1)
+    (ids,) = continue_ids(model, tokenizer, [[]], max_tokens=length, temperature=1.0, seed=seed) if own else ([],)
     passage = torch.tensor([tokenizer.eot, *ids])
 
     def windows() -> tuple[Tensor, Tensor]:

@@ -7,7 +7,7 @@ import numpy as np
 from glassworks.core.trace import Trace
 from glassworks.studio.colours import level
 from glassworks.studio.markup import Markup, scrolling, tag
-from glassworks.studio.scales import evenly, left_out
+from glassworks.studio.scales import evenly, left_out, short
 from glassworks.studio.words import MAX_POSITIONS, continued, fitted, groups, labelled, legend
 
 MAX_HEADS = 12
@@ -76,7 +76,7 @@ def moved_figure(trace: Trace) -> Markup:
         "What the same heads move: the norm of what each adds to the stream, from each token. A strong weight on a "
         f"token whose value is nearly nothing moves nearly nothing, and fades here.{left_out(*shown)}"
     )
-    marks = ["norm 0", *(f"{largest * share:.2g}" for share in (0.06, 0.25, 0.56, 1.0))]
+    marks = ["norm 0", *(short(largest * share) for share in (0.06, 0.25, 0.56, 1.0))]
     return tag("figure", legend("heat-back", marks), scrolling(grid), tag("figcaption", caption))
 
 

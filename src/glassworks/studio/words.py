@@ -121,7 +121,7 @@ def surprise_legend() -> Markup:
         ("4", "1 : 55"),
         ("6", "1 : 403"),
         ("8", "1 : 2981"),
-        ("10+", "1 : 22026"),
+        ("10+", "1 : 22k"),
     ]
     return legend("surprise", [join([tag("b", nats), chance]) for nats, chance in marks])
 
