@@ -57,6 +57,12 @@ def test_a_text_is_folded_once(width: int, monkeypatch: pytest.MonkeyPatch, caps
             assert len(line) + 1 + len(following.split()[0]) > width, (line, following)
 
 
+def test_a_default_that_something_else_decides_is_not_shown_as_a_number(capsys: pytest.CaptureFixture[str]) -> None:
+    said = " ".join(" ".join(shown(["train"], capsys)).split())
+    assert "--model.vocab-size INT Tokens that it knows. " in said
+    assert "(default: the tokenizer's) --model.n-ctx INT" in said
+
+
 @dataclass(frozen=True)
 class Inner:
     n_wide: int = 4

@@ -23,16 +23,17 @@ class Demo:
 def run(arguments: Arguments) -> int:
     """Parse, train, measure, look, report."""
     args = arguments.parse(Demo, "demo")
-    from glassworks.cli.stages import finish
     from glassworks.cli.train import folder
     from glassworks.core.progress import say
     from glassworks.models.config import GPTConfig
-    from glassworks.train.distributed import Ranks
-    from glassworks.train.pretrain import start
     from glassworks.train.recipe import Recipe
 
     shape = GPTConfig("nanochat", n_ctx=256, n_layer=4, n_head=4, n_embd=128)
     recipe = Recipe(data="stdlib", tokenizer="bpe:4096", model=shape, batch_size=16, minutes=args.minutes)
+    path, command = folder(args.name, "demo"), ["glassworks", "demo", *arguments]
     say("reading this Python's standard library")
-    command = ["glassworks", "demo", *arguments]
-    return finish(start(folder(args.name, "demo"), recipe, command), Ranks())
+    from glassworks.cli.stages import finish
+    from glassworks.train.distributed import Ranks
+    from glassworks.train.pretrain import start
+
+    return finish(start(path, recipe, command), Ranks())

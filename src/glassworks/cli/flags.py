@@ -25,6 +25,7 @@ class Flag:
     """What stands for its value; empty for a switch."""
     doc: str = ""
     default: Any = None
+    """Its default; or what stands for it in a help, where the field's metadata says so."""
     is_pair: bool = False
     """Whether it is a switch that can be turned off, too: by --no-..."""
     group: str = ""
@@ -74,7 +75,8 @@ def flags_of(
             if tyro.conf.UseAppendAction in marks:
                 metavar = metavar.split()[0]
             is_pair = hint is bool and tyro.conf.FlagCreatePairsOff not in marks
-            yield Flag(prefix + name.replace("_", "-"), here, metavar, doc, value, is_pair, group)
+            shown = field.metadata.get("default", value)
+            yield Flag(prefix + name.replace("_", "-"), here, metavar, doc, shown, is_pair, group)
 
 
 def default_of(field: "dataclasses.Field[Any]") -> Any:

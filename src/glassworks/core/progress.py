@@ -113,7 +113,7 @@ def progress(label: str, total: int, *, start: int = 0, every: float = EVERY) ->
     elif sys.stderr.isatty():
         yield from bar(label, total, start)
     else:
-        yield from lines(label, total, every)
+        yield from lines(label, total, every, start)
 
 
 @contextmanager
@@ -194,7 +194,7 @@ COLUMNS = ("count", "numbers", "left")
 """What stands behind a bar."""
 
 
-def lines(label: str, total: int | None, every: float, *, brief: bool = False) -> Iterator[Report]:
+def lines(label: str, total: int | None, every: float, start: int = 0, *, brief: bool = False) -> Iterator[Report]:
     """The version for logs; a brief one says nothing of what is done before its first line would be due.
 
     After every silence of so long it says that it goes on, unless something within it is told.
@@ -202,7 +202,7 @@ def lines(label: str, total: int | None, every: float, *, brief: bool = False) -
     began = last = time.monotonic()
     recent: deque[tuple[float, int]] = deque()
     told: tuple[int, int | None] = (-1, total)
-    name = label
+    name = label if total is None else f"{label} {start:,}/{total:,}"
 
     def report(done: int, *, total: int = total or 0, left: float | None = None, **numbers: float) -> None:
         nonlocal last, told, name

@@ -89,7 +89,9 @@ def prepare(
         with locked(folder.parent / f".{folder.name}.lock"):  # ranks of one job: the first makes it, the others wait
             sweep(folder.parent, folder.name)
             if not (folder / "meta.json").exists():
-                write_corpus(folder, Splitter(source, held_out, split, reading), tokenizer_spec)
+                with going_on("read the text"):
+                    splitter = Splitter(source, held_out, split, reading)
+                write_corpus(folder, splitter, tokenizer_spec)
     return open_corpus(folder)
 
 

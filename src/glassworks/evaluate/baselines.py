@@ -175,7 +175,10 @@ def primed_xz(train: Tokens, val: Tokens, tokenizer: Tokenizer, max_bytes: int) 
     spans = sample(train.starts, max(2, int(train.num_tokens * share)))
     prime = b"".join(texts(train, spans, tokenizer))[:max_bytes]
     whole = zip(val.starts[:-1].tolist(), np.diff(val.starts).tolist(), strict=True)
-    with ThreadPoolExecutor(2) as pool, tracked("xz -9, in bytes", len(prime) + int(val.num_bytes.sum())) as report:
+    with (
+        ThreadPoolExecutor(2) as pool,
+        tracked("the baseline xz -9, in bytes", len(prime) + int(val.num_bytes.sum())) as report,
+    ):
         alone = pool.submit(xz_growth, prime, ())  # lzma runs outside the interpreter's lock
         both = pool.submit(xz_growth, prime, texts(val, whole, tokenizer), report)
         before, growth = alone.result().grown[-1], both.result()

@@ -1,7 +1,7 @@
 """The shape of a GPT, checked before anything is built."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 Architecture = Literal["gpt2", "llama", "qwen3", "nanochat"]
@@ -15,8 +15,8 @@ class GPTConfig:
     architecture: Architecture = "nanochat"
     """Whose blocks: gpt2's (learned positions, LayerNorm, GELU), or RoPE and RMSNorm with SwiGLU (llama, qwen3) or
     ReLU² (nanochat)."""
-    vocab_size: int = 256
-    """Tokens that it knows: in training those of the tokenizer, whatever stands here. Leave it out."""
+    vocab_size: int = field(default=256, metadata={"default": "the tokenizer's"})
+    """Tokens that it knows. Leave it out in training, where they are the tokenizer's."""
     n_ctx: int = 256
     """The longest context in tokens."""
     n_layer: int = 4

@@ -16,7 +16,7 @@ from torch import nn
 
 from glassworks.core.errors import RunError
 from glassworks.core.files import locked
-from glassworks.core.progress import Report, silent
+from glassworks.core.progress import Report, going_on, silent
 from glassworks.core.runs import Run, being_trained, refuse_existing
 from glassworks.data.batches import Windows
 from glassworks.data.shards import Corpus, open_corpus, prepare
@@ -57,7 +57,9 @@ def start(path: Path, recipe: Recipe, command: list[str], ranks: Ranks | None = 
             f"batch_size (={recipe.batch_size}) must be a multiple of ranks (={place.world}) times accumulate "
             f"(={recipe.accumulate})"
         )
-    recipe = recipe if recipe.start_from is None else continued(recipe)
+    if recipe.start_from is not None:
+        with going_on("load the model to start from"):
+            recipe = continued(recipe)
     corpus = corpus_of(recipe, path.parent, place)
     vocab_size = corpus.tokenizer.vocab_size
     if recipe.start_from is None:
