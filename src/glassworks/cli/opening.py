@@ -55,6 +55,7 @@ def facts(run: Run, place: Ranks) -> Iterator[tuple[str, str]]:
         times = tokens / corpus["train_tokens"]
         yield "", f"{times:,.0f} times the text" if times >= 10 else f"{times:.2g} times the text"
     yield "time", duration(recipe, plan, steps, corpus.get("held_out_tokens", LOOK))
+    yield "", "samples, checkpoints and measuring it at the end come on top"
     if corpus.keys() >= SPLITS_KNOWN:
         yield from crowded(recipe, corpus)
 
@@ -95,15 +96,15 @@ def ranked(place: Ranks) -> list[str]:
 
 
 def duration(recipe: Recipe, plan: Plan, steps: int, held_out: int) -> str:
-    """The time that the steps take, and beside it what is done on the way and at the end."""
+    """The time that the steps take, and that of evaluations beside it."""
     evaluations = min(steps, EVALUATIONS) if recipe.eval_every is None else -(-steps // recipe.eval_every)
     looks = counted(evaluations, "evaluation")
     if plan.step_seconds is None or plan.token_seconds is None:
-        return f"told as it goes; {looks} are in it, samples too, and measuring at the end comes on top"
+        return f"told as it goes, with {looks};"
     each = min(held_out, LOOK) * plan.token_seconds
     return (
         f"about {seconds(plan.steps * plan.step_seconds)} at {1000 * plan.step_seconds:,.1f} ms a step, and "
-        f"{seconds(evaluations * each)} for {looks}; samples and measuring at the end come on top"
+        f"{seconds(evaluations * each)} for {looks};"
     )
 
 

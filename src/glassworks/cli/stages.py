@@ -70,8 +70,13 @@ def watch(corpus: Corpus, judged: GPT, often: Often) -> Every:
 
 def show(step: int, prompt: str, text: str) -> None:
     """One line of what the network writes after a prompt."""
-    given, written = (" ".join(words.split()) for words in (prompt, text))
+    given, written = map(on_one_line, (prompt, text))
     say(f"step {step:,}: after “…{given[-16:]}” it writes “{shortened(written, 40)}”")
+
+
+def on_one_line(text: str) -> str:
+    """A text without line ends, nor what a terminal would take for more than a letter."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def shortened(text: str, most: int) -> str:

@@ -65,7 +65,7 @@ class Clock:
         None as long as nothing of that was, or a single stretch of steps.
         """
         rest = time_left(self.recent, self.seconds, step, steps)
-        known = [(often[n], statistics.median(took)) for n, took in self.beside.items() if often[n] != 1]
+        known = [(often[n], statistics.median_low(took)) for n, took in self.beside.items() if often[n] != 1]
         if rest is None or not known:
             return None
         return rest + sum(times_left(n, step - 1, steps) * took for n, took in known)
