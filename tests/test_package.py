@@ -47,3 +47,32 @@ def test_recipes_lie_in_the_package_and_can_be_read() -> None:
     assert "shakespeare-char" in names
     for name in names:
         assert read_recipe(find_recipe(name)).steps > 0
+
+
+def test_arguments_of_another_type_are_told_by_name() -> None:
+    """In a process of its own, where nothing checks types before we do."""
+    code = """
+import glassworks as gw, pathlib, torch
+model = gw.GPT(gw.GPTConfig(vocab_size=257, n_ctx=8, n_layer=1, n_head=1, n_embd=8))
+for call in (
+    lambda: gw.Recipe(steps="3"),
+    lambda: gw.Recipe(minutes="3"),
+    lambda: gw.Recipe(data=pathlib.Path("a.txt")),
+    lambda: gw.generate(torch.nn.Linear(2, 2), None, []),
+    lambda: gw.generate(model, None, None),
+    lambda: gw.load_tokenizer("nowhere"),
+):
+    try:
+        call()
+    except ValueError as error:
+        print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert [line.partition(":")[0] for line in done.stdout.splitlines()] == [
+        "steps (='3') must be a whole number",
+        "minutes (='3') must be a number or left out",
+        "data (=PosixPath('a.txt')) must be a text or a list, each a text",
+        "model (a Linear) must be a GPT",
+        "prompts (=None) must be a list of texts",
+        "there is no tokenizer at nowhere",
+    ]

@@ -2,6 +2,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from glassworks.models import sampling
 from glassworks.models.choice import Sampling, candidates, choose, penalise
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
+from glassworks.models.io import save_model
 from glassworks.models.sampling import continue_ids, generate, generator, stream, stream_text, stream_texts
 from glassworks.models.text import Text, text_behind
 
@@ -214,6 +216,20 @@ def test_stop_strings_cut_precisely(stop: tuple[str, ...], expected: str) -> Non
     pieces = list(stream_text(model, Bytes(), "", max_tokens=40, temperature=0, stop=stop))
     assert "".join(pieces) == expected
     assert generate(model, Bytes(), [""], max_tokens=40, temperature=0, stop=stop) == [expected]
+
+
+def test_what_cannot_write_is_refused_in_one_line(model: GPT, tmp_path: Path) -> None:
+    with torch.device("meta"):
+        shape = GPT(model.config)
+    for refused in (lambda: generate(shape, Bytes(), ["a"]), lambda: save_model(shape, tmp_path / "shape")):
+        with pytest.raises(ValueError, match="model is on the meta device"):
+            refused()
+    (tmp_path / "notes.txt").write_text("kept", encoding="utf-8")
+    with pytest.raises(NotADirectoryError, match="notes.txt"):
+        save_model(model, tmp_path / "notes.txt")
+    assert (tmp_path / "notes.txt").read_text(encoding="utf-8") == "kept"
+    with pytest.raises(ValueError, match="must have a name"):
+        save_model(model, "")
 
 
 def test_how_many_random_numbers_are_drawn_at_once_changes_nothing(model: GPT, monkeypatch: pytest.MonkeyPatch) -> None:

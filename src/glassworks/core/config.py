@@ -46,6 +46,13 @@ def convert(hint: Any, value: Any, where: str) -> Any:
     raise ValueError(f"{where} (={value!r}) must be {wanted(hint)}")
 
 
+def check_types(made: Any) -> None:
+    """ValueError for the first field of a dataclass' instance that is not of its type, but for nested dataclasses."""
+    for name, hint in get_type_hints(type(made)).items():
+        if not dataclasses.is_dataclass(hint):
+            convert(hint, getattr(made, name), name)
+
+
 def options(hint: Any) -> tuple[Any, ...]:
     """The alternatives of a union, or the type itself."""
     return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)

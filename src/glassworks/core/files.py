@@ -38,7 +38,14 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield a new temporary folder; rename it to `path` (replacing an older one) if the block succeeds."""
+    """Yield a new temporary folder; rename it to `path` (replacing an older one) if the block succeeds.
+
+    Raises: NotADirectoryError for a file of that name, which stays; ValueError for no name.
+    """
+    if not path.name:
+        raise ValueError(f"folder (={str(path)!r}) must have a name: give one")
+    if path.exists() and not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
     try:

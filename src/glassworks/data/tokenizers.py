@@ -129,7 +129,7 @@ def with_eot(inner: tokenizers.Tokenizer) -> Tokenizer:
     return Tokenizer(inner)
 
 
-def load_tokenizer(path: Path) -> Tokenizer:
+def load_tokenizer(path: str | Path) -> Tokenizer:
     """The tokenizer of a tokenizer.json, of a model folder that holds one, or of a GGUF file.
 
     Beside a file that is called tokenizer.json, its folder's other files may declare which tokens end a text
@@ -137,6 +137,7 @@ def load_tokenizer(path: Path) -> Tokenizer:
     tokenizer.json asks for are switched off. Raises `ValueError` when it is not there or has no end-of-text token,
     `FileDamaged` when it is broken.
     """
+    path = Path(path)
     if (gguf := find_gguf(path)) is not None:
         return gguf_tokenizer(gguf)
     file = path / "tokenizer.json" if path.is_dir() else path

@@ -34,6 +34,7 @@ from glassworks.models.layout import (
     to_layout,
     uncompiled,
 )
+from glassworks.models.modes import refuse_meta
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Tensor files
@@ -125,6 +126,7 @@ def save_model(model: nn.Module, folder: str | Path, tokenizer: str | Path | Non
     has more tokens than the model, or if the model is no `GPT`, compiled or not.
     """
     folder, model = Path(folder), uncompiled(model)
+    refuse_meta(model)
     ends = [] if tokenizer is None else ends_of_texts(Path(tokenizer), model.config.vocab_size)
     with atomic_folder(folder) as temporary:
         dtype = model.embed.weight.dtype

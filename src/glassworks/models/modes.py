@@ -53,3 +53,9 @@ def threads(number: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def refuse_meta(model: nn.Module) -> None:
+    """ValueError for a model whose weights have shapes and no values."""
+    if any(p.is_meta for p in model.parameters()):
+        raise ValueError("model is on the meta device, where weights have no values: build or load it on another one")

@@ -20,9 +20,10 @@ from torch import Tensor
 from glassworks.core.progress import tracked
 from glassworks.core.types import Generate
 from glassworks.models.choice import Sampling, as_known, choose, penalise, restrict, sampling_of
+from glassworks.models.config import GPTConfig
 from glassworks.models.decode import Decoder
 from glassworks.models.gpt import GPT, Cache
-from glassworks.models.modes import evaluating, threads
+from glassworks.models.modes import evaluating, refuse_meta, threads
 from glassworks.models.text import Text, Tokenizer, check_texts, ends_of, known_ids
 
 Known = NDArray[np.bool_]
@@ -52,6 +53,7 @@ def stream(
     is in evaluation mode; afterwards it is as it was. Modules that were replaced, and weights that were written to,
     count from the next token on.
     """
+    check_model(model)
     how = sampling_of(options)
     is_last = ended or (lambda row, token: token == eot)
     rows = as_rows(prompts, eot)
@@ -80,6 +82,15 @@ def _stream(
             alive = [place for place, row in enumerate(batch.rows) if row not in done]
             if 2 * len(alive) <= len(batch.rows):  # halving: all copies together cost less than one more
                 batch.keep(alive)
+
+
+def check_model(model: GPT) -> None:
+    """Refuse what has no cache to write with, or no weights."""
+    if not isinstance(getattr(model, "config", None), GPTConfig):
+        raise ValueError(
+            f"model (a {type(model).__name__}) must be a GPT: open one by load_model, or that of a run by model_of"
+        )
+    refuse_meta(model)
 
 
 def as_rows(prompts: Sequence[Sequence[int]], eot: int) -> list[list[int]]:
@@ -262,6 +273,7 @@ def stream_texts(model: GPT, tokenizer: Tokenizer, prompts: Sequence[str], **opt
 
     A row ends at one of the tokenizer's end-of-text tokens or at a stop string, neither of which is part of it.
     """
+    check_model(model)
     check_texts(prompts)
     how, rows = sampling_of(options), [tokenizer.encode(prompt) for prompt in prompts]
     texts = [Text(tokenizer, tuple(how.stop or ()), row) for row in rows]
@@ -293,8 +305,9 @@ def generate(model: GPT, tokenizer: Tokenizer, prompts: Sequence[str], **options
     >>> generate(model, tokenizer, ["Once upon a time"], max_tokens=20, temperature=0)
     [' there was a king']
     """
+    steps = stream_texts(model, tokenizer, prompts, **options)
     texts = [""] * len(prompts)
-    for pieces in stream_texts(model, tokenizer, prompts, **options):
+    for pieces in steps:
         texts = [text + piece for text, piece in zip(texts, pieces, strict=True)]
     return texts
 

@@ -1,6 +1,6 @@
 """From a row's tokens to its text: whole characters, as soon as they are certain, up to the first stop string."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -39,6 +39,8 @@ def byte_ids(tokenizer: Tokenizer) -> frozenset[int]:
 
 def check_texts(prompts: Sequence[str]) -> None:
     """Refuse a single text where a list is wanted: its characters would be the prompts."""
+    if not isinstance(prompts, Iterable):
+        raise ValueError(f"prompts (={shortened(prompts)}) must be a list of texts")
     if isinstance(prompts, str):
         raise ValueError(f"prompts (={shortened(prompts)}) must be a list of texts, as [{shortened(prompts)}]")
     for place, prompt in enumerate(prompts):

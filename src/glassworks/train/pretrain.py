@@ -48,9 +48,9 @@ Show = Callable[[int, str, str], object]
 """Told a step, a prompt and what the network writes after it."""
 
 
-def start(path: Path, recipe: Recipe, command: list[str], ranks: Ranks | None = None) -> Run:
+def start(path: str | Path, recipe: Recipe, command: list[str], ranks: Ranks | None = None) -> Run:
     """Prepare the corpus, plan the steps and write run.json; nothing is trained yet."""
-    place = ranks or Ranks()
+    path, place = Path(path), ranks or Ranks()
     refuse_existing(path)
     if recipe.batch_size % (place.world * recipe.accumulate):
         raise ValueError(

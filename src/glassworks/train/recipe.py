@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-from glassworks.core.config import from_dict, read_toml
+from glassworks.core.config import check_types, from_dict, read_toml
 from glassworks.core.errors import FileDamaged
 from glassworks.core.places import model_path
 from glassworks.core.runs import Run
@@ -80,6 +80,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained, naming the field, its value and the remedy."""
+        check_types(self)
         for name in ("data", "column", "held_out", "tokenizer", "start_from", "device"):
             value = getattr(self, name)
             for text in value if isinstance(value, tuple) else (value,):
