@@ -116,6 +116,8 @@ def test_the_list_names_every_method_with_its_control_and_loads_no_torch() -> No
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.endswith("False\n")
     told = " ".join(out.split())  # however it is folded
+    assert "tuned_lens (slow: 2 minutes on the demo's model" in told
+    assert "Times are processor time of one core" in told
     for name, method in METHODS.items():
         assert re.search(rf"^{name}\b", out, re.M)
         assert f"{method.summary} control: {method.control}" in told

@@ -70,6 +70,13 @@ def test_the_code_that_a_page_shows_makes_the_methods_trace(name: str, subject: 
         np.testing.assert_array_equal(array, again.arrays[key], err_msg=key)
 
 
+@pytest.mark.slow
+def test_an_mlp_probe_is_trained_as_far_as_the_linear_one(subject: Subject) -> None:
+    found = function(METHODS["mlp_probe"].run)(subject)
+    accuracy = dict(zip(found.labels["row"], found.arrays["accuracy"], strict=True))
+    assert (accuracy["MLP"] > accuracy["linear"] - 0.015).all()
+
+
 RUNNING = [name for name in METHODS if name != "neuron_directions"]
 """Methods that run the model; the other one reads only an MLP's weights."""
 

@@ -33,7 +33,7 @@ class Method:
     quick: bool = False
     """Whether it is part of a first look: a few seconds on a small model."""
     slow: str = ""
-    """Where it takes long, and how much processor time; empty = about a minute at most (see docs/pretrained.md)."""
+    """Where it takes long, and how much processor time (see docs/pretrained.md); empty = about a minute at most."""
     source: str = ""
     """The function whose docstring says what the arrays are, as "module:function"."""
 
@@ -71,13 +71,14 @@ METHODS: dict[str, Method] = {
         "the logit lens with a change of basis learned for each layer",
         "measured by lens_divergence, on text that it was not fitted on; an untrained network's layers beside it",
         f"{VIEWS}:tuned_lens",
+        slow="2 minutes on the demo's model, whose lens is fitted by gradient",
         source="glassworks.interpret.lens:logit_lens",
     ),
     "lens_divergence": Method(
         "how far each layer's reading is from the model's prediction on held-out text, by lens",
         "the logit lens, a prediction that never changes, and an untrained network",
         f"{VIEWS}:lens_divergence",
-        slow="2 minutes on a model of 135 million weights, whose vocabulary every layer is read in",
+        slow="2 minutes on the demo's model, and on one of 135 million weights, where every layer reads the vocabulary",
         source="glassworks.interpret.tuned_lens:lens_divergence",
     ),
     "logit_attribution": Method(

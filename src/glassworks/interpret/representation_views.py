@@ -10,7 +10,7 @@ def mlp_probe(subject: Subject) -> Trace:
     from glassworks.interpret.text_labels import CLASSES, TARGETS, text_targets
 
     rows, held_out, size = subject.fewer(subject.fitting[:128], 32), subject.fewer(subject.held_out, 16), 16
-    passes, lr = (20, 1e-2) if subject.is_large else (10, 1e-3)  # of fewer rows it takes more to learn as much
+    passes = 20 if subject.is_large else 10  # of fewer rows it takes more to learn as much
     return probe(
         subject.model,
         lambda step: (rows[size * step :][:size], text_targets(rows[size * step :][:size], subject.texts)),
@@ -22,7 +22,7 @@ def mlp_probe(subject: Subject) -> Trace:
         targets=TARGETS,
         hidden=32,
         passes=passes,
-        lr=lr,
+        lr=1e-2,
         seed=subject.seed,
     )
 
