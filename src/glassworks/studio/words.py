@@ -120,7 +120,7 @@ def surprise_legend() -> Markup:
         ("2", "1 : 7"),
         ("4", "1 : 55"),
         ("6", "1 : 403"),
-        ("8", "1 : 2981"),
+        ("8", "1 : 3k"),
         ("10+", "1 : 22k"),
     ]
     return legend("surprise", [join([tag("b", nats), chance]) for nats, chance in marks])
