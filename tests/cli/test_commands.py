@@ -445,11 +445,13 @@ def test_running_out_of_memory_is_told_with_what_needs_less(
     assert capsys.readouterr().err == "glassworks: out of memory: a smaller model, or less text, needs less\n"
 
 
-def test_a_bug_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("bug", ["json.loads('{')", "int('x')", "list(zip('a', '', strict=True))"])
+def test_a_bug_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch, bug: str) -> None:
     import glassworks.cli.runs as command
 
-    monkeypatch.setattr(command, "run", lambda arguments: json.loads("{"))
-    with pytest.raises(json.JSONDecodeError):
+    code = compile(bug, command.__file__, "eval")  # as if it stood there
+    monkeypatch.setattr(command, "run", lambda arguments: eval(code))
+    with pytest.raises(ValueError, match=r"property name|invalid literal|shorter"):
         run(["runs"])
 
 

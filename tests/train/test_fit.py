@@ -11,7 +11,6 @@ from torch import nn
 
 from glassworks.core.errors import RunError
 from glassworks.core.runs import Run
-from glassworks.train.batch import split
 from glassworks.train.fit import fit
 
 
@@ -61,11 +60,6 @@ def test_accumulated_parts_have_the_gradient_of_the_whole(parts: int) -> None:
     ended = fit(cut, batch_of, squared, sgd(cut), steps=5, accumulate=parts)
     assert torch.allclose(whole.weight, cut.weight, atol=1e-6)
     assert ended.loss == pytest.approx(plain.loss, rel=1e-5)
-
-
-def test_unequal_parts_are_refused() -> None:
-    with pytest.raises(ValueError, match="a batch of 12 does not split into 5 equal parts"):
-        split(batch_of(0), 5)
 
 
 @pytest.mark.parametrize("wrap", [tuple, list, lambda b: {"x": b[0], "y": b[1]}])

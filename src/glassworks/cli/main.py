@@ -7,6 +7,7 @@ reads what it prints any more.
 import errno
 import importlib
 import io
+import opcode
 import os
 import signal
 import sys
@@ -108,13 +109,23 @@ def give_up_output() -> None:
 
 
 def is_users(error: Exception) -> bool:
-    """Whether an error is the user's to mend: ours on purpose, or the system's; another's ValueError is a bug."""
+    """Whether an error is the user's to mend: ours on purpose, or the system's.
+
+    A ValueError is ours on purpose where a `raise` of ours made it; one that comes out of a call, of `int` or of a
+    library, is a bug.
+    """
     from glassworks.core.errors import GlassworksError
 
     if isinstance(error, GlassworksError | OSError | MemoryError) or is_out_of_memory(error):
         return True
-    raised_in = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
-    return isinstance(error, ValueError) and Path(__file__).parents[1] in raised_in.parents
+    where = error.__traceback__
+    while where is not None and where.tb_next is not None:
+        where = where.tb_next
+    if where is None or not isinstance(error, ValueError):
+        return False
+    code = where.tb_frame.f_code
+    ours = Path(__file__).parents[1] in Path(code.co_filename).parents
+    return ours and code.co_code[where.tb_lasti] == opcode.opmap["RAISE_VARARGS"]
 
 
 def describe(error: Exception, arguments: Arguments) -> str:

@@ -1,6 +1,10 @@
-"""Batches of any structure: tensors with examples along axis 0, or tuples, lists and dicts of them."""
+"""Batches of any structure: tuples, lists and mappings of tensors with examples along axis 0, and of anything else.
 
-from collections.abc import Callable
+What is no tensor goes along as it is: names, numbers, None.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from typing import Any
 
 import torch
@@ -13,28 +17,43 @@ def move(batch: Any, device: torch.device) -> Any:
 
 
 def split(batch: Any, parts: int) -> list[Any]:
-    """Equal parts of a batch along axis 0; ValueError if they cannot be equal: their mean would not be the whole's."""
+    """Equal parts of a batch along axis 0; tensors without axes, and what is no tensor, are in every part.
+
+    Raises ValueError if parts cannot be equal, whose mean would not be the whole's, or tensors differ in examples.
+    """
     if parts == 1:
         return [batch]
-    size = len(first_of(batch))
+    sizes = {len(x) for x in tensors(batch) if x.ndim}
+    if len(sizes) != 1:
+        raise ValueError(
+            f"a batch's tensors have {sorted(sizes) or 'no'} examples along axis 0: one number can be split"
+        )
+    (size,) = sizes
     if size % parts:
         raise ValueError(f"a batch of {size} does not split into {parts} equal parts: change batch_size or accumulate")
     step = size // parts
-    return [apply(batch, lambda x: x[i : i + step]) for i in range(0, size, step)]  # noqa: B023  # called at once
+    return [apply(batch, lambda x: x[i : i + step] if x.ndim else x) for i in range(0, size, step)]  # noqa: B023
 
 
 def apply(batch: Any, function: Callable[[Tensor], Tensor]) -> Any:
     """The same structure with `function` applied to each tensor."""
     if isinstance(batch, Tensor):
         return function(batch)
-    if isinstance(batch, dict):
-        return {name: apply(x, function) for name, x in batch.items()}
+    if isinstance(batch, Mapping):
+        changed: Any = copy(batch)
+        for name, x in batch.items():
+            changed[name] = apply(x, function)
+        return changed
+    if not isinstance(batch, tuple | list):
+        return batch
     parts = [apply(x, function) for x in batch]
     return type(batch)(*parts) if hasattr(batch, "_fields") else type(batch)(parts)
 
 
-def first_of(batch: Any) -> Tensor:
-    """The first tensor in a batch."""
-    while not isinstance(batch, Tensor):
-        batch = next(iter(batch.values() if isinstance(batch, dict) else batch))
-    return batch
+def tensors(batch: Any) -> Iterator[Tensor]:
+    """The tensors in a batch, in order."""
+    if isinstance(batch, Tensor):
+        yield batch
+    elif isinstance(batch, Mapping | tuple | list):
+        for x in batch.values() if isinstance(batch, Mapping) else batch:
+            yield from tensors(x)

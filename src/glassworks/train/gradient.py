@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from glassworks.objectives.losses import LossFn, Summed, parted
-from glassworks.train.batch import first_of, split
+from glassworks.train.batch import split
 from glassworks.train.distributed import Ranks
 
 
@@ -42,7 +42,7 @@ class Gradient:
         for i, part in enumerate(self.parts):
             last = i == len(self.parts) - 1
             with nullcontext() if last or not isinstance(self.net, DistributedDataParallel) else self.net.no_sync():
-                with self.precision(first_of(part).device.type):
+                with self.precision():
                     total, number = parted(self.loss_fn, self.net, part)
                 if alone:
                     total = total / number
@@ -66,8 +66,8 @@ class Gradient:
         mean: Tensor = total / number
         return mean
 
-    def precision(self, device_type: str) -> Any:
+    def precision(self) -> Any:
         """Autocast, where a narrower dtype was asked for."""
         if self.autocast in (None, torch.float32):
             return nullcontext()
-        return torch.autocast(device_type, self.autocast)
+        return torch.autocast(self.weights[0].device.type, self.autocast)
