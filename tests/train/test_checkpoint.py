@@ -1,5 +1,6 @@
 """Checkpoints bring back everything that decides the next step, or say which file is damaged."""
 
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from glassworks.models.gpt import GPT
 from glassworks.optim.config import OptimizerConfig
 from glassworks.optim.groups import make_optimizer
 from glassworks.train.checkpoint import complete_checkpoints, load_checkpoint, newest_checkpoint, save_checkpoint
+from glassworks.train.fit import fit
 
 SHAPE = GPTConfig(vocab_size=11, n_ctx=8, n_layer=1, n_head=2, n_embd=16)
 
@@ -41,6 +43,35 @@ def test_training_goes_on_bit_for_bit(tmp_path: Path, name: str) -> None:
     trained(2, config, again, restored)
     for a, b in zip(model.parameters(), again.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda weights: torch.optim.LBFGS(weights, lr=torch.tensor(0.1), max_iter=3, history_size=2),
+        lambda weights: torch.optim.AdamW(weights, lr=torch.tensor(1e-2), foreach=False),
+        lambda weights: torch.optim.RMSprop(weights, lr=1e-2, momentum=0.9, centered=True),
+    ],
+)
+def test_torchs_other_optimizers_go_on_bit_for_bit(
+    tmp_path: Path, make: Callable[[Iterator[nn.Parameter]], torch.optim.Optimizer]
+) -> None:
+    """LBFGS keeps lists of tensors, and a learning rate may be a tensor."""
+    x = torch.randn(8, 3, generator=torch.Generator().manual_seed(0))
+
+    def go_on(model: nn.Module, optimizer: torch.optim.Optimizer, start: int, steps: int) -> None:
+        loss = lambda net, batch: (net(batch) - batch.sum(1, keepdim=True)).square().mean()  # noqa: E731
+        fit(model, lambda step: x, loss, optimizer, start=start, steps=steps)
+
+    run, model, again = Run.create(tmp_path / "r"), nn.Linear(3, 1), nn.Linear(3, 1)
+    optimizer, restored = make(model.parameters()), make(again.parameters())
+    go_on(model, optimizer, 0, 3)
+    folder = save_checkpoint(run, 3, {"model": model}, optimizer)
+    load_checkpoint(folder, {"model": again}, restored)
+    assert isinstance(restored.param_groups[0]["lr"], type(optimizer.param_groups[0]["lr"]))
+    for net, how in ((model, optimizer), (again, restored)):
+        go_on(net, how, 3, 6)
+    assert torch.equal(model.weight, again.weight)
 
 
 def test_random_state_comes_back(tmp_path: Path) -> None:

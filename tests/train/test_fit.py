@@ -3,7 +3,9 @@
 import math
 import os
 import signal
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -11,7 +13,8 @@ from torch import nn
 
 from glassworks.core.errors import RunError
 from glassworks.core.runs import Run
-from glassworks.train.fit import fit
+from glassworks.objectives.losses import Summed
+from glassworks.train.fit import Interrupted, fit
 
 
 def line(seed: int = 0) -> nn.Linear:
@@ -36,7 +39,6 @@ def test_converges_on_a_line_it_can_fit() -> None:
     model = line()
     ended = fit(model, batch_of, squared, sgd(model), steps=200)
     assert ended.step == 200
-    assert not ended.interrupted
     assert ended.loss < 1e-6
     assert torch.allclose(model.weight, torch.tensor([[1.0, -2.0, 0.5]]), atol=1e-3)
 
@@ -201,11 +203,65 @@ def test_a_signal_ends_after_the_step_at_hand_and_handlers_are_put_back() -> Non
             os.kill(os.getpid(), signal.SIGINT)
         return {}
 
-    ended = fit(model, batch_of, squared, sgd(model), steps=50, every=[(1, interrupt)])
-    assert ended.interrupted
-    assert ended.step == 4
-    assert ended.rows[-1]["step"] == 4
+    with pytest.raises(Interrupted) as stopped:
+        fit(model, batch_of, squared, sgd(model), steps=50, every=[(1, interrupt)])
+    assert stopped.value.fit.step == 4
+    assert stopped.value.fit.rows[-1]["step"] == 4
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_another_thread_stops_it_and_the_step_at_hand_is_saved() -> None:
+    model, leave, saved = line(), threading.Event(), list[int]()
+
+    def leaves(step: int, _: nn.Module) -> dict[str, float]:
+        if step == 3:
+            leave.set()
+        return {}
+
+    def work() -> None:
+        save = (100, lambda step, _: saved.append(step))
+        fit(model, batch_of, squared, sgd(model), steps=50, every=[(1, leaves)], save=save, stop=leave.is_set)
+
+    with ThreadPoolExecutor() as pool, pytest.raises(Interrupted, match=r"4 steps, loss .*"):
+        pool.submit(work).result()
+    assert saved == [4]
+
+
+def test_asked_to_stop_at_its_end_it_is_done() -> None:
+    model = line()
+    assert fit(model, batch_of, squared, sgd(model), steps=3, stop=lambda: True, start=2).step == 3
+
+
+def test_no_steps_leave_all_as_it_was_and_less_are_refused() -> None:
+    model = line()
+    before = model.weight.detach().clone()
+    assert str(fit(model, batch_of, squared, sgd(model), steps=0)) == "0 steps, nothing to do"
+    assert torch.equal(model.weight, before)
+    with pytest.raises(ValueError, match=r"steps \(=-1\) must be at least 0"):
+        fit(model, batch_of, squared, sgd(model), steps=-1)
+
+
+def test_what_is_trained_need_not_be_the_models() -> None:
+    """An input that a network without weights gives a certain output for."""
+    x = nn.Parameter(torch.zeros(3))
+    fit(
+        nn.Tanh(), lambda step: None, lambda net, _: (net(x) - 0.5).square().sum(), torch.optim.SGD([x], 0.3), steps=200
+    )
+    assert torch.allclose(x.tanh(), torch.full((3,), 0.5), atol=1e-3)
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_a_loss_names_what_else_is_logged(parts: int) -> None:
+    """The mean over the batch, however many parts it was computed in."""
+    model = line()
+
+    def loss(net: nn.Module, batch: tuple[torch.Tensor, torch.Tensor]) -> Summed:
+        error = (net(batch[0]) - batch[1]).square()
+        return Summed(error.sum(), error.numel(), {"target": batch[1].sum(), "twice": 2 * error.sum()})
+
+    row = fit(model, batch_of, loss, sgd(model), steps=1, accumulate=parts).rows[-1]
+    assert row["twice"] == pytest.approx(2 * row["loss"], rel=1e-5)
+    assert row["target"] == pytest.approx(float(batch_of(0)[1].mean()), rel=1e-5)
 
 
 def test_a_second_signal_ends_at_once() -> None:

@@ -15,6 +15,7 @@ from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
 from glassworks.objectives.losses import Summed, mean_of, next_token_loss, parted
 from glassworks.reproductions.othello_training import expected_loss
+from glassworks.train.distributed import OnEveryRank
 from glassworks.train.fit import Fit, fit
 
 
@@ -73,12 +74,12 @@ def test_a_part_without_any_target_adds_nothing() -> None:
 
 def test_a_mean_is_its_sum_over_its_count() -> None:
     model = GPT(GPTConfig("gpt2", 50, 16, 1, 2, 16))
-    total, count = parted(next_token_loss, model, padded())
+    total, count, _ = parted(next_token_loss, model, padded())
     assert int(count) == 39
     assert next_token_loss(model, padded()).item() == pytest.approx((total / count).item())
     mine = mean_of(summed)
     assert parted(mine, model, padded()).total == parted(summed, model, padded()).total
-    assert parted(lambda model, batch: torch.tensor(3.0), model, padded()) == (torch.tensor(3.0), 1)
+    assert parted(lambda model, batch: torch.tensor(3.0), model, padded()) == Summed(torch.tensor(3.0), 1)
     x, y = padded()
     assert next_token_loss(model, (x, y.fill_(-1))).isnan()
 
@@ -89,9 +90,11 @@ def ranked(out: str) -> None:
 
     with ranks(torch.device("cpu")) as place:
         mine = slice(2 * place.rank, 2 * place.rank + 2) if place.world > 1 else slice(None)
-        moved, ended = trained(next_token_loss, tuple(x[mine] for x in padded()), ranks=place, accumulate=2)
+        batch, every = tuple(x[mine] for x in padded()), [(2, OnEveryRank(lambda step, model: {"rank": place.rank}))]
+        moved, ended = trained(next_token_loss, batch, ranks=place, accumulate=2, every=every)
+        seen = place.sum(torch.tensor(float(ended.rows[-1].get("rank", -1.0))))
         if place.first:
-            Path(out).write_text(json.dumps([ended.loss, moved.flatten().tolist()]), encoding="utf-8")
+            Path(out).write_text(json.dumps([ended.loss, moved.flatten().tolist(), float(seen)]), encoding="utf-8")
     threads = [file.read_text() for file in Path("/proc/self/task").glob("*/comm")]
     assert not [name for name in threads if "gloo" in name]  # one at work while Python ends aborts the process
 
@@ -105,7 +108,8 @@ def test_ranks_with_different_numbers_of_targets_mean_the_same_as_one(tmp_path: 
     command += [str(Path(__file__).parent), str(tmp_path / "out.json")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
-    loss, moved = json.loads((tmp_path / "out.json").read_text())
+    loss, moved, ranks = json.loads((tmp_path / "out.json").read_text())
+    assert ranks == 0 + 1  # each was asked
     whole, plain = trained(next_token_loss, padded())
     assert loss == pytest.approx(plain.loss, rel=1e-6)
     assert torch.tensor(moved).allclose(whole.flatten(), atol=1e-6)

@@ -181,9 +181,7 @@ def train(
         return total
 
     optimizer = torch.optim.AdamW(probes.parameters(), lr=lr, weight_decay=0.01)
-    ended = fit(probes, batch, loss, optimizer, steps=passes * per_pass, schedule=falling, log_every=per_pass)
-    if ended.interrupted:
-        raise KeyboardInterrupt
+    fit(probes, batch, loss, optimizer, steps=passes * per_pass, schedule=falling, log_every=per_pass)
 
 
 def falling(step: int, steps: int) -> float:

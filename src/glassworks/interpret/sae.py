@@ -240,7 +240,7 @@ def fit_sae(
         return {}
 
     with tracked("fit the autoencoder", steps) as shown:
-        ended = fit(
+        fit(
             sae,
             lambda step: rows_at(model, batches, point, step) if repeats is None else once(step % repeats),
             sae_loss,
@@ -251,8 +251,6 @@ def fit_sae(
             clip=1.0,
             report=shown if report is silent else report,
         )
-    if ended.interrupted:
-        raise KeyboardInterrupt
     return sae.eval()
 
 

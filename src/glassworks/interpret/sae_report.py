@@ -111,7 +111,7 @@ def judge(
             inputs = move(parts_of(held_out(step))[0], device)
             for i, edit in enumerate(edits):
                 with patch(model, edit):
-                    sums[i] += [float(x) for x in parted(loss_fn, model, inputs)]
+                    sums[i] += [float(x) for x in parted(loss_fn, model, inputs)[:2]]
             report(step + 1)
     plain, after, ablated = (sums[:, 0] / sums[:, 1]).tolist()
     harm, spread = ablated - plain, square - float(total.square().sum()) / count

@@ -6,7 +6,8 @@ A function made by `mean_of` is both.
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch.nn.functional as F
@@ -19,6 +20,8 @@ class Summed(NamedTuple):
 
     total: Tensor
     number: Tensor | int | float
+    logs: Mapping[str, Tensor | float] = MappingProxyType({})
+    """Other sums over the same things, by name, the same ones for every batch: their means are logged with the loss."""
 
 
 LossFn = Callable[[nn.Module, Any], Tensor | Summed]
@@ -30,8 +33,8 @@ def mean_of(summed: Callable[[nn.Module, Any], Summed]) -> Callable[[nn.Module, 
 
     @functools.wraps(summed)
     def mean(model: nn.Module, batch: Any) -> Tensor:
-        total, number = summed(model, batch)
-        return total / number
+        found = summed(model, batch)
+        return found.total / found.number
 
     mean.summed = summed  # type: ignore[attr-defined]
     return mean

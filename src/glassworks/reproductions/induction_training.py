@@ -107,8 +107,6 @@ def train(path: Path, told: Recipe, command: Sequence[str]) -> Run:
             seconds=past[-1]["seconds"] if past else 0.0,
             report=report,
         )
-    if ended.interrupted:
-        raise KeyboardInterrupt
     save_model(model, run.path / "model", corpus.path / "tokenizer.json")
     run.update(result=result(run, recipe, plan, model, ended.step, Ranks()))
     return run

@@ -91,7 +91,7 @@ def train(name: str, variant: Variant, data: Words, steps: int, seed: int | None
     model, batches = prepare(variant, data, steps, seed)
     start, curve = first_look(model, batches(0)), Curve(loss_by_hand if variant.by_hand else last_token_loss)
     with progress(name, steps) as report:
-        ended = fit(
+        fit(
             model,
             batches,
             curve,
@@ -102,8 +102,6 @@ def train(name: str, variant: Variant, data: Words, steps: int, seed: int | None
             log_every=max(1, min(1000, steps // 10)),
             report=report,
         )
-    if ended.interrupted:
-        raise KeyboardInterrupt
     if variant.by_hand:
         calibrate(model, data.examples("train", model.config.n_ctx)[0])
     looked_at = {"curve": curve.points, "samples": samples(model, model.config.n_ctx, data, variant.seed)}
@@ -233,9 +231,7 @@ def bigram(data: Words, seed: int | None) -> dict[str, Any]:
     model, batch = Bigram(V, seed=SEED if seed is None else seed), (torch.arange(V)[:, None], share)
     optimizer = torch.optim.SGD(model.parameters(), lr, fused=True)
     with progress("bigram", BIGRAM_STEPS) as report:
-        ended = fit(model, lambda step: batch, penalised, optimizer, steps=BIGRAM_STEPS, report=report)
-    if ended.interrupted:
-        raise KeyboardInterrupt
+        fit(model, lambda step: batch, penalised, optimizer, steps=BIGRAM_STEPS, report=report)
     with torch.no_grad():
         by_gradient = {"gradient": loss(model, batch).item(), "penalised": penalised(model, batch).item()}
     words = samples(lambda contexts: smoothed[contexts[:, -1]], 1, data, SEED)
@@ -260,9 +256,7 @@ def deep(data: Words, seed: int | None) -> dict[str, float]:
         model.head_norm.weight.mul_(0.1)  # makes the first guesses less confident
     first = first_look(model, batches(0))["first_loss"]
     optimizer = torch.optim.SGD(model.parameters(), LR)
-    ended = fit(model, batches, last_token_loss, optimizer, steps=DEEP_STEPS - 1)
-    if ended.interrupted:
-        raise KeyboardInterrupt
+    fit(model, batches, last_token_loss, optimizer, steps=DEEP_STEPS - 1)
     before, outputs = weight_copies(model), []
 
     def keep(_module: nn.Module, _args: Any, output: Tensor) -> None:

@@ -194,7 +194,7 @@ def train(run: Run, told: Experiment) -> GPT:
     compiling = ", compiling at first and when games are read further" if plan.compile else ""
     say(f"training {run.path} from step {begin:,} of {plan.steps:,}{compiling}; ctrl-C stops it cleanly")
     with progress("train", plan.steps, start=begin) as report:
-        ended = fit(
+        fit(
             model,
             GameBatches(told, device),
             planned_loss(run, plan, loss_fn, device),
@@ -213,8 +213,6 @@ def train(run: Run, told: Experiment) -> GPT:
             seconds=past[-1]["seconds"] if past else 0.0,
             report=report,
         )
-    if ended.interrupted:
-        raise KeyboardInterrupt
     save_model(model, run.path / "model")
     return model
 

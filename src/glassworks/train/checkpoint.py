@@ -108,25 +108,47 @@ def verify(folder: Path) -> dict[str, Any]:
 # Optimizer state: tensors here, numbers there
 
 
+INSIDE = "inside"
+"""Tensors that stand inside something else, such as a list: "inside.0" and so on; {"inside": 0} is in their place."""
+
+
 def pack(state: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """An optimizer's state dict as flat tensors "0.exp_avg" and a JSON object of the rest."""
-    tensors, numbers = {}, {}
+    tensors, numbers, inside = dict[str, Tensor](), dict[str, Any](), list[Tensor]()
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Tensor):
+            inside.append(value)
+            return {INSIDE: len(inside) - 1}
+        if isinstance(value, dict):
+            return {name: plain(x) for name, x in value.items()}
+        return [plain(x) for x in value] if isinstance(value, list | tuple) else value
+
     for index, values in state["state"].items():
         for name, value in values.items():
             if isinstance(value, Tensor):
                 tensors[f"{index}.{name}"] = value
             else:
-                numbers[f"{index}.{name}"] = value
-    return tensors, {"state": numbers, "param_groups": state["param_groups"]}
+                numbers[f"{index}.{name}"] = plain(value)
+    groups = plain(state["param_groups"])
+    return tensors | {f"{INSIDE}.{i}": x for i, x in enumerate(inside)}, {"state": numbers, "param_groups": groups}
 
 
 def unpack(tensors: dict[str, Tensor], rest: dict[str, Any]) -> dict[str, Any]:
     """The reverse of `pack`."""
+
+    def full(value: Any) -> Any:
+        if isinstance(value, dict):
+            known = {name: full(x) for name, x in value.items()}
+            return tensors[f"{INSIDE}.{value[INSIDE]}"] if INSIDE in value else known
+        return [full(x) for x in value] if isinstance(value, list) else value
+
     state: dict[int, dict[str, Any]] = {}
-    for key, value in [*tensors.items(), *rest["state"].items()]:
+    for key, value in [*tensors.items(), *full(rest["state"]).items()]:
         index, name = key.split(".", 1)
-        state.setdefault(int(index), {})[name] = value
-    return {"state": state, "param_groups": rest["param_groups"]}
+        if index != INSIDE:
+            state.setdefault(int(index), {})[name] = value
+    return {"state": state, "param_groups": full(rest["param_groups"])}
 
 
 def random_state() -> dict[str, Tensor]:

@@ -7,9 +7,10 @@ averaged (DDP). Whatever is sharded later (FSDP2) belongs in this file and in ch
 import gc
 import importlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -52,6 +53,20 @@ class Ranks:
     def device(self) -> torch.device:
         """Where the collectives run."""
         return torch.device("cuda", self.local) if dist.get_backend() == "nccl" else torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class OnEveryRank:
+    """A function in `every` or `save` of `fit` that runs on all ranks and may share its work, as by `Ranks.sum`.
+
+    Others run on the first alone. The numbers that are logged are the first one's.
+    """
+
+    function: Callable[..., Any]
+
+    def __call__(self, *given: Any) -> Any:
+        """Call it."""
+        return self.function(*given)
 
 
 @contextmanager

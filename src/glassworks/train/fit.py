@@ -26,7 +26,7 @@ from glassworks.optim.schedules import Schedule, constant, set_lr
 from glassworks.train.batch import move
 from glassworks.train.clock import Clock
 from glassworks.train.device import flushing_subnormals
-from glassworks.train.distributed import Ranks, data_parallel
+from glassworks.train.distributed import OnEveryRank, Ranks, data_parallel
 from glassworks.train.gradient import Gradient
 from glassworks.train.pace import Often, Pace, is_due
 
@@ -35,10 +35,9 @@ Every = Sequence[tuple[Often, Callable[[int, nn.Module], Mapping[str, int | floa
 
 @dataclass
 class Fit:
-    """How a training ended: the last step done, whether it was interrupted, and the rows that were logged."""
+    """How a training ended: the last step done, and the rows that were logged."""
 
     step: int
-    interrupted: bool
     rows: list[dict[str, int | float]] = field(repr=False)
 
     @property
@@ -61,9 +60,16 @@ class Fit:
         if not self.rows:
             return f"{counted(self.step, 'step')}, nothing to do"
         first, last = self.rows[0], self.rows[-1]
-        stopped = ", interrupted" if self.interrupted else ""
         spent = seconds_in_words(last["seconds"])
-        return f"{counted(self.step, 'step')}, loss {first['loss']:.4g} to {last['loss']:.4g}, {spent}{stopped}"
+        return f"{counted(self.step, 'step')}, loss {first['loss']:.4g} to {last['loss']:.4g}, {spent}"
+
+
+class Interrupted(KeyboardInterrupt):
+    """A training was asked to stop, and has stopped after the step at hand; `fit` is how far it came."""
+
+    def __init__(self, fit: Fit) -> None:
+        super().__init__(str(fit))
+        self.fit = fit
 
 
 def fit(
@@ -76,6 +82,7 @@ def fit(
     every: Every = (),
     save: tuple[Often, Callable[[int, nn.Module], object]] | None = None,
     run: Run | None = None,
+    stop: Callable[[], bool] = lambda: False,
     schedule: Schedule = constant,
     start: int = 0,
     accumulate: int = 1,
@@ -95,15 +102,17 @@ def fit(
         batches: the batch of a step (a tensor, or a tuple, list or dict of tensors with examples along axis 0). Being a
             function of the step, it needs no state to resume. Under several ranks it returns this rank's part.
         loss_fn: the mean loss of a batch, a scalar; or `Summed`, its sum and what that is over, where parts of a batch
-            have different numbers of targets. It calls the module it is given (under DDP, the wrapper).
+            have different numbers of targets, or there is more to log. It calls the module it is given (under DDP, the
+            wrapper).
         optimizer: stepped by `step(closure)`; gradient-free ones may call the closure as often as they like.
         steps: number of the last step; or a `Pace`, which may change it on the way.
         every: `(n, function)` pairs: after each n-th step (or `Times` in all), and after the last, `function(step,
-            model)` runs on rank 0 and its numbers join that step's row, if it has one: every step with an n other than
-            1 does. Time spent there is not training time, but that of n = 1 is.
+            model)` runs on rank 0, or as `OnEveryRank` on all, and its numbers join that step's row, if it has one:
+            every step with an n other than 1 does. Time spent there is not training time, but that of n = 1 is.
         save: an `(n, function)` called likewise, on an interruption too, once the step's row is written: what goes on
             from what it saved has every row up to there, whenever the process was killed.
         run: where rows are appended to metrics.jsonl.
+        stop: asked after each step whether to stop, from any thread: `threading.Event().is_set`, for example.
         schedule: `schedule(step, steps)` in [0, 1] multiplies each parameter group's initial learning rate.
         start: steps already done, when resuming.
         accumulate: how many equal parts a batch is computed in. Loss and gradient are those of the whole batch, if a
@@ -118,16 +127,17 @@ def fit(
         ranks: this process's place under torchrun; None = alone.
         report: where progress is told, as `report(step, loss=...)`; True shows it on stderr.
 
-    Returns: how it ended, and the history of what was logged. Ctrl-C or SIGTERM ends it after the step at hand; a
-        second ctrl-C ends it at once.
+    Returns: the history of what was logged.
 
-    Raises: RunError when the loss is NaN, infinite or has diverged: it is looked at before `every` runs, except for
-        n = 1 on an accelerator. A step's loss is that of the weights before it: a checkpoint must look at its own.
+    Raises: Interrupted, a KeyboardInterrupt, where ctrl-C, SIGTERM or `stop` ended it before the last step, once the
+        step at hand is done and saved; a second ctrl-C ends it at once. RunError when the loss is NaN, infinite or has
+        diverged: it is looked at before `every` runs, except for n = 1 on an accelerator. A step's loss is that of the
+        weights before it: a checkpoint must look at its own. ValueError for less than no steps.
     """
     company.watch()
     place, pace = ranks or Ranks(), steps if isinstance(steps, Pace) else Pace(steps)
     net = data_parallel(model, place)
-    device = next(model.parameters()).device
+    device = optimizer.param_groups[0]["params"][0].device  # the model itself may have no weights, or others elsewhere
     watch = Divergence(max_rise)
     rows: list[dict[str, int | float]] = []
     model.train()
@@ -145,7 +155,7 @@ def fit(
             reached = [number for number, n in enumerate(often) if step == pace.steps or is_due(n, step)]
             due = [number for number in reached if number < len(every)]
             pace.repeat(step)
-            interrupted = ask_all(place, stop_requested, loss)
+            interrupted = ask_all(place, lambda: stop() or stop_requested(), loss)
             saves = len(reached) > len(due) or interrupted
             logs = step % log_every == 0 or step == pace.steps or saves or any(often[n] != 1 for n in due)
             if not due and not logs:
@@ -158,27 +168,34 @@ def fit(
                 pace.look(step, spent)
             row: dict[str, int | float] = {}
             if logs:
-                row = {"step": step, "loss": value, "lr": optimizer.param_groups[0]["lr"], "seconds": spent}
-                if grad.norm is not None:
-                    row["grad_norm"] = float(grad.norm)
+                row = {"step": step, "loss": value, "lr": float(optimizer.param_groups[0]["lr"]), "seconds": spent}
+                row |= grad.numbers()
                 if tokens_per_step is not None:
                     row["tokens_per_s"] = tokens_per_step * (step - logged) / max(spent - logged_at, 1e-9)
                 tell(step, **told(row, pace, clock.left(often, step, pace.steps)))  # before what may take long
-            for number in due if place.first else ():
+            for number in due:
                 with clock.doing(number):
-                    row |= every[number][1](step, model)
+                    row |= here(every[number][1], place, step, model) or {}
             if logs:
                 rows.append(row)
                 logged, logged_at = step, spent
                 if run is not None and place.first:
                     run.append("metrics", rows[-1])
-                if save is not None and saves and place.first:
+                if save is not None and saves:
                     with clock.doing(len(every)):
-                        save[1](step, model)
+                        here(save[1], place, step, model)
                 place.wait()
                 began = time.perf_counter()
             model.train()
-    return Fit(step, interrupted, rows)
+    ended = Fit(step, rows)
+    if step < pace.steps:
+        raise Interrupted(ended)
+    return ended
+
+
+def here(function: Callable[[int, nn.Module], Any], place: Ranks, step: int, model: nn.Module) -> Any:
+    """What a function gives that runs on this rank; None where it runs on another one alone."""
+    return function(step, model) if place.first or isinstance(function, OnEveryRank) else None
 
 
 @contextmanager

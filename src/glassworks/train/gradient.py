@@ -33,6 +33,8 @@ class Gradient:
         self.parts, self.clip, self.autocast = split(batch, accumulate), clip, autocast
         self.weights = [p for group in optimizer.param_groups for p in group["params"]]
         self.norm: Tensor | None = None
+        self.logs: dict[str, Tensor | float] = {}
+        """The means of what else the loss function summed, over all parts and ranks."""
 
     def __call__(self) -> Tensor:
         """The mean loss over all parts and ranks; parameters' `.grad` holds its gradient, clipped."""
@@ -43,28 +45,37 @@ class Gradient:
             last = i == len(self.parts) - 1
             with nullcontext() if last or not isinstance(self.net, DistributedDataParallel) else self.net.no_sync():
                 with self.precision():
-                    total, number = parted(self.loss_fn, self.net, part)
-                if alone:
-                    total = total / number
+                    found = parted(self.loss_fn, self.net, part)
+                loss = found.total / found.number if alone else found.total
                 if torch.is_grad_enabled():
-                    total.backward()  # type: ignore[no-untyped-call]
-            sums.append(Summed(total.detach(), number))
-        mean = sums[0].total if alone else self.together(sums)
+                    loss.backward()  # type: ignore[no-untyped-call]
+            sums.append(found._replace(total=loss.detach()))
+        if alone:
+            mean, self.logs = loss.detach(), {name: x / found.number for name, x in found.logs.items()}
+        else:
+            mean = self.together(sums)
         if self.clip is not None and torch.is_grad_enabled():
             self.norm = nn.utils.clip_grad_norm_(self.weights, self.clip)
         return mean
 
     def together(self, sums: list[Summed]) -> Tensor:
         """The mean over the parts of all ranks; makes its gradient of their sum's, which DDP divided by ranks."""
-        first = sums[0].total
+        first, names = sums[0].total, sorted(sums[0].logs)
         like = first if first.element_size() >= 4 else first.float()  # bfloat16 counts up to 256
-        rows = [torch.stack([total.to(like).reshape(()), torch.as_tensor(number).to(like)]) for total, number in sums]
-        total, number = self.place.sum(torch.stack(rows).sum(0))
+        rows = [[total, number, *(logs[name] for name in names)] for total, number, logs in sums]
+        table = torch.stack([torch.as_tensor(x).detach().to(like).reshape(()) for row in rows for x in row])
+        total, number, *others = self.place.sum(table.view(len(sums), -1).sum(0)).unbind()
+        self.logs = {name: x / number for name, x in zip(names, others, strict=True)}
         grads = [p.grad for p in self.weights if p.grad is not None]
         if grads:
             torch._foreach_mul_(grads, self.place.world / number)
         mean: Tensor = total / number
         return mean
+
+    def numbers(self) -> dict[str, float]:
+        """What is logged beside the loss: the norm before it was clipped, and the loss function's own."""
+        norm = {} if self.norm is None else {"grad_norm": float(self.norm)}
+        return norm | {name: float(torch.as_tensor(x).detach()) for name, x in self.logs.items()}
 
     def precision(self) -> Any:
         """Autocast, where a narrower dtype was asked for."""

@@ -81,6 +81,8 @@ class Pace:
             write: keeps all revisions, before the last of them holds.
             agree: what rank 0 found, on all ranks.
         """
+        if steps < 0:
+            raise ValueError(f"steps (={steps}) must be at least 0")
         self.first = self.steps = steps
         self.budget, self.settled, self.write, self.agree = budget, settled, write, agree
         self.known = deque(revisions)

@@ -179,7 +179,7 @@ def measure_step(
     with tracked("time a step", 4) as report:
         while place.agree(few()):
             began = time.perf_counter()
-            ended = fit(
+            fit(
                 model,
                 batches,
                 loss_fn,
@@ -194,8 +194,6 @@ def measure_step(
             synchronize(device)
             times.append(time.perf_counter() - began)
             report(len(times), total=max(4, len(times) + few()))
-            if ended.interrupted:
-                raise KeyboardInterrupt
     batch, reading = move(batches(0), device), list[float]()
     for _ in range(2):
         began = time.perf_counter()

@@ -32,7 +32,7 @@ from glassworks.train.base import continued, weights_of
 from glassworks.train.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
 from glassworks.train.device import pick_device
 from glassworks.train.distributed import Ranks
-from glassworks.train.fit import Every, fit
+from glassworks.train.fit import Every, Interrupted, fit
 from glassworks.train.pace import Often, Times
 from glassworks.train.plan import build, make_plan, pace_of, plan_of, planned_loss, result
 from glassworks.train.recipe import Recipe, recipe_of, to_dict
@@ -154,34 +154,38 @@ def go_on(run: Run, watch: Watch | None, place: Ranks, report: Report, show: Sho
     every.append((recipe.sample_every or Times(pace, SAMPLES), sample))
 
     past = run.rows("metrics")
-    ended = fit(
-        model,
-        Windows(corpus.train, recipe.batch_size, recipe.model.n_ctx, recipe.seed, place.rank, place.world),
-        planned_loss(run, plan, next_token_loss, device),
-        optimizer,
-        steps=pace,
-        every=every,
-        save=(recipe.checkpoint_every or Times(pace, CHECKPOINTS), save),
-        run=run,
-        schedule=make_schedule(recipe.schedule),
-        start=begin,
-        accumulate=recipe.accumulate,
-        clip=recipe.clip,
-        autocast=dtype,
-        max_rise=2.0,
-        log_every=max(1, min(10, plan.steps // 100)),
-        tokens_per_step=recipe.tokens_per_step,
-        seconds=past[-1]["seconds"] if past else 0.0,
-        ranks=place,
-        report=report,
-    )
-    if place.first and not ended.interrupted and not run.is_trained:
+    try:
+        ended = fit(
+            model,
+            Windows(corpus.train, recipe.batch_size, recipe.model.n_ctx, recipe.seed, place.rank, place.world),
+            planned_loss(run, plan, next_token_loss, device),
+            optimizer,
+            steps=pace,
+            every=every,
+            save=(recipe.checkpoint_every or Times(pace, CHECKPOINTS), save),
+            run=run,
+            schedule=make_schedule(recipe.schedule),
+            start=begin,
+            accumulate=recipe.accumulate,
+            clip=recipe.clip,
+            autocast=dtype,
+            max_rise=2.0,
+            log_every=max(1, min(10, plan.steps // 100)),
+            tokens_per_step=recipe.tokens_per_step,
+            seconds=past[-1]["seconds"] if past else 0.0,
+            ranks=place,
+            report=report,
+        )
+    except Interrupted as stopped:
+        ended = stopped.fit
+    is_whole = ended.step == pace.steps
+    if place.first and is_whole and not run.is_trained:
         run.forget_measures()
         save_model(judged, run.path / "model", corpus.path / "tokenizer.json")
     if place.first and (ended.step > begin or "result" not in run.record):
         run.update(result=result(run, recipe, plan, model, ended.step, place))
     place.wait()
-    return not ended.interrupted
+    return is_whole
 
 
 def check_finite(model: nn.Module, step: int) -> None:
