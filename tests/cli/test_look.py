@@ -143,7 +143,7 @@ def test_readings_have_a_control_drawn_beside_them(home: Path, capsys: pytest.Ca
     assert {"habit", "entropy"} <= drawn["attention"].keys()
     assert {"activation_rms_untrained", "dead_fraction_untrained"} <= drawn["health"].keys()
     for words in (
-        "without context:",
+        "reading only the token before",
         "where heads look on average",
         "activations, untrained (RMS)",
         "dead units, untrained",

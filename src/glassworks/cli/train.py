@@ -48,6 +48,7 @@ def run(arguments: Arguments) -> int:
         usage = command("train", str(args.recipe_file), "--...")
         raise ValueError(f"the recipe {args.recipe_file} must come first: {usage}")
     path = folder(args.name, Path(given).stem if given else "train")
+    refuse_existing(path)
     check_sources(recipe)
     from glassworks.cli.stages import finish
     from glassworks.train.device import pick_device
@@ -93,9 +94,8 @@ def timed(recipe: Recipe, arguments: Arguments) -> Recipe:
 def folder(name: str | None, stem: str) -> Path:
     """Where a new run goes: a path as it is, a bare name below runs/, nothing = the first free name like `stem`.
 
-    Raises: OSError where a run cannot be written, RunError where there is one, before anything is done for it.
+    Raises: OSError where a run cannot be written, before anything is done for it.
     """
     path = free_name(stem) if name is None else Path(name) if len(Path(name).parts) > 1 else ROOT / name
     refuse_unwritable(path / "report.html")
-    refuse_existing(path)
     return path
