@@ -274,7 +274,7 @@ def test_a_runs_tokenizer_is_that_of_its_model_or_before_there_is_one_of_its_tex
         (["train", "--data", "empty.txt", *TINY], "--data (='empty.txt') holds no text"),
         (["train", "--data", "binary.txt", *TINY], "binary.txt"),
         (["train", "--data", "text.txt", "--model.n-ctx", "1000000", *TINY], "more text or a smaller --model.n-ctx"),
-        (["train", "--data", "text.txt", "--name", "a", *TINY], "exists already"),
+        (["train", "--data", "text.txt", "--name", "a", *TINY], "--name, or open its report, runs/a/report.html"),
         (["train", "--data", "text.txt", "--model.vocab-size", "50", *TINY], "--model.vocab-size (=50) is not the"),
         (["train", "--data", "short.txt", *TINY], "to hold out by --held-out FILE, or its last share by --split tail"),
         (["train", "--tokenizer", "gpt2", "--data", "text.txt"], "--tokenizer (=gpt2) must say where GPT-2's encoder"),

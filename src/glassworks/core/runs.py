@@ -161,6 +161,8 @@ class Run:
         if self.is_held:
             return "wait for the process that is at work on it"
         if "reproduction" not in self.record:
+            if self.is_trained and not self.unmade:
+                return f"open its report, {self.path / 'report.html'}"
             return f"go on with it by: {command('train', '--resume', self.path)}"
         if (self.path / "finding.md").exists():
             page = self.path / "report.html"
