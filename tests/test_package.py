@@ -4,6 +4,7 @@ import ast
 import importlib
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,14 @@ def test_a_type_checker_is_told_of_the_same_names() -> None:
     told = {(node.module, name.name) for node in block.body if isinstance(node, ast.ImportFrom) for name in node.names}
     assert told == {(f"glassworks.{module}", name) for module, names in gw.HOMES.items() for name in names}
     assert gw.__all__ == sorted(name for names in gw.HOMES.values() for name in names)
+
+
+def test_the_version_stands_in_one_place_and_heads_the_changelog() -> None:
+    root = Path(__file__).parents[1]
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert "version" not in project
+    newest = next(line for line in (root / "CHANGELOG.md").read_text("utf-8").splitlines() if line.startswith("## "))
+    assert newest.split()[1] == gw.__version__
 
 
 def test_another_name_is_refused() -> None:

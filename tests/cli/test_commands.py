@@ -9,12 +9,15 @@ import shlex
 import shutil
 import subprocess
 import sys
+import types
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
 
 from glassworks import __version__
 from glassworks.cli.main import COMMANDS, run
+from glassworks.core.runs import Run
 
 TINY = ["--tokenizer", "bytes", "--batch-size", "4", "--steps", "12", "--eval-every", "6"]
 SHAPE = ["--model.n-ctx", "16", "--model.n-layer", "1", "--model.n-head", "2", "--model.n-embd", "32"]
@@ -57,6 +60,27 @@ def test_a_recipe_and_flags_over_it(capsys: pytest.CaptureFixture[str]) -> None:
     record = json.loads(Path("runs/b/run.json").read_text(encoding="utf-8"))
     assert record["plan"]["steps"] == 5
     assert record["recipe"]["tokenizer"] == "bytes"
+
+
+def test_a_tool_for_metrics_is_asked_for_before_training_and_told_every_row(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["train", "--data", "text.txt", "--name", "logged", "--log", "trackio", *TINY, *SHAPE]
+    monkeypatch.setitem(sys.modules, "trackio", None)
+    assert run(words) == 2
+    assert re.search(r"--log \(=trackio\) needs the package trackio: .*pip install trackio", capsys.readouterr().err)
+    assert not Path("runs/logged").exists()
+    rows = list[tuple[int, dict[str, float]]]()
+    tool = types.ModuleType("trackio")
+    tool.__spec__ = ModuleSpec("trackio", None)
+    vars(tool).update(
+        init=lambda **_: None, log=lambda numbers, step: rows.append((step, numbers)), finish=lambda: None
+    )
+    monkeypatch.setitem(sys.modules, "trackio", tool)
+    assert run(words) == 0
+    assert [step for step, _ in rows] == [row["step"] for row in Run(Path("runs/logged")).rows("metrics")]
+    assert "val_nats_per_token" in rows[-1][1]
+    assert Run(Path("runs/logged")).record["log"] == "trackio"  # so that it goes on there when it is resumed
 
 
 def test_a_flag_that_says_how_long_goes_over_the_recipes_other_way_to_say_it(home: Path) -> None:
@@ -411,8 +435,6 @@ def test_a_full_disk_loses_nothing_and_the_run_goes_on(home: Path) -> None:
 
 
 def test_runs_lists_what_it_can_read(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from glassworks.core.runs import Run
-
     Run.create(tmp_path / "by-hand", seed=1)  # by `fit(..., run=run)`, without a plan
     (Run.create(tmp_path / "broken").path / "run.json").write_text("{", encoding="utf-8")
     Run.create(tmp_path / "revised", plan={"steps": 3}, revisions=[3])

@@ -1,6 +1,6 @@
 """micrograd's own tests pass on this engine, with only their import changed.
 
-They are read from a clone of https://github.com/karpathy/micrograd: MICROGRAD=path python -m pytest tests/peers
+They are read from a clone of https://github.com/karpathy/micrograd, which MICROGRAD names: `make peers` does.
 """
 
 import os
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.peer
 
 def test_micrograds_own_tests_pass() -> None:
     clone = os.environ.get("MICROGRAD")
-    if clone is None:
+    if not clone:
         pytest.skip("set MICROGRAD to the folder of a clone of micrograd")
     source = (Path(clone) / "test" / "test_engine.py").read_text(encoding="utf-8")
     names: dict[str, object] = {}

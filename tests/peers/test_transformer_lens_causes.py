@@ -1,7 +1,7 @@
 """What patching and edge attribution find in a GPT-2 equals what TransformerLens finds with the same weights.
 
-In an environment of its own: pip install -r benchmarks/requirements-interpret.txt, and this package with its extra
-dev; then python -m pytest -m peer tests/peers/test_transformer_lens_causes.py
+`make peers` installs TransformerLens into an environment of its own; then
+.venv-peers/bin/python -m pytest -m peer tests/peers/test_transformer_lens_causes.py
 """
 
 from pathlib import Path

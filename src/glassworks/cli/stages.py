@@ -17,6 +17,7 @@ from glassworks.train.distributed import Ranks
 from glassworks.train.fit import Every
 from glassworks.train.pace import Often
 from glassworks.train.pretrain import pretrain
+from glassworks.train.tracking import tracking
 
 
 def finish(run: Run, place: Ranks) -> int:
@@ -52,8 +53,9 @@ def train(run: Run, place: Ranks) -> bool:
     say(f"{f'going on at step {begin:,} with' if begin else 'training'} {run.path}; ctrl-C stops it cleanly")
     for line in opening(run, place):
         say(line)
-    with progress("train", run.steps or 0, start=begin) as report:
-        return pretrain(run, watch=watch, ranks=place, report=report, show=show)
+    tool = run.record.get("log") if place.first else None
+    with tracking(run, tool) as followed, progress("train", run.steps or 0, start=begin) as report:
+        return pretrain(followed, watch=watch, ranks=place, report=report, show=show)
 
 
 def watch(corpus: Corpus, judged: GPT, often: Often) -> Every:

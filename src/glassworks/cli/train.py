@@ -12,6 +12,7 @@ from glassworks.core.files import refuse_unwritable
 from glassworks.core.progress import counted
 from glassworks.core.runs import ROOT, Run, being_trained, free_name, refuse_existing
 from glassworks.train.recipe import Recipe, check_sources, find_recipe, read_recipe, recipe_of
+from glassworks.train.tracking import Tool, check_installed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +31,9 @@ class Train:
     """Go on with this run where it stopped, as it was planned."""
     quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Say nothing on the way; what comes out is still printed."""
+    log: Tool | None = None
+    """Tell a tool the metrics, too: tensorboard (event files in the run's folder), trackio or wandb (in their project
+    glassworks)."""
     recipe: Annotated[Recipe, tyro.conf.arg(name="")] = dataclasses.field(default_factory=Recipe)
 
 
@@ -49,6 +53,7 @@ def run(arguments: Arguments) -> int:
         raise ValueError(f"the recipe {args.recipe_file} must come first: {usage}")
     path = folder(args.name, Path(given).stem if given else "train")
     refuse_existing(path)
+    check_installed(args.log)
     check_sources(recipe)
     from glassworks.cli.stages import finish
     from glassworks.train.device import pick_device
@@ -57,7 +62,10 @@ def run(arguments: Arguments) -> int:
 
     with ranks(pick_device(recipe.device)) as place:
         launcher = ["torchrun", "--nproc-per-node", str(place.world), "-m"] if place.world > 1 else []
-        return finish(start(path, recipe, [*launcher, "glassworks", "train", *words], place), place)
+        new = start(path, recipe, [*launcher, "glassworks", "train", *words], place)
+        if place.first and args.log is not None:
+            new.update(log=args.log)
+        return finish(new, place)
 
 
 def resume(run: Run) -> int:
@@ -72,6 +80,7 @@ def resume(run: Run) -> int:
         print(f"further:   {command('train', '--start-from', run.path, '--data', *data)}")
         return 0
     refuse_unwritable(run.path / "report.html")
+    check_installed(run.record.get("log"))
     from glassworks.cli.stages import finish
     from glassworks.train.device import pick_device
     from glassworks.train.distributed import ranks

@@ -15,8 +15,8 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
@@ -45,6 +45,7 @@ RECORD = {
     "plan?": {"steps?": int},
     "revisions?": [{"steps": int}],
     "settled?": int,
+    "log?": str,
     "corpus?": {
         "path?": str,
         **{f"{split}_{what}?": int for split in ("train", "held_out") for what in ("tokens", "documents")},
@@ -60,6 +61,8 @@ class Run:
     """One run's folder. Create a new one with `Run.create`, open an old one with `Run.open`."""
 
     path: Path
+    follow: Callable[[Mapping[str, Any]], object] | None = field(default=None, repr=False, compare=False)
+    """Told each row of metrics, once it is written."""
 
     @classmethod
     def create(cls, path: Path, **record: Any) -> "Run":
@@ -187,6 +190,8 @@ class Run:
         with named(path), path.open("ab+") as file:
             end_line(file)
             file.write(line.encode())
+        if table == "metrics" and self.follow is not None:
+            self.follow(clean)
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         """All rows of a table; a last line cut off by a kill is left out."""

@@ -1,0 +1,108 @@
+"""A run's metrics in the tools people have: TensorBoard's event files, trackio and wandb.
+
+Each is a package of its own, which nothing imports before `tracking` does. metrics.jsonl stays what is resumed and
+reported from; a tool is told each of its rows, once that is written.
+"""
+
+import dataclasses
+import importlib
+import importlib.util
+import io
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from typing import Any, Literal
+
+from glassworks.core.called import install
+from glassworks.core.errors import RunError
+from glassworks.core.progress import say
+from glassworks.core.runs import Run
+
+Tool = Literal["tensorboard", "trackio", "wandb"]
+Numbers = Mapping[str, int | float]
+
+
+def check_installed(tool: Tool | None) -> None:
+    """ValueError with the command that installs it, if a tool is not there; nothing is imported."""
+    if tool is not None and importlib.util.find_spec(tool) is None:
+        raise ValueError(f"log (={tool}) needs the package {tool}: {install(tool)}")
+
+
+@contextmanager
+def tracking(run: Run, tool: Tool | None) -> Iterator[Run]:
+    """The same run, whose rows of metrics a tool is told as well while the block lasts.
+
+        with tracking(run, "tensorboard") as run:
+            fit(model, batches, loss_fn, optimizer, steps=1000, run=run)
+
+    A run that goes on continues its series. A resumed training computes rows after its checkpoint again, to the same
+    numbers: those that were written before are not told again, so no step is there twice.
+
+    Args:
+        run: the run; its name is that of its series, and its recipe the configuration beside it.
+        tool: tensorboard writes event files below the run, in tensorboard/. trackio and wandb get a series in their
+            project "glassworks". None = the run as it is.
+
+    Raises: ValueError with the command that installs the tool, if it is not there; RunError if it cannot begin, as
+        wandb cannot without an account.
+    """
+    if tool is None:
+        yield run
+        return
+    check_installed(tool)
+    told = max((row["step"] for row in run.rows("metrics")), default=0)
+    log, finish = (event_files if tool == "tensorboard" else series)(run, tool, told > 0)
+
+    def follow(row: Mapping[str, Any]) -> None:
+        if row["step"] > told:
+            log({name: value for name, value in row.items() if name != "step" and value is not None}, row["step"])
+
+    try:
+        yield dataclasses.replace(run, follow=follow)
+    finally:
+        finish()
+
+
+Log = Callable[[Numbers, int], object]
+
+
+def event_files(run: Run, tool: Tool, goes_on: bool) -> tuple[Log, Callable[[], object]]:
+    """What writes a step's numbers to TensorBoard's event files, and what closes them; each time, they are one more."""
+    folder = run.path / "tensorboard"
+    writer = importlib.import_module("torch.utils.tensorboard").SummaryWriter(folder)
+
+    def log(numbers: Numbers, step: int) -> None:
+        for name, value in numbers.items():
+            writer.add_scalar(name, value, step)
+        writer.flush()  # so that a row is there before the next one, whenever the process is killed
+
+    say(f"metrics go to TensorBoard, too: tensorboard --logdir {folder}")
+    return log, writer.close
+
+
+def series(run: Run, tool: Tool, goes_on: bool) -> tuple[Log, Callable[[], object]]:
+    """The same for a package with wandb's functions: `init`, `log` and `finish`. What it prints is said."""
+    module = importlib.import_module(tool)
+    if tool == "wandb":  # which knows a series by the id that we give it, trackio by its name
+        known = {"id": f"{run.name}-{run.record['created'].replace(':', '')}", "resume": "allow"}
+    else:
+        known = {"resume": "allow" if goes_on else "never"}
+    with said():
+        try:
+            module.init(project="glassworks", name=run.name, config=run.record.get("recipe", {}), **known)
+        except Exception as error:
+            raise RunError(f"{tool} could not begin: {error}") from error
+
+    def finish() -> None:
+        with said():
+            module.finish()
+
+    return module.log, finish
+
+
+@contextmanager
+def said() -> Iterator[None]:
+    """In the block what is printed is said instead: on stderr, or not at all where it is to be quiet."""
+    with redirect_stdout(io.StringIO()) as printed:
+        yield
+    for line in filter(str.strip, printed.getvalue().splitlines()):
+        say(line)
