@@ -12,6 +12,7 @@ import re
 import shutil
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 from pdoc import doc, docstrings, render
@@ -23,21 +24,21 @@ LAYOUT = re.compile(r"^ {1,3}\S|\S {3,}\S", re.MULTILINE)
 """In a paragraph: a line that begins a little to the right, or words with a gap between them."""
 CODE = re.compile(r"(`+.*?`+)", re.DOTALL)
 SECTION = re.compile(r"[A-Z]\w+:\n")
+docstrings.GOOGLE_LIST_SECTIONS.append("Arrays")  # of a trace
 
 
-def main(folder: Path) -> None:
-    """Write all pages below `folder`, in place of those that are there."""
+def write(folder: Path, names: Sequence[str]) -> Path:
+    """Write the pages of these modules below `folder`, in place of those that are there; returns where to begin."""
     warnings.simplefilter("error")
-    docstrings.GOOGLE_LIST_SECTIONS.append("Arrays")  # of a trace
     warnings.filterwarnings(
-        "ignore", r".* for glassworks\.micro\.compiler\.Tape\.__init__"
-    )  # pdoc finds no names there
+        "ignore", r".* for glassworks\.micro\.compiler\.Tape\."
+    )  # a named tuple: pdoc knows no names
     shutil.rmtree(folder, ignore_errors=True)
     render.configure(show_source=False, footer_text=f"Glassworks {glassworks.__version__}")
     render.env.filters["to_markdown"] = to_markdown
     for name in glassworks.__all__:
         getattr(glassworks, name)  # short names are looked up when they are first asked for
-    modules = {name: doc.Module(importlib.import_module(name)) for name in names()}
+    modules = {name: doc.Module(importlib.import_module(name)) for name in names}
     for name, module in modules.items():
         inside = [other for path, other in modules.items() if path.rpartition(".")[0] == name]
         vars(module)["submodules"] = inside  # all of them, though a package lists some names of its own in __all__
@@ -46,10 +47,10 @@ def main(folder: Path) -> None:
         page.write_text(render.html_module(module, modules), "utf-8")
     (folder / "search.js").write_text(render.search_index(modules), "utf-8")
     (folder / "index.html").write_text(render.html_index(modules), "utf-8")
-    print(folder / "index.html")
+    return folder / "index.html"
 
 
-def names() -> list[str]:
+def public() -> list[str]:
     """Every module that is for use from Python, by its dotted name; `glassworks --help` is the reference of cli."""
     paths = [path.relative_to(PACKAGE.parent).with_suffix("") for path in sorted(PACKAGE.rglob("*.py"))]
     every = [".".join(path.parts).removesuffix(".__init__") for path in paths]
@@ -78,4 +79,4 @@ def escaped(text: str) -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    print(write(Path(sys.argv[1]), public()))

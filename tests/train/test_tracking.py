@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 import torch
 
-from glassworks.core.errors import RunError
+from glassworks.core.errors import FileDamaged, RunError
 from glassworks.core.runs import Run
+from glassworks.core.types import Tracker
 from glassworks.train.fit import fit
-from glassworks.train.tracking import Tool, tracking
+from glassworks.train.tracking import tracking
 
 
-class Tracker(ModuleType):
+class Package(ModuleType):
     """A package with wandb's functions, which keeps what it is told."""
 
     def __init__(self, name: str) -> None:
@@ -42,7 +43,7 @@ def train(run: Run, start: int, steps: int) -> None:
     fit(line, lambda step: x, lambda net, x: net(x).square().mean(), optimizer, run=run, start=start, steps=steps)
 
 
-def train_and_go_on(path: Path, tool: Tool) -> Run:
+def train_and_go_on(path: Path, tool: Tracker) -> Run:
     """A training that was killed after step 40, and goes on from its checkpoint of step 20 to step 60."""
     run = Run.create(path, recipe={"batch_size": 4})
     with tracking(run, tool) as followed:
@@ -55,9 +56,9 @@ def train_and_go_on(path: Path, tool: Tool) -> Run:
 
 @pytest.mark.parametrize("tool", ["trackio", "wandb"])
 def test_a_series_goes_on_without_a_row_twice(
-    tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tool: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tracker = Tracker(tool)
+    tracker = Package(tool)
     monkeypatch.setitem(sys.modules, tool, tracker)
     run = train_and_go_on(tmp_path / "a", tool)
     assert [step for step, _ in tracker.rows] == [10, 20, 30, 40, 50, 60]
@@ -92,8 +93,11 @@ def test_no_tool_is_the_run_itself_and_a_tool_that_is_missing_or_fails_is_one_li
         tracking(run, "trackio"),
     ):
         pass
-    tracker = Tracker("wandb")
+    tracker = Package("wandb")
     monkeypatch.setattr(tracker, "init", lambda **settings: [][0])
     monkeypatch.setitem(sys.modules, "wandb", tracker)
     with pytest.raises(RunError, match="^wandb could not begin: "), tracking(run, "wandb"):
         pass
+    run.update(log="os")  # a run from elsewhere names no module of its own choice
+    with pytest.raises(FileDamaged, match=r"log \(='os'\) must be 'tensorboard' or 'trackio' or 'wandb'"):
+        run.record  # noqa: B018

@@ -11,8 +11,9 @@ from glassworks.core.called import command
 from glassworks.core.files import refuse_unwritable
 from glassworks.core.progress import counted
 from glassworks.core.runs import ROOT, Run, being_trained, free_name, refuse_existing
+from glassworks.core.types import Tracker
 from glassworks.train.recipe import Recipe, check_sources, find_recipe, read_recipe, recipe_of
-from glassworks.train.tracking import Tool, check_installed
+from glassworks.train.tracking import check_installed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Train:
     """Go on with this run where it stopped, as it was planned."""
     quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Say nothing on the way; what comes out is still printed."""
-    log: Tool | None = None
+    log: Tracker | None = None
     """Tell a tool the metrics, too: tensorboard (event files in the run's folder), trackio or wandb (in their project
     glassworks)."""
     recipe: Annotated[Recipe, tyro.conf.arg(name="")] = dataclasses.field(default_factory=Recipe)

@@ -27,6 +27,7 @@ from glassworks.core.config import check_shape
 from glassworks.core.errors import FileDamaged, RunError
 from glassworks.core.files import atomic_file, is_locked, locked, named, read_json, sweep, write_json
 from glassworks.core.text import check_text, writable
+from glassworks.core.types import Tracker
 
 ROOT = Path("runs")
 
@@ -45,7 +46,7 @@ RECORD = {
     "plan?": {"steps?": int},
     "revisions?": [{"steps": int}],
     "settled?": int,
-    "log?": str,
+    "log?": Tracker,
     "corpus?": {
         "path?": str,
         **{f"{split}_{what}?": int for split in ("train", "held_out") for what in ("tokens", "documents")},

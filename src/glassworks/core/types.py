@@ -8,3 +8,6 @@ Generate = Callable[[Sequence[str]], list[str]]
 
 Precision = Literal["auto", "float32", "bfloat16"]
 """Of matrix products; auto = as it is sooner."""
+
+Tracker = Literal["tensorboard", "trackio", "wandb"]
+"""Packages that show the metrics of runs."""

@@ -10,25 +10,26 @@ import importlib.util
 import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
-from typing import Any, Literal
+from typing import Any
 
 from glassworks.core.called import install
 from glassworks.core.errors import RunError
 from glassworks.core.progress import say
 from glassworks.core.runs import Run
+from glassworks.core.types import Tracker
 
-Tool = Literal["tensorboard", "trackio", "wandb"]
-Numbers = Mapping[str, int | float]
+Log = Callable[[Mapping[str, int | float], int], object]
+"""Takes the numbers of a row by name, and its step."""
 
 
-def check_installed(tool: Tool | None) -> None:
+def check_installed(tool: Tracker | None) -> None:
     """ValueError with the command that installs it, if a tool is not there; nothing is imported."""
     if tool is not None and importlib.util.find_spec(tool) is None:
         raise ValueError(f"log (={tool}) needs the package {tool}: {install(tool)}")
 
 
 @contextmanager
-def tracking(run: Run, tool: Tool | None) -> Iterator[Run]:
+def tracking(run: Run, tool: Tracker | None) -> Iterator[Run]:
     """The same run, whose rows of metrics a tool is told as well while the block lasts.
 
         with tracking(run, "tensorboard") as run:
@@ -49,8 +50,8 @@ def tracking(run: Run, tool: Tool | None) -> Iterator[Run]:
         yield run
         return
     check_installed(tool)
-    told = max((row["step"] for row in run.rows("metrics")), default=0)
-    log, finish = (event_files if tool == "tensorboard" else series)(run, tool, told > 0)
+    told = max((row.get("step", 0) for row in run.rows("metrics")), default=0)
+    log, finish = event_files(run) if tool == "tensorboard" else series(run, tool, goes_on=told > 0)
 
     def follow(row: Mapping[str, Any]) -> None:
         if row["step"] > told:
@@ -62,15 +63,12 @@ def tracking(run: Run, tool: Tool | None) -> Iterator[Run]:
         finish()
 
 
-Log = Callable[[Numbers, int], object]
-
-
-def event_files(run: Run, tool: Tool, goes_on: bool) -> tuple[Log, Callable[[], object]]:
+def event_files(run: Run) -> tuple[Log, Callable[[], object]]:
     """What writes a step's numbers to TensorBoard's event files, and what closes them; each time, they are one more."""
     folder = run.path / "tensorboard"
     writer = importlib.import_module("torch.utils.tensorboard").SummaryWriter(folder)
 
-    def log(numbers: Numbers, step: int) -> None:
+    def log(numbers: Mapping[str, int | float], step: int) -> None:
         for name, value in numbers.items():
             writer.add_scalar(name, value, step)
         writer.flush()  # so that a row is there before the next one, whenever the process is killed
@@ -79,7 +77,7 @@ def event_files(run: Run, tool: Tool, goes_on: bool) -> tuple[Log, Callable[[], 
     return log, writer.close
 
 
-def series(run: Run, tool: Tool, goes_on: bool) -> tuple[Log, Callable[[], object]]:
+def series(run: Run, tool: Tracker, *, goes_on: bool) -> tuple[Log, Callable[[], object]]:
     """The same for a package with wandb's functions: `init`, `log` and `finish`. What it prints is said."""
     module = importlib.import_module(tool)
     if tool == "wandb":  # which knows a series by the id that we give it, trackio by its name
