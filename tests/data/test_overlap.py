@@ -11,11 +11,12 @@ from glassworks.data.overlap import PASSAGE, share_within
 from glassworks.data.store import SplitWriter, Tokens, file_table
 
 
-def split(folder: Path, ids: np.ndarray) -> Tokens:
+def split(folder: Path, *documents: np.ndarray) -> Tokens:
     path = Path(tempfile.mkdtemp(dir=folder))
     with SplitWriter(path, "text", 0, np.uint16) as writer:
-        writer.begin("a")
-        writer.extend(ids, 2 * len(ids))
+        for ids in documents:
+            writer.begin("a")
+            writer.extend(ids, 2 * len(ids))
         counts = writer.finish()
     return Tokens(path, "text", 1000, counts, file_table(path), np.uint16)
 
@@ -37,9 +38,31 @@ def test_the_share_is_that_of_the_passages_that_recur(
     assert share_within(split(tmp_path, changed), other) == 0
 
 
-def test_a_text_shorter_than_a_passage_has_none(tmp_path: Path) -> None:
-    short = split(tmp_path, np.arange(1, PASSAGE - 1))
-    assert share_within(short, short) == 0
-    whole = split(tmp_path, np.arange(1, PASSAGE))  # with the end of text before it
-    assert share_within(whole, whole) == 1
-    assert share_within(whole, short) == 0
+@pytest.mark.parametrize("size", [5, 63, 64, 100])
+@pytest.mark.parametrize("block", [1, 37, 4096])
+def test_short_documents_are_found_whatever_stands_beside_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, block: int
+) -> None:
+    monkeypatch.setattr(overlap, "BLOCK", block)
+    random = np.random.default_rng(0)
+    known, new = random.integers(1, 1000, (2, 30, size))
+    other = split(tmp_path, *known)
+    assert share_within(split(tmp_path, *known[random.permutation(30)]), other) == 1
+    assert share_within(split(tmp_path, *known[:10], *new), other) == 1 / 4
+    assert share_within(split(tmp_path, *new, known[0][:0]), other) == 0
+
+
+def test_the_share_is_of_the_text_however_often_a_passage_is_in_it(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    known, new = random.integers(1, 1000, PASSAGE), random.integers(1, 1000, 10 * PASSAGE)
+    text = split(tmp_path, *[known] * 90, new)
+    assert share_within(text, split(tmp_path, known)) == pytest.approx(0.9)
+    lines = split(tmp_path, *[known[:1]] * PASSAGE, known[::-1])  # as many tokens as the document after them
+    assert share_within(lines, split(tmp_path, known[:1])) == 1 / 2
+
+
+def test_a_document_shorter_than_a_passage_is_found_only_whole(tmp_path: Path) -> None:
+    short, longer = split(tmp_path, np.arange(1, PASSAGE)), split(tmp_path, np.arange(1, PASSAGE + 1))
+    assert share_within(short, short) == share_within(longer, longer) == 1
+    assert share_within(short, longer) == share_within(longer, short) == 0
+    assert share_within(split(tmp_path), short) == share_within(split(tmp_path, np.arange(0)), short) == 0
