@@ -97,7 +97,7 @@ def test_a_flag_that_says_how_long_goes_over_the_recipes_other_way_to_say_it(hom
 
 
 def test_a_finished_run_is_said_to_be_and_only_what_is_missing_is_made(
-    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(home / "runs", tmp_path / "runs")
     folder = tmp_path / "runs" / "a"
@@ -116,6 +116,9 @@ def test_a_finished_run_is_said_to_be_and_only_what_is_missing_is_made(
     assert (written, err) == (set(), "")
     assert out.startswith(f"{folder} is finished already, with all of its 12 steps\n")
     assert f"report:    {folder}/report.html\n" in out
+    monkeypatch.setenv("RANK", "1")  # of several: the first one tells
+    assert resumed() == (set(), "", "")
+    monkeypatch.delenv("RANK")
     (folder / "report.html").unlink()
     written, out, err = resumed()
     assert written == {"report.html"}
@@ -324,6 +327,8 @@ def test_a_runs_tokenizer_is_that_of_its_model_or_before_there_is_one_of_its_tex
         (["train", "--tokenizer", "7"], "--tokenizer (=7) must be bytes, chars, bpe:<vocab_size>"),
         (["train", "--data", ""], "--data (='') is empty"),
         (["train", "--tokenizer", "bpe:12"], "--tokenizer (=bpe:12) must have at least 257 tokens"),
+        (["train", "--tokenizer", f"bpe:{'9' * 5000}"], " must have at most 1,048,576 tokens"),
+        (["train", "--seed", "9" * 5000], "--seed (="),
         (["train", "--tokenizer", ""], "--tokenizer (=) must be bytes, chars"),
         (["train", "--stpes", "5"], "there is no flag --stpes: did you mean --steps?"),
         (["train", "--n-embd", "5"], "there is no flag --n-embd: did you mean --model.n-embd?"),

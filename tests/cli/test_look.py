@@ -139,7 +139,7 @@ def test_readings_have_a_control_drawn_beside_them(home: Path, capsys: pytest.Ca
     assert run(["look", "a", "--method", "surprise,attention,health"]) == 0
     _, html = page(capsys)
     drawn = {name: Trace.load(home / "runs/a/traces" / name).arrays for name in ("surprise", "attention", "health")}
-    assert {"nats_baseline"} <= drawn["surprise"].keys()
+    assert {"nats_alone"} <= drawn["surprise"].keys()
     assert {"habit", "entropy"} <= drawn["attention"].keys()
     assert {"activation_rms_untrained", "dead_fraction_untrained"} <= drawn["health"].keys()
     for words in (

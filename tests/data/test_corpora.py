@@ -62,6 +62,8 @@ def test_missing_sources_are_named_with_the_nearest_match(folder: Path) -> None:
         names(f"{folder}/bb.txt")
     with pytest.raises(ValueError, match=rf"there is no {place}/no: give "):
         names(f"{folder}/no/such/place.txt")
+    with pytest.raises(ValueError, match=rf"cannot be read: {place}/b.txt is a file, no folder: give the file itself"):
+        names(f"{folder}/b.txt/x/y")
     (folder / "link.txt").symlink_to("nowhere")
     with pytest.raises(ValueError, match=r"link\.txt is a link to nowhere, where there is nothing"):
         names(f"{folder}/link.txt")

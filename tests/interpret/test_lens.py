@@ -144,9 +144,9 @@ def test_surprise_is_the_cross_entropy_of_each_token_in_its_window() -> None:
         )
     np.testing.assert_allclose(trace.arrays["nats"], expected, rtol=1e-6)
     alone = F.cross_entropy(torch.cat([model(id.view(1, 1))[0] for id in ids[:-1]]), ids[1:], reduction="none").detach()
-    np.testing.assert_allclose(trace.arrays["nats_baseline"], alone, rtol=1e-5)
+    np.testing.assert_allclose(trace.arrays["nats_alone"], alone, rtol=1e-5)
     assert trace.meta["mean"] == pytest.approx(float(expected.mean()), rel=1e-5)
-    assert trace.meta["mean_baseline"] == pytest.approx(trace.arrays["nats_baseline"].mean(), rel=1e-5)
+    assert trace.meta["mean_alone"] == pytest.approx(trace.arrays["nats_alone"].mean(), rel=1e-5)
     assert trace.labels["token"] == [str(i) for i in range(1, 20)]
 
 

@@ -8,7 +8,7 @@ from glassworks.studio.names import name_of, words
 @pytest.mark.parametrize(
     ("name", "method", "said"),
     [
-        ("nats_baseline", "surprise", "surprise where only the token before is read, in nats"),
+        ("nats_alone", "surprise", "surprise where only the token before is read, in nats"),
         ("mean", "neuron_ablation", "mean activation, to which it is set"),
         ("resid_pre", "activation_patching", "stream before the block"),
         ("resid_pre_control_true", "activation_patching", "stream before the block: the real change there"),

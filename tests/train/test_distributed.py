@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from glassworks.core.runs import Run
 from glassworks.train.checkpoint import complete_checkpoints
+from glassworks.train.distributed import ranks
 
 RECIPE = """
 data = "text.txt"
@@ -84,3 +86,19 @@ def test_a_checkpoint_resumes_on_another_number_of_ranks(runs: dict[int, Run], b
     assert complete_checkpoints(resumed)[-1].name == "step_000010"
     glassworks(folder, goes_on, "train", "--resume", str(resumed.path))
     assert losses(resumed) == pytest.approx(losses(runs[1]), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "least"),
+    [("WORLD_SIZE", "two", 1), ("WORLD_SIZE", "0", 1), ("RANK", "-1", 0), ("LOCAL_RANK", "", 0)],
+)
+def test_a_place_among_ranks_that_is_none_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, given: str, least: int
+) -> None:
+    for variable in ("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.setenv(variable, "2" if variable == "WORLD_SIZE" else "0")
+    monkeypatch.setenv(name, given)
+    with pytest.raises(
+        ValueError, match=rf"{name} \(='{given}'\) in .* must be a whole number of at least {least}: unset"
+    ):
+        ranks(torch.device("cpu")).__enter__()

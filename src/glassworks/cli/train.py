@@ -1,6 +1,7 @@
 """`glassworks train`: a recipe and flags over it, or a run to go on with."""
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -75,6 +76,8 @@ def resume(run: Run) -> int:
         raise being_trained(run)
     recipe = recipe_of(run)
     if run.is_trained and not run.unmade:
+        if os.environ.get("RANK", "0") != "0":  # of torchrun's, the first alone speaks
+            return 0
         data = [recipe.data] if isinstance(recipe.data, str) else recipe.data
         print(f"{run.path} is finished already, with all of its {counted(run.steps or 0, 'step')}\n")
         print(f"report:    {run.path / 'report.html'}")

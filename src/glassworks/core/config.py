@@ -93,7 +93,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file's table, with a byte-order mark or without; ValueError with the file and line if it is not TOML."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not valid TOML: {error}") from error
 
 

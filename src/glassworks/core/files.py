@@ -186,7 +186,7 @@ def read_json(path: Path) -> Any:
     """Read a JSON file, with a byte-order mark or without; `FileDamaged` says which file is not JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise FileDamaged(f"{path} is not valid JSON ({error}): restore or delete it") from error
 
 

@@ -204,7 +204,7 @@ class Run:
         for number, line in enumerate(lines, 1):
             try:
                 row = json.loads(line) if line else None
-            except json.JSONDecodeError as error:
+            except (ValueError, RecursionError) as error:
                 if number < len(lines):  # every whole line ends in a newline, so the last piece is the torn one
                     raise FileDamaged(f"{path}, line {number}, is not JSON: delete that line") from error
                 continue

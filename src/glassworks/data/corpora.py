@@ -200,6 +200,8 @@ def nearest(path: Path) -> str:
         return f"{path.absolute()} is a link to {path.readlink()}, where there is nothing"
     folder, name = path.parent, path.name
     while not folder.is_dir():
+        if folder.is_file():
+            return f"{folder} is a file, no folder: give the file itself"
         folder, name = folder.parent, folder.name
     close = difflib.get_close_matches(name, sorted(inside.name for inside in folder.iterdir()), FEW, 0.7)
     meant = f"did you mean {' or '.join(str(folder / name) for name in close)}?"

@@ -30,25 +30,37 @@ def make_tokenizer(spec: str, *, alphabet: Iterable[str], training: Iterable[str
         alphabet: texts that "chars" must be able to write; read only for that.
         training: texts that "bpe" learns from; read only for that.
     """
-    name, _, argument = spec.partition(":")
     if spec == "bytes":
         return byte_tokenizer()
     if spec == "chars":
         return char_tokenizer(alphabet)
-    if name == "bpe":
-        tokenizer_files(spec)
-        return train_bpe(training, int(argument))
-    if name == "gpt2":
+    if (size := bpe_size(spec)) is not None:
+        return train_bpe(training, size)
+    if spec.partition(":")[0] == "gpt2":
         return gpt2_tokenizer(*tokenizer_files(spec))
     return load_tokenizer(tokenizer_files(spec)[0])
 
 
 def fewer(spec: str, got: int) -> str:
     """Why a BPE has fewer tokens than its spec asks for, to follow their number; nothing if it has not."""
-    name, _, asked = spec.partition(":")
-    if name != "bpe" or int(asked) <= got:
+    asked = bpe_size(spec)
+    if asked is None or asked <= got:
         return ""
-    return f"; {int(asked):,} were asked for, but with these each word of the text is one token"
+    return f"; {asked:,} were asked for, but with these each word of the text is one token"
+
+
+def bpe_size(spec: str) -> int | None:
+    """The tokens that a BPE's spec asks for, None for another spec; ValueError for a size that none can have."""
+    name, _, argument = spec.partition(":")
+    if name != "bpe":
+        return None
+    if not argument.isdecimal():
+        raise ValueError(f'tokenizer (={spec}) must say its vocabulary size, as "bpe:4096" does')
+    if len(argument) > 20 or int(argument) > LARGEST:  # no int is made of thousands of digits
+        raise ValueError(f"tokenizer (={spec:.40}) must have at most {LARGEST:,} tokens")
+    if int(argument) < SMALLEST:
+        raise ValueError(f"tokenizer (={spec}) must have at least {SMALLEST} tokens: the 256 bytes and <|endoftext|>")
+    return int(argument)
 
 
 def tokenizer_files(spec: str) -> list[Path]:
@@ -56,15 +68,9 @@ def tokenizer_files(spec: str) -> list[Path]:
 
     Raises: ValueError for what is no spec.
     """
-    name, _, argument = spec.partition(":")
-    if name == "bpe" and not argument.isdecimal():
-        raise ValueError(f'tokenizer (={spec}) must say its vocabulary size, as "bpe:4096" does')
-    if name == "bpe" and int(argument) < SMALLEST:
-        raise ValueError(f"tokenizer (={spec}) must have at least {SMALLEST} tokens: the 256 bytes and <|endoftext|>")
-    if name == "bpe" and int(argument) > LARGEST:
-        raise ValueError(f"tokenizer (={spec}) must have at most {LARGEST:,} tokens")
-    if name == "bpe" or spec in ("bytes", "chars"):
+    if bpe_size(spec) is not None or spec in ("bytes", "chars"):
         return []
+    name, _, argument = spec.partition(":")
     path = at_home(argument if name == "gpt2" else spec)
     if spec == "gpt2":
         raise ValueError(

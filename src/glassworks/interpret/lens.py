@@ -240,10 +240,10 @@ def surprise(model: GPT, tokens: Int[Tensor, " T"], labels: Sequence[str]) -> Tr
     Arrays:
         nats (token,): -ln p.
         entropy (token,): what the model expected its surprise to be.
-        nats_baseline (token,): the same where the model reads nothing but the one token before. By how much `nats` is
+        nats_alone (token,): the same where the model reads nothing but the one token before. By how much `nats` is
             lower, what came earlier has told; where it is not, the model made nothing of it.
 
-    Meta: `mean` and `mean_baseline`, nats a token.
+    Meta: `mean` and `mean_alone`, nats a token.
     """
     check(model, tokens, labels)
     nats, expected, alone = [], [], []
@@ -253,13 +253,13 @@ def surprise(model: GPT, tokens: Int[Tensor, " T"], labels: Sequence[str]) -> Tr
         nats.append(F.nll_loss(log_probability, window[1:], reduction="none"))
         expected.append(entropy(log_probability))
         alone.append(F.cross_entropy(run_model(model, window[:-1, None])[:, 0].float(), window[1:], reduction="none"))
-    arrays = {"nats": torch.cat(nats), "entropy": torch.cat(expected), "nats_baseline": torch.cat(alone)}
+    arrays = {"nats": torch.cat(nats), "entropy": torch.cat(expected), "nats_alone": torch.cat(alone)}
     return Trace(
         method="surprise",
         arrays={name: to_numpy(x) for name, x in arrays.items()},
         axes=dict.fromkeys(arrays, ("token",)),
         labels={"token": list(labels[1:])},
-        meta={"mean": float(arrays["nats"].mean()), "mean_baseline": float(arrays["nats_baseline"].mean())},
+        meta={"mean": float(arrays["nats"].mean()), "mean_alone": float(arrays["nats_alone"].mean())},
     )
 
 

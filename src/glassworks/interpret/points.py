@@ -46,7 +46,7 @@ def find_points(model: nn.Module, specs: Sequence[str]) -> list[Point]:
     known = all_modules(model)
     found: dict[tuple[str, str | None, str | int | None], bool] = {}
     for spec in specs:
-        match = re.fullmatch(r"([^:#]*)(?::([\w.]+))?(?:#(\d+|\*))?", spec)
+        match = re.fullmatch(r"([^:#]*)(?::([\w.]+))?(?:#(\d{1,9}|\*))?", spec)
         if match is None:
             raise ValueError(f"names (={spec!r}) must be NAME, NAME:in or NAME:item, with #call at the end if wanted")
         name, item, call = match.groups()

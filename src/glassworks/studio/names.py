@@ -43,9 +43,9 @@ PAIR = {
 NAMES: dict[str, dict[str, str]] = {
     "surprise": {
         "nats": "surprise, in nats",
-        "nats_baseline": "surprise where only the token before is read, in nats",
+        "nats_alone": "surprise where only the token before is read, in nats",
         "mean": "mean surprise, in nats",
-        "mean_baseline": "the same where only the token before is read",
+        "mean_alone": "the same where only the token before is read",
     },
     "attention": {"habit": "where heads look on average", "entropy": "entropy of each head's rows, in nats"},
     "head_scores": {

@@ -81,7 +81,7 @@ OWN = {
     "circuit": Own(CIRCUIT, lambda trace, _: circuit_figure(trace), CIRCUIT_PARTS),
     "path_patching": Own(PATHS, lambda trace, _: paths_figure(trace), tuple(PATHS)),
     "neuron_examples": Own(NEURONS, lambda trace, _: neuron_figure(trace), NEURON_PARTS),
-    "surprise": Own({"nats": ("token",)}, partial(surprise_figure, beside=True), ("nats", "entropy", "nats_baseline")),
+    "surprise": Own({"nats": ("token",)}, partial(surprise_figure, beside=True), ("nats", "entropy", "nats_alone")),
     "health": Own(
         HEALTH, lambda trace, _: join([scale_figure(trace), dead_units(trace)]), (*HEALTH, "outer_gradient_rms")
     ),

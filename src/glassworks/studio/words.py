@@ -56,7 +56,7 @@ def surprise_figure(trace: Trace, token: Callable[[int], str], code: bool = Fals
     Source code stands in a face that keeps its columns: if `code`, or if the text reads like it. `beside` it stands the
     same text as it is read from one token to the next, if the trace has that.
     """
-    nats, alone = trace.arrays["nats"], trace.arrays.get("nats_baseline")
+    nats, alone = trace.arrays["nats"], trace.arrays.get("nats_alone")
     words = trace.labels.get("token") or [""] * len(nats)
     mean = means(nats, alone)
     cut = left_out((MAX_TOKENS, len(nats), "tokens"))
@@ -104,8 +104,8 @@ def surprising(trace: Trace, i: int, end: int, word: str, token: Callable[[int],
         return tag("span", spaced(word), title=f"“{visible(word)}”: no finite number")
     parts = f" ({end - i} tokens)" if end - i > 1 else ""
     about = [f"“{visible(word)}”{parts}", f"{nats:.2f} nats, probability {math.exp(-nats):.3g}"]
-    if "nats_baseline" in trace.arrays:
-        about.append(f"reading only the token before {float(trace.arrays['nats_baseline'][i:end].sum()):.2f} nats")
+    if "nats_alone" in trace.arrays:
+        about.append(f"reading only the token before {float(trace.arrays['nats_alone'][i:end].sum()):.2f} nats")
     if "entropy" in trace.arrays:
         about.append(f"expected surprise {float(trace.arrays['entropy'][i:end].sum()):.2f} nats")
     if "top_ids" in trace.arrays and "top_probabilities" in trace.arrays:

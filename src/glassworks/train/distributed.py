@@ -72,13 +72,13 @@ class OnEveryRank:
 @contextmanager
 def ranks(device: torch.device) -> Iterator[Ranks]:
     """Join the other processes that torchrun started, if it did; leave them at the end."""
-    world = int(os.environ.get("WORLD_SIZE", "1"))
+    world = number("WORLD_SIZE", 1) if "WORLD_SIZE" in os.environ else 1
     if world == 1:
         yield Ranks()
         return
     if missing := [name for name in ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]:
         raise ValueError(f"WORLD_SIZE (={world}) is set and {missing[0]} is not: start several ranks by torchrun")
-    place = Ranks(int(os.environ["RANK"]), world, int(os.environ["LOCAL_RANK"]))
+    place = Ranks(number("RANK", 0), world, number("LOCAL_RANK", 0))
     if device.type == "cuda":
         torch.cuda.set_device(place.local)
     importlib.import_module("torch.distributed.nn.functional")  # imported later, its defaults would hold the group
@@ -88,6 +88,21 @@ def ranks(device: torch.device) -> Iterator[Ranks]:
     finally:
         gc.collect()  # what still holds the group keeps its threads: one at work while Python ends aborts the process
         dist.destroy_process_group()
+
+
+def number(name: str, least: int) -> int:
+    """A whole number that torchrun puts into the environment; ValueError if something else stands there."""
+    given = os.environ[name]
+    try:
+        found = int(given)
+    except ValueError:
+        found = least - 1
+    if found < least:
+        raise ValueError(
+            f"{name} (={given!r:.40}) in the environment must be a whole number of at least {least}: unset it, or "
+            "start several ranks by torchrun"
+        )
+    return found
 
 
 def data_parallel(model: nn.Module, place: Ranks) -> nn.Module:
