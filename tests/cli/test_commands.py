@@ -72,7 +72,7 @@ def test_a_tool_for_metrics_is_asked_for_before_training_and_told_every_row(
     assert not Path("runs/logged").exists()
     rows = list[tuple[int, dict[str, float]]]()
     tool = types.ModuleType("trackio")
-    tool.__spec__ = ModuleSpec("trackio", None)
+    tool.__spec__ = ModuleSpec("trackio", None, origin="here")
     vars(tool).update(
         init=lambda **_: None, log=lambda numbers, step: rows.append((step, numbers)), finish=lambda: None
     )

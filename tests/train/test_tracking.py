@@ -21,7 +21,7 @@ class Package(ModuleType):
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self.__spec__ = ModuleSpec(name, None)
+        self.__spec__ = ModuleSpec(name, None, origin="here")
         self.begun: list[dict[str, Any]] = []
         self.rows: list[tuple[int, dict[str, float]]] = []
         self.finished = 0
@@ -87,7 +87,9 @@ def test_no_tool_is_the_run_itself_and_a_tool_that_is_missing_or_fails_is_one_li
     run = Run.create(tmp_path / "a")
     with tracking(run, None) as same:
         assert same is run
-    monkeypatch.setitem(sys.modules, "trackio", None)
+    (tmp_path / "trackio").mkdir()  # a folder of that name is no package
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "trackio", raising=False)
     with (
         pytest.raises(ValueError, match=r"^log \(=trackio\) needs .*: \S+ -m pip install trackio$"),
         tracking(run, "trackio"),

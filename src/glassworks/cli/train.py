@@ -84,7 +84,8 @@ def resume(run: Run) -> int:
         print(f"further:   {command('train', '--start-from', run.path, '--data', *data)}")
         return 0
     refuse_unwritable(run.path / "report.html")
-    check_installed(run.record.get("log"))
+    if not run.is_trained:
+        check_installed(run.record.get("log"))
     from glassworks.cli.stages import finish
     from glassworks.train.device import pick_device
     from glassworks.train.distributed import ranks

@@ -24,7 +24,10 @@ Log = Callable[[Mapping[str, int | float], int], object]
 
 def check_installed(tool: Tracker | None) -> None:
     """ValueError with the command that installs it, if a tool is not there; nothing is imported."""
-    if tool is not None and importlib.util.find_spec(tool) is None:
+    if tool is None:
+        return
+    found = importlib.util.find_spec(tool)
+    if found is None or found.origin is None:  # a mere folder of that name, such as wandb leaves where it was used
         raise ValueError(f"log (={tool}) needs the package {tool}: {install(tool)}")
 
 
