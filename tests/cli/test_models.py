@@ -131,7 +131,8 @@ def test_training_goes_on_from_a_model(capsys: pytest.CaptureFixture[str]) -> No
     words = ("--data", "text.txt", "--held-out", "0.2", *steps, "--optimizer.lr", "0.003")
     said(capsys, "train", "--start-from", "small.gguf", "--name", "tuned", *words)
     record = json.loads(Path("runs/tuned/run.json").read_text(encoding="utf-8"))
-    assert record["parent"] == str(Path("small.gguf").resolve())
+    assert (record["parent"], record["parent_step"]) == (str(Path("small.gguf").resolve()), None)
+    assert "It started from small.gguf. It was trained on" in Path("runs/tuned/report.html").read_text("utf-8")
     assert record["recipe"]["model"]["architecture"] == "llama"
     tuned = load_model("runs/tuned/model")
     assert (tuned.config.n_ctx, tuned.config.vocab_size, tuned.config.n_inner) == (32, 259, 64)
@@ -139,7 +140,10 @@ def test_training_goes_on_from_a_model(capsys: pytest.CaptureFixture[str]) -> No
     after = said(capsys, "eval", "runs/tuned/model", "--data", "text.txt")
     assert float(after.split()[0]) < float(before.split()[0]) - 0.3
     again = start(Path("runs/again"), Recipe(data="text.txt", start_from="tuned", batch_size=2, steps=1), [])
-    assert again.record["parent"] == str(Path("runs/tuned/model").resolve())
+    assert (again.record["parent"], again.record["parent_step"]) == (str(Path("runs/tuned").resolve()), 12)
+    tuned, again = (line.rstrip() for line in said(capsys, "runs").splitlines()[-2:])
+    assert tuned.endswith("  small.gguf")
+    assert again.endswith("  tuned, step 12")
 
 
 @pytest.mark.parametrize("architecture", ["gpt2", "llama", "qwen3", "nanochat"])

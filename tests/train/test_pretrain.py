@@ -117,7 +117,7 @@ def test_killed_as_soon_as_a_checkpoint_stands_it_has_the_rows_up_to_there(
         if step == last:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("glassworks.train.pretrain.save_checkpoint", killed)
+    monkeypatch.setattr("glassworks.train.resumable.save_checkpoint", killed)
     with pytest.raises(KeyboardInterrupt):
         pretrain(broken)
     monkeypatch.undo()
@@ -192,6 +192,17 @@ def test_a_damaged_newest_checkpoint_is_named_and_without_it_the_run_goes_on(tmp
     shutil.rmtree(newest)
     assert pretrain(run)
     assert weights(run) == before
+
+
+def test_killed_before_its_result_stands_in_place_of_an_interruptions_it_is_trained_when_resumed(
+    tmp_path: Path, recipe: Recipe
+) -> None:
+    run = start(tmp_path / "runs" / "a", recipe, [])
+    pretrain(run)
+    run.update(result=run.record["result"] | {"step": 20})
+    shutil.rmtree(run.path / "model")
+    assert pretrain(run)
+    assert run.is_trained
 
 
 def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path, recipe: Recipe) -> None:

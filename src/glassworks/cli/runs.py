@@ -94,6 +94,8 @@ def facts(run: "Run") -> dict[str, Any]:
         "seconds": last.get("seconds"),
         "held_out": scored or None,
         "result": result,
+        "parent": record.get("parent"),
+        "parent_step": record.get("parent_step"),
         "created": record.get("created"),
         "command": record.get("command"),
         "settings": settings,
@@ -113,9 +115,14 @@ def state(run: "Run", record: Mapping[str, Any], step: int) -> str:
 
 def print_runs(runs: list["Run"], *, compared: bool) -> None:
     """The table, and if they are compared, the settings that differ."""
+    from glassworks.core.runs import started_from
+
     found = [facts(run) for run in runs]
     heads = ["run", "state", "steps", "params", "tokens", "held-out bits/byte", "tokens/s", "time"]
-    print_table([heads, *map(summary, found)])
+    rows = [heads, *map(summary, found)]
+    if any(parents := [started_from(each) or "" for each in found]):
+        rows = [[*row, parent] for row, parent in zip(rows, ["started from", *parents], strict=True)]
+    print_table(rows)
     for each in found:
         if "why" in each:
             print(f"{each['name']}: {each['why']}")

@@ -12,7 +12,7 @@ from glassworks.interpret.health import UpdateRatios
 from glassworks.interpret.traces import trace_run
 from glassworks.models.gpt import GPT
 from glassworks.studio.report import write_report
-from glassworks.train.checkpoint import newest_checkpoint, step_of
+from glassworks.train.checkpoint import last_step
 from glassworks.train.distributed import Ranks
 from glassworks.train.fit import Every
 from glassworks.train.pace import Often
@@ -48,8 +48,7 @@ def finish(run: Run, place: Ranks) -> int:
 
 def train(run: Run, place: Ranks) -> bool:
     """From the newest checkpoint to the last step; whether it got there."""
-    checkpoint = newest_checkpoint(run)
-    begin = step_of(checkpoint) if checkpoint is not None else 0
+    begin = last_step(run)
     say(f"{f'going on at step {begin:,} with' if begin else 'training'} {run.path}; ctrl-C stops it cleanly")
     for line in opening(run, place):
         say(line)

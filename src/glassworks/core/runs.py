@@ -1,7 +1,7 @@
 """A run is a directory. This module names its files, and finishes each of them before anybody can see it.
 
 runs/<name>/
-  run.json          command, recipe, plan, seed, versions, git state, parent run and step
+  run.json          command, recipe, plan, seed, versions, git state, parent (a run or a model) and its step
   model/            Hugging Face layout
   checkpoints/      step_000100/, each complete or absent
   metrics.jsonl     one JSON object a line        samples.jsonl
@@ -42,6 +42,8 @@ MEASURES = {
 RECORD = {
     "command?": [str],
     "created?": str,
+    "parent?": str | None,
+    "parent_step?": int | None,
     "recipe?": {},
     "plan?": {"steps?": int},
     "revisions?": [{"steps": int}],
@@ -251,6 +253,19 @@ def end_line(table: BinaryIO) -> None:
         table.write(b"\n")  # nothing but the line's end is missing
     except ValueError:
         table.truncate(size - len(torn))
+
+
+def started_from(record: Mapping[str, Any]) -> str | None:
+    """What a run went on from, in words, by its run.json: a run and the step it stood at, or a model; None = nothing.
+
+    >>> started_from({"parent": "/home/me/runs/base", "parent_step": 1000})
+    'base, step 1,000'
+    """
+    if record.get("parent") is None:
+        return None
+    path, step = Path(record["parent"]), record.get("parent_step")
+    name = path.parent.name if path.name == "model" else path.name  # a run's folder is not named after what it is
+    return name if step is None else f"{name}, step {step:,}"
 
 
 def being_trained(run: Run) -> RunError:

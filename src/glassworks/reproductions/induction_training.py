@@ -13,7 +13,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from glassworks.core.errors import RunError
 from glassworks.core.progress import progress
 from glassworks.core.runs import Run
 from glassworks.data.batches import Batch, Windows
@@ -26,12 +25,12 @@ from glassworks.models.modes import evaluating
 from glassworks.objectives.losses import next_token_loss, token_losses
 from glassworks.optim.config import OptimizerConfig, ScheduleConfig
 from glassworks.optim.schedules import make_schedule
-from glassworks.train.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
+from glassworks.train.checkpoint import last_step
 from glassworks.train.distributed import Ranks
-from glassworks.train.fit import fit
 from glassworks.train.plan import build, plan_of, result
 from glassworks.train.pretrain import corpus_of_run, start
 from glassworks.train.recipe import Recipe, recipe_of
+from glassworks.train.resumable import resumable
 
 STEPS, QUICK_STEPS = 6000, 2000
 LOOKS = 48
@@ -76,35 +75,21 @@ def train(path: Path, told: Recipe, command: Sequence[str]) -> Run:
     if "result" in run.record:
         return run
     recipe, plan, corpus = recipe_of(run), plan_of(run), corpus_of_run(run)
-    dtype = getattr(torch, plan.precision)
-    model, optimizer = build(recipe, torch.device("cpu"), dtype)
-    checkpoint = newest_checkpoint(run)
-    begin = load_checkpoint(checkpoint, {"model": model}, optimizer) if checkpoint is not None else 0
-    run.rewind(begin)
-
-    def save(step: int, _: nn.Module) -> None:
-        if bad := [name for name, p in model.named_parameters() if not p.isfinite().all()]:
-            raise RunError(f"{bad[0]} has weights that are not finite after step {step}: choose another --seed")
-        save_checkpoint(run, step, {"model": model}, optimizer)
-
-    past = run.rows("metrics")
-    with progress(path.name, plan.steps, start=begin) as report:
-        ended = fit(
+    model, optimizer = build(recipe, torch.device("cpu"), getattr(torch, plan.precision))
+    with progress(path.name, plan.steps, start=last_step(run)) as report:
+        ended = resumable(
+            run,
+            plan,
             model,
             Mixed(Windows(corpus.train, recipe.batch_size, recipe.model.n_ctx, recipe.seed), recipe.model.vocab_size),
             next_token_loss,
             optimizer,
-            steps=plan.steps,
+            save=max(1, plan.steps // 40),
             every=[(spacing(plan.steps), watch(recipe, corpus))],
-            save=(max(1, plan.steps // 40), save),
-            run=run,
             schedule=make_schedule(recipe.schedule),
-            start=begin,
-            autocast=dtype,
             max_rise=3.0,
             log_every=spacing(plan.steps),
             tokens_per_step=recipe.tokens_per_step,
-            seconds=past[-1]["seconds"] if past else 0.0,
             report=report,
         )
     save_model(model, run.path / "model", corpus.path / "tokenizer.json")
@@ -123,6 +108,7 @@ def network(layers: int, data: str, *, steps: int, seed: int) -> Recipe:
         batch_size=32,
         steps=steps,
         device="cpu",
+        compile="off",
         seed=seed,
     )
 

@@ -1,7 +1,7 @@
 """Training of Othello-GPT: a GPT that is shown random games and predicts the next move, nothing else.
 
-It is told no rules and sees no board. Tokens are moves (data/othello.py), training is `fit` on games that are played as
-they are needed. A step's batch is a function of seed and step, so a killed training resumes to the same weights.
+It is told no rules and sees no board. Tokens are moves (data/othello.py), games are played as they are needed. A step's
+batch is a function of seed and step, so a killed training resumes to the same weights.
 
 The best possible loss is known. Every legal move is as likely as any other, so no predictor gets below the average of
 ln(number of legal moves); the distance to that floor says more of a network than its loss does.
@@ -17,7 +17,7 @@ show, then more and more (`Experiment.growth`). docs/decisions.md has what that 
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -25,7 +25,6 @@ import torch.nn.functional as F
 from jaxtyping import UInt8
 from torch import Tensor, nn
 
-from glassworks.core.errors import RunError
 from glassworks.core.progress import progress, say
 from glassworks.core.runs import Run
 from glassworks.data.othello import PADDING, play, replay, tokens_of, vocab_size
@@ -33,15 +32,15 @@ from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
 from glassworks.models.io import load_model, save_model
 from glassworks.models.modes import evaluating
-from glassworks.objectives.losses import LossFn, Summed, mean_of, next_token_loss
+from glassworks.objectives.losses import Summed, mean_of, next_token_loss
 from glassworks.optim.config import OptimizerConfig, ScheduleConfig
 from glassworks.optim.schedules import make_schedule
 from glassworks.reproductions.othello_games import FRESH
-from glassworks.train.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
+from glassworks.train.checkpoint import last_step
 from glassworks.train.device import pick_device
-from glassworks.train.fit import fit
-from glassworks.train.plan import Plan, build, computed, plan_of, planned_loss
+from glassworks.train.plan import Plan, build, computed, plan_once
 from glassworks.train.recipe import Recipe
+from glassworks.train.resumable import resumable
 
 Scale = Literal["quick", "default", "full"]
 
@@ -172,57 +171,36 @@ def train(run: Run, told: Experiment) -> GPT:
     device, recipe = pick_device(told.recipe.device), told.recipe
     if (run.path / "model" / "config.json").is_file():
         return load_model(run.path / "model", device=device)
-    plan = plan_once(run, recipe, device)
-    dtype = getattr(torch, plan.precision)
-    model, optimizer = build(recipe, device, dtype)
-    checkpoint = newest_checkpoint(run)
-    begin = load_checkpoint(checkpoint, {"model": model}, optimizer) if checkpoint is not None else 0
-    run.rewind(begin)
-    loss_fn: LossFn = expected_loss if told.expected else next_token_loss
-    few = held_out(told, 200)
-
-    def save(step: int, _: nn.Module) -> None:
-        if bad := [name for name, p in model.named_parameters() if not p.isfinite().all()]:
-            raise RunError(f"{bad[0]} has weights that are not finite after step {step}: choose another --seed")
-        save_checkpoint(run, step, {"model": model}, optimizer)
+    dtype, compiles = computed(recipe, device)
+    plan = plan_once(run, Plan(recipe.steps, str(dtype).removeprefix("torch."), compiles))
+    model, optimizer = build(recipe, device, getattr(torch, plan.precision))
+    few, begin = held_out(told, 200), last_step(run)
 
     def judge(step: int, _: nn.Module) -> Mapping[str, float]:
         now = score(model, few, told.size)
         return {"illegal": now.illegal, "above_floor": now.loss - now.floor}
 
-    past = run.rows("metrics")
     compiling = ", compiling at first and when games are read further" if plan.compile else ""
     say(f"training {run.path} from step {begin:,} of {plan.steps:,}{compiling}; ctrl-C stops it cleanly")
     with progress("train", plan.steps, start=begin) as report:
-        fit(
+        resumable(
+            run,
+            plan,
             model,
             GameBatches(told, device),
-            planned_loss(run, plan, loss_fn, device),
+            expected_loss if told.expected else next_token_loss,
             optimizer,
-            steps=plan.steps,
+            save=max(1, plan.steps // 60),
             every=[(max(1, plan.steps // 20), judge)],
-            save=(max(1, plan.steps // 60), save),
-            run=run,
             schedule=make_schedule(recipe.schedule),
-            start=begin,
             clip=recipe.clip,
-            autocast=dtype,
             max_rise=2.0,
             log_every=max(1, min(50, plan.steps // 100)),
             tokens_per_step=None if told.growth else recipe.tokens_per_step,
-            seconds=past[-1]["seconds"] if past else 0.0,
             report=report,
         )
     save_model(model, run.path / "model")
     return model
-
-
-def plan_once(run: Run, recipe: Recipe, device: torch.device) -> Plan:
-    """How the run is computed: decided when it begins, and the same where it is gone on with."""
-    if "plan" not in run.record:
-        dtype, compiles = computed(recipe, device)
-        run.update(plan=asdict(Plan(recipe.steps, str(dtype).removeprefix("torch."), compiles, None)))
-    return plan_of(run)
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
-"""What a run was trained on, in words: documents and tokens, columns taken, files left out and why."""
+"""What a run started from and was trained on, in words: documents and tokens, columns taken, files left out and why."""
 
 import math
 from collections.abc import Iterator
 
+from glassworks.core.runs import started_from
 from glassworks.data.reading import described, share
 from glassworks.studio.contents import Contents
 from glassworks.studio.markup import Markup, join, tag
@@ -19,9 +20,11 @@ def corpus_read(contents: Contents) -> Markup:
 
 
 def sentence(contents: Contents) -> Iterator[str]:
-    """Source, sizes of both splits, vocabulary."""
+    """What it started from, source, sizes of both splits, vocabulary."""
     recipe = contents.record.get("recipe")
     data = recipe.get("data") if isinstance(recipe, dict) else None
+    if (parent := started_from(contents.record)) is not None:
+        yield f"It started from {parent}."
     source = ", ".join(map(str, data)) if isinstance(data, list) else str(data or "its text")
     train, held_out = amount(contents, "train"), amount(contents, "held_out")
     if train:

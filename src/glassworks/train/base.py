@@ -1,9 +1,12 @@
 """Going on from a model that is there already: what a recipe takes over from it."""
 
 import dataclasses
+from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
+from glassworks.core.runs import Run
 from glassworks.models.config import GPTConfig
 from glassworks.models.io import load_model
 from glassworks.optim.config import OptimizerConfig
@@ -23,6 +26,14 @@ def continued(recipe: Recipe) -> Recipe:
         model=dataclasses.replace(shape, n_ctx=min(shape.n_ctx, recipe.model.n_ctx)),
         optimizer=OptimizerConfig("adamw", lr=1e-4) if optimizer == OptimizerConfig() else optimizer,
     )
+
+
+def lineage(recipe: Recipe) -> dict[str, Any]:
+    """What run.json says of where a run starts: the run that the model is of and the step it stood at, or the model."""
+    path = None if recipe.start_from is None else Path(recipe.start_from)
+    if path is not None and path.name == "model" and (path.parent / "run.json").is_file():
+        return {"parent": str(path.parent), "parent_step": Run(path.parent).steps}
+    return {"parent": recipe.start_from, "parent_step": None}
 
 
 def weights_of(path: str, shape: GPTConfig) -> dict[str, Tensor]:

@@ -75,6 +75,11 @@ def newest_checkpoint(run: Run) -> Path | None:
     return found[-1] if found else None
 
 
+def last_step(run: Run) -> int:
+    """The step that a run goes on from: its newest checkpoint's; 0 where there is none."""
+    return max(map(step_of, complete_checkpoints(run)), default=0)
+
+
 def complete_checkpoints(run: Run) -> list[Path]:
     """All complete checkpoints, oldest first."""
     folders = (run.path / "checkpoints").glob("step_*")

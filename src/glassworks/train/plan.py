@@ -42,7 +42,7 @@ class Plan:
     """How many to take; what a run given minutes makes of them on the way is in its `revisions` (train/pace.py)."""
     precision: str
     compile: bool
-    step_seconds: float | None
+    step_seconds: float | None = None
     """The measured time of a step that `steps` was planned from; None if the recipe gave the steps."""
     token_seconds: float | None = None
     """That of a token which is only read, as in evaluations."""
@@ -57,6 +57,13 @@ def plan_of(run: Run) -> Plan:
         return from_dict(Plan, run.plan)
     except (ValueError, TypeError) as error:
         raise FileDamaged(f"{run.path / 'run.json'} holds no whole plan ({error}): restore it") from None
+
+
+def plan_once(run: Run, plan: Plan) -> Plan:
+    """The plan in a run's run.json; where there is none, as the run only begins, this one, which is written there."""
+    if "plan" not in run.record:
+        run.update(plan=dataclasses.asdict(plan))
+    return plan_of(run)
 
 
 def pace_of(run: Run, recipe: Recipe, plan: Plan, place: Ranks) -> Pace:

@@ -9,7 +9,6 @@ import os
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -28,14 +27,15 @@ from glassworks.models.sampling import continue_ids
 from glassworks.models.text import text_behind
 from glassworks.objectives.losses import next_token_loss
 from glassworks.optim.schedules import make_schedule
-from glassworks.train.base import continued, weights_of
-from glassworks.train.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
+from glassworks.train.base import continued, lineage, weights_of
+from glassworks.train.checkpoint import load_checkpoint, newest_checkpoint
 from glassworks.train.device import pick_device
 from glassworks.train.distributed import Ranks
-from glassworks.train.fit import Every, Interrupted, fit
+from glassworks.train.fit import Every, Interrupted
 from glassworks.train.pace import Often, Times
-from glassworks.train.plan import build, make_plan, pace_of, plan_of, planned_loss, result
+from glassworks.train.plan import build, make_plan, pace_of, plan_of, result
 from glassworks.train.recipe import Recipe, recipe_of, to_dict
+from glassworks.train.resumable import check_finite, resumable
 
 Watch = Callable[[Corpus, GPT, Often], Every]
 """What else to do during training, given the corpus, the model to judge (the averaged one, if there is one) and how
@@ -79,7 +79,7 @@ def start(path: str | Path, recipe: Recipe, command: list[str], ranks: Ranks | N
             command=command,
             recipe=to_dict(recipe),
             seed=recipe.seed,
-            parent=recipe.start_from,
+            **lineage(recipe),
             plan=dataclasses.asdict(plan),
             corpus={
                 "path": os.path.relpath(corpus.path, path),
@@ -118,23 +118,12 @@ def pretrain(
 
 def go_on(run: Run, watch: Watch | None, place: Ranks, report: Report, show: Show | None = None) -> bool:
     """`pretrain`, once the run is ours."""
-    recipe, plan = recipe_of(run), plan_of(run)
-    device, dtype = pick_device(recipe.device), getattr(torch, plan.precision)
-    corpus = corpus_of_run(run, place)
-    model, optimizer = build(recipe, device, dtype)
-    checkpoint = newest_checkpoint(run)
-    if recipe.start_from is not None and checkpoint is None:
+    recipe, plan, corpus = recipe_of(run), plan_of(run), corpus_of_run(run, place)
+    model, optimizer = build(recipe, pick_device(recipe.device), getattr(torch, plan.precision))
+    if recipe.start_from is not None and newest_checkpoint(run) is None:
         model.load_state_dict(weights_of(recipe.start_from, recipe.model))
     judged = model if recipe.ema is None else copy.deepcopy(model)
-    modules = {"model": model} if recipe.ema is None else {"model": model, "average": judged}
-    begin = load_checkpoint(checkpoint, modules, optimizer) if checkpoint is not None else 0
     pace = pace_of(run, recipe, plan, place)
-    if place.first:
-        run.rewind(begin)
-
-    def save(step: int, _: nn.Module) -> None:
-        check_finite(model, step)
-        save_checkpoint(run, step, modules, optimizer)
 
     def sample(step: int, _: nn.Module) -> dict[str, float]:
         check_finite(model, step)
@@ -143,37 +132,26 @@ def go_on(run: Run, watch: Watch | None, place: Ranks, report: Report, show: Sho
             show(step, *written[0])
         return {}
 
-    def follow(step: int, _: nn.Module) -> dict[str, float]:
-        decay = min(recipe.ema or 0.0, step / (step + 9))  # the early weights are soon forgotten
-        torch._foreach_lerp_(list(judged.parameters()), list(model.parameters()), 1 - decay)
-        return {}
-
-    every: list[Any] = [(1, torch.no_grad()(follow))] if recipe.ema is not None else []
-    if watch is not None:
-        every += watch(corpus, judged, recipe.eval_every or Times(pace, EVALUATIONS))
-    every.append((recipe.sample_every or Times(pace, SAMPLES), sample))
-
-    past = run.rows("metrics")
+    evaluations = [] if watch is None else watch(corpus, judged, recipe.eval_every or Times(pace, EVALUATIONS))
     try:
-        ended = fit(
+        ended = resumable(
+            run,
+            plan,
             model,
             Windows(corpus.train, recipe.batch_size, recipe.model.n_ctx, recipe.seed, place.rank, place.world),
-            planned_loss(run, plan, next_token_loss, device),
+            next_token_loss,
             optimizer,
-            steps=pace,
-            every=every,
-            save=(recipe.checkpoint_every or Times(pace, CHECKPOINTS), save),
-            run=run,
+            save=recipe.checkpoint_every or Times(pace, CHECKPOINTS),
+            every=[*evaluations, (recipe.sample_every or Times(pace, SAMPLES), sample)],
+            average=None if recipe.ema is None else (judged, recipe.ema),
+            pace=pace,
+            ranks=place,
             schedule=make_schedule(recipe.schedule),
-            start=begin,
             accumulate=recipe.accumulate,
             clip=recipe.clip,
-            autocast=dtype,
             max_rise=2.0,
             log_every=max(1, min(10, plan.steps // 100)),
             tokens_per_step=recipe.tokens_per_step,
-            seconds=past[-1]["seconds"] if past else 0.0,
-            ranks=place,
             report=report,
         )
     except Interrupted as stopped:
@@ -182,19 +160,10 @@ def go_on(run: Run, watch: Watch | None, place: Ranks, report: Report, show: Sho
     if place.first and is_whole and not run.is_trained:
         run.forget_measures()
         save_model(judged, run.path / "model", corpus.path / "tokenizer.json")
-    if place.first and (ended.step > begin or "result" not in run.record):
+    if place.first and (ended.rows or run.record.get("result", {}).get("step") != ended.step):
         run.update(result=result(run, recipe, plan, model, ended.step, place))
     place.wait()
     return is_whole
-
-
-def check_finite(model: nn.Module, step: int) -> None:
-    """Refuse weights with which nothing can be gone on, before they are written down or asked to write."""
-    if bad := [name for name, p in model.named_parameters() if not p.isfinite().all()]:
-        raise RunError(
-            f"{bad[0]} has weights that are not finite after step {step}; checkpoints before it are kept. Try a "
-            "new run with a lower learning rate, a longer warm-up or clipped gradients"
-        )
 
 
 def model_of(run: Run, device: torch.device | None = None) -> GPT:
