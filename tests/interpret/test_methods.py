@@ -1,9 +1,11 @@
 """The table of methods: complete, quick to read, and each method's shown code makes what the method makes."""
 
+import builtins
 import copy
 import dataclasses
 import re
 import subprocess
+import symtable
 import sys
 from pathlib import Path
 from typing import cast
@@ -70,6 +72,17 @@ def test_the_code_that_a_page_shows_makes_the_methods_trace(name: str, subject: 
         np.testing.assert_array_equal(array, again.arrays[key], err_msg=key)
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_every_name_in_the_code_that_a_page_shows_is_defined_there(name: str) -> None:
+    table = symtable.symtable(code(METHODS[name]), name, "exec")
+    tables = [table]
+    for one in tables:
+        tables += one.get_children()
+    used = {s.get_name() for one in tables for s in one.get_symbols() if s.is_global() or one is table}
+    made = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()}
+    assert not used - made - {"subject"} - set(dir(builtins))
+
+
 @pytest.mark.slow
 def test_an_mlp_probe_is_trained_as_far_as_the_linear_one(subject: Subject) -> None:
     found = function(METHODS["mlp_probe"].run)(subject)
@@ -103,19 +116,18 @@ def test_large_models_are_given_less_text() -> None:
 
 
 def test_large_models_are_given_less_to_do_and_the_strongest_readers(monkeypatch: pytest.MonkeyPatch) -> None:
-    subject = make_subject()
+    subject = make_subject(model=GPT(GPTConfig("gpt2", 257, 24, 3, 4, 16), seed=1))
     rows = subject.fitting
     assert len(subject.fewer(rows, 2)) == len(rows)
     whole = function(METHODS["path_patching"].run)(subject)
     monkeypatch.setattr("glassworks.interpret.subject.LARGE", 0)
     assert torch.equal(subject.fewer(rows, 2), rows[:2])
-    monkeypatch.setattr("glassworks.interpret.views.READERS", 3)
     few = function(METHODS["path_patching"].run)(subject)
     score = np.abs(function(METHODS["edge_attribution"].run)(subject).arrays["score"]).sum(0)
     names = [name for name in whole.labels["reader"] if name not in few.labels["reader"]]
     known = Graph(subject.model.config).readers
     weight = dict(zip(known, score, strict=True))
-    assert len(few.labels["reader"]) == 3
+    assert len(few.labels["reader"]) == 9
     assert min(weight[name] for name in few.labels["reader"]) >= max(weight[name] for name in names)
     at = [whole.labels["reader"].index(name) for name in few.labels["reader"]]
     np.testing.assert_allclose(few.arrays["effect"], whole.arrays["effect"][:, at], atol=1e-5)

@@ -6,8 +6,6 @@ Similarity, autoencoders and neurons are in `representation_views`.
 from glassworks.core.trace import Trace
 from glassworks.interpret.subject import Subject
 
-READERS = 9  # of a large model's paths
-
 
 def surprise(subject: Subject) -> Trace:
     """A passage's surprise."""
@@ -161,7 +159,7 @@ def path_patching(subject: Subject) -> Trace:
     pair = (subject.tokens[None], subject.against[None], subject.metric)
     readers = ["logits", "a*.v", *(["m*"] if subject.model.config.width_of_mlp else [])]
     if subject.is_large:  # those alone whose incoming edges have the largest estimates
-        readers = strongest_readers(edge_attribution(subject.model, *pair, check=0), readers, READERS)
+        readers = strongest_readers(edge_attribution(subject.model, *pair, check=0), readers, 9)
     return path_patching(
         subject.model,
         *pair,
