@@ -61,12 +61,19 @@ def test_recipes_lie_in_the_package_and_can_be_read() -> None:
 def test_arguments_of_another_type_are_told_by_name() -> None:
     """In a process of its own, where nothing checks types before we do."""
     code = """
-import glassworks as gw, pathlib, torch
+import glassworks as gw, numpy, pathlib, torch
+from glassworks.optim.config import OptimizerConfig, ScheduleConfig
+assert type(gw.Recipe(steps=numpy.int64(3)).steps) is type(gw.GPTConfig(n_layer=numpy.int64(3)).n_layer) is int
+assert OptimizerConfig(betas=[0, 0.5]).betas == (0, 0.5)
 model = gw.GPT(gw.GPTConfig(vocab_size=257, n_ctx=8, n_layer=1, n_head=1, n_embd=8))
 for call in (
     lambda: gw.Recipe(steps="3"),
     lambda: gw.Recipe(minutes="3"),
     lambda: gw.Recipe(data=pathlib.Path("a.txt")),
+    lambda: gw.Recipe(held_out=1),
+    lambda: OptimizerConfig(lr="3"),
+    lambda: ScheduleConfig(warmup="3"),
+    lambda: gw.GPTConfig(rope_theta="3"),
     lambda: gw.generate(torch.nn.Linear(2, 2), None, []),
     lambda: gw.generate(model, None, None),
     lambda: gw.load_tokenizer("nowhere"),
@@ -81,6 +88,10 @@ for call in (
         "steps (='3') must be a whole number",
         "minutes (='3') must be a number or left out",
         "data (=PosixPath('a.txt')) must be a text or a list, each a text",
+        "held_out (=1.0) is a share of the documents",
+        "lr (='3') must be a number or left out",
+        "warmup (='3') must be a whole number",
+        "rope_theta (='3') must be a number",
         "model (a Linear) must be a GPT",
         "prompts (=None) must be a list of texts",
         "there is no tokenizer at nowhere",

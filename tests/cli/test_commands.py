@@ -126,7 +126,9 @@ def test_a_finished_run_is_said_to_be_and_only_what_is_missing_is_made(
     (folder / "evals" / "held_out.json").unlink()
     assert resumed()[0] == {"evals/held_out.json", "report.html"}
     shutil.rmtree(folder / "model")  # killed before it was written
-    assert {"model/model.safetensors", "evals/held_out.json", "traces/surprise.json", "report.html"} <= resumed()[0]
+    written, _, err = resumed()
+    assert {"model/model.safetensors", "evals/held_out.json", "traces/surprise.json", "report.html"} <= written
+    assert "time left  told as it goes, with 0 evaluations;" in err
     assert (folder / "model/model.safetensors").read_bytes() == (home / "runs/a/model/model.safetensors").read_bytes()
 
 

@@ -81,8 +81,15 @@ def test_a_context_longer_than_the_text_has_is_told(train: int, held_out: int, s
 
 def test_the_time_announced_has_the_evaluations_in_it() -> None:
     plan = Plan(1000, "float32", False, step_seconds=0.15, token_seconds=1e-4)
-    said = duration(Recipe(minutes=2.5), plan, 1000, held_out=10_000)
+    said = duration(Recipe(minutes=2.5), plan, 1000, held_out=10_000, begin=0)
     assert said == "about 2:30 at 150.0 ms a step, and 20.0 s for 20 evaluations;"
+    said = duration(Recipe(minutes=2.5), plan, 1000, held_out=10_000, begin=710)
+    assert said == "about 43.5 s at 150.0 ms a step, and 6.0 s for 6 evaluations;"
+    said = duration(Recipe(minutes=2.5), plan, 2000, held_out=10_000, begin=1000)  # of a revised plan, half is left
+    assert said == "about 1:15 at 150.0 ms a step, and 10.0 s for 10 evaluations;"
+    for begin, count in ((6, 5), (7, 4), (29, 1), (30, 0)):
+        said = duration(Recipe(eval_every=7), Plan(30, "float32", False, None), 30, held_out=10_000, begin=begin)
+        assert said == f"told as it goes, with {count} evaluation{'s' * (count != 1)};"
     for recipe, steps, count in ((Recipe(), 3, 3), (Recipe(), 30, 20), (Recipe(eval_every=7), 30, 5)):
-        said = duration(recipe, Plan(steps, "float32", False, None), steps, held_out=10_000)
+        said = duration(recipe, Plan(steps, "float32", False, None), steps, held_out=10_000, begin=0)
         assert said == f"told as it goes, with {count} evaluations;"

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pytest
 
 from glassworks.core.config import from_dict, read_toml
@@ -20,6 +21,7 @@ class Outer:
     name: Literal["a", "b"] = "a"
     share: float | str = 0.5
     limit: float | None = None
+    step: Literal[1, 2] = 1
     on: bool = False
     sources: str | tuple[str, ...] = "a"
     inner: Inner = field(default_factory=Inner)
@@ -29,6 +31,9 @@ def test_nested_values_and_defaults() -> None:
     made = from_dict(Outer, {"name": "b", "inner": {"rates": [0.5, 0.6]}, "limit": 2})
     assert made == Outer("b", limit=2.0, inner=Inner(rates=(0.5, 0.6)))
     assert isinstance(made.limit, float)
+    assert from_dict(Outer, {"inner": {"size": np.int64(3)}, "limit": np.float32(2)}) == Outer(
+        limit=2.0, inner=Inner(3)
+    )
     assert from_dict(Outer, {"sources": ["a", "b"]}).sources == ("a", "b")
 
 
@@ -40,6 +45,8 @@ def test_nested_values_and_defaults() -> None:
         ({"name": "c"}, r"name \(='c'\) must be 'a' or 'b'"),
         ({"inner": {"size": 1.5}}, r"inner.size \(=1.5\) must be a whole number"),
         ({"inner": {"size": True}}, "must be a whole number"),
+        ({"limit": 10**400}, "limit is a whole number of 1,329 bits: give a smaller one"),
+        ({"step": 1.0}, r"step \(=1.0\) must be 1 or 2"),
         ({"on": 1}, "must be true or false"),
         ({"limit": "x"}, "must be a number or left out"),
         ({"inner": 3}, "inner"),

@@ -67,7 +67,7 @@ def test_a_byte_that_is_no_utf8_is_refused_by_name_before_anything_is_made(tmp_p
     assert "command" not in run.record
 
 
-@pytest.mark.parametrize("line", ['{"st', "9" * 5000])
+@pytest.mark.parametrize("line", ['{"st', "9" * 5000], ids=["torn", "long number"])
 def test_a_damaged_line_in_the_middle_is_named(tmp_path: Path, line: str) -> None:
     run = Run.create(tmp_path / "a")
     (run.path / "metrics.jsonl").write_text(f'{{"step": 1}}\n{line}\n{{"step": 3}}\n', encoding="utf-8")
@@ -123,7 +123,9 @@ def test_a_record_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
     assert run.record["seed"] == 3
 
 
-@pytest.mark.parametrize("record", ['{"seed', f'{{"seed": {"9" * 5000}}}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "record", ['{"seed', f'{{"seed": {"9" * 5000}}}', "[" * 100_000], ids=["torn", "long number", "deep"]
+)
 def test_a_damaged_record_is_named(tmp_path: Path, record: str) -> None:
     run = Run.create(tmp_path / "a")
     (run.path / "run.json").write_text(record, encoding="utf-8")

@@ -23,13 +23,13 @@ FAR = 2.0
 """Times that the share held out may be what was asked for, or the reverse, before it is said why."""
 
 
-def opening(run: Run, place: Ranks) -> Iterator[str]:
-    """The lines, from what run.json says."""
-    for name, text in facts(run, place):
+def opening(run: Run, place: Ranks, begin: int) -> Iterator[str]:
+    """The lines, from what run.json says; `begin` steps are done."""
+    for name, text in facts(run, place, begin):
         yield f"  {name:<10} {text}"
 
 
-def facts(run: Run, place: Ranks) -> Iterator[tuple[str, str]]:
+def facts(run: Run, place: Ranks, begin: int) -> Iterator[tuple[str, str]]:
     """Names and texts."""
     recipe, plan, corpus = recipe_of(run), plan_of(run), run.record.get("corpus", {})
     yield "text", source(recipe.data)
@@ -54,7 +54,7 @@ def facts(run: Run, place: Ranks) -> Iterator[tuple[str, str]]:
     if corpus.get("train_tokens"):
         times = tokens / corpus["train_tokens"]
         yield "", f"{times:,.0f} times the text" if times >= 10 else f"{times:.2g} times the text"
-    yield "time", duration(recipe, plan, steps, corpus.get("held_out_tokens", LOOK))
+    yield "time left" if begin else "time", duration(recipe, plan, steps, corpus.get("held_out_tokens", LOOK), begin)
     yield "", "samples, checkpoints and measuring it at the end come on top"
     if corpus.keys() >= SPLITS_KNOWN:
         yield from crowded(recipe, corpus)
@@ -95,15 +95,18 @@ def ranked(place: Ranks) -> list[str]:
     return [f"{place.world} ranks"] if place.world > 1 else []
 
 
-def duration(recipe: Recipe, plan: Plan, steps: int, held_out: int) -> str:
-    """The time that the steps take, and that of evaluations beside it."""
-    evaluations = min(steps, EVALUATIONS) if recipe.eval_every is None else -(-steps // recipe.eval_every)
+def duration(recipe: Recipe, plan: Plan, steps: int, held_out: int, begin: int) -> str:
+    """The time that the steps from `begin` on take, and that of evaluations beside it."""
+    n = recipe.eval_every
+    due = EVALUATIONS - EVALUATIONS * begin // steps if n is None else -(-steps // n) - begin // n
+    evaluations = min(steps - begin, due)
     looks = counted(evaluations, "evaluation")
     if plan.step_seconds is None or plan.token_seconds is None:
         return f"told as it goes, with {looks};"
+    training = plan.steps * plan.step_seconds * (steps - begin) / steps
     each = min(held_out, LOOK) * plan.token_seconds
     return (
-        f"about {seconds(plan.steps * plan.step_seconds)} at {1000 * plan.step_seconds:,.1f} ms a step, and "
+        f"about {seconds(training)} at {1000 * plan.step_seconds:,.1f} ms a step, and "
         f"{seconds(evaluations * each)} for {looks};"
     )
 

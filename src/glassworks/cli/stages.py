@@ -50,7 +50,7 @@ def train(run: Run, place: Ranks) -> bool:
     """From the newest checkpoint to the last step; whether it got there."""
     begin = last_step(run)
     say(f"{f'going on at step {begin:,} with' if begin else 'training'} {run.path}; ctrl-C stops it cleanly")
-    for line in opening(run, place):
+    for line in opening(run, place, begin):
         say(line)
     tool = run.record.get("log") if place.first else None
     with tracking(run, tool) as followed, progress("train", run.steps or 0, start=begin) as report:

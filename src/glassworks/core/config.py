@@ -5,6 +5,7 @@ import tomllib
 import types
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -41,16 +42,34 @@ def convert(hint: Any, value: Any, where: str) -> Any:
             parts = parts[:1] * len(value) if parts[-1] is ... else parts
             if len(value) == len(parts):
                 return tuple(convert(part, x, where) for part, x in zip(parts, value, strict=True))
-    if fits(hint, value):
-        return float(value) if float in options(hint) and type(value) is int and int not in options(hint) else value
-    raise ValueError(f"{where} (={value!r}) must be {wanted(hint)}")
+    value = plain_number(value)
+    if not fits(hint, value):
+        raise ValueError(f"{where} (={value!r}) must be {wanted(hint)}")
+    if float not in options(hint) or type(value) is not int or int in options(hint):
+        return value
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{where} is a whole number of {value.bit_length():,} bits: give a smaller one") from None
 
 
 def check_types(made: Any) -> None:
-    """ValueError for the first field of a dataclass' instance that is not of its type, but for nested dataclasses."""
+    """Let a dataclass' instance have each field as its type has it: 1 as 1.0, a list as a tuple, NumPy's 3 as 3.
+
+    Nested dataclasses stay as they are. Called in `__post_init__`, of frozen ones too.
+
+    Raises: ValueError for the first field that is not of its type.
+    """
     for name, hint in get_type_hints(type(made)).items():
         if not dataclasses.is_dataclass(hint):
-            convert(hint, getattr(made, name), name)
+            object.__setattr__(made, name, convert(hint, getattr(made, name), name))
+
+
+def plain_number(value: Any) -> Any:
+    """A number of any kind, NumPy's say, as Python's int or float; what is no number, and a bool, as it is."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return value
+    return int(value) if isinstance(value, Integral) else float(value)
 
 
 def options(hint: Any) -> tuple[Any, ...]:
@@ -62,7 +81,7 @@ def fits(hint: Any, value: Any) -> bool:
     """Whether a plain value is of a plain type; a whole number passes for a float, a bool for nothing but a bool."""
     for option in options(hint):
         if get_origin(option) is Literal:
-            if value in get_args(option):
+            if any(type(value) is type(one) and value == one for one in get_args(option)):
                 return True
         elif option is float:
             if isinstance(value, int | float) and not isinstance(value, bool):

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from glassworks.core.config import check_types
+
 Architecture = Literal["gpt2", "llama", "qwen3", "nanochat"]
 RopeType = Literal["default", "linear", "llama3"]
 
@@ -56,9 +58,10 @@ class GPTConfig:
         for name, allowed in (("architecture", get_args(Architecture)), ("rope_type", get_args(RopeType))):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} (={getattr(self, name)!r}) must be one of {', '.join(allowed)}")
+        check_types(self)
         for name in WHOLE:
             value, least = getattr(self, name), 0 if name == "n_inner" else 1
-            if value is not None and (not isinstance(value, int) or value < least):
+            if value is not None and value < least:
                 raise ValueError(f"{name} (={value!r}) must be a whole number of at least {least}")
         self.check_heads()
         self.check_rope()

@@ -1,7 +1,9 @@
 """The optimizer and the schedule of a run, checked before anything is built: plain values, without torch."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
+
+from glassworks.core.config import check_types
 
 Iterations = Literal[3, 4, 5]
 
@@ -33,14 +35,11 @@ class OptimizerConfig:
         """Refuse values that cannot train, naming the field, its value and the remedy."""
         if self.name not in ("muon", "adamw"):
             raise ValueError(f"optimizer name (={self.name!r}) must be muon or adamw")
+        check_types(self)
         for name in ("lr", "embedding_lr", "head_lr", "vector_lr", "weight_decay"):
             value = getattr(self, name)
             if value is not None and not value >= 0:
                 raise ValueError(f"{name} (={value}) must be 0 or more")
-        if self.iterations not in get_args(Iterations):
-            raise ValueError(
-                f"iterations (={self.iterations}) must be one of {', '.join(map(str, get_args(Iterations)))}"
-            )
         for name, share in (("momentum", self.momentum), ("betas", self.betas[0]), ("betas", self.betas[1])):
             if not 0 <= share < 1:
                 raise ValueError(f"{name} (={getattr(self, name)}) must be at least 0 and below 1")
@@ -63,6 +62,7 @@ class ScheduleConfig:
         """Refuse values that give no schedule, naming the field, its value and the remedy."""
         if self.name not in ("wsd", "cosine", "constant"):
             raise ValueError(f"schedule name (={self.name!r}) must be wsd, cosine or constant")
+        check_types(self)
         if self.warmup < 0:
             raise ValueError(f"warmup (={self.warmup}) must be a number of steps, 0 or more")
         for name in ("decay", "final"):
