@@ -83,6 +83,23 @@ def test_of_text_that_it_was_trained_on_it_is_said_that_a_low_loss_proves_nothin
     assert said in capsys.readouterr().out
 
 
+def test_what_a_run_has_seen_includes_what_those_before_it_were_trained_on(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two turns of training on another text, with the first run's text held out."""
+    (home / "gnus.txt").write_text("elk fox gnu hen " * 100, encoding="utf-8")
+    words = ["--data", "gnus.txt", "--held-out", "text.txt", "--steps", "2"]
+    for name, parent in (("d", "a"), ("e", "d")):
+        assert run(["train", *words, "--start-from", parent, "--name", name]) == 0
+    told = r"[89]\d % of the held-out text is in the training text, its own or that of d, a, word for word: new text"
+    assert re.search(told, capsys.readouterr().err)
+    assert re.search(told, (home / "runs/e/report.html").read_text(encoding="utf-8"))
+    assert run(["eval", "e"]) == 0
+    assert re.search(told, capsys.readouterr().out)
+    assert run(["eval", "e", "--data", "text.txt"]) == 0
+    assert re.search(r"[89]\d % of this text is in what e or d or a was trained on", capsys.readouterr().out)
+
+
 def test_a_page_repeats_how_its_text_was_read(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["look", "a", "--data", "mixed", "--method", "similarity", "--skip-unreadable", "--column", "body"]
     assert run([*words, "--out", "page.html"]) == 0

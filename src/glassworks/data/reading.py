@@ -79,8 +79,8 @@ def columns_taken(reading: Reading) -> list[dict[str, Any]]:
 
 ROWS = {"columns": {"column", "files", "first"}, "skipped": {"name", "why"}}
 """Lists in a corpus' meta.json, and what their rows have; one that lacks something has been altered by hand."""
-NOTES = {*ROWS, "passed"}
-"""All that `noted` gives."""
+NOTES = {*ROWS, "passed", "before"}
+"""What is told in words alone."""
 
 
 def described(meta: Mapping[str, Any]) -> list[str]:
@@ -92,7 +92,7 @@ def described(meta: Mapping[str, Any]) -> list[str]:
     if lost := number(meta, "lost"):
         lines.append(f"the tokenizer loses {share(lost)} of the held-out text, so there are no bits per byte")
     if (seen := number(meta, "seen")) >= SEEN:
-        lines.append(told_twice(seen))
+        lines.append(told_twice(seen, meta.get("before")))
     for row in rows_of(meta, "columns"):
         which = row["first"] if row["files"] == 1 else f"{row['first']} and {row['files'] - 1:,} more"
         if row["column"] is None:
@@ -106,9 +106,11 @@ def described(meta: Mapping[str, Any]) -> list[str]:
     return [*lines, *passed_over(meta.get("passed"))]
 
 
-def told_twice(seen: float) -> str:
-    """What it means that a share of the held-out text is trained on, too."""
-    return f"{share(seen)} of the held-out text is in the training text, too, word for word: new text will score worse"
+def told_twice(seen: float, before: Any = None) -> str:
+    """What it means that a share of the held-out text is trained on, too: by the run, or one of those before it."""
+    names = [str(name) for name in before] if isinstance(before, list) else []
+    text = f"the training text, its own or that of {', '.join(names)}," if names else "the training text, too,"
+    return f"{share(seen)} of the held-out text is in {text} word for word: new text will score worse"
 
 
 def left_out(skipped: Sequence[tuple[str, str]]) -> str:

@@ -34,7 +34,7 @@ def evaluate_run(run: Run) -> dict[str, Any]:
     found = baselines(corpus)
     result = {
         **loss.figures(),
-        "seen": corpus.meta.get("seen"),
+        **{name: run.record["corpus"].get(name) for name in ("seen", "before")},
         "verdict": verdict(loss, found, remedy(corpus)),
         "advice": advice(run, corpus, loss, found),
         "baselines": [
@@ -70,7 +70,7 @@ def table(result: Mapping[str, Any], width: int | None = None) -> str:
         rows.append([row["name"], bits, nats, between, difference.get("verdict", "").removesuffix(" to tell")])
     notes = [f"{row['name']}: {row['note']}" for row in result["baselines"]]
     if (seen := result.get("seen") or 0.0) >= SEEN:
-        notes.append(told_twice(seen))
+        notes.append(told_twice(seen, result.get("before")))
     folded = [line for text in (*notes, "", *told(result)) for line in fold(text, width)]
     return "\n".join([*aligned(rows, width=width), "", *folded])
 

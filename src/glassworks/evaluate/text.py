@@ -19,7 +19,8 @@ from glassworks.data.tokenizers import Tokenizer
 from glassworks.evaluate.held_out import windows_at_once
 from glassworks.evaluate.loss import split_loss
 from glassworks.models.gpt import GPT
-from glassworks.train.pretrain import corpus_at_hand
+from glassworks.train.recipe import recipe_of
+from glassworks.train.seen import corpora_seen, corpus_at_hand
 
 LONGEST = 2048
 """Tokens of a window, unless more are asked for: with a vocabulary of 50,000 their logits take 400 MB."""
@@ -65,13 +66,16 @@ def evaluate_text(
 
 
 def trained_on(run: Run | None, tokens: Tokens) -> str:
-    """A line if a run was trained on much of a text; nothing if not, or if its training text is no longer there."""
-    corpus = None if run is None else corpus_at_hand(run)
-    seen = 0.0 if corpus is None else share_within(tokens, corpus.train)
-    if run is None or seen < SEEN:
+    """A line if a run, or those before it, were trained on much of a text, as far as their text is still there."""
+    if run is None:
         return ""
+    own, before = corpus_at_hand(run), corpora_seen(recipe_of(run).start_from)
+    known = ([own] if own is not None else []) + list(before.values())
+    if not known or (seen := share_within(tokens, *(corpus.train for corpus in known))) < SEEN:
+        return ""
+    names = " or ".join([run.name, *before])
     return (
-        f"\n{share(seen)} of this text is in what {run.name} was trained on, word for word: a low loss on it proves "
+        f"\n{share(seen)} of this text is in what {names} was trained on, word for word: a low loss on it proves "
         f"nothing; on text held out, measure by {command('eval', run.path)}"
     )
 

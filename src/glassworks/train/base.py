@@ -30,10 +30,16 @@ def continued(recipe: Recipe) -> Recipe:
 
 def lineage(recipe: Recipe) -> dict[str, Any]:
     """What run.json says of where a run starts: the run that the model is of and the step it stood at, or the model."""
-    path = None if recipe.start_from is None else Path(recipe.start_from)
-    if path is not None and path.name == "model" and (path.parent / "run.json").is_file():
-        return {"parent": str(path.parent), "parent_step": Run(path.parent).steps}
+    run = None if recipe.start_from is None else run_of(recipe.start_from)
+    if run is not None:
+        return {"parent": str(run.path), "parent_step": run.steps}
     return {"parent": recipe.start_from, "parent_step": None}
+
+
+def run_of(model: str) -> Run | None:
+    """The run that a model in a folder is of, if it is of one that is still there."""
+    path = Path(model)
+    return Run(path.parent) if path.name == "model" and (path.parent / "run.json").is_file() else None
 
 
 def weights_of(path: str, shape: GPTConfig) -> dict[str, Tensor]:

@@ -18,7 +18,7 @@ from glassworks.core.files import locked
 from glassworks.core.progress import Report, going_on, silent
 from glassworks.core.runs import Run, being_trained, refuse_existing
 from glassworks.data.batches import Windows
-from glassworks.data.shards import Corpus, open_corpus, prepare
+from glassworks.data.shards import Corpus, prepare
 from glassworks.data.spans import whole_characters
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
@@ -36,6 +36,7 @@ from glassworks.train.pace import Often, Times
 from glassworks.train.plan import build, make_plan, pace_of, plan_of, result
 from glassworks.train.recipe import Recipe, recipe_of, to_dict
 from glassworks.train.resumable import check_finite, resumable
+from glassworks.train.seen import corpus_at_hand, seen_before
 
 Watch = Callable[[Corpus, GPT, Often], Every]
 """What else to do during training, given the corpus, the model to judge (the averaged one, if there is one) and how
@@ -90,6 +91,7 @@ def start(path: str | Path, recipe: Recipe, command: list[str], ranks: Ranks | N
                 "held_out_documents": corpus.val.num_documents,
                 "lost": corpus.val.lost,
                 **{key: corpus.meta[key] for key in ("columns", "skipped", "passed", "seen") if key in corpus.meta},
+                **seen_before(corpus, recipe.start_from),
             },
         )
     place.wait()
@@ -207,12 +209,6 @@ def corpus_of_run(run: Run, place: Ranks | None = None) -> Corpus:
     if corpus.digest != run.record.get("corpus", {}).get("digest"):
         raise RunError(f"the corpus of {run.path} has changed since the run began: put it back, or start a new run")
     return corpus
-
-
-def corpus_at_hand(run: Run) -> Corpus | None:
-    """The token shards that a run was started on, unless they were deleted."""
-    path = run.path / run.record.get("corpus", {}).get("path", "no corpus")
-    return open_corpus(path) if (path / "meta.json").is_file() else None
 
 
 def write_samples(
