@@ -70,6 +70,7 @@ def test_the_code_that_a_page_shows_makes_the_methods_trace(name: str, subject: 
     assert again.arrays.keys() == made.arrays.keys()
     for key, array in made.arrays.items():
         np.testing.assert_array_equal(array, again.arrays[key], err_msg=key)
+    assert ("metric_token" in made.meta) == bool(re.search(r"subject\.metric|log_probability", code(METHODS[name])))
 
 
 @pytest.mark.parametrize("name", METHODS)

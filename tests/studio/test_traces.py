@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from glassworks.core.trace import Trace
 from glassworks.interpret.lens import logit_lens
+from glassworks.interpret.metrics import log_probability, logit_difference
+from glassworks.interpret.patching import activation_patching
 from glassworks.interpret.tuned_lens import TunedLens, tuned_lens
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
@@ -294,6 +296,16 @@ def test_small_shares_are_in_percent() -> None:
     assert "neurons that rules explain, in %" in text
     assert "2.93" in text
     assert "10⁻³" not in text
+
+
+def test_the_metric_that_effects_are_of_is_named_with_its_tokens_and_unit() -> None:
+    model, (clean, corrupt) = GPT(GPTConfig("gpt2", 8, 8, 1, 1, 4)), torch.arange(6).view(2, 1, 3)
+    one = logit_difference(torch.tensor([5]), torch.tensor([6]))
+    text = read(activation_patching(model, clean, corrupt, one, sites="z")).text
+    assert "The metric is the logit of “#5” less that of “#6”, as what follows the last token, in nats." in text
+    two = log_probability(torch.tensor([3, 4]), position=1)
+    text = read(activation_patching(model, clean.repeat(2, 1), corrupt.repeat(2, 1), two, sites="z")).text
+    assert "The metric is the log-probability of the answer, as what follows position 1, in nats." in text
 
 
 def test_each_lens_has_its_own_words_and_layers_left_out_are_said() -> None:

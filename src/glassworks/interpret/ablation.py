@@ -24,7 +24,7 @@ from glassworks.interpret.arguments import public
 from glassworks.interpret.checks import check_count, check_labels, check_tokens
 from glassworks.interpret.finite import run_model
 from glassworks.interpret.hooks import patch
-from glassworks.interpret.metrics import Metric
+from glassworks.interpret.metrics import Metric, facts_of
 from glassworks.interpret.patching import random_change, values_at
 from glassworks.interpret.restart import BUDGET, Stored, evaluate, in_evaluation, needed, store, upto
 from glassworks.interpret.sites import Donors, Place, Site, all_places, find_sites, metrics_of, taps_of
@@ -98,7 +98,7 @@ def ablation(
             donors = [silence(stored, sources, site, kind, draws, generator) for kind in kinds]
             ablate_site(name, sweep, donors, controls, generator, findings)
     findings.add("plain", plain, ("pair",))
-    findings.meta |= {"rows": len(tokens), "reference": len(others), "draws": draws, "seed": seed}
+    findings.meta |= {"rows": len(tokens), "reference": len(others), "draws": draws, "seed": seed, **facts_of(metric)}
     return findings.trace("ablation", labels)
 
 
@@ -235,7 +235,8 @@ def ablate_points(
                 report(done)
     found = torch.unflatten(torch.stack(rows), 0, (len(kinds), len(values), 2))
     change = (found - plain).float().mean(-1)
-    findings = Findings(labels={"kind": list(kinds), "point": list(values)}, meta={"rows": len(plain), "seed": seed})
+    meta: dict[str, str | float | int] = {"rows": len(plain), "seed": seed, **facts_of(metric)}
+    findings = Findings(labels={"kind": list(kinds), "point": list(values)}, meta=meta)
     findings.add("effect", change[..., 0], ("kind", "point"))
     findings.add("control", change[..., 1], ("kind", "point"))
     findings.add("metric", found[:, :, 0], ("kind", "point", "pair"))

@@ -18,7 +18,7 @@ from glassworks.interpret.checks import check_count, check_gradients, check_labe
 from glassworks.interpret.contrast import steady
 from glassworks.interpret.finite import check_values, run_model
 from glassworks.interpret.hooks import capture, patch
-from glassworks.interpret.metrics import Metric
+from glassworks.interpret.metrics import Metric, facts_of
 from glassworks.interpret.restart import (
     ALWAYS,
     BUDGET,
@@ -88,7 +88,7 @@ def attribution_patching(
                 findings.meta |= agreement(f"{name}_", guess, true, mixed)
     findings.add("clean", runs.top, ("pair",))
     findings.add("corrupt", runs.base, ("pair",))
-    findings.meta |= {"scale": runs.scale, "pairs": len(clean), "tokens": runs.T, "seed": seed}
+    findings.meta |= {"scale": runs.scale, "pairs": len(clean), "tokens": runs.T, "seed": seed, **facts_of(metric)}
     return findings.trace("attribution_patching", labels)
 
 

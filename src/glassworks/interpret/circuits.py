@@ -23,7 +23,7 @@ from glassworks.interpret.checks import check_count
 from glassworks.interpret.edge_attribution import scored
 from glassworks.interpret.edges import Ablated
 from glassworks.interpret.graph import TAPS, Graph
-from glassworks.interpret.metrics import Metric
+from glassworks.interpret.metrics import Metric, facts_of
 from glassworks.interpret.restart import BUDGET, in_evaluation
 from glassworks.interpret.sweeps import Findings, compare
 from glassworks.models.gpt import GPT
@@ -73,6 +73,7 @@ def faithfulness_curve(
         ablated = Ablated(compare(model, clean, corrupt, metric, TAPS), max_bytes)
         findings = curve(ablated, score, counts, draws, seed)
     findings.meta |= {"total": total, "pairs": len(clean), "seed": seed, "scale": ablated.compared.scale}
+    findings.meta |= facts_of(metric)
     return findings.trace("faithfulness_curve")
 
 
@@ -185,7 +186,13 @@ def find_circuit(
     findings.meta |= {"kept_edges": int(kept.sum()), "total": int(graph.edges.sum()), "runs": needed}
     for found, name in zip(judged.values(), ("circuit", "held_out"), strict=False):
         findings.meta |= {f"{name}_faithfulness": float(found[0]), f"{name}_complement": float(found[1])}
-    findings.meta |= {"threshold": threshold, "pairs": len(clean), "seed": seed, "scale": runs.scale}
+    findings.meta |= {
+        "threshold": threshold,
+        "pairs": len(clean),
+        "seed": seed,
+        "scale": runs.scale,
+        **facts_of(metric),
+    }
     return findings.trace("circuit")
 
 

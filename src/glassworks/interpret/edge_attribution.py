@@ -26,7 +26,7 @@ from glassworks.interpret.checks import check_count
 from glassworks.interpret.edges import Ablated
 from glassworks.interpret.graph import TAPS, Graph, raw_heads, writes
 from glassworks.interpret.lens import blocks_of
-from glassworks.interpret.metrics import Metric
+from glassworks.interpret.metrics import Metric, facts_of
 from glassworks.interpret.restart import BUDGET, Stored, in_evaluation
 from glassworks.interpret.sweeps import Comparison, Findings, agreement
 from glassworks.models.gpt import GPT
@@ -82,7 +82,7 @@ def edge_attribution(
     findings.add("edge", graph.edges, ("writer", "reader"))
     findings.add("clean", runs.top, ("pair",))
     findings.add("corrupt", runs.base, ("pair",))
-    findings.meta |= {"scale": runs.scale, "pairs": len(clean), "steps": steps, "seed": seed}
+    findings.meta |= {"scale": runs.scale, "pairs": len(clean), "steps": steps, "seed": seed, **facts_of(metric)}
     if steps == 1:
         findings.meta["at"] = at
     chosen = some_edges(score, graph, check, seed)

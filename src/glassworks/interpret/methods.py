@@ -69,7 +69,7 @@ METHODS: dict[str, Method] = {
     ),
     "tuned_lens": Method(
         "the logit lens with a change of basis learned for each layer",
-        "measured by lens_divergence, on text that it was not fitted on; an untrained network's layers beside it",
+        "an untrained network's layers beside it; lens_divergence judges the lens on text that it was not fitted on",
         f"{VIEWS}:tuned_lens",
         slow="2 minutes on the demo's model, whose lens is fitted by gradient",
         source="glassworks.interpret.lens:logit_lens",

@@ -4,8 +4,8 @@ Any such function will do. One that reads a single position says so by being an 
 logits are ever computed, which is most of the work in the last layers.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float, Int
@@ -23,6 +23,9 @@ class AtPosition:
 
     function: Callable[[Tensor], Tensor]
     position: int = -1
+    facts: Mapping[str, str | int] = field(default_factory=dict, compare=False)
+    """What a trace says of it: `metric`, its name; `metric_position`; and the ids of its tokens, where all pairs share
+    them, as `metric_token` and `metric_less_token`."""
 
     def __call__(self, logits: Float[Tensor, "B T V"]) -> Float[Tensor, " B"]:
         """Judge all logits by those at the position."""
@@ -44,7 +47,7 @@ def logit_difference(correct: Int[Tensor, " B"], wrong: Int[Tensor, " _"], *, po
         rows = torch.arange(len(correct), device=logits.device)
         return logits[rows, correct.to(logits.device)] - logits[rows, wrong.to(logits.device)]
 
-    return AtPosition(difference, position)
+    return AtPosition(difference, position, named("logit difference", position, token=correct, less_token=wrong))
 
 
 @public
@@ -56,7 +59,7 @@ def log_probability(target: Int[Tensor, " B"], *, position: int = -1) -> AtPosit
         check(logits)
         return exact(logits).log_softmax(-1).gather(-1, target.to(logits.device)[:, None])[:, 0]
 
-    return AtPosition(probability, position)
+    return AtPosition(probability, position, named("log-probability", position, token=target))
 
 
 @public
@@ -75,7 +78,19 @@ def kl_divergence(reference: Float[Tensor, "B T V"], *, position: int | None = N
 
     if position is None:
         return lambda logits: divergence(logits, reference).mean(1)
-    return AtPosition(lambda logits: divergence(logits, reference[:, position]), position)
+    judge = lambda logits: divergence(logits, reference[:, position])  # noqa: E731
+    return AtPosition(judge, position, named("KL divergence", position))
+
+
+def named(name: str, position: int, **tokens: Int[Tensor, " B"]) -> dict[str, str | int]:
+    """The facts of a metric; a token is named where all pairs have the same."""
+    shared = {f"metric_{key}": int(ids[0]) for key, ids in tokens.items() if len(set(ids.tolist())) == 1}
+    return {"metric": name, "metric_position": position, **shared}
+
+
+def facts_of(metric: Metric) -> dict[str, str | int]:
+    """What a trace says of a metric: nothing of a function of one's own."""
+    return dict(metric.facts) if isinstance(metric, AtPosition) else {}
 
 
 def exact(logits: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from glassworks.interpret.checks import check_count, check_labels, check_pair, c
 from glassworks.interpret.contrast import Contrast, contrast_of, steady
 from glassworks.interpret.finite import check_values, run_model
 from glassworks.interpret.hooks import capture, patch
-from glassworks.interpret.metrics import Metric
+from glassworks.interpret.metrics import Metric, facts_of
 from glassworks.interpret.restart import BUDGET, evaluate, in_evaluation
 from glassworks.interpret.sites import Site, all_places, find_sites, metrics_of, taps_of
 from glassworks.interpret.sweeps import Comparison, Findings, compare, describe, draw, layout, randomised
@@ -82,7 +82,7 @@ def activation_patching(
             patch_site(runs, name, site, findings, by_position, controls, generator, max_bytes)
     findings.add("clean", runs.top, ("pair",))
     findings.add("corrupt", runs.base, ("pair",))
-    findings.meta |= {"scale": runs.scale, "pairs": len(clean), "tokens": runs.T, "seed": seed}
+    findings.meta |= {"scale": runs.scale, "pairs": len(clean), "tokens": runs.T, "seed": seed, **facts_of(metric)}
     return findings.trace("activation_patching", labels)
 
 
@@ -158,7 +158,7 @@ def patch_points(
     change = (runs.found - runs.plain[1]).double().mean(-1) / runs.contrast.scale
     findings = Findings(
         labels={"point": runs.points},
-        meta={"scale": runs.contrast.scale, "pairs": len(runs.plain[0]), "seed": seed},
+        meta={"scale": runs.contrast.scale, "pairs": len(runs.plain[0]), "seed": seed, **facts_of(metric)},
     )
     findings.add("effect", change[:, 0], ("point",))
     findings.add("control", change[:, 1], ("point",))

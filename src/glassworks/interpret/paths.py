@@ -23,7 +23,7 @@ from glassworks.interpret.arguments import public
 from glassworks.interpret.checks import check_pair
 from glassworks.interpret.graph import TAPS, Graph, raw_heads, writes
 from glassworks.interpret.lens import blocks_of
-from glassworks.interpret.metrics import AtPosition, Metric
+from glassworks.interpret.metrics import AtPosition, Metric, facts_of
 from glassworks.interpret.restart import BUDGET, in_evaluation, last_of
 from glassworks.interpret.sites import SITES, Place, metrics_of
 from glassworks.interpret.sweeps import Comparison, Findings, compare
@@ -89,6 +89,7 @@ def path_patching(
     effect = runs.effect(found)
     names = {"writer": [graph.writers[i] for i in sources], "reader": [graph.readers[i] for i in targets]}
     findings = Findings(labels=names, meta={"scale": runs.scale, "pairs": len(clean), "tokens": runs.T, "seed": seed})
+    findings.meta |= facts_of(metric)
     for role, asked, every in (("writers", sources, graph.writers), ("readers", targets, graph.readers)):
         findings.meta[role] = f"{len(asked):,} of {len(every):,}"
     findings.add("effect", effect[0], ("writer", "reader"))

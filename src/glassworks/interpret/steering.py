@@ -21,7 +21,7 @@ from glassworks.interpret.arguments import public, tensors
 from glassworks.interpret.contrast import rounding
 from glassworks.interpret.finite import run_model
 from glassworks.interpret.hooks import Edit, patch
-from glassworks.interpret.metrics import Metric
+from glassworks.interpret.metrics import Metric, facts_of
 from glassworks.interpret.points import Point, watching
 from glassworks.interpret.stream import Batches, spread, stream
 from glassworks.train.batch import move
@@ -106,7 +106,7 @@ def steer(
         labels={"row": list(rows), "scale": [f"{scale:g}" for scale in scales]},
         meta={
             "point": point, "wrong_point": wrong, "how": how, "plain": plain, "beyond_random": beyond, "draws": draws,
-            "seed": seed,
+            "seed": seed, **facts_of(metric),
         },
     )  # fmt: skip
 

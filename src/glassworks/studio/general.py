@@ -76,7 +76,9 @@ def general_figure(trace: Trace, token: Token, notes: Mapping[str, str], without
     unsaid = ", ".join(said(name) for name in kept if name != EDGE)
     if unsaid:
         figures.append(missing(f"Kept in the trace for further use, and not drawn: {unsaid}."))
-    meta = {said(key): named(key, value, token) for key, value in trace.meta.items()}
+    meta = {
+        said(key): named(key, value, token) for key, value in trace.meta.items() if not re.match("metric($|_)", key)
+    }
     return join([*figures, numbers({**single, **meta})])
 
 
@@ -151,6 +153,24 @@ def beside_controls(drawn: Drawn, controls: Mapping[str, np.ndarray]) -> Drawn:
     labels = (drawn.name, *controls)
     axis = Axis("array", "named", labels, len(labels))
     return replace(drawn, values=stacked, errors=errors, axes=(axis, *drawn.axes))
+
+
+def metric_said(trace: Trace, token: Token) -> Markup:
+    """A sentence on the metric that the numbers are of, where the trace names it."""
+    meta = trace.meta
+    if not isinstance(name := meta.get("metric"), str):
+        return Markup("")
+    first, second = (
+        f"“{visible(token(which))}”" if isinstance(which, int) else ""
+        for which in (meta.get("metric_token"), meta.get("metric_less_token"))
+    )
+    what = {
+        "logit difference": f"the logit of {first or 'the one answer'} less that of {second or 'the other'}",
+        "log-probability": f"the log-probability of {first or 'the answer'}",
+    }.get(name, f"the {name}")
+    at = meta.get("metric_position", -1)
+    where = "the last token" if at == -1 else f"position {at}"
+    return tag("p", f"The metric is {what}, as what follows {where}, in nats.", class_="about")
 
 
 def numbers(values: Mapping[str, str | float | int]) -> Markup:

@@ -14,7 +14,7 @@ from glassworks.core.trace import Trace
 from glassworks.studio.attention import attention_figure, moved_figure
 from glassworks.studio.circuit import circuit_figure, curve_figure
 from glassworks.studio.figures import dead_units, scale_figure
-from glassworks.studio.general import Token, general_figure, missing
+from glassworks.studio.general import Token, general_figure, metric_said, missing
 from glassworks.studio.markup import Markup, join
 from glassworks.studio.own import divergence_figure, neuron_figure, paths_figure
 from glassworks.studio.words import lens_figure, surprise_figure
@@ -33,9 +33,11 @@ def trace_figure(trace: Trace, token: Token | None = None, notes: Mapping[str, s
     token = token or (lambda id: trace.tokens.get(id, NO_TOKENIZER(id)))
     own = OWN.get(trace.method)
     if own is None or any(trace.axes.get(name) != axes for name, axes in own.needs.items()):
-        return general_figure(trace, token, notes or {})
+        return join([metric_said(trace, token), general_figure(trace, token, notes or {})])
     if all(trace.arrays[name].size for name in own.needs):
-        return join([own.draw(trace, token), general_figure(trace, token, notes or {}, own.without)])
+        return join(
+            [metric_said(trace, token), own.draw(trace, token), general_figure(trace, token, notes or {}, own.without)]
+        )
     return missing("The trace is empty: there is nothing to draw.")
 
 
