@@ -62,6 +62,7 @@ def test_arguments_of_another_type_are_told_by_name() -> None:
     """In a process of its own, where nothing checks types before we do."""
     code = """
 import glassworks as gw, numpy, pathlib, torch
+from functools import partial
 from glassworks.optim.config import OptimizerConfig, ScheduleConfig
 assert type(gw.Recipe(steps=numpy.int64(3)).steps) is type(gw.GPTConfig(n_layer=numpy.int64(3)).n_layer) is int
 assert OptimizerConfig(betas=[0, 0.5]).betas == (0, 0.5)
@@ -77,6 +78,7 @@ for call in (
     lambda: gw.generate(torch.nn.Linear(2, 2), None, []),
     lambda: gw.generate(model, None, None),
     lambda: gw.load_tokenizer("nowhere"),
+    *(partial(call, "a") for call in (gw.model_of, gw.corpus_of_run, gw.pretrain, gw.evaluate_run, gw.write_report)),
 ):
     try:
         call()
@@ -95,4 +97,5 @@ for call in (
         "model (a Linear) must be a GPT",
         "prompts (=None) must be a list of texts",
         "there is no tokenizer at nowhere",
+        *["run (='a') must be a Run"] * 5,
     ]

@@ -268,6 +268,12 @@ def started_from(record: Mapping[str, Any]) -> str | None:
     return name if step is None else f"{name}, step {step:,}"
 
 
+def check_run(run: Run) -> None:
+    """ValueError for what is no run, its name perhaps."""
+    if not isinstance(run, Run):
+        raise ValueError(f"run (={run!r}) must be a Run: open one by Run.open, by its path or name")
+
+
 def being_trained(run: Run) -> RunError:
     """The refusal of a run that another process is training."""
     return RunError(f"{run.path} is being trained by another process: wait for it, or stop it first")

@@ -6,7 +6,7 @@ from typing import Any
 from glassworks.core.columns import aligned, fold
 from glassworks.core.files import refuse_unwritable, write_json
 from glassworks.core.progress import tracked
-from glassworks.core.runs import Run
+from glassworks.core.runs import Run, check_run
 from glassworks.data.reading import SEEN, told_twice
 from glassworks.data.shards import Corpus, Tokens
 from glassworks.evaluate.advice import advice
@@ -25,6 +25,7 @@ LOGITS = 1 << 27
 
 def evaluate_run(run: Run) -> dict[str, Any]:
     """Score the model on the whole held-out split in float32, score the baselines, and write both down."""
+    check_run(run)
     refuse_unwritable(run.eval_path("held_out"))
     corpus, device = corpus_of_run(run), pick_device()
     model = model_of(run, device)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from glassworks.core.files import write_text
-from glassworks.core.runs import Run
+from glassworks.core.runs import Run, check_run
 from glassworks.studio import sections
 from glassworks.studio.contents import Contents, read_contents
 from glassworks.studio.markup import tag
@@ -28,6 +28,7 @@ def write_report(run: Run) -> Path:
     surprise and health, run.json. Of what is absent the page says which command makes it; of what is damaged, which
     file. The same folder gives the same page, byte for byte.
     """
+    check_run(run)
     path = run.path / "report.html"
     write_text(path, page(read_contents(run)))
     return path

@@ -16,7 +16,7 @@ from torch import nn
 from glassworks.core.errors import RunError
 from glassworks.core.files import locked
 from glassworks.core.progress import Report, going_on, silent
-from glassworks.core.runs import Run, being_trained, refuse_existing
+from glassworks.core.runs import Run, being_trained, check_run, refuse_existing
 from glassworks.data.batches import Windows
 from glassworks.data.shards import Corpus, prepare
 from glassworks.data.spans import whole_characters
@@ -111,6 +111,7 @@ def pretrain(
     Leaves run/model, and a `result` in run.json: steps, tokens, seconds, speed, share of the machine's peak, memory.
     One process at a time may train a run; another is refused.
     """
+    check_run(run)
     place = ranks or Ranks()
     with locked(run.lock, wait=False) if place.first else nullcontext(True) as had:
         if not had:
@@ -170,6 +171,7 @@ def go_on(run: Run, watch: Watch | None, place: Ranks, report: Report, show: Sho
 
 def model_of(run: Run, device: torch.device | None = None) -> GPT:
     """A run's model: the finished one, or while there is none, the newest checkpoint's."""
+    check_run(run)
     where = device or torch.device("cpu")
     if (run.path / "model" / "config.json").is_file():
         return load_model(run.path / "model", device=where)
@@ -203,6 +205,7 @@ def corpus_of(recipe: Recipe, root: Path, place: Ranks) -> Corpus:
 
 def corpus_of_run(run: Run, place: Ranks | None = None) -> Corpus:
     """The token shards that a run was started on, made again from the source if they were deleted."""
+    check_run(run)
     if (there := corpus_at_hand(run)) is not None:
         return there
     corpus = corpus_of(recipe_of(run), run.path.parent, place or Ranks())
