@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import torch
@@ -239,6 +240,13 @@ def test_no_steps_leave_all_as_it_was_and_less_are_refused() -> None:
     assert torch.equal(model.weight, before)
     with pytest.raises(ValueError, match=r"steps \(=-1\) must be at least 0"):
         fit(model, batch_of, squared, sgd(model), steps=-1)
+
+
+@pytest.mark.parametrize("how", [{"every": [(0, lambda step, model: {})]}, {"save": (-1, print)}, {"log_every": 0}])
+def test_what_is_to_be_done_after_less_than_a_step_is_refused(how: dict[str, Any]) -> None:
+    model = line()
+    with pytest.raises(ValueError, match=r"every, save and log_every \(one is (0|-1)\) are numbers of steps"):
+        fit(model, batch_of, squared, sgd(model), steps=3, **how)
 
 
 def test_what_is_trained_need_not_be_the_models() -> None:

@@ -132,7 +132,8 @@ def fit(
     Raises: Interrupted, a KeyboardInterrupt, where ctrl-C, SIGTERM or `stop` ended it before the last step, once the
         step at hand is done and saved; a second ctrl-C ends it at once. RunError when the loss is NaN, infinite or has
         diverged: it is looked at before `every` runs, except for n = 1 on an accelerator. A step's loss is that of the
-        weights before it: a checkpoint must look at its own. ValueError for less than no steps.
+        weights before it: a checkpoint must look at its own. ValueError for less than no steps,
+        and for what is to be done after every 0 of them.
     """
     company.watch()
     place, pace = ranks or Ranks(), steps if isinstance(steps, Pace) else Pace(steps)
@@ -143,6 +144,7 @@ def fit(
     model.train()
     interrupted, step, clock = False, start, Clock(seconds)
     often = [n for n, _ in (*every, *([] if save is None else [save]))]
+    check_often(*often, log_every)
     logged, logged_at = start, seconds
     pace.repeat(start)
     with stop_requests() as stop_requested, flushing_subnormals(device), telling(report, pace.steps, start) as tell:
@@ -230,6 +232,12 @@ class Divergence:
         self.lowest = min(self.lowest, self.smooth)
         if self.max_rise is not None and self.smooth > self.lowest + self.max_rise:
             raise RunError(f"the loss rose from {self.lowest:.3g} to {self.smooth:.3g} by step {step}; {advice}")
+
+
+def check_often(*often: Often) -> None:
+    """Refuse what is to be done after every 0 steps."""
+    if wrong := [n for n in often if isinstance(n, int) and n < 1]:
+        raise ValueError(f"every, save and log_every (one is {wrong[0]}) are numbers of steps: give 1 or more")
 
 
 # ----------------------------------------------------------------------------------------------------------------------
