@@ -132,7 +132,15 @@ def test_training_goes_on_from_a_model(capsys: pytest.CaptureFixture[str]) -> No
     said(capsys, "train", "--start-from", "small.gguf", "--name", "tuned", *words)
     record = json.loads(Path("runs/tuned/run.json").read_text(encoding="utf-8"))
     assert (record["parent"], record["parent_step"]) == (str(Path("small.gguf").resolve()), None)
-    assert "It started from small.gguf. It was trained on" in Path("runs/tuned/report.html").read_text("utf-8")
+    page, score = (
+        Path("runs/tuned/report.html").read_text("utf-8"),
+        json.loads(Path("runs/tuned/evals/held_out.json").read_text("utf-8")),
+    )
+    assert "It started from small.gguf. It was trained on" in page
+    assert "Fine-tuned from small.gguf. The network" in page
+    was = next(row for row in score["baselines"] if row["name"] == "small.gguf")
+    assert score["nats_per_token"] < was["nats_per_token"] - 0.3
+    assert f"small.gguf ({was['bits_per_byte']:.4f})" in score["verdict"]
     assert record["recipe"]["model"]["architecture"] == "llama"
     tuned = load_model("runs/tuned/model")
     assert (tuned.config.n_ctx, tuned.config.vocab_size, tuned.config.n_inner) == (32, 259, 64)

@@ -116,6 +116,27 @@ def test_settings_stand_below_their_run_s_name_as_they_are_typed(
     assert capsys.readouterr().out.endswith("settings that differ\n      one    other\ndata  a.txt  a.txt b.txt\n")
 
 
+def test_settings_differ_where_they_mean_something_else_and_so_does_what_was_decided(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    one, other = made(tmp_path / "one"), made(tmp_path / "other")
+    shape = {"n_ctx": 64, "n_head": 4, "n_embd": 128} | dict.fromkeys(("n_kv_head", "n_inner", "tied", "norm_eps"))
+    filled = {**shape, "n_kv_head": 4, "n_inner": 512, "tied": False, "norm_eps": 1e-6}
+    one.update(recipe={**RECORD["recipe"], "model": shape}, result={**RECORD["result"], "threads": 2})
+    recipe = {**RECORD["recipe"], "model": filled}
+    other.update(recipe=recipe, plan={"steps": 150, "precision": "bfloat16"})
+    print_runs([one, other], compared=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split() for line in lines[-2:]] == [["one", "other"], ["computed.precision", "float32", "bfloat16"]]
+    assert len(lines) == 7  # of one text, so that nothing is said of the scores
+    other.update(recipe={**recipe, "data": [str(tmp_path / "b.txt")]}, plan=RECORD["plan"])
+    print_runs([one, other], compared=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[3].startswith("scores are of different held-out texts")
+    assert lines[-1].split() == ["data", "a.txt", "b.txt"]
+
+
 def test_one_unreadable_run_does_not_hide_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run, other = made(tmp_path / "one"), made(tmp_path / "other")
     (other.path / "metrics.jsonl").unlink()

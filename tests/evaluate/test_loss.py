@@ -171,13 +171,15 @@ def test_lower_precision_is_close(corpus: Corpus) -> None:
     assert low.nats_per_token != full.nats_per_token
 
 
-def test_reports_progress_to_the_end(corpus: Corpus) -> None:
-    seen: list[int] = []
+def test_reports_progress_and_the_loss_so_far_to_the_end(corpus: Corpus) -> None:
+    seen, losses = list[int](), list[float]()
 
-    def note(done: int, **numbers: float) -> None:
+    def note(done: int, *, loss: float) -> None:
         seen.append(done)
+        losses.append(loss)
 
-    split_loss(random_model(corpus.val.vocab_size), corpus.val, batch_size=4, progress=note)
+    found = split_loss(random_model(corpus.val.vocab_size), corpus.val, batch_size=4, progress=note)
+    assert losses[-1] == pytest.approx(found.nats_per_token, rel=1e-12)
     assert seen == sorted(seen)
     assert seen[-1] == corpus.val.num_tokens
 

@@ -209,6 +209,13 @@ def test_a_plan_that_was_revised_is_told_with_the_learning_rate(tmp_path: Path) 
     assert said in Reader(write_report(run).read_text(encoding="utf-8")).text
 
 
+def test_it_is_repeated_in_the_precision_that_was_decided_on(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    words = ["glassworks", "train", "--precision", "auto", "--name=run", "--seed", "7"]
+    run.update(command=words, plan={"steps": 120, "precision": "bfloat16"})
+    assert "glassworks train --seed 7 --precision bfloat16" in Reader(write_report(run).read_text("utf-8")).text
+
+
 def test_weights_of_each_head_are_the_traces_own(whole: Run) -> None:
     _, reader = read(whole)
     pattern = Trace.load(whole.path / "traces" / "attention").arrays["pattern"]

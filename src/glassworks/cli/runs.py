@@ -99,7 +99,14 @@ def facts(run: "Run") -> dict[str, Any]:
         "created": record.get("created"),
         "command": record.get("command"),
         "settings": settings,
+        "computed": computed(record),
     }
+
+
+def computed(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What was decided by the machine, as far as it is known yet."""
+    known = {**record.get("plan", {}), **record.get("result", {})}
+    return {key: known[key] for key in ("precision", "compile", "device", "threads", "ranks") if key in known}
 
 
 def state(run: "Run", record: Mapping[str, Any], step: int) -> str:
@@ -126,19 +133,21 @@ def print_runs(runs: list["Run"], *, compared: bool) -> None:
     for each in found:
         if "why" in each:
             print(f"{each['name']}: {each['why']}")
+    if not are_comparable(found):
+        print("scores are of different held-out texts, so they say nothing of which run is better")
     if compared:
-        settings = [each.get("settings", {}) for each in found]
-        keys = dict.fromkeys(key for s in settings for key in s)
-        differing = [key for key in keys if len({str(s.get(key)) for s in settings}) > 1]
-        print("\nsettings that differ" if differing else "\nall settings are the same")
-        rows = [[key, *(said(s.get(key)) for s in settings)] for key in differing]
+        from glassworks.cli.differences import differing
+
+        rows = differing(found)
+        print("\nsettings that differ" if rows else "\nall settings are the same")
         if rows:
             print_table([["", *(each["name"] for each in found)], *rows])
 
 
-def said(value: Any) -> str:
-    """A setting as it is typed: several values beside one another."""
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+def are_comparable(found: list[dict[str, Any]]) -> bool:
+    """Whether all that have a score were measured on the same text."""
+    scored = [each["settings"] for each in found if each.get("held_out")]
+    return len({str([settings.get(key) for key in ("data", "held_out", "split")]) for settings in scored}) < 2
 
 
 def summary(found: dict[str, Any]) -> list[str]:

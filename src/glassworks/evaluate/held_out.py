@@ -4,17 +4,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from glassworks.core.columns import aligned, fold
+from glassworks.core.errors import GlassworksError
 from glassworks.core.files import refuse_unwritable, write_json
-from glassworks.core.progress import tracked
-from glassworks.core.runs import Run, check_run
+from glassworks.core.progress import tell, tracked
+from glassworks.core.runs import Run, check_run, started_from
 from glassworks.data.reading import SEEN, told_twice
 from glassworks.data.shards import Corpus, Tokens
 from glassworks.evaluate.advice import advice
-from glassworks.evaluate.baselines import baselines, compare, verdict
-from glassworks.evaluate.loss import plus_minus, split_loss
+from glassworks.evaluate.baselines import Baseline, baselines, compare, verdict
+from glassworks.evaluate.loss import SplitLoss, plus_minus, split_loss
 from glassworks.models.gpt import GPT
+from glassworks.train.base import weights_of
 from glassworks.train.device import pick_device
 from glassworks.train.pretrain import corpus_of_run, model_of
+from glassworks.train.recipe import recipe_of
 
 LOOK = 32_768
 """Held-out tokens of a quick look during training."""
@@ -24,28 +27,59 @@ LOGITS = 1 << 27
 
 
 def evaluate_run(run: Run) -> dict[str, Any]:
-    """Score the model on the whole held-out split in float32, score the baselines, and write both down."""
+    """Score the model on the whole held-out split in float32, score the baselines, and write both down.
+
+    The model that the run started from, if it did and that is still there, is one of these.
+    """
     check_run(run)
     refuse_unwritable(run.eval_path("held_out"))
-    corpus, device = corpus_of_run(run), pick_device()
-    model = model_of(run, device)
-    windows = windows_at_once(model.config.n_ctx, model.config.vocab_size)
-    with tracked("measure the network", corpus.val.num_tokens) as report:
-        loss = split_loss(model, corpus.val, batch_size=windows, device=device, progress=report)
-    found = baselines(corpus)
+    corpus = corpus_of_run(run)
+    loss = whole_loss("the network", model_of(run), corpus.val)
+    found, parent = baselines(corpus), measured_before(run, corpus.val)
+    rivals = found if parent is None else [parent, *found]
     result = {
         **loss.figures(),
         **{name: run.record["corpus"].get(name) for name in ("seen", "before")},
-        "verdict": verdict(loss, found, remedy(corpus)),
+        "verdict": verdict(loss, rivals, remedy(corpus)),
         "advice": advice(run, corpus, loss, found),
         "baselines": [
-            row.figures() | ({} if loss.lost else {"difference": compare(loss, row).figures()}) for row in found
+            row.figures() | ({} if loss.lost else {"difference": compare(loss, row).figures()}) for row in rivals
         ],
     }
     path = run.eval_path("held_out")
     path.parent.mkdir(exist_ok=True)
     write_json(path, result)
     return result
+
+
+def whole_loss(name: str, model: GPT, tokens: Tokens) -> SplitLoss:
+    """The loss of a model on a whole split."""
+    windows, device = windows_at_once(model.config.n_ctx, model.config.vocab_size), pick_device()
+    with tracked(f"measure {name}", tokens.num_tokens) as report:
+        return split_loss(model.to(device), tokens, batch_size=windows, device=device, progress=report)
+
+
+def measured_before(run: Run, tokens: Tokens) -> Baseline | None:
+    """The score of the model that a run started from, read in the run's context; None if there is none any more."""
+    recipe, name = recipe_of(run), str(started_from({"parent": run.record.get("parent")}))
+    if recipe.start_from is None:
+        return None
+    model = GPT(recipe.model)
+    try:
+        model.load_state_dict(weights_of(recipe.start_from, recipe.model))
+    except (ValueError, OSError, GlassworksError) as error:
+        tell(f"what {run.name} started from is not measured beside it: {error}")
+        return None
+    loss = whole_loss(name, model, tokens)
+    return Baseline(
+        name=name,
+        bits_per_byte=loss.bits_per_byte,
+        nats_per_token=loss.nats_per_token,
+        seconds=loss.seconds,
+        note="the model that training started from",
+        bits_per_byte_se=loss.bits_per_byte_se,
+        nats=None if loss.documents is None else loss.documents.nats,
+    )
 
 
 def remedy(corpus: Corpus) -> str:

@@ -132,7 +132,7 @@ def document_nats(
     model: nn.Module, tokens: Tokens, end: int, width: int, batch_size: int, device: torch.device, progress: Report
 ) -> np.ndarray:
     """Total nats of each document that begins before `end`, (N,) float64."""
-    sums = np.zeros(np.searchsorted(tokens.starts, end))
+    sums, scored = np.zeros(np.searchsorted(tokens.starts, end)), 0
     for start, inputs, targets in window_batches(tokens, end, width, batch_size):
         positions = np.arange(start + 1, start + 1 + targets.size)
         documents = tokens.document_at(positions)
@@ -144,7 +144,8 @@ def document_nats(
             raise RunError(f"the loss on {name} is not finite: the weights have diverged, go back to a checkpoint")
         first, last = documents[0], documents[-1]
         sums[first : last + 1] += np.bincount(documents - first, losses, last + 1 - first)
-        progress(int(positions[-1]) + 1, loss=losses.mean())
+        scored += int((targets >= 0).sum())
+        progress(int(positions[-1]) + 1, loss=float(sums.sum()) / max(scored, 1))
     return sums
 
 

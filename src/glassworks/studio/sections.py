@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from statistics import median
 from typing import Any
 
+from glassworks.core.runs import started_from
 from glassworks.data.reading import NOTES
 from glassworks.studio.attention import attention_figure
 from glassworks.studio.contents import Contents
@@ -38,7 +39,13 @@ def header(contents: Contents) -> Markup:
 
 
 def verdict(contents: Contents) -> str:
-    """Whether the network beats the baselines, as the evaluation put it."""
+    """What the network was before, if it was one; and whether it beats the baselines, as the evaluation put it."""
+    parent = started_from(contents.record)
+    return f"{f'Fine-tuned from {parent}. ' if parent is not None else ''}{judged(contents)}"
+
+
+def judged(contents: Contents) -> str:
+    """The verdict of the evaluation."""
     if contents.held_out and contents.held_out.get("verdict"):
         return str(contents.held_out["verdict"])
     if contents.held_out:
@@ -218,7 +225,7 @@ def again(contents: Contents) -> Markup:
             "This run has no run.json, so it cannot say how it was made. Start a new one by", "glassworks train"
         )
     command = record.pop("command", None)
-    words = [shlex.quote(str(word)) for word in unnamed(command)] if isinstance(command, list) else [str(command or "")]
+    words = list(map(shlex.quote, repeated(command, record))) if isinstance(command, list) else [str(command or "")]
     line = [part for word in words for part in (tag("span", word), " ")][:-1]
     groups: dict[str, dict[str, Any]] = {"": {}}
     for key, value in record.items():
@@ -232,14 +239,18 @@ def again(contents: Contents) -> Markup:
     return join([tag("pre", *line) if command else "", tag("div", *tables, class_="facts")])
 
 
-def unnamed(command: list[Any]) -> Iterator[Any]:
-    """A command without its `--name`, which is taken now."""
-    words = iter(command)
+def repeated(command: list[str], record: Mapping[str, Any]) -> Iterator[str]:
+    """A command without its `--name`, which is taken now; a training's with the precision that was decided on."""
+    plan = record.get("plan")
+    precision = plan.get("precision") if isinstance(plan, dict) and "train" in command else None
+    words, left_out = iter(command), ("--name", "--precision") if precision else ("--name",)
     for word in words:
-        if word == "--name":
+        if word in left_out:
             next(words, None)
-        elif not str(word).startswith("--name="):
+        elif not word.startswith(tuple(f"{flag}=" for flag in left_out)):
             yield word
+    if precision:
+        yield from ("--precision", str(precision))
 
 
 def facts(name: str, values: Mapping[str, Any]) -> Markup:
