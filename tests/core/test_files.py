@@ -144,6 +144,26 @@ def test_a_folder_takes_anothers_name(tmp_path: Path, monkeypatch: pytest.Monkey
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
 
 
+def test_what_a_link_leads_to_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "old").touch()
+    (tmp_path / "link").symlink_to("real")
+    with atomic_folder(tmp_path / "link") as made:
+        (made / "new").touch()
+    assert [path.name for path in (tmp_path / "real").iterdir()] == ["new"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "real"]
+    assert (tmp_path / "link").is_symlink()
+
+
+def test_two_that_make_one_new_folder_both_do(tmp_path: Path) -> None:
+    with atomic_folder(tmp_path / "x") as late:
+        (late / "late").touch()
+        with atomic_folder(tmp_path / "x") as early:
+            (early / "early").touch()
+    assert [path.name for path in (tmp_path / "x").iterdir()] == ["late"]
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
 def test_a_folder_that_cannot_get_its_name_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def replace(self: Path, target: Path) -> None:
         if target == path and self.suffix == ".tmp":

@@ -4,7 +4,6 @@ import math
 import os
 import signal
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -84,7 +83,7 @@ def test_every_runs_after_each_nth_step_and_after_the_last() -> None:
 
 def test_the_time_left_has_in_it_what_is_done_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     now, model, told = [0.0], line(), dict[int, float | None]()
-    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr("glassworks.train.clock.awake", lambda: now[0])
 
     def evaluate(step: int, model: nn.Module) -> dict[str, float]:
         now[0] += 30.0
@@ -228,9 +227,12 @@ def test_another_thread_stops_it_and_the_step_at_hand_is_saved() -> None:
     assert saved == [4]
 
 
-def test_asked_to_stop_at_its_end_it_is_done() -> None:
+def test_asked_to_stop_at_its_last_step_it_says_so() -> None:
+    """Many fits of a step each would otherwise never end."""
     model = line()
-    assert fit(model, batch_of, squared, sgd(model), steps=3, stop=lambda: True, start=2).step == 3
+    with pytest.raises(Interrupted) as stopped:
+        fit(model, batch_of, squared, sgd(model), steps=3, stop=lambda: True, start=2)
+    assert stopped.value.fit.step == 3
 
 
 def test_no_steps_leave_all_as_it_was_and_less_are_refused() -> None:
@@ -256,6 +258,26 @@ def test_what_is_trained_need_not_be_the_models() -> None:
         nn.Tanh(), lambda step: None, lambda net, _: (net(x) - 0.5).square().sum(), torch.optim.SGD([x], 0.3), steps=200
     )
     assert torch.allclose(x.tanh(), torch.full((3,), 0.5), atol=1e-3)
+
+
+def test_groups_of_weights_may_be_empty() -> None:
+    model = line()
+    optimizer = torch.optim.SGD([{"params": []}, {"params": list(model.parameters())}], 0.1)
+    assert fit(model, batch_of, squared, optimizer, steps=2).step == 2
+
+
+def test_what_is_logged_is_of_the_weights_that_a_step_began_with() -> None:
+    """LBFGS asks for the loss of several."""
+    model = line()
+    loss = lambda net, batch: Summed(squared(net, batch), 1, {"same": squared(net, batch)})  # noqa: E731
+    row = fit(model, batch_of, loss, torch.optim.LBFGS(model.parameters()), steps=1).rows[-1]
+    assert row["same"] == row["loss"]
+
+
+def test_a_name_that_every_row_has_is_refused() -> None:
+    model = line()
+    with pytest.raises(ValueError, match="the loss logs 'step', which every row has already"):
+        fit(model, batch_of, lambda net, batch: Summed(squared(net, batch), 1, {"step": 1}), sgd(model), steps=1)
 
 
 @pytest.mark.parametrize("parts", [1, 3])

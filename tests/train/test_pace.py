@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -19,7 +18,6 @@ from glassworks.models.config import GPTConfig
 from glassworks.optim.config import ScheduleConfig
 from glassworks.optim.schedules import make_schedule
 from glassworks.train.checkpoint import complete_checkpoints
-from glassworks.train.clock import Clock
 from glassworks.train.fit import fit
 from glassworks.train.pace import Pace, Revision, Times, is_due, times_left
 from glassworks.train.plan import plan_of
@@ -107,16 +105,6 @@ def test_what_is_settled_is_repeated_and_the_rest_decided_anew() -> None:
     assert later.position(steps - 1) == 999
 
 
-def test_a_gap_between_two_steps_is_no_slowness_and_a_busy_machine_is() -> None:
-    clock = Clock()
-    assert [clock.spend(1.0, 10) for _ in range(4)][-1] == pytest.approx(4)
-    assert clock.spend(301.0, 10) == pytest.approx(5)  # stopped for five minutes
-    assert clock.spend(0.5, 5) == pytest.approx(5.5)
-    assert clock.spend(20.0, 10) == pytest.approx(6.5)  # busy from here on: in doubt,
-    assert clock.spend(20.0, 10) == pytest.approx(45.5)  # and then both count
-    assert clock.spend(20.0, 10) == pytest.approx(65.5)
-
-
 @pytest.mark.parametrize("slower", [0.3, 1.0, 3.0])
 @pytest.mark.parametrize("number", [1, 3, 20])
 def test_so_many_times_hold_however_the_plan_is_revised(slower: float, number: int) -> None:
@@ -173,7 +161,7 @@ def test_fit_follows_the_pace() -> None:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Seconds that every step takes, one after the other; the last for ever. A clock moves once a step."""
     costs, now = [0.1], [0.0]
-    monkeypatch.setattr("glassworks.train.fit.time", SimpleNamespace(perf_counter=lambda: now[0]))
+    monkeypatch.setattr("glassworks.train.clock.awake", lambda: now[0])
 
     def ticking(self: object, step: int) -> tuple[torch.Tensor, ...]:
         now[0] += costs[min(step, len(costs) - 1)]
@@ -211,17 +199,6 @@ def test_a_run_that_becomes_busy_half_way_ends_in_time_and_says_how(
     assert last["seconds"] == pytest.approx(10, rel=0.1)
     assert run.record["result"]["step"] == run.steps
     assert all(revision["seconds"] >= 0.1 * revision["step"] - 1e-6 for revision in revisions)
-
-
-def test_a_run_whose_process_is_stopped_for_minutes_keeps_its_plan(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: list[float]
-) -> None:
-    run = begun(tmp_path, monkeypatch)
-    clock[:] = [0.1] * 50 + [300.0] + [0.1]
-    assert pretrain(run)
-    assert "revisions" not in run.record
-    assert run.record["result"]["step"] == 100
-    assert run.record["result"]["seconds"] == pytest.approx(10, rel=0.01)
 
 
 @pytest.mark.parametrize("stops", [(57,), (71,), (58, 53, 55)])

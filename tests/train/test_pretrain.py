@@ -18,6 +18,7 @@ from glassworks.core.errors import FileDamaged, RunError
 from glassworks.core.runs import Run
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
+from glassworks.models.io import save_model
 from glassworks.train.checkpoint import complete_checkpoints, save_checkpoint
 from glassworks.train.pretrain import corpus_of_run, model_of, pretrain, start
 from glassworks.train.recipe import Recipe
@@ -230,6 +231,30 @@ def test_a_divergent_loss_stops_the_run(tmp_path: Path, recipe: Recipe) -> None:
     wild = replace(recipe, model=shape, optimizer=replace(recipe.optimizer, name="adamw", lr=30.0), steps=200)
     with pytest.raises(RunError, match="Try a new run with a lower learning rate"):
         pretrain(start(tmp_path / "runs" / "a", wild, []))
+
+
+def test_killed_between_its_model_and_its_result_it_ends_all_the_same(
+    tmp_path: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A result is there already: that of an interruption."""
+    run = start(tmp_path / "runs" / "a", recipe, [])
+
+    def interrupt(corpus: object, judged: GPT, often: object) -> list:  # type: ignore[type-arg]
+        return [(20, lambda step, model: os.kill(os.getpid(), signal.SIGINT) or {})]
+
+    def killed(*given: Any) -> None:
+        save_model(*given)
+        raise KeyboardInterrupt
+
+    assert not pretrain(run, watch=interrupt)
+    monkeypatch.setattr("glassworks.train.pretrain.save_model", killed)
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(run)
+    monkeypatch.undo()
+    assert not run.is_trained
+    assert pretrain(run)
+    assert run.is_trained
+    assert run.record["result"]["step"] == 40
 
 
 def test_after_an_interruption_the_newest_weights_are_the_runs(tmp_path: Path, recipe: Recipe) -> None:

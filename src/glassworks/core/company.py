@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from glassworks.core import openmp
+from glassworks.core.awake import awake
 
 PERIOD = 0.25
 """Seconds between two looks."""
@@ -47,6 +48,7 @@ def look_again_and_again() -> None:
     """Until the process ends, or at once where nothing is told of threads."""
     company = Company(times())
     while company.before:
+        awake.beat()
         time.sleep(PERIOD)
         company.look(times())
 

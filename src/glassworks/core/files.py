@@ -46,6 +46,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         raise ValueError(f"folder (={str(path)!r}) must have a name: give one")
     if path.exists() and not path.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+    path = path.resolve() if path.is_symlink() else path  # what a link leads to is replaced, and not the link
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
     try:
@@ -67,9 +68,14 @@ def put(new: Path, path: Path) -> None:
 
     Elsewhere a kill at the wrong moment leaves both, under names that begin with a dot.
     """
-    if not path.exists():
-        new.replace(path)
-    elif not exchanged(new, path):
+    try:
+        new.replace(path)  # over nothing, or an empty folder
+    except OSError:
+        if not path.is_dir():
+            raise
+    else:
+        return
+    if not exchanged(new, path):
         old = temporary_name(path).with_suffix(".old")  # which `sweep` leaves alone
         path.replace(old)
         try:

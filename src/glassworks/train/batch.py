@@ -3,7 +3,7 @@
 What is no tensor goes along as it is: names, numbers, None.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from copy import copy
 from typing import Any
 
@@ -25,8 +25,10 @@ def split(batch: Any, parts: int) -> list[Any]:
         return [batch]
     sizes = {len(x) for x in tensors(batch) if x.ndim}
     if len(sizes) != 1:
+        found = " and ".join(map(str, sorted(sizes))) or "no"
         raise ValueError(
-            f"a batch's tensors have {sorted(sizes) or 'no'} examples along axis 0: one number can be split"
+            f"accumulate (={parts}) splits a batch along axis 0, and its tensors have {found} examples: give all as "
+            "many, or leave accumulate at 1"
         )
     (size,) = sizes
     if size % parts:
@@ -40,7 +42,7 @@ def apply(batch: Any, function: Callable[[Tensor], Tensor]) -> Any:
     if isinstance(batch, Tensor):
         return function(batch)
     if isinstance(batch, Mapping):
-        changed: Any = copy(batch)
+        changed: Any = copy(batch) if isinstance(batch, MutableMapping) else {}
         for name, x in batch.items():
             changed[name] = apply(x, function)
         return changed

@@ -126,6 +126,8 @@ def pack(state: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
             inside.append(value)
             return {INSIDE: len(inside) - 1}
         if isinstance(value, dict):
+            if odd := [name for name in value if not isinstance(name, str) or name == INSIDE]:
+                raise ValueError(f"the optimizer's state has {odd[0]!r} as a key, which a checkpoint cannot hold")
             return {name: plain(x) for name, x in value.items()}
         return [plain(x) for x in value] if isinstance(value, list | tuple) else value
 

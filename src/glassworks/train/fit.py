@@ -7,7 +7,6 @@ everything that happens now and then is an `(n, function(step, model) -> numbers
 import math
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,7 +26,7 @@ from glassworks.train.batch import move
 from glassworks.train.clock import Clock
 from glassworks.train.device import flushing_subnormals
 from glassworks.train.distributed import OnEveryRank, Ranks, data_parallel
-from glassworks.train.gradient import Gradient
+from glassworks.train.gradient import Gradient, weights_of
 from glassworks.train.pace import Often, Pace, is_due
 
 Every = Sequence[tuple[Often, Callable[[int, nn.Module], Mapping[str, int | float]]]]
@@ -129,16 +128,16 @@ def fit(
 
     Returns: the history of what was logged.
 
-    Raises: Interrupted, a KeyboardInterrupt, where ctrl-C, SIGTERM or `stop` ended it before the last step, once the
-        step at hand is done and saved; a second ctrl-C ends it at once. RunError when the loss is NaN, infinite or has
-        diverged: it is looked at before `every` runs, except for n = 1 on an accelerator. A step's loss is that of the
-        weights before it: a checkpoint must look at its own. ValueError for less than no steps,
-        and for what is to be done after every 0 of them.
+    Raises: Interrupted, a KeyboardInterrupt, where ctrl-C, SIGTERM or `stop` asked for it, once the step at hand is
+        done and saved, were it the last one; a second ctrl-C ends it at once. RunError when the loss is NaN, infinite
+        or has diverged: it is looked at before `every` runs, except for n = 1 on an accelerator. A step's loss is that
+        of the weights before it: a checkpoint must look at its own. ValueError for less than no steps, for something
+        to be done after every 0 steps, and for a loss that logs a name which rows have already.
     """
     company.watch()
     place, pace = ranks or Ranks(), steps if isinstance(steps, Pace) else Pace(steps)
     net = data_parallel(model, place)
-    device = optimizer.param_groups[0]["params"][0].device  # the model itself may have no weights, or others elsewhere
+    device = weights_of(optimizer)[0].device  # the model itself may have none, or others elsewhere
     watch = Divergence(max_rise)
     rows: list[dict[str, int | float]] = []
     model.train()
@@ -148,7 +147,7 @@ def fit(
     logged, logged_at = start, seconds
     pace.repeat(start)
     with stop_requests() as stop_requested, flushing_subnormals(device), telling(report, pace.steps, start) as tell:
-        began = time.perf_counter()
+        clock.go()
         while step < pace.steps and not interrupted:
             set_lr(optimizer, schedule(pace.position(step), pace.first))
             grad = Gradient(net, loss_fn, optimizer, move(batches(step), device), accumulate, clip, autocast, place)
@@ -166,14 +165,14 @@ def fit(
                 value = float(loss)
                 watch(value, step)  # before anything is made of these weights
             if logs:
-                spent = clock.spend(time.perf_counter() - began, step - logged)
+                spent = clock.stop()
                 pace.look(step, spent)
             row: dict[str, int | float] = {}
             if logs:
                 row = {"step": step, "loss": value, "lr": float(optimizer.param_groups[0]["lr"]), "seconds": spent}
                 row |= grad.numbers()
-                if tokens_per_step is not None:
-                    row["tokens_per_s"] = tokens_per_step * (step - logged) / max(spent - logged_at, 1e-9)
+                speed = (tokens_per_step or 0) * (step - logged) / max(spent - logged_at, 1e-9)
+                row |= {} if tokens_per_step is None else {"tokens_per_s": speed}
                 tell(step, **told(row, pace, clock.left(often, step, pace.steps)))  # before what may take long
             for number in due:
                 with clock.doing(number):
@@ -187,10 +186,10 @@ def fit(
                     with clock.doing(len(every)):
                         here(save[1], place, step, model)
                 place.wait()
-                began = time.perf_counter()
+                clock.go()
             model.train()
     ended = Fit(step, rows)
-    if step < pace.steps:
+    if interrupted:
         raise Interrupted(ended)
     return ended
 

@@ -7,9 +7,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from glassworks.objectives.losses import LossFn, Summed, parted
+from glassworks.objectives.losses import LossFn, parted
 from glassworks.train.batch import split
 from glassworks.train.distributed import Ranks
+
+Logs = dict[str, Tensor]
+COLUMNS = {"step", "loss", "lr", "seconds", "grad_norm", "tokens_per_s"}
+"""What `fit` logs itself."""
 
 
 class Gradient:
@@ -31,54 +35,72 @@ class Gradient:
     ) -> None:
         self.net, self.loss_fn, self.optimizer, self.place = net, loss_fn, optimizer, place
         self.parts, self.clip, self.autocast = split(batch, accumulate), clip, autocast
-        self.weights = [p for group in optimizer.param_groups for p in group["params"]]
+        self.weights = weights_of(optimizer)
         self.norm: Tensor | None = None
-        self.logs: dict[str, Tensor | float] = {}
+        self.logs: Logs = {}
         """The means of what else the loss function summed, over all parts and ranks."""
 
     def __call__(self) -> Tensor:
         """The mean loss over all parts and ranks; parameters' `.grad` holds its gradient, clipped."""
         self.optimizer.zero_grad(set_to_none=True)
-        alone = len(self.parts) == 1 and self.place.world == 1
-        sums = []
+        loss, logs = self.of_whole() if len(self.parts) == 1 and self.place.world == 1 else self.of_parts()
+        self.logs = self.logs or logs  # of the weights that the step began with, as the loss is
+        if self.clip is not None and torch.is_grad_enabled():
+            self.norm = nn.utils.clip_grad_norm_(self.weights, self.clip)
+        return loss
+
+    def of_whole(self) -> tuple[Tensor, Logs]:
+        """The mean loss of a batch that is one part on one rank, and of what else is logged."""
+        with self.precision():
+            total, number, logs = parted(self.loss_fn, self.net, self.parts[0])
+        loss = total / number
+        if torch.is_grad_enabled():
+            loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach(), {name: torch.as_tensor(x).detach() / number for name, x in logs.items()}
+
+    def of_parts(self) -> tuple[Tensor, Logs]:
+        """The same over all parts and ranks. Makes its gradient of their sum's, which DDP divided by ranks."""
+        weight, logs = self.weights[0], dict[str, Tensor]()
+        dtype = torch.promote_types(weight.dtype, torch.float32)  # bfloat16 counts up to 256
+        sums = torch.zeros(
+            2, dtype=dtype, device=weight.device
+        )  # a small tensor made among large ones keeps them apart
         for i, part in enumerate(self.parts):
             last = i == len(self.parts) - 1
             with nullcontext() if last or not isinstance(self.net, DistributedDataParallel) else self.net.no_sync():
-                with self.precision():
-                    found = parted(self.loss_fn, self.net, part)
-                loss = found.total / found.number if alone else found.total
-                if torch.is_grad_enabled():
-                    loss.backward()  # type: ignore[no-untyped-call]
-            sums.append(found._replace(total=loss.detach()))
-        if alone:
-            mean, self.logs = loss.detach(), {name: x / found.number for name, x in found.logs.items()}
-        else:
-            mean = self.together(sums)
-        if self.clip is not None and torch.is_grad_enabled():
-            self.norm = nn.utils.clip_grad_norm_(self.weights, self.clip)
-        return mean
-
-    def together(self, sums: list[Summed]) -> Tensor:
-        """The mean over the parts of all ranks; makes its gradient of their sum's, which DDP divided by ranks."""
-        first, names = sums[0].total, sorted(sums[0].logs)
-        like = first if first.element_size() >= 4 else first.float()  # bfloat16 counts up to 256
-        rows = [[total, number, *(logs[name] for name in names)] for total, number, logs in sums]
-        table = torch.stack([torch.as_tensor(x).detach().to(like).reshape(()) for row in rows for x in row])
-        total, number, *others = self.place.sum(table.view(len(sums), -1).sum(0)).unbind()
-        self.logs = {name: x / number for name, x in zip(names, others, strict=True)}
+                self.add(part, sums, logs)
+        names = sorted(logs)
+        total, number, *others = self.place.sum(torch.stack([*sums, *(logs[name] for name in names)])).unbind()
         grads = [p.grad for p in self.weights if p.grad is not None]
         if grads:
             torch._foreach_mul_(grads, self.place.world / number)
-        mean: Tensor = total / number
-        return mean
+        return total / number, {name: x / number for name, x in zip(names, others, strict=True)}
+
+    def add(self, part: Any, sums: Tensor, logs: Logs) -> None:
+        """Add a part's loss, its number and what it logs to those before, and its gradient."""
+        with self.precision():
+            found = parted(self.loss_fn, self.net, part)
+        if torch.is_grad_enabled():
+            found.total.backward()  # type: ignore[no-untyped-call]
+        sums[0] += found.total.detach()
+        sums[1] += found.number
+        for name, x in found.logs.items():
+            logs.setdefault(name, torch.zeros_like(sums[0])).add_(torch.as_tensor(x).detach())
 
     def numbers(self) -> dict[str, float]:
         """What is logged beside the loss: the norm before it was clipped, and the loss function's own."""
+        if taken := COLUMNS & self.logs.keys():
+            raise ValueError(f"the loss logs {min(taken)!r}, which every row has already: give it another name")
         norm = {} if self.norm is None else {"grad_norm": float(self.norm)}
-        return norm | {name: float(torch.as_tensor(x).detach()) for name, x in self.logs.items()}
+        return norm | {name: float(x) for name, x in self.logs.items()}
 
     def precision(self) -> Any:
         """Autocast, where a narrower dtype was asked for."""
         if self.autocast in (None, torch.float32):
             return nullcontext()
         return torch.autocast(self.weights[0].device.type, self.autocast)
+
+
+def weights_of(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    """All that an optimizer trains."""
+    return [p for group in optimizer.param_groups for p in group["params"]]

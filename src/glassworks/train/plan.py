@@ -19,7 +19,7 @@ from glassworks.data.shards import Corpus
 from glassworks.models.gpt import GPT
 from glassworks.objectives.losses import LossFn, mean_of, next_token_loss
 from glassworks.optim.groups import make_optimizer
-from glassworks.train.batch import move
+from glassworks.train.batch import move, split
 from glassworks.train.device import (
     can_compile,
     flushing_subnormals,
@@ -201,13 +201,13 @@ def measure_step(
             synchronize(device)
             times.append(time.perf_counter() - began)
             report(len(times), total=max(4, len(times) + few()))
-    batch, reading = move(batches(0), device), list[float]()
+    part, reading = move(split(batches(0), recipe.accumulate)[0], device), list[float]()
     for _ in range(2):
         began = time.perf_counter()
         with torch.no_grad():
-            float(next_token_loss(model, batch))
+            float(next_token_loss(model, part))
         reading.append(time.perf_counter() - began)
-    return statistics.quantiles(times[2:], n=4, method="inclusive")[0], min(reading) / batch[1].numel()
+    return statistics.quantiles(times[2:], n=4, method="inclusive")[0], min(reading) / part[1].numel()
 
 
 def result(run: Run, recipe: Recipe, plan: Plan, model: GPT, step: int, ranks: Ranks) -> dict[str, Any]:

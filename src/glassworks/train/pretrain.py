@@ -136,6 +136,7 @@ def go_on(run: Run, watch: Watch | None, place: Ranks, report: Report, show: Sho
         return {}
 
     evaluations = [] if watch is None else watch(corpus, judged, recipe.eval_every or Times(pace, EVALUATIONS))
+    interrupted = False
     try:
         ended = resumable(
             run,
@@ -158,15 +159,14 @@ def go_on(run: Run, watch: Watch | None, place: Ranks, report: Report, show: Sho
             report=report,
         )
     except Interrupted as stopped:
-        ended = stopped.fit
-    is_whole = ended.step == pace.steps
-    if place.first and is_whole and not run.is_trained:
+        ended, interrupted = stopped.fit, True
+    if place.first and ended.step == pace.steps and not run.is_trained:
         run.forget_measures()
         save_model(judged, run.path / "model", corpus.path / "tokenizer.json")
     if place.first and (ended.rows or run.record.get("result", {}).get("step") != ended.step):
         run.update(result=result(run, recipe, plan, model, ended.step, place))
     place.wait()
-    return is_whole
+    return not interrupted
 
 
 def model_of(run: Run, device: torch.device | None = None) -> GPT:
