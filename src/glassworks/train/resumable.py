@@ -18,6 +18,7 @@ from glassworks.objectives.losses import LossFn
 from glassworks.train.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
 from glassworks.train.distributed import OnEveryRank, Ranks
 from glassworks.train.fit import Every, Fit, fit
+from glassworks.train.gradient import weights_of
 from glassworks.train.pace import Often, Pace
 from glassworks.train.plan import Plan, planned_loss
 
@@ -74,7 +75,7 @@ def resumable(
     return fit(
         model,
         batches,
-        planned_loss(run, plan, loss_fn, optimizer.param_groups[0]["params"][0].device),
+        planned_loss(run, plan, loss_fn, weights_of(optimizer)[0].device),
         optimizer,
         steps=pace or plan.steps,
         every=every if average is None else [(1, OnEveryRank(partial(follow, *average))), *every],
