@@ -206,7 +206,9 @@ def test_a_plan_that_was_revised_is_told_with_the_learning_rate(tmp_path: Path) 
     said = (
         "1,000 steps were planned, and counted anew to keep to the minutes given: 1,200 after step 50, 120 after step"
     )
-    assert said in Reader(write_report(run).read_text(encoding="utf-8")).text
+    text = Reader(write_report(run).read_text(encoding="utf-8")).text
+    assert said in text
+    assert "step 50, steps 1200; step 90, steps 120" in text
 
 
 def test_it_is_repeated_in_the_precision_that_was_decided_on(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def test_it_says_what_was_read_and_what_was_left_out(tmp_path: Path) -> None:
         | {"columns": columns, "skipped": skipped}
     )
     page = Reader(write_report(run).read_text("utf-8")).text
-    assert "30 documents with 12,000 tokens; 1 document with 900 tokens, 7 % of the text, are held out." in page
+    assert "30 documents with 11,970 tokens; 1 document with 899 tokens, 7 % of the text, are held out." in page
     assert 'the column "text" of a.jsonl and 1 more' in page
     assert "left out: 5 files: <0>.txt (is binary), <1>.txt, <2>.txt and 2 more" in page
     run.update(corpus={"skipped": "all", "columns": None})

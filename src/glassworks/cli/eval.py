@@ -33,6 +33,13 @@ def run(arguments: Arguments) -> None:
     if not args.data:
         held_out(args)
         return
+    from glassworks.core.places import model_path
+    from glassworks.core.progress import say
+    from glassworks.core.runs import Run
+
+    if model_path(args.run) is None:
+        Run.open(args.run)  # what is neither is refused before torch is loaded
+    say(f"measuring {args.run}")
     from glassworks.evaluate.text import evaluate_text
     from glassworks.train.device import pick_device
     from glassworks.train.opening import open_named
@@ -50,8 +57,8 @@ def held_out(args: Eval) -> None:
     from glassworks.core.called import command
     from glassworks.core.columns import terminal_width
     from glassworks.core.places import is_model, model_path
+    from glassworks.core.progress import say
     from glassworks.core.runs import Run
-    from glassworks.evaluate.held_out import evaluate_run, table
 
     if args.read != ReadingFlags() or args.n_ctx is not None:
         raise ValueError(
@@ -66,4 +73,8 @@ def held_out(args: Eval) -> None:
         )
     if path is not None:
         raise ValueError(f"{args.run} is a model without a text of its own to hold out: give one by --data")
-    print(table(evaluate_run(Run.open(args.run)), terminal_width()))
+    run = Run.open(args.run)
+    say(f"measuring {run.name}")
+    from glassworks.evaluate.held_out import evaluate_run, table
+
+    print(table(evaluate_run(run), terminal_width()))

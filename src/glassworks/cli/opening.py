@@ -72,8 +72,9 @@ def read(corpus: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def splits(recipe: Recipe, corpus: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What is in both splits; and where the share held out is far from the one asked for, why."""
+    """What is in both splits, ends of text apart; and where the share held out is far from the one asked for, why."""
     tokens, documents = ([corpus[f"{split}_{what}"] for split in SPLITS] for what in ("tokens", "documents"))
+    tokens = [size - n for n, size in zip(documents, tokens, strict=True)]
     amounts = [f"{counted(n, 'document')}, {counted(size, 'token')}" for n, size in zip(documents, tokens, strict=True)]
     got, asked = tokens[1] / max(sum(tokens), 1), recipe.held_out
     yield "train on", amounts[0]

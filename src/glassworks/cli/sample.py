@@ -67,6 +67,10 @@ def run(arguments: Arguments) -> None:
         seed=args.seed,
     )
     first = next(pieces, "")  # what is refused, is refused before anything is printed
-    for piece in chain([] if args.chat else [args.prompt], [first], pieces):
-        print(piece, end="", flush=True)
+    try:
+        for piece in chain([] if args.chat else [args.prompt], [first], pieces):
+            print(piece, end="", flush=True)
+    except KeyboardInterrupt:
+        print()  # what is said of it does not go on in the text's last line
+        raise
     print()

@@ -31,7 +31,7 @@ def finish(run: Run, place: Ranks) -> int:
         if not place.first:
             return 0
         result = run.record["result"]
-        speed = f"{result['tokens_per_s']:,.0f} tokens/s"
+        speed = f"at a median of {result['tokens_per_s']:,.0f} tokens/s"
         say(f"trained in {seconds(result['seconds'])} without its evaluations, {speed}")
         unmade = run.unmade
         if "its score" in unmade:

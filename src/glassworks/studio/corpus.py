@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 
+from glassworks.core.progress import counted
 from glassworks.core.runs import started_from
 from glassworks.data.reading import described, share
 from glassworks.studio.contents import Contents
@@ -28,7 +29,7 @@ def sentence(contents: Contents) -> Iterator[str]:
     source = ", ".join(map(str, data)) if isinstance(data, list) else str(data or "its text")
     train, held_out = amount(contents, "train"), amount(contents, "held_out")
     if train:
-        sizes = [contents.fact("corpus", f"{split}_tokens") for split in ("held_out", "train")]
+        sizes = [own(contents, split)[1] for split in ("held_out", "train")]
         apart = f"; {held_out}, {share(sizes[0] / max(sum(sizes), 1))} of the text, are held out" if held_out else ""
         yield f"It was trained on {source}: {train}{apart}."
     size = contents.fact("recipe", "model", "vocab_size")
@@ -37,8 +38,14 @@ def sentence(contents: Contents) -> Iterator[str]:
 
 
 def amount(contents: Contents, split: str) -> str:
-    """'15 documents with 31,857 tokens'; empty if the run does not say."""
-    documents, tokens = (contents.fact("corpus", f"{split}_{what}") for what in ("documents", "tokens"))
-    if not math.isfinite(documents + tokens):
+    """'15 documents with 31,842 tokens'; empty if the run does not say."""
+    documents, tokens = own(contents, split)
+    if not math.isfinite(tokens):
         return ""
-    return f"{documents:,.0f} document{'s' * (documents != 1)} with {tokens:,.0f} tokens"
+    return f"{counted(round(documents), 'document')} with {counted(round(tokens), 'token')}"
+
+
+def own(contents: Contents, split: str) -> tuple[float, float]:
+    """Documents of a split, and their own tokens, without the end of text that stands before each."""
+    documents, tokens = (contents.fact("corpus", f"{split}_{what}") for what in ("documents", "tokens"))
+    return documents, tokens - documents

@@ -1,12 +1,12 @@
 """The report's sections, each from a run's contents to HTML. An absent part becomes the command that makes it."""
 
-import json
 import math
 import shlex
 from collections.abc import Iterator, Mapping
 from statistics import median
 from typing import Any
 
+from glassworks.core.progress import counted
 from glassworks.core.runs import started_from
 from glassworks.data.reading import NOTES
 from glassworks.studio.attention import attention_figure
@@ -111,9 +111,9 @@ def comparison(contents: Contents) -> Markup:
     body = [comparison_row(row, worst) for row in rows]
     counts = [
         (held_out.get(key), name)
-        for key, name in (("num_bytes", "bytes"), ("num_tokens", "tokens"), ("num_documents", "documents"))
+        for key, name in (("num_bytes", "byte"), ("num_tokens", "token"), ("num_documents", "document"))
     ]
-    same = ", ".join(f"{value:,} {name}" for value, name in counts if isinstance(value, int))
+    same = ", ".join(counted(value, name) for value, name in counts if isinstance(value, int))
     caption = (
         f"Every row is measured on the same held-out text{f' ({same})' if same else ''}; lower is better. "
         "± is one standard error over documents. The same documents are hard for every row, so a verdict is by the "
@@ -275,7 +275,11 @@ def plain(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return minus(f"{value:.6g}")
     if isinstance(value, int):
-        return f"{value:,}" if abs(value) >= 100_000 else str(value)
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        return minus(f"{value:,}" if abs(value) >= 100_000 else str(value))
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {plain(one)}" for name, one in value.items())
+    if isinstance(value, list):
+        return ("; " if any(isinstance(one, dict) for one in value) else ", ").join(map(plain, value))
+    return str(value)
