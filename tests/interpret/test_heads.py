@@ -133,6 +133,14 @@ def test_the_loss_of_each_half_is_the_models_cross_entropy() -> None:
     assert trace.meta["induction_loss"] == pytest.approx(float(loss[7:].mean()), rel=1e-5)
 
 
+def test_no_head_is_called_the_best_that_no_control_is_clearly_below() -> None:
+    score, error = torch.zeros(3, 3, 2, 2), torch.full((3, 2, 2), 0.01)
+    score[0, :, 1, 0] = torch.tensor([0.5, 0.3, 0.21])  # above the controls' 0.2 by many, many and half an error
+    score[1, 0, 0, 1], score[1:, 1, 0, 0], score[2] = 0.2, 0.3, 0.2
+    found = {"previous": "layer 1, head 0", "duplicate": heads.NONE, "induction": heads.NONE}
+    assert heads.best_heads(score, error) == {f"best_{name}": said for name, said in found.items()}
+
+
 def test_tokens_come_twice_and_once_each_where_the_vocabulary_suffices() -> None:
     model = GPT(CONFIGS["gpt2"])
     tokens = repeated_tokens(model, seed=0, batch=5, length=11, first=49)

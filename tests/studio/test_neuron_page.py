@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from glassworks.interpret.rule_report import rule_report
 from glassworks.models.config import GPTConfig
 from glassworks.models.gpt import GPT
 from glassworks.studio.neuron_page import Board, Neurons, index_page, neuron_page, write_neuron_pages
+from glassworks.studio.neuron_view import Neuron
 
 POINT = "blocks.1.mlp.post"
 NAMES = [" the", "<b>", "\n", "a", "é", "", " end", '"', "&amp;"]
@@ -116,6 +118,14 @@ def test_numbers_at_the_top_are_those_of_the_traces(neurons: Neurons) -> None:
     assert f"{neurons.rules.arrays['r2'][0, 1, 3]:.3f}".replace("-", "−") in text
     assert f"{neurons.ablation.arrays['effect'][0]:+.2g}".replace("-", "−") in text
     assert f"{neurons.examples.arrays['highest'][0, 0]:.3g}" in text
+
+
+def test_colours_end_at_the_largest_activation_of_all_its_text(neurons: Neurons) -> None:
+    trace = neurons.examples
+    highest = trace.arrays["highest"] * np.array([[1], [9]])  # (split, neuron): larger on held-out text
+    other = replace(neurons, examples=replace(trace, arrays=trace.arrays | {"highest": highest}))
+    found = [Neuron(other, number).reach for number in neurons.numbers]
+    assert found == pytest.approx([end or 1.0 for end in highest[1].tolist()])
 
 
 def test_a_dead_neuron_is_said_to_be_dead(neurons: Neurons) -> None:

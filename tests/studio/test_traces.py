@@ -308,6 +308,42 @@ def test_the_metric_that_effects_are_of_is_named_with_its_tokens_and_unit() -> N
     assert "The metric is the log-probability of the answer, as what follows position 1, in nats." in text
 
 
+def test_cells_that_are_all_the_same_are_a_line() -> None:
+    values = np.stack([np.arange(6.0).reshape(2, 3), np.full((2, 3), -0.2)])
+    labels = {"network": ["model", "uniform"]}
+    page = trace_figure(Trace("any", {"score": values}, {"score": ("network", "layer", "head")}, labels))
+    assert page.count('<table class="heat') == 1
+    assert "uniform: −0.2 in each of 6 cells." in Reader(page).text
+
+
+def test_an_untrained_networks_health_is_drawn_on_the_scale_of_the_trained_ones() -> None:
+    scales = np.array([[1.0, 0.1], [10.0, 0.2]])
+    arrays = {"activation_rms": scales, "gradient_rms": scales, "dead_fraction": np.array([0.25, 0.0])}
+    arrays |= {f"{name}_untrained": 100 * array * (name != "dead_fraction") for name, array in arrays.items()}
+    axes = {"activation_rms": ("layer", "site"), "gradient_rms": ("layer", "part"), "dead_fraction": ("layer",)}
+    labels = {"site": ["a", "b"], "part": ["c", "d"]}
+    trace = Trace("health", arrays, {name: axes[name.removesuffix("_untrained")] for name in arrays}, labels)
+    page = trace_figure(replace(trace, meta={"text": "held-out text"}))
+    drawn = [re.findall(r'<text[^>]*class="label">([^<]*)', svg) for svg in page.split('<svg class="plot"')[1:]]
+    assert len(drawn) == 4
+    assert drawn[0] == drawn[1]
+    assert drawn[2] == drawn[3]
+    assert page.count("<figure") == 2
+    text = Reader(page).text
+    assert "25.0 % untrained 0.0 %" in text
+    assert "one batch of held-out text, on" in text
+
+
+def test_all_numbers_have_the_same_minus_sign() -> None:
+    trace = Trace(
+        "any", {"x": np.array([-1.5, 0.0, 1.5])}, {"x": ("layer",)}, {"layer": ["0", "1", "2"]}, {"end": -0.5}
+    )
+    text = read(trace).text
+    assert "−0.5" in text
+    assert "−1" in text
+    assert not re.search(r"-\d", re.sub(r"x -1\.5", "", text))
+
+
 def test_each_lens_has_its_own_words_and_layers_left_out_are_said() -> None:
     model, tokens = GPT(GPTConfig("gpt2", 8, 8, 20, 1, 4)), torch.arange(4)
     plain = read(logit_lens(model, tokens, list("abcd"))).text

@@ -47,15 +47,17 @@ def logit_attribution(
     changes no probability: read term - vocabulary_mean, in units of vocabulary_std.
 
     Arrays:
-        term (component, position): they sum to `logit`. The components are those of `decompose`, and for gpt2
-            "norm.bias", the constant.
+        term (component, position): what each component's write adds; over components they sum to the logit.
         vocabulary_mean, vocabulary_std (component, position): of the write's effect over all tokens of the vocabulary;
             for a difference, over pairs of tokens drawn alone: mean 0, √2 times the deviation.
         logit (position,): the sum; before nanochat's softcap.
         output (position,): what the model returns. Where there is a softcap it is softcap · tanh(logit / softcap) of
             each token: in the same order, and smaller the larger it is.
         scale (position,): the number that the final norm divides by, held at its value.
-        target, against (position,): the tokens; `against` only for a difference.
+        target (position,): the token whose logit is taken apart: the one predicted, where none was given.
+        against (position,): the token whose logit is taken off, in a difference.
+
+    The components are those of `decompose`, and for gpt2 "norm.bias", the constant.
 
     Args:
         model: any GPT.

@@ -42,8 +42,10 @@ def head_scores(
 
     Arrays:
         score, error (network, pattern, layer, head): the mean over the sequences, and its standard error.
-        loss (network, position): mean nats of the token at each position but the first. What a network gains
-            from having read the tokens before is the fall from the first half to the second. "uniform" has ln V.
+        loss (network, position): mean nats of the token at each position but the first. The tokens are drawn at random
+            and then come once more in the same order, so nothing tells those of the first half: who expects language
+            does worse there than "uniform", an even guess, ln V. What a network gains from having read the tokens
+            before is the fall from the first half to the second.
 
     Args:
         model: its blocks' `attn.pattern` is read.
@@ -54,7 +56,7 @@ def head_scores(
 
     Meta: `induction_loss`, nats of the second half's tokens (the first of them excepted, which nothing tells), and
     `first_half_loss`; both for the model and the untrained network. `best_<pattern>`, the model's best head as
-    "layer 3, head 1".
+    "layer 3, head 1", or `NONE` if its score is not above every control's by two standard errors.
     """
     spare = model.config.n_ctx - (first is not None)
     if length is None:
@@ -84,7 +86,7 @@ def head_scores(
             "position": [str(t) for t in range(1, tokens.size(1))],
         },
         meta={"seed": seed, "batch": batch, "length": length}
-        | best_heads(scores[0].mean(0))
+        | best_heads(scores.mean(1), spread[0])
         | halves({name: loss for name, (_, loss) in found.items()}, length),
     )
 
@@ -171,6 +173,7 @@ def targets(tokens: Int[Tensor, "B T"]) -> Bool[Tensor, "P B T T"]:
 
 
 PATTERNS = ("previous", "duplicate", "induction")
+NONE = "none above the controls"
 
 
 def mass(pattern: Float[Tensor, "B H T T"], masks: Bool[Tensor, "P B T T"]) -> Float[Tensor, "B P H"]:
@@ -187,11 +190,20 @@ def uniform_scores(masks: Bool[Tensor, "P B T T"]) -> Float[Tensor, "B P"]:
     return mass(pattern.expand(masks.size(1), 1, T, T), masks)[:, :, 0].cpu()
 
 
-def best_heads(score: Float[Tensor, "P L H"]) -> dict[str, str]:
-    """The head with the highest score of each pattern, as "layer 3, head 1"."""
-    n_head = score.size(2)
-    places = score.flatten(1).argmax(1).tolist()
-    return {f"best_{name}": f"layer {i // n_head}, head {i % n_head}" for name, i in zip(PATTERNS, places, strict=True)}
+def best_heads(score: Float[Tensor, "N P L H"], error: Float[Tensor, "P L H"]) -> dict[str, str]:
+    """The first network's best head of each pattern, as "layer 3, head 1"; `NONE` where no control is clearly below.
+
+    Clearly: by more than two standard errors of the head's score, where there are any.
+    """
+    n_head = score.size(3)
+    best, places = score[0].flatten(1).max(1)
+    least = best - 2 * error.flatten(1).nan_to_num(0).gather(1, places[:, None])[:, 0]
+    stands_out = (least > score[1:].amax((0, 2, 3))).tolist()
+    named = [f"layer {i // n_head}, head {i % n_head}" for i in places.tolist()]
+    return {
+        f"best_{pattern}": name if clear else NONE
+        for pattern, name, clear in zip(PATTERNS, named, stands_out, strict=True)
+    }
 
 
 def halves(losses: Mapping[str, Tensor], length: int) -> dict[str, float]:

@@ -20,11 +20,11 @@ SMALL = 1e-6
 
 
 @public
-def health(model: GPT, inputs: Int[Tensor, "B T"], targets: Int[Tensor, "B T"]) -> Trace:
+def health(model: GPT, inputs: Int[Tensor, "B T"], targets: Int[Tensor, "B T"], *, text: str = "text") -> Trace:
     """Look at one batch, forward and backward. Parameters, their `.grad` and the model's mode stay as they were.
 
     A residual stream that grows by orders of magnitude from layer to layer, a gradient that vanishes towards the first
-    layers, or a large share of dead units are the usual signs of trouble.
+    layers, or a large share of dead units are the usual signs of trouble. `text` is what a drawing calls the batch.
 
     Raises: ValueError for weights that are not finite, naming the first.
 
@@ -69,7 +69,7 @@ def health(model: GPT, inputs: Int[Tensor, "B T"], targets: Int[Tensor, "B T"]) 
             "part": parts,
             "outer": outer,
         },
-        meta={"loss": loss.item(), "num_tokens": targets.numel()},
+        meta={"loss": loss.item(), "num_tokens": targets.numel(), "text": text},
     )
 
 

@@ -51,7 +51,8 @@ def activation_patching(
     """Patch each place of some sites from the clean into the corrupt run (Vig et al. 2020; Meng et al. 2022).
 
     Both inputs need the same shape; what differs should be one thing. A large effect says that the place carries what
-    the metric depends on and the inputs differ in, not that nothing else does.
+    the metric depends on and the inputs differ in, not that nothing else does. Under grouped-query attention k and v
+    have the axis kv_head in place of head.
 
     Args:
         model: in any mode; it runs in evaluation mode.
@@ -66,7 +67,8 @@ def activation_patching(
         max_bytes: the most that a batch of edits may need.
 
     Arrays, for each site S:
-        S (layer, [head,] [position]): effect. Under grouped-query attention k and v have the axis kv_head.
+        S (layer, [head,] [position]): how much of the clean run's answer comes back when this alone is as in the clean
+            run: 0 = none, as in the corrupt run; 1 = all of it.
         S_metric (..., pair): the metric itself.
         S_control, S_control_true (S_draw,): effect of a random change of the same norm, and of the patch there.
         clean, corrupt (pair,): the metric of the plain runs.

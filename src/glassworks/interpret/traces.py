@@ -42,7 +42,7 @@ def trace_run(run: Run, text: str | None = None) -> int:
         "attention": lambda: attention_patterns(model, sentence, words),
         "logit_lens": lambda: logit_lens(model, sentence, words, k=k),
         "surprise": lambda: surprise(model, passage, in_order(corpus.tokenizer, passage)),
-        "health": lambda: health(model, *sample_of(corpus, model)),
+        "health": lambda: health(model, *sample_of(corpus, model), text="training text"),
     }
     with tracked("look inside", len(looks)) as report:
         for done, (name, look) in enumerate(looks.items(), 1):

@@ -44,7 +44,7 @@ def health(subject: Subject) -> Trace:
 
     rows = subject.held_out[: subject.at_once]
     networks = (subject.model, untrained(subject.model, subject.seed))
-    return beside(*(health(network, rows[:, :-1], rows[:, 1:]) for network in networks))
+    return beside(*(health(network, rows[:, :-1], rows[:, 1:], text="held-out text") for network in networks))
 
 
 def tuned_lens(subject: Subject) -> Trace:

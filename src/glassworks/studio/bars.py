@@ -8,8 +8,9 @@ from glassworks.studio.axes import MAX_BARS, MOST, Plan, panel_places
 from glassworks.studio.chart_figures import draw_legend
 from glassworks.studio.charts import Line
 from glassworks.studio.drawn import Drawn, caption, place_name, title
-from glassworks.studio.heatmap import colour_bar, colours_for, exact, minus
+from glassworks.studio.heatmap import colour_bar, colours_for, exact
 from glassworks.studio.markup import Markup, tag
+from glassworks.studio.scales import minus
 from glassworks.studio.words import groups
 
 ERRORS = " ± is one standard error."

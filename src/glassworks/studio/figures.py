@@ -187,8 +187,16 @@ def from_zero(values: Numbers) -> tuple[float, float]:
     return 0.0, 1.08 * max([*finite, 0.0]) or 1.0
 
 
+UNTRAINED = "the same in an untrained network"
+CONTROL = "_untrained"
+"""What a network's arrays are followed by in their names where an untrained one's stand beside them."""
+
+
 def scale_figure(trace: Trace) -> Markup:
-    """Sizes of activations and of gradients by layer, from the health trace."""
+    """Sizes of activations and of gradients by layer, from the health trace; an untrained network's beside them.
+
+    Both networks are drawn on one scale.
+    """
     layers = list(range(trace.arrays["activation_rms"].shape[0]))
     panels = []
     for array, axis, title in (
@@ -196,30 +204,36 @@ def scale_figure(trace: Trace) -> Markup:
         ("gradient_rms", "part", "gradients, root mean square"),
     ):
         names = trace.labels.get(axis, [])
-        lines = [
-            Line(PARTS.get(name, name), layers, trace.arrays[array][:, i], colour=f"line{i % 8}", style="dots")
-            for i, name in enumerate(names)
-        ]
-        panels.append(
-            tag("div", line_chart(Chart(lines, "layer", title, log=True, counted=True, named=True), NARROW, 240))
-        )
+        found = [(name, said) for name, said in ((array, title), (array + CONTROL, UNTRAINED)) if name in trace.arrays]
+        y_range = span(np.concatenate([trace.arrays[name].ravel() for name, _ in found]), log=True)
+        for array_name, said in found:
+            lines = [
+                Line(PARTS.get(name, name), layers, trace.arrays[array_name][:, i], colour=f"line{i % 8}", style="dots")
+                for i, name in enumerate(names)
+            ]
+            chart = Chart(lines, "layer", said, y_range=y_range, log=True, counted=True, named=True)
+            panels.append(tag("div", line_chart(chart, NARROW, 240)))
     caption = (
-        "Scales by layer for one batch of text, on logarithmic axes: in a healthy network they change slowly; "
-        "a stream that grows by orders of magnitude, or gradients that vanish towards layer 0, are signs of trouble."
+        f"Scales by layer for one batch of {trace.meta.get('text', 'text')}, on logarithmic axes: in a healthy network "
+        "they change slowly; a stream that grows by orders of magnitude, or gradients that vanish towards layer 0, are "
+        "signs of trouble."
     )
-    if "outer_gradient_rms" in trace.arrays:
-        outer = zip(trace.labels.get("outer", []), trace.arrays["outer_gradient_rms"].tolist(), strict=False)
-        caption += f" Gradients outside the blocks: {', '.join(f'{name} {short(value)}' for name, value in outer)}."
+    for array, title in (("outer_gradient_rms", "Gradients"), (f"outer_gradient_rms{CONTROL}", "Untrained")):
+        if array in trace.arrays:
+            outer = zip(trace.labels.get("outer", []), trace.arrays[array].tolist(), strict=False)
+            caption += f" {title} outside the blocks: {', '.join(f'{name} {short(value)}' for name, value in outer)}."
     return tag("figure", tag("div", *panels, class_="panels"), tag("figcaption", caption))
 
 
 def dead_units(trace: Trace) -> Markup:
-    """Share of hidden units that stayed silent, a bar a layer."""
+    """Share of hidden units that stayed silent, a bar a layer; an untrained network's beside it."""
     rows = []
+    beside = trace.arrays.get(f"dead_fraction{CONTROL}")
     for layer, share in enumerate(trace.arrays["dead_fraction"].tolist()):
         bar = tag("span", tag("i", style=f"width:{100 * share if math.isfinite(share) else 0:.1f}%"), class_="bar")
-        name, percent = tag("th", f"layer {layer}", scope="row"), tag("td", f"{fixed(100 * share, 1)} %")
-        rows.append(tag("tr", name, tag("td", bar), percent))
+        name, percent = tag("th", f"layer {layer}", scope="row"), f"{fixed(100 * share, 1)} %"
+        also = tag("small", f" untrained {fixed(100 * float(beside[layer]), 1)} %") if beside is not None else ""
+        rows.append(tag("tr", name, tag("td", bar), tag("td", percent, also)))
     tokens = trace.meta.get("num_tokens")
     over = f" of a batch of {tokens:,} tokens" if isinstance(tokens, int) else ""
     caption = f"Dead units: the share of each MLP's hidden units that no token{over} switched on (a full bar is 100 %)."

@@ -14,6 +14,7 @@ from glassworks.studio.markup import Markup, join, tag
 from glassworks.studio.names import name_of
 from glassworks.studio.pairing import controls_of, errors_of, note_of, value_of
 from glassworks.studio.plots import draw
+from glassworks.studio.scales import minus
 from glassworks.studio.sections import plain
 from glassworks.studio.words import visible
 from glassworks.studio.written import written_figure
@@ -175,7 +176,8 @@ def metric_said(trace: Trace, token: Token) -> Markup:
 
 def numbers(values: Mapping[str, str | float | int]) -> Markup:
     """Names and values, in as many columns as fit."""
-    rows = [tag("div", tag("dt", name), tag("dd", plain(value))) for name, value in values.items()]
+    shown = {name: minus(plain(value)) if isinstance(value, int | float) else value for name, value in values.items()}
+    rows = [tag("div", tag("dt", name), tag("dd", value)) for name, value in shown.items()]
     return tag("dl", *rows, class_="numbers") if rows else Markup("")
 
 

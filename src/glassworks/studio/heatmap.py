@@ -12,7 +12,7 @@ import numpy as np
 
 from glassworks.studio.colours import LEVELS, level
 from glassworks.studio.markup import Markup, scrolling, tag
-from glassworks.studio.scales import short
+from glassworks.studio.scales import minus, short
 from glassworks.studio.words import columns, fitted
 
 OUTLIER = 6.0
@@ -196,11 +196,6 @@ def exact(value: float, error: float = math.nan) -> str:
         return "no number"
     plus = f" ± {error:.2g}" if math.isfinite(error) and math.isfinite(value) else ""
     return f"{value:.4g}{plus}" if math.isfinite(value) else short(value)
-
-
-def minus(number: str) -> str:
-    """A number with the sign that is as wide as a digit."""
-    return number.replace("-", "−")
 
 
 def is_number(label: str) -> bool:

@@ -50,7 +50,7 @@ NAMES: dict[str, dict[str, str]] = {
     "attention": {"habit": "where heads look on average", "entropy": "entropy of each head's rows, in nats"},
     "head_scores": {
         "score": "how much of its attention each head gives to the pattern",
-        "loss": "loss on tokens that repeat, in nats",
+        "loss": "loss on random tokens that come twice, in nats",
         "batch": "sequences",
         "length": "tokens before they repeat",
         "best_previous": "best previous-token head",
@@ -72,6 +72,7 @@ NAMES: dict[str, dict[str, str]] = {
         "vocabulary_mean": "the same for the mean token of the vocabulary",
         "vocabulary_std": "its deviation over the vocabulary",
         "target": "the token predicted, coloured by its logit",
+        "logit": "its logit",
         "output": "the logit as the model returns it",
         "scale": "what the final norm divides by",
         "unexplained": "largest part left unexplained",
@@ -224,12 +225,6 @@ NAMES: dict[str, dict[str, str]] = {
         "min_r2": "least R² that counts as explained",
         "kl": "change of the predictions, in nats (KL)",
         "top1": "how often the first token stays the same",
-    },
-    "health": {
-        "outer_gradient_rms_untrained": "gradients outside the blocks, untrained (RMS)",
-        "activation_rms_untrained": "activations, untrained (RMS)",
-        "gradient_rms_untrained": "gradients, untrained (RMS)",
-        "dead_fraction_untrained": "dead units, untrained",
     },
 }  # fmt: skip
 """What a method's arrays and settings are called, where their own words do not tell."""

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from glassworks.studio.heatmap import Colours, colour_bar, colours_for, exact, minus
+from glassworks.studio.heatmap import Colours, colour_bar, colours_for, exact
 from glassworks.studio.markup import Markup, tag
 from glassworks.studio.neuron_view import Board, Neuron
+from glassworks.studio.scales import minus
 
 
 def boards_figure(neuron: Neuron) -> list[Markup]:

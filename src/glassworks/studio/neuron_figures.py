@@ -4,10 +4,9 @@ import math
 
 from glassworks.studio.code import is_code
 from glassworks.studio.colours import LEVELS, level
-from glassworks.studio.heatmap import minus
 from glassworks.studio.markup import Markup, join, scrolling, tag
 from glassworks.studio.neuron_view import Example, Neuron, percent, signed
-from glassworks.studio.scales import fixed, short
+from glassworks.studio.scales import fixed, minus, short
 from glassworks.studio.words import visible
 
 RULES = 6
@@ -77,7 +76,7 @@ def colour_of(share: float) -> str:
 
 def scale(neuron: Neuron) -> Markup:
     """The colours with their activations."""
-    lowest, reach = neuron.statistic("lowest"), neuron.reach
+    lowest, reach = min(neuron.statistic("lowest", split) for split in (0, 1)), neuron.reach
     strip = [tag("i", class_=f"surprise{i}") for i in range(LEVELS)]
     marks = [0.0, reach / 2, reach]
     if lowest < 0:

@@ -12,14 +12,13 @@ from typing import Literal, NamedTuple
 
 from glassworks.core.files import write_text
 from glassworks.core.progress import Report, silent
-from glassworks.studio.heatmap import minus
 from glassworks.studio.markup import Markup, join, scrolling, tag
 from glassworks.studio.neuron_boards import boards_figure
 from glassworks.studio.neuron_figures import directions_figure, examples_figure, rules_figure
 from glassworks.studio.neuron_plots import effect_figure, histogram_figure
 from glassworks.studio.neuron_view import Board, Neuron, Neurons, percent, signed
 from glassworks.studio.page import document
-from glassworks.studio.scales import fixed
+from glassworks.studio.scales import fixed, minus
 from glassworks.studio.words import visible
 
 HERE = Path(__file__).parent

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from glassworks.studio.charts import NARROW, WIDE, text
-from glassworks.studio.heatmap import minus
 from glassworks.studio.markup import Markup, tag
 from glassworks.studio.neuron_view import Neuron, percent, signed
-from glassworks.studio.scales import Real, short, ticks
+from glassworks.studio.scales import Real, minus, short, ticks
 
 BINS = 48
 

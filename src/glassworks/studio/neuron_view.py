@@ -11,7 +11,7 @@ from glassworks.core.trace import Trace
 from glassworks.data.spans import BYTES, together
 from glassworks.interpret.rule_report import rules_of
 from glassworks.interpret.rules import Rule
-from glassworks.studio.heatmap import minus
+from glassworks.studio.scales import minus
 
 
 @dataclass(frozen=True)
@@ -197,8 +197,8 @@ class Neuron:
 
     @property
     def reach(self) -> float:
-        """The largest size of its activations: where colours end."""
-        sizes = [abs(self.statistic(name)) for name in ("lowest", "highest")]
+        """The largest size of its activations, ranked or held out: where colours end."""
+        sizes = [abs(self.statistic(name, split)) for name in ("lowest", "highest") for split in (0, 1)]
         return max([size for size in sizes if math.isfinite(size)], default=0.0) or 1.0
 
 

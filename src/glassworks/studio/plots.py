@@ -1,5 +1,7 @@
 """The drawing of an array of numbers: which one follows from its axes; heat maps are here."""
 
+import math
+
 import numpy as np
 
 from glassworks.studio.axes import MOST, Axis, Plan, panel_places, plan
@@ -8,6 +10,7 @@ from glassworks.studio.curves import lines, sorted_lines
 from glassworks.studio.drawn import Drawn, arranged, caption, place_name, room, title
 from glassworks.studio.heatmap import Grid, colour_bar, colours_for, digits_for, heat_map, measures
 from glassworks.studio.markup import Markup, tag
+from glassworks.studio.scales import minus
 
 MAX_CELLS = 6000
 
@@ -36,15 +39,24 @@ def heat(drawn: Drawn, chosen: Plan) -> Markup:
         values, errors = drawn.part(at, chosen)
         name = place_name(drawn, chosen, at) if len(places) > 1 else ""
         grids.append(Grid(values, rows.labels, columns.labels, rows.name, columns.name, name, errors))
-    maps = [heat_map(grid, colours, digits, wide) for grid in grids]
+    maps = [constant(grid) or heat_map(grid, colours, digits, wide) for grid in grids]
     gaps = " Hatched cells have no number." if np.isnan(drawn.values).any() else ""
     decided = bool(np.isin(drawn.values[~np.isnan(drawn.values)], (0, 1)).all())
     in_cells = " Filled cells are 1, the others 0." if decided else ""
-    if not decided and measures(grids[0], wide)[2]:
+    if not decided and not all(map(constant, grids)) and measures(grids[0], wide)[2]:
         in_cells = digits.said(np.stack([grid.values for grid in grids]))
     said = caption(drawn, in_cells + gaps + colours.beyond + largest_error(drawn) + left_out)
     key = Markup("") if decided else colour_bar(colours)
     return tag("figure", title(drawn), key, arranged(drawn, chosen, maps), tag("figcaption", said))
+
+
+def constant(grid: Grid) -> Markup:
+    """A line in place of many cells that are all the same number; nothing for others."""
+    value = float(grid.values.flat[0])
+    if grid.values.size < 2 or not math.isfinite(value) or not (grid.values == value).all():
+        return Markup("")
+    name = f"{grid.title}: " if grid.title else ""
+    return tag("p", f"{name}{minus(f'{value:.3g}')} in each of {grid.values.size:,} cells.", class_="missing")
 
 
 def largest_error(drawn: Drawn) -> str:

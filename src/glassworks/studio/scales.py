@@ -110,13 +110,18 @@ def left_out(*counts: tuple[int, int, str]) -> str:
 
 
 def short(number: Real) -> str:
-    """At most three or four digits: 0.0012, 3.8, 980, 12k, 1.05M, 2.4e+15."""
+    """At most three or four digits: 0.0012, 3.8, 980, 12k, 1.05M, 2.4e+15, −1.5."""
     if not math.isfinite(number):
-        return "∞" if number > 0 else "-∞" if number < 0 else "not a number"
+        return "∞" if number > 0 else "−∞" if number < 0 else "not a number"
     for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if size <= abs(number) < size * 1e3:
-            return f"{number / size:.3g}{unit}"
-    return f"{number:.3g}"
+            return minus(f"{number / size:.3g}{unit}")
+    return minus(f"{number:.3g}")
+
+
+def minus(number: str) -> str:
+    """A number with the sign that is as wide as a digit."""
+    return number.replace("-", "−")
 
 
 def fixed(number: Real, decimals: int) -> str:

@@ -13,9 +13,8 @@ from glassworks.studio.attention import attention_figure
 from glassworks.studio.contents import Contents
 from glassworks.studio.corpus import corpus_read
 from glassworks.studio.figures import dead_units, loss_figure, missing, optimizer_figures, scale_figure, speed_figure
-from glassworks.studio.heatmap import minus
 from glassworks.studio.markup import Markup, join, scrolling, tag
-from glassworks.studio.scales import duration, fixed, number, short, size
+from glassworks.studio.scales import duration, fixed, minus, number, short, size
 from glassworks.studio.words import lens_figure, samples_figure, surprise_figure
 
 

@@ -13,7 +13,7 @@ from functools import partial
 from glassworks.core.trace import Trace
 from glassworks.studio.attention import attention_figure, moved_figure
 from glassworks.studio.circuit import circuit_figure, curve_figure
-from glassworks.studio.figures import dead_units, scale_figure
+from glassworks.studio.figures import CONTROL, dead_units, scale_figure
 from glassworks.studio.general import Token, general_figure, metric_said, missing
 from glassworks.studio.markup import Markup, join
 from glassworks.studio.own import divergence_figure, neuron_figure, paths_figure
@@ -85,6 +85,8 @@ OWN = {
     "neuron_examples": Own(NEURONS, lambda trace, _: neuron_figure(trace), NEURON_PARTS),
     "surprise": Own({"nats": ("token",)}, partial(surprise_figure, beside=True), ("nats", "entropy", "nats_alone")),
     "health": Own(
-        HEALTH, lambda trace, _: join([scale_figure(trace), dead_units(trace)]), (*HEALTH, "outer_gradient_rms")
+        HEALTH,
+        lambda trace, _: join([scale_figure(trace), dead_units(trace)]),
+        [f"{name}{whose}" for name in (*HEALTH, "outer_gradient_rms") for whose in ("", CONTROL)],
     ),
 }

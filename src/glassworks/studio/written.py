@@ -32,7 +32,7 @@ def written_figure(
     left_out = f" The first {shown} of {len(rows):,} lines are shown." if len(rows) > shown else ""
     if rows.shape[1] > MAX_ENTRIES:
         left_out += f" The first {MAX_ENTRIES} of {rows.shape[1]:,} entries a line are shown."
-    left_out += f" Colours are {by}." if by and colours is not None else ""
+    left_out += f" Colours show {by}." if by and colours is not None else ""
     said = note or f"{name.capitalize()} by {' and '.join(axis.name for axis in axes if axis.name)}."
     return tag(
         "figure",
