@@ -308,12 +308,12 @@ def test_the_metric_that_effects_are_of_is_named_with_its_tokens_and_unit() -> N
     assert "The metric is the log-probability of the answer, as what follows position 1, in nats." in text
 
 
-def test_cells_that_are_all_the_same_are_a_line() -> None:
+def test_cells_that_are_all_the_same_are_a_number_of_the_caption() -> None:
     values = np.stack([np.arange(6.0).reshape(2, 3), np.full((2, 3), -0.2)])
     labels = {"network": ["model", "uniform"]}
     page = trace_figure(Trace("any", {"score": values}, {"score": ("network", "layer", "head")}, labels))
     assert page.count('<table class="heat') == 1
-    assert "uniform: −0.2 in each of 6 cells." in Reader(page).text
+    assert "The same in every cell: uniform −0.2." in Reader(page).text
 
 
 def test_an_untrained_networks_health_is_drawn_on_the_scale_of_the_trained_ones() -> None:
@@ -330,7 +330,7 @@ def test_an_untrained_networks_health_is_drawn_on_the_scale_of_the_trained_ones(
     assert drawn[2] == drawn[3]
     assert page.count("<figure") == 2
     text = Reader(page).text
-    assert "25.0 % untrained 0.0 %" in text
+    assert "25.0\N{NO-BREAK SPACE}% untrained 0.0 %" in text
     assert "one batch of held-out text, on" in text
 
 

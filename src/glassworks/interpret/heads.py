@@ -41,9 +41,10 @@ def head_scores(
     target: for the second half of n tokens that is about half of this score.
 
     Arrays:
-        score, error (network, pattern, layer, head): the mean over the sequences, and its standard error.
+        score, error (network, pattern, layer, head): share of its attention that a head gives to the tokens the
+            pattern asks for, the mean over the sequences, and its standard error.
         loss (network, position): mean nats of the token at each position but the first. The tokens are drawn at random
-            and then come once more in the same order, so nothing tells those of the first half: who expects language
+            and then come once more in the same order, so nothing tells those of the first half: a model of language
             does worse there than "uniform", an even guess, ln V. What a network gains from having read the tokens
             before is the fall from the first half to the second.
 

@@ -218,10 +218,13 @@ def scale_figure(trace: Trace) -> Markup:
         "they change slowly; a stream that grows by orders of magnitude, or gradients that vanish towards layer 0, are "
         "signs of trouble."
     )
-    for array, title in (("outer_gradient_rms", "Gradients"), (f"outer_gradient_rms{CONTROL}", "Untrained")):
+    for array, title in (
+        ("outer_gradient_rms", "Gradients outside the blocks"),
+        (f"outer_gradient_rms{CONTROL}", "Untrained"),
+    ):
         if array in trace.arrays:
             outer = zip(trace.labels.get("outer", []), trace.arrays[array].tolist(), strict=False)
-            caption += f" {title} outside the blocks: {', '.join(f'{name} {short(value)}' for name, value in outer)}."
+            caption += f" {title}: {', '.join(f'{name} {short(value)}' for name, value in outer)}."
     return tag("figure", tag("div", *panels, class_="panels"), tag("figcaption", caption))
 
 
@@ -231,7 +234,7 @@ def dead_units(trace: Trace) -> Markup:
     beside = trace.arrays.get(f"dead_fraction{CONTROL}")
     for layer, share in enumerate(trace.arrays["dead_fraction"].tolist()):
         bar = tag("span", tag("i", style=f"width:{100 * share if math.isfinite(share) else 0:.1f}%"), class_="bar")
-        name, percent = tag("th", f"layer {layer}", scope="row"), f"{fixed(100 * share, 1)} %"
+        name, percent = tag("th", f"layer {layer}", scope="row"), f"{fixed(100 * share, 1)}\N{NO-BREAK SPACE}%"
         also = tag("small", f" untrained {fixed(100 * float(beside[layer]), 1)} %") if beside is not None else ""
         rows.append(tag("tr", name, tag("td", bar), tag("td", percent, also)))
     tokens = trace.meta.get("num_tokens")

@@ -39,24 +39,26 @@ def heat(drawn: Drawn, chosen: Plan) -> Markup:
         values, errors = drawn.part(at, chosen)
         name = place_name(drawn, chosen, at) if len(places) > 1 else ""
         grids.append(Grid(values, rows.labels, columns.labels, rows.name, columns.name, name, errors))
-    maps = [constant(grid) or heat_map(grid, colours, digits, wide) for grid in grids]
+    same = [said for grid in grids if (said := constant(grid))]
+    maps = [tag("div") if constant(grid) else heat_map(grid, colours, digits, wide) for grid in grids]
     gaps = " Hatched cells have no number." if np.isnan(drawn.values).any() else ""
     decided = bool(np.isin(drawn.values[~np.isnan(drawn.values)], (0, 1)).all())
     in_cells = " Filled cells are 1, the others 0." if decided else ""
-    if not decided and not all(map(constant, grids)) and measures(grids[0], wide)[2]:
-        in_cells = digits.said(np.stack([grid.values for grid in grids]))
+    if same:
+        in_cells += f" The same in every cell: {'; '.join(same)}."
+    if not decided and len(same) < len(grids) and measures(grids[0], wide)[2]:
+        in_cells += digits.said(np.stack([grid.values for grid in grids]))
     said = caption(drawn, in_cells + gaps + colours.beyond + largest_error(drawn) + left_out)
     key = Markup("") if decided else colour_bar(colours)
     return tag("figure", title(drawn), key, arranged(drawn, chosen, maps), tag("figcaption", said))
 
 
-def constant(grid: Grid) -> Markup:
-    """A line in place of many cells that are all the same number; nothing for others."""
+def constant(grid: Grid) -> str:
+    """The number that all of many cells hold, after their title, which needs no map; nothing for others."""
     value = float(grid.values.flat[0])
     if grid.values.size < 2 or not math.isfinite(value) or not (grid.values == value).all():
-        return Markup("")
-    name = f"{grid.title}: " if grid.title else ""
-    return tag("p", f"{name}{minus(f'{value:.3g}')} in each of {grid.values.size:,} cells.", class_="missing")
+        return ""
+    return f"{grid.title} {minus(f'{value:.3g}')}".strip()
 
 
 def largest_error(drawn: Drawn) -> str:
