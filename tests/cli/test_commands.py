@@ -206,11 +206,13 @@ def test_training_says_what_it_trains_on_and_how_it_goes(home: Path, capsys: pyt
     assert run(words) == 0
     err = capsys.readouterr().err
     corpus = json.loads(Path("runs/told/run.json").read_text(encoding="utf-8"))["corpus"]
+    numbers = {split: (corpus[f"{split}_documents"], corpus[f"{split}_tokens"]) for split in ("train", "held_out")}
+    own = {split: (documents, tokens - documents) for split, (documents, tokens) in numbers.items()}
     samples = [json.loads(line) for line in Path("runs/told/samples.jsonl").read_text(encoding="utf-8").splitlines()]
     metrics = [json.loads(line) for line in Path("runs/told/metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     for said in (
-        f"train on   {corpus['train_documents']} documents, {corpus['train_tokens']:,} tokens",
-        f"held out   {corpus['held_out_documents']} documents, {corpus['held_out_tokens']:,} tokens: ",
+        f"train on   {own['train'][0]} documents, {own['train'][1]:,} tokens",
+        f"held out   {own['held_out'][0]} documents, {own['held_out'][1]:,} tokens: ",
         "; 600 were asked for, but with these each word of the text is one token",
         "1 layer of width 32, 2 heads, a context of 16 tokens",
         "cpu, float32, not compiled, 1 thread",

@@ -90,6 +90,7 @@ def test_the_time_announced_has_the_evaluations_in_it() -> None:
     for begin, count in ((6, 5), (7, 4), (29, 1), (30, 0)):
         said = duration(Recipe(eval_every=7), Plan(30, "float32", False, None), 30, held_out=10_000, begin=begin)
         assert said == f"told as it goes, with {count} evaluation{'s' * (count != 1)};"
-    for recipe, steps, count in ((Recipe(), 3, 3), (Recipe(), 30, 20), (Recipe(eval_every=7), 30, 5)):
+    small = Recipe(batch_size=4, model=GPTConfig(n_ctx=16))  # 19,200 tokens to learn, each three to read
+    for recipe, steps, count in ((Recipe(), 3, 3), (Recipe(), 30, 20), (Recipe(eval_every=7), 30, 5), (small, 300, 5)):
         said = duration(recipe, Plan(steps, "float32", False, None), steps, held_out=10_000, begin=0)
         assert said == f"told as it goes, with {count} evaluations;"

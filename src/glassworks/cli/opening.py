@@ -9,12 +9,11 @@ from glassworks.core.progress import counted, seconds
 from glassworks.core.runs import Run
 from glassworks.data.reading import described, share
 from glassworks.data.specs import fewer
-from glassworks.evaluate.held_out import LOOK
 from glassworks.models.gpt import GPT
 from glassworks.train.device import pick_device
 from glassworks.train.distributed import Ranks
 from glassworks.train.plan import Plan, plan_of
-from glassworks.train.pretrain import EVALUATIONS
+from glassworks.train.pretrain import LOOK, looks
 from glassworks.train.recipe import Recipe, recipe_of
 
 SPLITS = ("train", "held_out")
@@ -99,16 +98,17 @@ def ranked(place: Ranks) -> list[str]:
 def duration(recipe: Recipe, plan: Plan, steps: int, held_out: int, begin: int) -> str:
     """The time that the steps from `begin` on take, and that of evaluations beside it."""
     n = recipe.eval_every
-    due = EVALUATIONS - EVALUATIONS * begin // steps if n is None else -(-steps // n) - begin // n
+    times = looks(recipe, plan.steps, held_out)
+    due = times - times * begin // steps if n is None else -(-steps // n) - begin // n
     evaluations = min(steps - begin, due)
-    looks = counted(evaluations, "evaluation")
+    said = counted(evaluations, "evaluation")
     if plan.step_seconds is None or plan.token_seconds is None:
-        return f"told as it goes, with {looks};"
+        return f"told as it goes, with {said};"
     training = plan.steps * plan.step_seconds * (steps - begin) / steps
     each = min(held_out, LOOK) * plan.token_seconds
     return (
         f"about {seconds(training)} at {1000 * plan.step_seconds:,.1f} ms a step, and "
-        f"{seconds(evaluations * each)} for {looks};"
+        f"{seconds(evaluations * each)} for {said};"
     )
 
 

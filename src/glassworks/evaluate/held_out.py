@@ -16,11 +16,8 @@ from glassworks.evaluate.loss import SplitLoss, plus_minus, split_loss
 from glassworks.models.gpt import GPT
 from glassworks.train.base import weights_of
 from glassworks.train.device import pick_device
-from glassworks.train.pretrain import corpus_of_run, model_of
+from glassworks.train.pretrain import LOOK, corpus_of_run, model_of
 from glassworks.train.recipe import recipe_of
-
-LOOK = 32_768
-"""Held-out tokens of a quick look during training."""
 
 LOGITS = 1 << 27
 """Numbers that a batch of evaluation gives at most: what is done at once is what is told at once, too."""

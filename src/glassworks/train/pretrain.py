@@ -43,7 +43,9 @@ Watch = Callable[[Corpus, GPT, Often], Every]
 often to evaluate: evaluation comes in this way, from a room above."""
 
 EVALUATIONS, SAMPLES, CHECKPOINTS = 20, 4, 10
-"""Of a run, if its recipe does not say after how many steps."""
+"""Of a run at most, if its recipe does not say after how many steps."""
+LOOK = 32_768
+"""Held-out tokens that an evaluation reads at most."""
 
 Show = Callable[[int, str, str], object]
 """Told a step, a prompt and what the network writes after it."""
@@ -135,7 +137,8 @@ def go_on(run: Run, watch: Watch | None, place: Ranks, report: Report, show: Sho
             show(step, *written[0])
         return {}
 
-    evaluations = [] if watch is None else watch(corpus, judged, recipe.eval_every or Times(pace, EVALUATIONS))
+    often = recipe.eval_every or Times(pace, looks(recipe, plan.steps, corpus.val.num_tokens))
+    evaluations = [] if watch is None else watch(corpus, judged, often)
     interrupted = False
     try:
         ended = resumable(
@@ -167,6 +170,14 @@ def go_on(run: Run, watch: Watch | None, place: Ranks, report: Report, show: Sho
         run.update(result=result(run, recipe, plan, model, ended.step, place))
     place.wait()
     return not interrupted
+
+
+def looks(recipe: Recipe, steps: int, held_out: int) -> int:
+    """How often a run of so many steps is evaluated if its recipe does not say: about as long as it learns, at most.
+
+    To learn from a token takes three times as long as to read one of those held out.
+    """
+    return max(1, min(EVALUATIONS, 3 * steps * recipe.tokens_per_step // min(LOOK, held_out)))
 
 
 def model_of(run: Run, device: torch.device | None = None) -> GPT:

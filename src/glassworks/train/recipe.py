@@ -72,7 +72,8 @@ class Recipe:
     seed: int = 0
     """Of the weights, of the order of the batches, and of samples."""
     eval_every: int | None = None
-    """Steps between evaluations on held-out text. None = 20 times in a run, evenly."""
+    """Steps between evaluations on held-out text. None = 20 times in a run, evenly; fewer where they would
+    take longer than the steps."""
     checkpoint_every: int | None = None
     """Steps between checkpoints. None = 10 times in a run, evenly."""
     sample_every: int | None = None
