@@ -234,7 +234,11 @@ def test_surprise_and_lens_tell_the_traces_numbers(whole: Run) -> None:
     told = [float(m[1]) for m in (re.search(r"\n([\d.]+) nats, prob", title) for title in titles) if m]
     np.testing.assert_allclose(told, Trace.load(whole.path / "traces" / "surprise").arrays["nats"], atol=0.005)
     lens = Trace.load(whole.path / "traces" / "logit_lens").arrays
-    told = [float(m[1]) for m in (re.match(r"most likely: “.”\s([\d.e-]+)", title) for title in titles) if m]
+    told = [
+        float(m[1].replace("−", "-"))
+        for m in (re.match(r"most likely: “.”\s([\d.e−]+)", title) for title in titles)
+        if m
+    ]
     np.testing.assert_allclose(told, lens["top_probabilities"][..., 0].ravel(), rtol=5e-3)
     ringed = sum("right" in (attrs.get("class") or "").split() for tag, attrs in reader.elements if tag == "td")
     assert ringed == (lens["next_rank"] == 1).sum()

@@ -13,7 +13,7 @@ from glassworks.data.spans import together
 from glassworks.studio.code import is_code
 from glassworks.studio.colours import LEVELS, level
 from glassworks.studio.markup import Markup, join, scrolling, tag
-from glassworks.studio.scales import evenly, left_out
+from glassworks.studio.scales import evenly, left_out, minus
 
 MAX_NATS = 10.0
 MAX_TOKENS = 600
@@ -103,7 +103,7 @@ def surprising(trace: Trace, i: int, end: int, word: str, token: Callable[[int],
     if not math.isfinite(nats + colour):
         return tag("span", spaced(word), title=f"“{visible(word)}”: no finite number")
     parts = f" ({end - i} tokens)" if end - i > 1 else ""
-    about = [f"“{visible(word)}”{parts}", f"{nats:.2f} nats, probability {math.exp(-nats):.3g}"]
+    about = [f"“{visible(word)}”{parts}", f"{nats:.2f} nats, probability {minus(f'{math.exp(-nats):.3g}')}"]
     if "nats_alone" in trace.arrays:
         about.append(f"reading only the token before {float(trace.arrays['nats_alone'][i:end].sum()):.2f} nats")
     if "entropy" in trace.arrays:
@@ -178,7 +178,7 @@ def lens_cell(trace: Trace, row: int, column: int, token: Callable[[int], str]) 
     if column < trace.arrays["next_rank"].shape[1]:
         rank, actual = int(trace.arrays["next_rank"][row, column]), float(trace.arrays["next_probability"][row, column])
         right = rank == 1
-        about.append(f"what follows has probability {actual:.3g} and rank {rank:,}")
+        about.append(f"what follows has probability {minus(f'{actual:.3g}')} and rank {rank:,}")
     word = visible(token(int(trace.arrays["top_ids"][row, column, 0])))
     style = f"chance{level(chance)}{' right' if right else ''}"
     return tag("td", tag("span", word), class_=style, title="\n".join(about))
@@ -197,7 +197,7 @@ def legend(scale: str, marks: Sequence[str]) -> Markup:
 def best(trace: Trace, place: tuple[int, ...], token: Callable[[int], str]) -> str:
     """The most probable tokens at a place, with their probabilities."""
     pairs = zip(trace.arrays["top_ids"][place].tolist(), trace.arrays["top_probabilities"][place].tolist(), strict=True)
-    return ", ".join(f"“{visible(token(id))}” {chance:.3g}" for id, chance in pairs)
+    return ", ".join(f"“{visible(token(id))}” {minus(f'{chance:.3g}')}" for id, chance in pairs)
 
 
 def visible(word: str) -> str:
