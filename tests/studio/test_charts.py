@@ -65,6 +65,13 @@ def test_an_axis_says_more_than_one_or_two_numbers() -> None:
     assert labels == ["0.2", "0.4", "0.6", "0.8"]
 
 
+def test_a_phones_axis_across_says_more_than_one_number() -> None:
+    chart = Chart([Line("loss", [1, 977], [3.0, 2.0])], "step", "nats", right=("bits", 2.0), below=("tokens", 4096))
+    drawn = line_chart(chart, 350)
+    assert [f">{label}</text>" in drawn for label in ("200", "400", "600", "800")] == [True] * 4
+    assert ">819k</text>" in drawn
+
+
 def test_a_gap_is_left_where_a_number_is_missing_and_a_lone_point_is_a_dot() -> None:
     svg = line_chart(Chart([Line("a", [0, 1, 2, 3], [1, math.nan, 2, 3])], "x", "y"))
     (path,) = re.findall(r'<path d="([^"]+)"', svg)

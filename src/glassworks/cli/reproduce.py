@@ -22,7 +22,7 @@ class Reproduction:
     """What all of them take."""
 
     quick: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Compute less: a few minutes, and figures that are not comparable."""
+    """Compute less, for figures that are not comparable. How long either takes is said at the beginning."""
     seed: int | None = None
     """Of weights and data. None = the lectures' own for makemore, else 0."""
     steps: int | None = None

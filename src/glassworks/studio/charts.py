@@ -239,9 +239,8 @@ def x_ticks(chart: Chart, frame: Frame) -> list[tuple[float, str]]:
     """Places of the ticks across and their labels: round numbers, or as many of the x labels as fit."""
     wide = frame.right - frame.left
     if not chart.x_labels:
-        return [
-            (value, short(value)) for value in ticks(*frame.x_range, max(2, int(wide / (35 if chart.counted else 70))))
-        ]
+        found = several(*frame.x_range, max(2, int(wide / (35 if chart.counted else 70))))
+        return [(value, short(value)) for value in found]
     step = math.ceil(len(chart.x_labels) * (7 * max(map(len, chart.x_labels)) + 12) / wide)
     return [(float(i), label) for i, label in enumerate(chart.x_labels) if i % max(step, 1) == 0]
 

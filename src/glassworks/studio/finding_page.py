@@ -12,6 +12,7 @@ from glassworks.studio.chart_figures import draw_legend
 from glassworks.studio.charts import Line
 from glassworks.studio.markup import Markup, join, scrolling, tag
 from glassworks.studio.page import document
+from glassworks.studio.scales import minus
 
 OURS, PUBLISHED = "line0", "line1"
 NOT_KEPT = "This run did not keep what would be drawn here: delete {what} in its folder, and the same command makes it."
@@ -52,17 +53,18 @@ def header(finding: Finding, story: Story) -> Markup:
 
 def table_section(finding: Finding) -> Markup:
     """All rows of the finding."""
-    head = tag("tr", *(tag("th", name, scope="col") for name in ("", "published", "ours", "unit", "verdict")))
+    head = tag("tr", *(tag("th", name, scope="col") for name in ("", "published", "ours", "verdict")))
     body = [tag("tr", *table_row(row)) for row in finding.rows]
-    table = tag("table", tag("thead", head), tag("tbody", *body), class_="comparison")
+    table = tag("table", tag("thead", head), tag("tbody", *body), class_="comparison finding")
     return join([scrolling(table), tag("p", finding.summary)])
 
 
 def table_row(row: Row) -> list[Markup]:
-    """One row: what with its note, then the figures."""
+    """One row: what with its unit and note, then the figures and the verdict, which a phone has room for."""
     what, published, ours, _, unit, verdict, note = texts(row)
-    name = tag("th", what, tag("small", note), scope="row")
-    return [name, *(tag("td", cell) for cell in (published, ours, unit, verdict))]
+    name = tag("th", what, tag("small", "; ".join(filter(None, (unit, note)))), scope="row")
+    figures = ("–" if cell == "-" else minus(cell) for cell in (published, ours))
+    return [name, *(tag("td", cell) for cell in (*figures, verdict))]
 
 
 # ----------------------------------------------------------------------------------------------------------------------

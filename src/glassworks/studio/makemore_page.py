@@ -36,7 +36,7 @@ def makemore_story(run: Run, finding: Finding) -> Story:
         ("writing", "What each writes", writing_section(parts)),
         ("health", "Inside five layers", health_figure(parts["deep"], compared=names)),
     )
-    return Story("makemore", sentence(finding, compared=names), sections)
+    return Story("makemore", sentence(finding), sections)
 
 
 def read_part(run: Run, name: str) -> Mapping[str, Any]:
@@ -54,7 +54,7 @@ def dev(finding: Finding, name: str) -> tuple[float, float]:
     return value(row.ours), value(row.published)
 
 
-def sentence(finding: Finding, *, compared: bool) -> str:
+def sentence(finding: Finding) -> str:
     """How far it goes from guessing to the best network."""
     ours = {name: dev(finding, name)[0] for name in LOSSES}
     known = [name for name in ours if math.isfinite(ours[name])]
@@ -66,7 +66,8 @@ def sentence(finding: Finding, *, compared: bool) -> str:
         f"Guessing costs {guess:.2f} nats a character, counting pairs {pairs:.2f}, and the best network, "
         f"“{LOSSES[best][0].partition(': ')[2]}”, {ours[best]:.3f} on words that it never saw"
     )
-    return said + (f"; the same ends on {LOSSES[best][2]:.3f} in the lecture." if compared else ".")
+    is_compared = named(finding, f"{LOSSES[best][0]}: dev").verdict
+    return said + (f"; the same ends on {LOSSES[best][2]:.3f} in the lecture." if is_compared else ".")
 
 
 def losses_figure(finding: Finding, *, compared: bool) -> Markup:
