@@ -109,9 +109,9 @@ def neuron_attribution(
     """What each neuron of each MLP adds to a token's logit at one position, directly. As `logit_attribution`.
 
     Arrays:
-        term (layer, neuron): activation · (the neuron's column of the output matrix · direction).
+        term (layer, neuron): what each neuron adds, activation · (its column of the output matrix · direction).
         activation (layer, neuron): after the nonlinearity.
-        vocabulary_mean, vocabulary_std (layer, neuron): of the neuron's effect over all tokens, its control.
+        vocabulary_mean, vocabulary_std (layer, neuron): mean and deviation of what it adds to all tokens: its control.
         rest (component,): the terms of everything that is no neuron. `term` and `rest` together sum to the logit.
 
     Meta: `logit`, the sum; `output`, what the model returns (these differ by nanochat's softcap); `target`, `against`.

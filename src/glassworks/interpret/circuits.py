@@ -150,8 +150,8 @@ def find_circuit(
         max_bytes: the most that a batch of runs may need.
 
     Arrays:
-        kept (writer, reader): the circuit.
-        score (writer, reader): the attribution of every edge, as `edge_attribution` gives it.
+        kept (writer, reader): the edges of the circuit.
+        score (writer, reader): the estimated effect of every edge, as `edge_attribution` gives it.
         edge (writer, reader): which exist.
         same_size (pairs, draw): the control, faithfulness of random connected circuits of as many edges (fewer where
             none of that size was met), on the pairs "searched on" and, if given, "held out".

@@ -82,11 +82,11 @@ def residual_decomposition(
     Arrays:
         write (component, position, width): the vectors; over components they sum to `stream`.
         stream (position, width): the last block's output.
-        norm (network, component, position): of each vector.
-        cosine (network, component, position): of each vector with the stream. Two random directions have a cosine of
-            about ±1/√width (meta `chance_cosine`).
-        share (network, component, position): of the stream's squared length, write · stream / |stream|²; may be
-            negative or above 1; sums to 1.
+        norm (network, component, position): length of each component's vector.
+        cosine (network, component, position): of each component's vector with the stream. Two random directions
+            have a cosine of about ±1/√width (meta `chance_cosine`).
+        share (network, component, position): each component's share of the stream's squared length, write · stream /
+            |stream|²; may be negative or above 1; sums to 1.
 
     Args:
         model: any GPT.

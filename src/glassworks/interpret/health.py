@@ -32,7 +32,7 @@ def health(model: GPT, inputs: Int[Tensor, "B T"], targets: Int[Tensor, "B T"], 
         activation_rms (layer, site): root mean square of what the block's taps `resid_post`, `attn_out`, `mlp_out` saw.
         dead_fraction (layer,): hidden units of the MLP that are silent for every token of the batch. Silent is exactly
             0 for ReLU² and below 1e-6 in size for the smooth nonlinearities. A rare unit looks dead in a small batch.
-        gradient_rms (layer, part): of the mean loss, over the parameters of each part of a block.
+        gradient_rms (layer, part): root mean square of the mean loss's gradient, over each part of a block.
         outer_gradient_rms (outer,): the same for the parts outside the blocks.
     """
     check_weights(model)

@@ -260,5 +260,6 @@ def array_notes(method: Method) -> dict[str, str]:
     for entry in re.split(r"\n(?=\S)", textwrap.dedent(match[1]).strip()) if match else []:
         names, _, note = entry.partition(":")
         for name in re.sub(r"\([^)]*\)", "", names).split(","):
-            notes[name.strip()] = re.sub(r"\bNaN\b", "no number", " ".join(note.split()))
+            said = re.sub(r"(?<=\. )NaN\b", "No number", " ".join(note.split()))
+            notes[name.strip()] = re.sub(r"\bNaN\b", "no number", said)
     return notes

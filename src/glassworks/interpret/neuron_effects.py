@@ -64,7 +64,7 @@ def neuron_ablation(
         seed: draws the others.
 
     Arrays:
-        effect (neuron): the rise of the loss. effect_error (neuron): its standard error over inputs.
+        effect, effect_error (neuron): the rise of the loss, and its standard error over inputs.
         kl (neuron): KL(untouched || ablated) of the model's outputs in nats, averaged over all places.
         mean (neuron): the activation it was set to.
         control_effect, control_kl (control): the same of the random others; their numbers are the axis' labels.

@@ -70,7 +70,8 @@ def activation_patching(
         S (layer, [head,] [position]): how much of the clean run's answer comes back when this alone is as in the clean
             run: 0 = none, as in the corrupt run; 1 = all of it.
         S_metric (..., pair): the metric itself.
-        S_control, S_control_true (S_draw,): effect of a random change of the same norm, and of the patch there.
+        S_control, S_control_true (S_draw,): at some places drawn at random, the effect of a random change of the same
+            norm, and of the patch itself.
         clean, corrupt (pair,): the metric of the plain runs.
     """
     chosen = find_sites(sites)

@@ -46,7 +46,8 @@ def probe(
     Arrays:
         accuracy (row, point): share of the held-out labels that are named right, over all targets.
         error (row, point): its standard error, with examples, not their positions, as the independent units.
-        target_accuracy (row, point, target): the same for each target; NaN where it has no held-out label.
+        target_accuracy (row, point, target): share of each question's held-out labels that are named right; NaN for a
+            question without any.
         class_recall (row, point, class): share of a class' held-out labels that are named right.
         class_share (class,): how much of the held-out labels each class makes up.
 

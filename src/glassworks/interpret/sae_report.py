@@ -52,7 +52,7 @@ def sae_report(
             (spliced), and with zeros there (ablated).
         loss_recovered: (ablated - spliced) / (ablated - plain): 1 = nothing lost, 0 = as bad as zeros. NaN where
             zeros change the loss by less than a ten-thousandth, which rounding may be much of.
-        dead_share: of all latents, on all held-out rows.
+        dead_share: the share of latents that fire on no held-out row.
         frequency (row, latent): the share of rows on which each latent fires.
 
     Args:

@@ -63,7 +63,7 @@ def steer(
             place", NaN where the model has no other point of that shape; "null", the plain run, the same for every
             scale.
         deviation (row, scale): the standard deviation over random directions; NaN in the other rows.
-        metric_of_pair (scale, pair): along the direction, for each input.
+        metric_of_pair (scale, pair): the metric of each input, pushed along the direction.
 
     Meta: `wrong_point`, "" if there is none; `beyond_random`, how many deviations of random directions (or, if that is
     more, of what rounding does to the metric) the effect of the largest scale is from their mean.
