@@ -62,7 +62,7 @@ def test_the_lens_reads_whole_characters() -> None:
 def test_coloured_text_has_one_span_a_character_with_all_its_numbers() -> None:
     values = np.array([1.0, 2.0, -4.0, 3.0, 0.0])
     html = trace_figure(Trace("own", {"effect": values}, {"effect": ("position",)}, {"position": LABELS}))
-    assert 'title="猫: 2, -4, 3"' in html
+    assert 'title="猫: 2, −4, 3"' in html
     assert html.count("<span class=") == 3
     assert not HEX.search(html)
 

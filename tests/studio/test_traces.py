@@ -165,7 +165,7 @@ def test_cells_tell_the_numbers_of_the_array_with_their_places_and_errors() -> N
         if math.isnan(value):
             assert match[3] == "no number"
         else:
-            assert float(match[3]) == pytest.approx(value, rel=1e-3)
+            assert float(match[3].replace("−", "-")) == pytest.approx(value, rel=1e-3)
             assert match[4] == "0.12"
 
 

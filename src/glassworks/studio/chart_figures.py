@@ -8,7 +8,7 @@ import numpy as np
 
 from glassworks.studio.charts import NARROW, WIDE, Chart, Line, line_chart, x_span
 from glassworks.studio.markup import Markup, tag
-from glassworks.studio.scales import Numbers
+from glassworks.studio.scales import Numbers, minus
 
 HOVERS = 160
 
@@ -48,7 +48,7 @@ def hovers(chart: Chart) -> Iterator[tuple[float, str]]:
             near = nearest(line.x, x)
             if near is not None and abs(line.x[near] - x) <= (high - low) / HOVERS and math.isfinite(line.y[near]):
                 plus = f" ± {line.errors[near]:.2g}" if line.errors is not None else ""
-                said.append(f"{line.name} {line.y[near]:.4g}{plus}")
+                said.append(f"{line.name} {minus(f'{line.y[near]:.4g}')}{plus}")
         if said:
             at = chart.x_labels[round(x)] if chart.x_labels else f"{x:,.6g}"
             yield round((x - low) / (high - low), 4), "\n".join([f"{chart.x_title} {at}", *said])

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from glassworks.studio.markup import Markup, join, tag
-from glassworks.studio.scales import Numbers, Real, log_ticks, short, span, spread, thin, ticks
+from glassworks.studio.scales import Numbers, Real, log_ticks, minus, short, span, spread, thin, ticks
 
 WIDE, NARROW = 760, 350
 LINE_HEIGHT = 14.0
@@ -174,7 +174,7 @@ def draw_line(line: Line, frame: Frame) -> Markup:
 
 def dot(line: Line, value: float, x: float, y: float, style: str) -> Markup:
     """One marked point, with its number for hovering."""
-    return tag("circle", tag("title", f"{line.name} {value:.4g}"), cx=x, cy=y, r=2.6, class_=style)
+    return tag("circle", tag("title", f"{line.name} {minus(f'{value:.4g}')}"), cx=x, cy=y, r=2.6, class_=style)
 
 
 def whiskers(line: Line, frame: Frame) -> list[Markup]:

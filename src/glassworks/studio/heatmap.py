@@ -195,7 +195,7 @@ def exact(value: float, error: float = math.nan) -> str:
     if math.isnan(value):
         return "no number"
     plus = f" ± {error:.2g}" if math.isfinite(error) and math.isfinite(value) else ""
-    return f"{value:.4g}{plus}" if math.isfinite(value) else short(value)
+    return f"{minus(f'{value:.4g}')}{plus}" if math.isfinite(value) else short(value)
 
 
 def is_number(label: str) -> bool:

@@ -7,7 +7,6 @@ import numpy as np
 from glassworks.studio.heatmap import Colours, colour_bar, colours_for, exact
 from glassworks.studio.markup import Markup, tag
 from glassworks.studio.neuron_view import Board, Neuron
-from glassworks.studio.scales import minus
 
 
 def boards_figure(neuron: Neuron) -> list[Markup]:
@@ -98,7 +97,7 @@ def board_table(name: str, values: np.ndarray, board: Board, colours: Colours) -
     body = []
     for i, row in enumerate(board.rows):
         squares = [
-            tag("td", class_=colours.level(x), title=f"{board.square(i * board.size + j)}: {minus(exact(x))}")
+            tag("td", class_=colours.level(x), title=f"{board.square(i * board.size + j)}: {exact(x)}")
             for j, x in enumerate(values[i].tolist())
         ]
         body.append(tag("tr", tag("th", row, scope="row"), *squares))
