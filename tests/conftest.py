@@ -1,4 +1,4 @@
-"""One thread a process, as the suite runs on all cores already; the same random numbers, whatever ran before."""
+"""One thread a process, as the suite runs on all cores already; the same random numbers and width in every test."""
 
 import os
 
@@ -10,5 +10,6 @@ import torch
 
 
 @pytest.fixture(autouse=True)
-def _seeded() -> None:
+def _alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)  # pytest-xdist's; what is printed to a pipe is not folded
     torch.manual_seed(42)  # a number that no test asks for itself
