@@ -1,9 +1,11 @@
 """One thread a process, as the suite runs on all cores already; the same random numbers and width in every test."""
 
 import os
+import signal
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores ctrl-C
 
 import pytest
 import torch
