@@ -5,10 +5,11 @@ import signal
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores ctrl-C
 
 import pytest
 import torch
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores ctrl-C
 
 
 @pytest.fixture(autouse=True)
