@@ -83,7 +83,10 @@ class Arguments(list[str]):
             name = match[1] if match[1].startswith("--") else self.flag_of(match[1], "")
             return f"{name} needs {'a value' if match[2] == '1' else f'{match[2]} values'}: see {self.help()}"
         if match := re.match(r"invalid choice '(.*)' for argument '(\S+)'. Expected one of \((.*?),?\)", said):
-            return f"{match[2]} (={self.typed(match[2])!r}) must be one of {match[3]}"
+            choices = match[3].split(", ")
+            if "'None'" in choices:  # with which tyro gives them in any order
+                choices.sort(key=lambda choice: (choice == "'None'", choice))
+            return f"{match[2]} (={self.typed(match[2])!r}) must be one of {', '.join(choices)}"
         if match := re.match(r"Missing from .*?: (\S+) (.*?)\.? \(required\)", said):
             return f"{match[1]} is missing: {match[2][:1].lower()}{match[2][1:]} (see {self.help()})"
         return said
