@@ -3,8 +3,8 @@
     python benchmarks/company.py [--only training probes generation othello] [--busy 0 1 2 4] [--rounds 3] [--quick]
 
 Each kind of work runs in two processes that take turns, stopped and continued by signals: `before` computes as torch
-does by itself, `now` as the package has it (core/company.py). Beside them run 0, 1, 2 or 4 busy processes, which only
-count. Rates are medians over the rounds, of pieces of work done a second in turns of a few seconds; the first half
+does by itself, `now` as the package has it (core/machine/company.py). Beside them run 0, 1, 2 or 4 busy processes,
+which only count. Rates are medians over the rounds, of pieces of work done a second in turns of a few seconds; the first half
 second of a turn is not counted, so that caches and threads are warm.
 
 The cost of being ready is `now` with no other work, over `before`. The share kept is the rate in company over that of
@@ -36,7 +36,7 @@ def training(done: Callable[[], None]) -> None:
     """Steps of nanoGPT's CPU shape, by the package's own recipe."""
     import torch
 
-    from glassworks.models.config import GPTConfig
+    from glassworks.models.gpt.config import GPTConfig
     from glassworks.objectives.losses import next_token_loss
     from glassworks.train.fit import fit
     from glassworks.train.plan import build
@@ -53,9 +53,9 @@ def probes(done: Callable[[], None]) -> None:
     """A linear and an MLP probe of each layer, from the model's run on."""
     import torch
 
-    from glassworks.interpret.probes import fit_probes
-    from glassworks.models.config import GPTConfig
-    from glassworks.models.gpt import GPT
+    from glassworks.interpret.probing.probes import fit_probes
+    from glassworks.models.gpt.config import GPTConfig
+    from glassworks.models.gpt.model import GPT
 
     model = GPT(GPTConfig("gpt2", 256, n_ctx=64, n_layer=2, n_head=4, n_embd=128))
     tokens = torch.randint(256, (4, 16, 64))
@@ -76,9 +76,9 @@ def probes(done: Callable[[], None]) -> None:
 
 def generation(done: Callable[[], None]) -> None:
     """Eight rows, a token each."""
-    from glassworks.models.config import GPTConfig
-    from glassworks.models.gpt import GPT
-    from glassworks.models.sampling import stream
+    from glassworks.models.generation.sampling import stream
+    from glassworks.models.gpt.config import GPTConfig
+    from glassworks.models.gpt.model import GPT
 
     model = GPT(GPTConfig("nanochat", 4096, n_ctx=256, n_layer=6, n_head=6, n_embd=384))
     while True:
@@ -90,7 +90,7 @@ def othello(done: Callable[[], None]) -> None:
     """Steps of the quick Othello network, the playing of its games included."""
     import torch
 
-    from glassworks.reproductions.othello_training import GameBatches, expected_loss, experiment
+    from glassworks.reproductions.othello.training import GameBatches, expected_loss, experiment
     from glassworks.train.fit import fit
     from glassworks.train.plan import build
 
@@ -119,7 +119,7 @@ def said(done: Callable[[], None]) -> Callable[..., dict[str, float]]:
 
 def work(kind: str, ready: bool, pipe: Connection) -> None:
     """Do one kind of work for ever, and tell when a piece of it is done."""
-    from glassworks.core import company
+    from glassworks.core.machine import company
 
     if not ready:
         company.watch = lambda: None  # type: ignore[assignment]

@@ -28,10 +28,10 @@ if "--threads" in sys.argv:
 import torch
 import transformers
 
-from glassworks.models.config import GPTConfig
-from glassworks.models.gpt import GPT
+from glassworks.models.generation.sampling import stream
+from glassworks.models.gpt.config import GPTConfig
+from glassworks.models.gpt.model import GPT
 from glassworks.models.io import load_model, save_model
-from glassworks.models.sampling import stream
 
 SHAPES = {
     "gpt2-4x128-chars": GPTConfig("gpt2", 65, 256, 4, 4, 128),

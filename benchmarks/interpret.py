@@ -44,13 +44,13 @@ from transformer_lens import patching
 from transformer_lens.model_bridge import TransformerBridge
 from transformer_lens.tools.analysis.attribution_patching import EdgeAttributionConfig, attribution_patch
 
-from glassworks.interpret.edge_attribution import edge_attribution
-from glassworks.interpret.graph import Graph
-from glassworks.interpret.hooks import capture
-from glassworks.interpret.metrics import logit_difference
-from glassworks.interpret.patching import activation_patching
-from glassworks.models.config import GPTConfig
-from glassworks.models.gpt import GPT
+from glassworks.interpret.access.hooks import capture
+from glassworks.interpret.causes.edge_attribution import edge_attribution
+from glassworks.interpret.causes.graph import Graph
+from glassworks.interpret.causes.metrics import logit_difference
+from glassworks.interpret.causes.patching import activation_patching
+from glassworks.models.gpt.config import GPTConfig
+from glassworks.models.gpt.model import GPT
 from glassworks.models.io import load_model
 
 SHAPES = {"4x128": (4, 4, 128), "12x768": (12, 12, 768)}

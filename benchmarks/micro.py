@@ -75,14 +75,17 @@ def micrograd() -> Callable[[], float]:
 
 def eager() -> Callable[[], float]:
     """Ours as Python."""
-    from glassworks.micro import MLP, Value
+    from glassworks.micro import MLP
+    from glassworks.micro.engine import Value
 
     return scalar_side(Value, MLP)
 
 
 def compiled() -> Callable[[], float]:
     """Ours, compiled."""
-    from glassworks.micro import MLP, Value, compile
+    from glassworks.micro import MLP
+    from glassworks.micro.compiler import compile
+    from glassworks.micro.engine import Value
 
     return scalar_side(Value, MLP, compile)
 

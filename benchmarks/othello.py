@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from glassworks.data.othello import PADDING, perft, play, replay
+from glassworks.data.games.othello import PADDING, perft, play, replay
 
 DIRECTIONS = [(dr, dc) for dr in (-1, 0, 1) for dc in (-1, 0, 1) if (dr, dc) != (0, 0)]
 

@@ -24,10 +24,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from glassworks.interpret.logistic import logistic
-from glassworks.interpret.stream import Rows, gather
-from glassworks.models.config import GPTConfig
-from glassworks.models.gpt import GPT
+from glassworks.interpret.access.stream import Rows, gather
+from glassworks.interpret.probing.logistic import logistic
+from glassworks.models.gpt.config import GPTConfig
+from glassworks.models.gpt.model import GPT
 
 T, BATCH, VOCABULARY = 128, 16, 256
 TRAIN, TEST = 10, 5  # batches of 2,048 rows

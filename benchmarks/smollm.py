@@ -41,7 +41,7 @@ def compare(text: str) -> None:
     """Open it in both, and print what they say."""
     import transformers
 
-    from glassworks.data.tokenizers import load_tokenizer
+    from glassworks.data.tokenizers.build import load_tokenizer
     from glassworks.models.io import load_model
 
     transformers.utils.logging.disable_progress_bar()
@@ -66,7 +66,7 @@ def compare(text: str) -> None:
 
 def look(text: Path, methods: list[str]) -> None:
     """Run methods, each in a process of its own, and print a table."""
-    from glassworks.interpret.methods import METHODS
+    from glassworks.interpret.catalogue.methods import METHODS
 
     print(f"| {'method':<22} | seconds | CPU s | peak MB | |\n|---|---|---|---|---|")
     for name in methods or METHODS:
@@ -81,8 +81,8 @@ def look(text: Path, methods: list[str]) -> None:
 
 def one(text: Path, name: str) -> None:
     """One method; prints its seconds, CPU seconds, and the largest memory of the process in MB, with opening."""
-    from glassworks.interpret.methods import METHODS, function
-    from glassworks.interpret.subject import open_subject
+    from glassworks.interpret.catalogue.methods import METHODS, function
+    from glassworks.interpret.catalogue.subject import open_subject
 
     sentences = {"text": SENTENCE.format("John"), "against": SENTENCE.format("Mary")}
     subject, note = open_subject(str(model_file()), data=str(text), **sentences), ""

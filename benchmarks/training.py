@@ -30,12 +30,12 @@ from typing import Any
 
 import torch
 
-from glassworks.core.memory import keep_freed_memory
+from glassworks.core.machine.memory import keep_freed_memory
 from glassworks.data.batches import Batch, Windows
-from glassworks.data.shards import Corpus, prepare
+from glassworks.data.text.shards import Corpus, prepare
 from glassworks.evaluate.loss import split_loss
-from glassworks.models.config import GPTConfig
-from glassworks.models.gpt import GPT
+from glassworks.models.gpt.config import GPTConfig
+from glassworks.models.gpt.model import GPT
 from glassworks.objectives.losses import next_token_loss
 from glassworks.optim.config import OptimizerConfig
 from glassworks.optim.groups import make_optimizer

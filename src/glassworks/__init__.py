@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from glassworks.core.runs import Run
-    from glassworks.core.trace import Trace
-    from glassworks.data.tokenizers import load_tokenizer
+    from glassworks.data.tokenizers.build import load_tokenizer
     from glassworks.evaluate.held_out import evaluate_run
-    from glassworks.interpret.hooks import capture, patch
-    from glassworks.interpret.subject import open_subject
+    from glassworks.interpret.access.hooks import capture, patch
+    from glassworks.interpret.catalogue.subject import open_subject
     from glassworks.micro.engine import Value
-    from glassworks.models.config import GPTConfig
-    from glassworks.models.gpt import GPT
+    from glassworks.models.generation.sampling import generate
+    from glassworks.models.gpt.config import GPTConfig
+    from glassworks.models.gpt.model import GPT
     from glassworks.models.io import load_model, save_model
-    from glassworks.models.sampling import generate
-    from glassworks.studio.report import write_report
+    from glassworks.report.run_page import write_report
+    from glassworks.trace.trace import Trace
     from glassworks.train.fit import fit
     from glassworks.train.pretrain import corpus_of_run, model_of, pretrain, start
     from glassworks.train.recipe import Recipe
@@ -53,17 +53,17 @@ __all__ = [
 
 HOMES = {
     "core.runs": ("Run",),
-    "core.trace": ("Trace",),
-    "data.tokenizers": ("load_tokenizer",),
+    "trace.trace": ("Trace",),
+    "data.tokenizers.build": ("load_tokenizer",),
     "evaluate.held_out": ("evaluate_run",),
-    "interpret.hooks": ("capture", "patch"),
-    "interpret.subject": ("open_subject",),
+    "interpret.access.hooks": ("capture", "patch"),
+    "interpret.catalogue.subject": ("open_subject",),
     "micro.engine": ("Value",),
-    "models.config": ("GPTConfig",),
-    "models.gpt": ("GPT",),
+    "models.gpt.config": ("GPTConfig",),
+    "models.gpt.model": ("GPT",),
     "models.io": ("load_model", "save_model"),
-    "models.sampling": ("generate",),
-    "studio.report": ("write_report",),
+    "models.generation.sampling": ("generate",),
+    "report.run_page": ("write_report",),
     "train.fit": ("fit",),
     "train.pretrain": ("corpus_of_run", "model_of", "pretrain", "start"),
     "train.recipe": ("Recipe",),

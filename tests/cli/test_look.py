@@ -11,8 +11,8 @@ import pytest
 
 from glassworks.cli.main import run
 from glassworks.core.errors import RunError
-from glassworks.core.trace import Trace
-from glassworks.interpret.methods import METHODS
+from glassworks.interpret.catalogue.methods import METHODS
+from glassworks.trace.trace import Trace
 
 TINY = ["--tokenizer", "bytes", "--batch-size", "4", "--steps", "6", "--eval-every", "6"]
 SHAPE = ["--model.n-ctx", "16", "--model.n-layer", "2", "--model.n-head", "2", "--model.n-embd", "16"]
@@ -98,7 +98,7 @@ def test_a_text_that_is_too_long_says_what_is_left_out(capsys: pytest.CaptureFix
 def test_a_method_that_refuses_leaves_the_others_their_place(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import glassworks.interpret.views as views
+    import glassworks.interpret.catalogue.views as views
 
     def refuse(subject: object) -> None:
         raise RunError("model (n_inner=0) has no neurons")

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from glassworks.cli.main import run
-from glassworks.data.codec import BYTE_OF
-from glassworks.data.tokenizers import load_tokenizer
-from glassworks.models.config import Architecture, GPTConfig
-from glassworks.models.gguf import BLOCK, OUTER
-from glassworks.models.gpt import GPT
+from glassworks.data.tokenizers.build import load_tokenizer
+from glassworks.data.tokenizers.codec import BYTE_OF
+from glassworks.models.gpt.config import Architecture, GPTConfig
+from glassworks.models.gpt.gguf import BLOCK, OUTER
+from glassworks.models.gpt.layout import to_layout
+from glassworks.models.gpt.model import GPT
 from glassworks.models.io import load_model, save_model
-from glassworks.models.layout import to_layout
 from glassworks.train.pretrain import pretrain, start
 from glassworks.train.recipe import Recipe
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from glassworks.cli.opening import crowded, duration, splits, vocabulary
-from glassworks.models.config import GPTConfig
+from glassworks.models.gpt.config import GPTConfig
 from glassworks.train.plan import Plan
 from glassworks.train.recipe import Recipe
 

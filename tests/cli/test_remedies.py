@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from glassworks.cli.arguments import Arguments
+from glassworks.cli.arguments.parse import Arguments
 from glassworks.cli.eval import Eval
 from glassworks.cli.look import Look
 from glassworks.cli.main import describe, run

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-import glassworks.reproductions.induction as induction
-import glassworks.reproductions.makemore as makemore
+import glassworks.reproductions.induction.run as induction
+import glassworks.reproductions.makemore.run as makemore
 from glassworks.cli.main import run
 from glassworks.cli.reproduce import REPEAT
 from glassworks.core.runs import Run
-from glassworks.models.config import GPTConfig
+from glassworks.models.gpt.config import GPTConfig
 from glassworks.reproductions import REPRODUCTIONS
 from glassworks.train.recipe import Recipe
 

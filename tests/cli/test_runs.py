@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from glassworks.cli.runs import facts, print_runs, summary
 from glassworks.core.errors import RunError
 from glassworks.core.runs import Run, all_runs
-from glassworks.studio.contents import read_contents
-from glassworks.studio.report import page as report_page
-from glassworks.studio.runs_page import page as runs_page
+from glassworks.report.contents import read_contents
+from glassworks.report.run_page import page as report_page
+from glassworks.report.runs_page import page as runs_page
 
 RECORD: dict[str, Any] = {
     "command": ["glassworks", "train"],

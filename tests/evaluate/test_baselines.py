@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from glassworks.data.shards import Corpus, prepare
+from glassworks.data.text.shards import Corpus, prepare
 from glassworks.evaluate.baselines import Baseline, baselines, compare, pieces, sample, verdict
 from glassworks.evaluate.held_out import remedy
 from glassworks.evaluate.loss import Documents, SplitLoss

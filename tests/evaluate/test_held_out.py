@@ -14,8 +14,8 @@ from glassworks.evaluate.baselines import baselines
 from glassworks.evaluate.held_out import evaluate_run, table, validation, windows_at_once
 from glassworks.evaluate.loss import split_loss
 from glassworks.evaluate.ratios import UNKNOWN
-from glassworks.models.config import GPTConfig
-from glassworks.studio.report import write_report
+from glassworks.models.gpt.config import GPTConfig
+from glassworks.report.run_page import write_report
 from glassworks.train.pretrain import corpus_of_run, model_of, pretrain, start
 from glassworks.train.recipe import Recipe
 

@@ -8,10 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from glassworks.core.errors import RunError
-from glassworks.data.shards import Corpus, Tokens, prepare
+from glassworks.data.store import Tokens
+from glassworks.data.text.shards import Corpus, prepare
 from glassworks.evaluate.loss import SplitLoss, split_loss
-from glassworks.models.config import GPTConfig
-from glassworks.models.gpt import GPT
+from glassworks.models.gpt.config import GPTConfig
+from glassworks.models.gpt.model import GPT
 
 WORDS = ["stone", "rain", "über", "glass", "fire", "naïve", "\n", "the"]
 

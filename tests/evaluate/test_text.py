@@ -4,10 +4,10 @@ from pathlib import Path
 
 import torch
 
-from glassworks.data.tokenizers import byte_tokenizer
+from glassworks.data.tokenizers.build import byte_tokenizer
 from glassworks.evaluate.text import evaluate_text
-from glassworks.models.config import GPTConfig
-from glassworks.models.gpt import GPT
+from glassworks.models.gpt.config import GPTConfig
+from glassworks.models.gpt.model import GPT
 
 
 def test_a_perplexity_beyond_all_numbers_is_infinite(tmp_path: Path) -> None:

@@ -5,12 +5,12 @@ import pytest
 import torch
 from torch import nn
 
-from glassworks.core.trace import Trace
 from glassworks.interpret.control import beside, randomised
-from glassworks.interpret.lens import divergence, residual_streams
-from glassworks.models.config import GPTConfig
-from glassworks.models.gpt import GPT
+from glassworks.interpret.transformer.lens import divergence, residual_streams
+from glassworks.models.gpt.config import GPTConfig
+from glassworks.models.gpt.model import GPT
 from glassworks.models.io import save_model
+from glassworks.trace.trace import Trace
 
 CONFIGS = {
     "gpt2": GPTConfig("gpt2", 50, 16, 2, 2, 32),

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glassworks.micro import MLP, Value, compile
-from glassworks.micro.engine import topological
+from glassworks.micro import MLP
+from glassworks.micro.compiler import compile
+from glassworks.micro.engine import Value, topological
 
 FUNCTIONS = ["relu", "abs", "exp", "log", "sqrt", "sin", "cos", "tanh", "sigmoid"]
 OPERATORS: dict[str, Callable[[Any, Any], Any]] = {

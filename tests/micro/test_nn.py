@@ -5,7 +5,9 @@ import random
 import pytest
 import torch
 
-from glassworks.micro import MLP, Layer, Neuron, Value
+from glassworks.micro import MLP, Neuron
+from glassworks.micro.engine import Value
+from glassworks.micro.nn import Layer
 
 
 def test_a_perceptron_has_torchs_outputs_and_gradients() -> None:

@@ -11,11 +11,11 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
 from glassworks.core.errors import FileDamaged
-from glassworks.data.tokenizers import byte_tokenizer, load_tokenizer
-from glassworks.models.config import GPTConfig
-from glassworks.models.gpt import GPT
+from glassworks.data.tokenizers.build import byte_tokenizer, load_tokenizer
+from glassworks.models.generation.text import Text
+from glassworks.models.gpt.config import GPTConfig
+from glassworks.models.gpt.model import GPT
 from glassworks.models.io import load_model, read_tensors, save_model
-from glassworks.models.text import Text
 
 V = 61
 PEERS = {
@@ -360,7 +360,8 @@ def test_opening_and_generating_do_without_torchs_compiler(tmp_path: Path, archi
     """Which takes 0.8 s to load, and comes with any arithmetic on the meta device."""
     save_model(GPT(GPTConfig(architecture, 11, 8, 1, 2, 8)), tmp_path / "model")
     code = (
-        "import sys; from glassworks.models.io import load_model; from glassworks.models.sampling import stream;"
+        "import sys; from glassworks.models.io import load_model;"
+        "from glassworks.models.generation.sampling import stream;"
         f"list(stream(load_model({str(tmp_path / 'model')!r}), [[1, 2]], max_tokens=2));"
         "print('torch._dynamo' in sys.modules)"
     )

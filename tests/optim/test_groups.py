@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from glassworks.models.config import Architecture, GPTConfig
-from glassworks.models.gpt import GPT
+from glassworks.models.gpt.config import Architecture, GPTConfig
+from glassworks.models.gpt.model import GPT
 from glassworks.objectives.losses import next_token_loss
 from glassworks.optim.config import OptimizerConfig
 from glassworks.optim.groups import make_optimizer, roles

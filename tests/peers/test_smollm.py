@@ -12,17 +12,17 @@ import torch
 import transformers
 
 from glassworks.cli.main import main
-from glassworks.data.chat import Chat, read_template
-from glassworks.data.codec import Tokenizer
-from glassworks.data.tokenizers import load_tokenizer
-from glassworks.interpret.methods import METHODS, function
-from glassworks.interpret.regressed_lens import regress_lens
-from glassworks.interpret.subject import Subject, open_subject
-from glassworks.interpret.tuned_lens import lens_divergence
-from glassworks.models.gpt import GPT
+from glassworks.data.tokenizers.build import load_tokenizer
+from glassworks.data.tokenizers.chat import Chat, read_template
+from glassworks.data.tokenizers.codec import Tokenizer
+from glassworks.interpret.catalogue.methods import METHODS, function
+from glassworks.interpret.catalogue.subject import Subject, open_subject
+from glassworks.interpret.transformer.regressed_lens import regress_lens
+from glassworks.interpret.transformer.tuned_lens import lens_divergence
+from glassworks.models.generation.sampling import generate
+from glassworks.models.gpt.model import GPT
 from glassworks.models.io import load_model
-from glassworks.models.sampling import generate
-from glassworks.studio.traces import trace_figure
+from glassworks.trace.render import trace_figure
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(1800), pytest.mark.filterwarnings("ignore")]
 DOCS = Path(__file__).parents[2] / "docs"
@@ -86,7 +86,7 @@ def opened(file: Path, tokens: int) -> Subject:
     john, mary = (SENTENCE.format(name) for name in ("John", "Mary"))
     with pytest.MonkeyPatch.context() as patch:
         for name in ("FITTED", "LEAST"):
-            patch.setattr(f"glassworks.interpret.subject.{name}", tokens)
+            patch.setattr(f"glassworks.interpret.catalogue.subject.{name}", tokens)
         found = open_subject(str(file), text=john, against=mary, data=str(DOCS))
         assert sum(map(len, found.rows)) == 2 * tokens // 128
     return found

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from glassworks.interpret.attribution import logit_attribution, neuron_attribution
-from glassworks.interpret.decomposition import residual_decomposition
-from glassworks.interpret.heads import PATTERNS, look_at_repeats, repeated_tokens
-from glassworks.interpret.lens import attention_patterns, logit_lens
-from glassworks.models.config import GPTConfig
-from glassworks.models.gpt import GPT
+from glassworks.interpret.transformer.attribution import logit_attribution, neuron_attribution
+from glassworks.interpret.transformer.decomposition import residual_decomposition
+from glassworks.interpret.transformer.heads import PATTERNS, look_at_repeats, repeated_tokens
+from glassworks.interpret.transformer.lens import attention_patterns, logit_lens
+from glassworks.models.gpt.config import GPTConfig
+from glassworks.models.gpt.model import GPT
 from glassworks.models.io import save_model
 
 pytestmark = [pytest.mark.peer, pytest.mark.filterwarnings("ignore")]

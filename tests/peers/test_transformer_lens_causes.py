@@ -12,13 +12,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from glassworks.interpret.edge_attribution import edge_attribution
-from glassworks.interpret.graph import Graph
-from glassworks.interpret.metrics import logit_difference
-from glassworks.interpret.patching import activation_patching
-from glassworks.interpret.paths import path_patching
-from glassworks.models.config import GPTConfig
-from glassworks.models.gpt import GPT
+from glassworks.interpret.causes.edge_attribution import edge_attribution
+from glassworks.interpret.causes.graph import Graph
+from glassworks.interpret.causes.metrics import logit_difference
+from glassworks.interpret.causes.patching import activation_patching
+from glassworks.interpret.causes.paths import path_patching
+from glassworks.models.gpt.config import GPTConfig
+from glassworks.models.gpt.model import GPT
 from glassworks.models.io import save_model
 
 pytestmark = [pytest.mark.peer, pytest.mark.filterwarnings("ignore")]

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from glassworks.data.othello import vocab_size
-from glassworks.models.config import GPTConfig
-from glassworks.models.gpt import GPT
-from glassworks.reproductions.othello_games import Played, fresh
+from glassworks.data.games.othello import vocab_size
+from glassworks.models.gpt.config import GPTConfig
+from glassworks.models.gpt.model import GPT
+from glassworks.reproductions.othello.games import Played, fresh
 
 
 @pytest.fixture(scope="module")

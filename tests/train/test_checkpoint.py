@@ -10,8 +10,8 @@ from torch import nn
 
 from glassworks.core.errors import FileDamaged, RunError
 from glassworks.core.runs import Run
-from glassworks.models.config import GPTConfig
-from glassworks.models.gpt import GPT
+from glassworks.models.gpt.config import GPTConfig
+from glassworks.models.gpt.model import GPT
 from glassworks.optim.config import OptimizerConfig
 from glassworks.optim.groups import make_optimizer
 from glassworks.train.checkpoint import complete_checkpoints, load_checkpoint, newest_checkpoint, save_checkpoint

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from glassworks.core.openmp import openmp
+from glassworks.core.machine.openmp import openmp
 from glassworks.train import device
 from glassworks.train.device import flushing_subnormals
 from glassworks.train.fit import fit

@@ -12,10 +12,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from glassworks.models.config import GPTConfig
-from glassworks.models.gpt import GPT
+from glassworks.models.gpt.config import GPTConfig
+from glassworks.models.gpt.model import GPT
 from glassworks.objectives.losses import Summed, mean_of, next_token_loss, parted
-from glassworks.reproductions.othello_training import expected_loss
+from glassworks.reproductions.othello.training import expected_loss
 from glassworks.train.distributed import OnEveryRank
 from glassworks.train.fit import Fit, fit
 

@@ -14,7 +14,7 @@ from torch import nn
 
 from glassworks.core.runs import Run
 from glassworks.data.batches import Windows
-from glassworks.models.config import GPTConfig
+from glassworks.models.gpt.config import GPTConfig
 from glassworks.optim.config import ScheduleConfig
 from glassworks.optim.schedules import make_schedule
 from glassworks.train.checkpoint import complete_checkpoints

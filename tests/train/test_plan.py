@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from glassworks.data.shards import prepare
-from glassworks.models.config import GPTConfig
-from glassworks.models.gpt import GPT
+from glassworks.data.text.shards import prepare
+from glassworks.models.gpt.config import GPTConfig
+from glassworks.models.gpt.model import GPT
 from glassworks.objectives.losses import next_token_loss
 from glassworks.train.device import can_compile
 from glassworks.train.distributed import Ranks

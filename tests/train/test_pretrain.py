@@ -16,8 +16,8 @@ import torch
 
 from glassworks.core.errors import FileDamaged, RunError
 from glassworks.core.runs import Run
-from glassworks.models.config import GPTConfig
-from glassworks.models.gpt import GPT
+from glassworks.models.gpt.config import GPTConfig
+from glassworks.models.gpt.model import GPT
 from glassworks.models.io import save_model
 from glassworks.train.checkpoint import complete_checkpoints, save_checkpoint
 from glassworks.train.pretrain import corpus_of_run, model_of, pretrain, start

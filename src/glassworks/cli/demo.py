@@ -5,7 +5,7 @@ from typing import Annotated
 
 import tyro
 
-from glassworks.cli.arguments import Arguments
+from glassworks.cli.arguments.parse import Arguments
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ def run(arguments: Arguments) -> int:
     args = arguments.parse(Demo, "demo")
     from glassworks.cli.train import folder
     from glassworks.core.progress import say
-    from glassworks.models.config import GPTConfig
+    from glassworks.models.gpt.config import GPTConfig
     from glassworks.train.recipe import Recipe
 
     shape = GPTConfig("nanochat", n_ctx=256, n_layer=4, n_head=4, n_embd=128)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from glassworks.core.config import from_dict
-from glassworks.models.config import GPTConfig
+from glassworks.models.gpt.config import GPTConfig
 
 
 def differing(found: Sequence[Mapping[str, Any]]) -> list[list[str]]:

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import tyro
 
-from glassworks.cli.arguments import Arguments
-from glassworks.cli.reading import ReadingFlags, say_what_was_read
+from glassworks.cli.arguments.parse import Arguments
+from glassworks.cli.arguments.reading import ReadingFlags, say_what_was_read
 
 
 @dataclass(frozen=True)

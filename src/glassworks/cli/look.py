@@ -6,8 +6,8 @@ from typing import Annotated
 
 import tyro
 
-from glassworks.cli.arguments import Arguments
-from glassworks.cli.reading import ReadingFlags, say_what_was_read
+from glassworks.cli.arguments.parse import Arguments
+from glassworks.cli.arguments.reading import ReadingFlags, say_what_was_read
 from glassworks.core.called import command
 
 
@@ -39,7 +39,7 @@ class Look:
 def run(arguments: Arguments) -> int:
     """Parse, look, write."""
     args = arguments.parse(Look, "look")
-    from glassworks.interpret.methods import METHODS, choose
+    from glassworks.interpret.catalogue.methods import METHODS, choose
 
     if args.list:
         from glassworks.core.columns import fold, terminal_width
@@ -62,8 +62,8 @@ def run(arguments: Arguments) -> int:
     from glassworks.cli.main import is_users
     from glassworks.core.files import refuse_unwritable
     from glassworks.core.progress import say
-    from glassworks.interpret.subject import open_subject
-    from glassworks.studio.look import look_inside
+    from glassworks.interpret.catalogue.subject import open_subject
+    from glassworks.report.inspection import look_inside
 
     given = {key: value for key in ("text", "against", "data") if (value := getattr(args, key)) is not None}
     if args.out is not None:
@@ -106,9 +106,9 @@ TIMES = (
 
 def opening(model: str, read: ReadingFlags, options: dict[str, str | int]) -> str:
     """Python that opens the same subject."""
-    imports = ["from glassworks.interpret.subject import open_subject"]
+    imports = ["from glassworks.interpret.catalogue.subject import open_subject"]
     words = "".join(f", {key}={value!r}" for key, value in options.items())
     if read != ReadingFlags():
-        imports.insert(0, "from glassworks.data.reading import Reading")
+        imports.insert(0, "from glassworks.data.text.reading import Reading")
         words += f", reading=Reading({read.column!r}, {read.skip_unreadable})"
     return "\n".join([*imports, "", f"subject = open_subject({model!r}{words})"])

@@ -15,7 +15,7 @@ import traceback
 from difflib import get_close_matches
 from pathlib import Path
 
-from glassworks.cli.arguments import Arguments
+from glassworks.cli.arguments.parse import Arguments
 from glassworks.core.called import command
 from glassworks.core.progress import showing
 
@@ -91,7 +91,7 @@ def answer(arguments: list[str], rest: Arguments) -> int:
             hint = f": did you mean {near[0]}?" if near else f"; see {command('--help')}"
             say(f"there is no command {name!r}{hint}")
             return 2
-        from glassworks.core import company
+        from glassworks.core.machine import company
 
         company.watch()
         with showing(True):

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from glassworks.cli.arguments import Arguments
+from glassworks.cli.arguments.parse import Arguments
 from glassworks.core.files import refuse_unwritable, write_text
 from glassworks.micro.expression import EXAMPLE, EXAMPLE_VALUES, parse, read_values
 

@@ -7,9 +7,9 @@ import torch
 
 from glassworks.core.progress import counted, seconds
 from glassworks.core.runs import Run
-from glassworks.data.reading import described, share
-from glassworks.data.specs import fewer
-from glassworks.models.gpt import GPT
+from glassworks.data.text.reading import described, share
+from glassworks.data.tokenizers.specs import fewer
+from glassworks.models.gpt.model import GPT
 from glassworks.train.device import pick_device
 from glassworks.train.distributed import Ranks
 from glassworks.train.plan import Plan, plan_of

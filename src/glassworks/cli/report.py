@@ -5,7 +5,7 @@ from typing import Annotated
 
 import tyro
 
-from glassworks.cli.arguments import Arguments
+from glassworks.cli.arguments.parse import Arguments
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ def run(arguments: Arguments) -> None:
     from glassworks.core.files import refuse_unwritable
     from glassworks.core.progress import counted, say
     from glassworks.core.runs import Run
-    from glassworks.interpret.traces import trace_run
-    from glassworks.studio.report import write_report
+    from glassworks.interpret.catalogue.run_traces import trace_run
+    from glassworks.report.run_page import write_report
 
     opened = Run.open(args.run)
     refuse_unwritable(opened.path / "report.html")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from glassworks.cli.arguments import Arguments
-from glassworks.cli.reading import ReadingFlags
+from glassworks.cli.arguments.parse import Arguments
+from glassworks.cli.arguments.reading import ReadingFlags
 from glassworks.core.called import again
 from glassworks.core.columns import listed, terminal_width
 from glassworks.core.progress import say
@@ -50,8 +50,8 @@ class Makemore(Reproduction):
 
     def repeat(self, path: Path, command: list[str]) -> "Finding":
         """On a file of words."""
-        from glassworks.reproductions.makemore import run as repeat
-        from glassworks.reproductions.words import Words, read_words
+        from glassworks.reproductions.makemore.run import run as repeat
+        from glassworks.reproductions.makemore.words import Words, read_words
 
         if self.data.is_dir():
             raise ValueError(
@@ -86,7 +86,7 @@ class Othello(Reproduction):
 
     def repeat(self, path: Path, command: list[str]) -> "Finding":
         """On games that it plays itself."""
-        from glassworks.reproductions.othello import run as repeat
+        from glassworks.reproductions.othello.run import run as repeat
 
         settings: dict[str, Any] = {"quick": self.quick, "full": self.full, "seed": self.seed, "steps": self.steps}
         return repeat(folder=path, command=command, **settings)
@@ -105,7 +105,7 @@ class Induction(Reproduction):
 
     def repeat(self, path: Path, command: list[str]) -> "Finding":
         """On text."""
-        from glassworks.reproductions.induction import run as repeat
+        from glassworks.reproductions.induction.run import run as repeat
 
         settings: dict[str, Any] = {"quick": self.quick, "seed": self.seed, "steps": self.steps}
         settings |= {"column": self.read.column, "skip_unreadable": self.read.skip_unreadable}
@@ -136,7 +136,7 @@ def run(arguments: Arguments) -> int:
     except KeyboardInterrupt:
         say(f"stopped; finished parts are kept in {path}. Go on with: {again(command)}")
         return 130
-    from glassworks.studio.findings import write_finding_page
+    from glassworks.report.finding import write_finding_page
 
     page = write_finding_page(path)
     print(f"{found.table(terminal_width())}\n\nsaved: {path / 'finding.json'}, finding.md and {page.name}")

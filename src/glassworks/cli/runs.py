@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from glassworks.cli.arguments import Arguments
+from glassworks.cli.arguments.parse import Arguments
 
 if TYPE_CHECKING:
     from glassworks.core.runs import Run
@@ -60,7 +60,7 @@ def run(arguments: Arguments) -> None:
     else:
         print_runs(runs, compared=len(args.names) > 1)
     if args.html is not None:
-        from glassworks.studio.runs_page import write_runs_page
+        from glassworks.report.runs_page import write_runs_page
 
         print(write_runs_page(runs, args.html), file=sys.stderr if args.json or args.csv else sys.stdout)
 
@@ -153,7 +153,7 @@ def are_comparable(found: list[dict[str, Any]]) -> bool:
 def summary(found: dict[str, Any]) -> list[str]:
     """One row of the list."""
     from glassworks.core.progress import seconds
-    from glassworks.studio.scales import short
+    from glassworks.draw.scales import short
 
     if "step" not in found:  # damaged
         return [found["name"], found["state"], *[""] * 6]

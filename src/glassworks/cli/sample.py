@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from glassworks.cli.arguments import Arguments
+from glassworks.cli.arguments.parse import Arguments
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Sample:
 def run(arguments: Arguments) -> None:
     """Parse, load, write."""
     args = arguments.parse(Sample, "sample")
-    from glassworks.data.chat import Chat, read_template
-    from glassworks.models.sampling import stream_text
+    from glassworks.data.tokenizers.chat import Chat, read_template
+    from glassworks.models.generation.sampling import stream_text
     from glassworks.train.device import pick_device
     from glassworks.train.opening import open_named
 

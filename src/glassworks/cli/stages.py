@@ -6,12 +6,12 @@ from glassworks.cli.opening import opening
 from glassworks.core.called import command
 from glassworks.core.progress import progress, say, seconds, showing
 from glassworks.core.runs import Run
-from glassworks.data.shards import Corpus
+from glassworks.data.text.shards import Corpus
 from glassworks.evaluate.held_out import evaluate_run, told, validation
-from glassworks.interpret.health import UpdateRatios
-from glassworks.interpret.traces import trace_run
-from glassworks.models.gpt import GPT
-from glassworks.studio.report import write_report
+from glassworks.interpret.catalogue.run_traces import trace_run
+from glassworks.interpret.transformer.health import UpdateRatios
+from glassworks.models.gpt.model import GPT
+from glassworks.report.run_page import write_report
 from glassworks.train.checkpoint import last_step
 from glassworks.train.distributed import Ranks
 from glassworks.train.fit import Every

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import tyro
 
-from glassworks.cli.arguments import Arguments
-from glassworks.cli.reading import ReadingFlags, say_what_was_read
+from glassworks.cli.arguments.parse import Arguments
+from glassworks.cli.arguments.reading import ReadingFlags, say_what_was_read
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ def run(arguments: Arguments) -> None:
     args = arguments.parse(Tokenizer, "tokenizer")
     from glassworks.core.files import refuse_unwritable
     from glassworks.core.progress import counted, say
-    from glassworks.data.corpora import documents
-    from glassworks.data.specs import fewer, make_tokenizer
+    from glassworks.data.text.corpora import documents
+    from glassworks.data.tokenizers.specs import fewer, make_tokenizer
 
     spec = spec_of(args.tokenizer)
     learns = re.fullmatch(r"chars|bpe:\d+", spec) is not None

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from glassworks.cli.arguments import Arguments
+from glassworks.cli.arguments.parse import Arguments
 from glassworks.core.called import command
 from glassworks.core.files import refuse_unwritable
 from glassworks.core.progress import counted

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from glassworks.core.runs import Run
-from glassworks.data.shards import Corpus
+from glassworks.data.text.shards import Corpus
 from glassworks.evaluate.baselines import Baseline, compare
 from glassworks.evaluate.loss import SplitLoss
 from glassworks.train.recipe import recipe_of

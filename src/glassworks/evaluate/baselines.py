@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from glassworks.core.progress import Report, silent, tracked
-from glassworks.data.reading import share
-from glassworks.data.shards import Corpus, Tokens
-from glassworks.data.tokenizers import Tokenizer
+from glassworks.data.store import Tokens
+from glassworks.data.text.reading import share
+from glassworks.data.text.shards import Corpus
+from glassworks.data.tokenizers.build import Tokenizer
 from glassworks.evaluate.loss import SplitLoss, known, plus_minus
 from glassworks.evaluate.ngram import KneserNey
 from glassworks.evaluate.ratios import UNKNOWN, Difference, difference, ratio

@@ -8,12 +8,13 @@ from glassworks.core.errors import GlassworksError
 from glassworks.core.files import refuse_unwritable, write_json
 from glassworks.core.progress import tell, tracked
 from glassworks.core.runs import Run, check_run, started_from
-from glassworks.data.reading import SEEN, told_twice
-from glassworks.data.shards import Corpus, Tokens
+from glassworks.data.store import Tokens
+from glassworks.data.text.reading import SEEN, told_twice
+from glassworks.data.text.shards import Corpus
 from glassworks.evaluate.advice import advice
 from glassworks.evaluate.baselines import Baseline, baselines, compare, verdict
 from glassworks.evaluate.loss import SplitLoss, plus_minus, split_loss
-from glassworks.models.gpt import GPT
+from glassworks.models.gpt.model import GPT
 from glassworks.train.base import weights_of
 from glassworks.train.device import pick_device
 from glassworks.train.pretrain import LOOK, corpus_of_run, model_of

@@ -12,8 +12,8 @@ from torch import nn
 
 from glassworks.core.errors import RunError
 from glassworks.core.progress import Report, counted, silent
-from glassworks.data.reading import share
-from glassworks.data.shards import Tokens
+from glassworks.data.store import Tokens
+from glassworks.data.text.reading import share
 from glassworks.evaluate.ratios import ratio
 from glassworks.models.modes import evaluating
 from glassworks.objectives.losses import token_losses

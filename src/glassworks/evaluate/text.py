@@ -9,16 +9,16 @@ from glassworks.core.called import command
 from glassworks.core.files import named
 from glassworks.core.progress import tracked
 from glassworks.core.runs import Run
-from glassworks.data.corpora import Source, documents
-from glassworks.data.lossy import lost_bytes
-from glassworks.data.overlap import share_within
-from glassworks.data.reading import SEEN, Reading, share
-from glassworks.data.splits import pieces
 from glassworks.data.store import SplitWriter, Tokens, file_table
-from glassworks.data.tokenizers import Tokenizer
+from glassworks.data.text.corpora import Source, documents
+from glassworks.data.text.overlap import share_within
+from glassworks.data.text.reading import SEEN, Reading, share
+from glassworks.data.text.splits import pieces
+from glassworks.data.tokenizers.build import Tokenizer
+from glassworks.data.tokenizers.lossy import lost_bytes
 from glassworks.evaluate.held_out import windows_at_once
 from glassworks.evaluate.loss import split_loss
-from glassworks.models.gpt import GPT
+from glassworks.models.gpt.model import GPT
 from glassworks.train.recipe import recipe_of
 from glassworks.train.seen import corpora_seen, corpus_at_hand
 

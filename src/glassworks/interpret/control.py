@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from glassworks.core.trace import Trace
-from glassworks.models.gpt import GPT
+from glassworks.models.gpt.model import GPT
+from glassworks.trace.trace import Trace
 
 
 def randomised(model: nn.Module, *, seed: int) -> nn.Module:

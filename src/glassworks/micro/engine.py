@@ -59,7 +59,7 @@ class Value:
     def _repr_svg_(self) -> str | None:
         from glassworks.micro.graph import svg
 
-        return svg(self) if len(topological(self)) <= 200 else None
+        return svg(self) if len(self.topological()) <= 200 else None
 
     def __repr__(self) -> str:
         return f"Value(data={self.data}, grad={self.grad}" + (f", label={self.label!r})" if self.label else ")")
@@ -140,6 +140,10 @@ class Value:
 
     def __ge__(self, other: Any) -> bool:
         return self.data >= (other.data if isinstance(other, Value) else other)
+
+    def topological(self) -> list["Value"]:
+        """Every value of this one's graph, each once, each after all that it was made from."""
+        return topological(self)
 
     def backward(self) -> None:
         """Add the derivative of this value by each leaf of its graph to the leaf's `grad`.

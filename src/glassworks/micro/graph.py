@@ -16,8 +16,10 @@ from bisect import bisect_right, insort
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING
 
-from glassworks.micro.engine import Value, topological
+if TYPE_CHECKING:
+    from glassworks.micro.engine import Value
 
 Item = tuple[int, int]
 """What takes room in a column: number of a value, and the column. In a column not its own it is a lane of its edges."""
@@ -56,7 +58,7 @@ def svg(root: Value, *, limit: int = 200) -> str:
     It shows gradients as they are: call `root.backward()` first to see them. `ValueError` if the graph has more than
     `limit` values.
     """
-    values = topological(root)
+    values = root.topological()
     if len(values) > limit:
         raise ValueError(
             f"the graph has {len(values):,} values, and no more than {limit:,} are drawn (limit): draw a smaller piece "

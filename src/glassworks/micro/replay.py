@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.core.jit import compiled
+from glassworks.core.machine.jit import compiled
 
 Codes = NDArray[np.uint8]
 Places = NDArray[np.uint32]  # unsigned, so that no index is checked for being negative: backward takes 0.4 of the time

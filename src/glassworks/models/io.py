@@ -22,10 +22,9 @@ from glassworks.core.ends import declared_ends, ends_of
 from glassworks.core.errors import FileDamaged
 from glassworks.core.files import atomic_folder, read_json, sha256, write_json
 from glassworks.core.gguf import find_gguf
-from glassworks.models.config import GPTConfig
-from glassworks.models.gguf import GGUFTensors
-from glassworks.models.gpt import GPT, rope_table
-from glassworks.models.layout import (
+from glassworks.models.gpt.config import GPTConfig
+from glassworks.models.gpt.gguf import GGUFTensors
+from glassworks.models.gpt.layout import (
     IGNORED,
     from_config_json,
     sources,
@@ -34,6 +33,7 @@ from glassworks.models.layout import (
     to_layout,
     uncompiled,
 )
+from glassworks.models.gpt.model import GPT, rope_table
 from glassworks.models.modes import refuse_meta
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 
-from glassworks.core import company
+from glassworks.core.machine import company
 
 OPEN: WeakKeyDictionary[nn.Module, dict[object, bool]] = WeakKeyDictionary()
 """The mode that each block on a module found, in the order in which they began."""

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from glassworks.core.runs import Run
-from glassworks.models.config import GPTConfig
+from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.io import load_model
 from glassworks.optim.config import OptimizerConfig
 from glassworks.train.recipe import Recipe, base_of

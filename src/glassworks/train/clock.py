@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from glassworks.core.awake import awake
+from glassworks.core.machine.awake import awake
 from glassworks.core.progress import time_left
 from glassworks.train.pace import Often, times_left
 

@@ -12,9 +12,9 @@ from functools import cache
 import numpy as np
 import torch
 
-from glassworks.core.openmp import renew_threads
+from glassworks.core.machine.openmp import renew_threads
 from glassworks.core.types import Precision
-from glassworks.models.fused import MKL_IS_SLOW, product
+from glassworks.models.gpt.fused import MKL_IS_SLOW, product
 
 
 def pick_device(name: str = "auto") -> torch.device:

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from glassworks.core import company
 from glassworks.core.errors import RunError
+from glassworks.core.machine import company
 from glassworks.core.progress import Report, counted, progress, silent
 from glassworks.core.progress import seconds as seconds_in_words
 from glassworks.core.runs import Run

@@ -8,8 +8,8 @@ import torch
 from glassworks.core.errors import RunError
 from glassworks.core.places import model_path
 from glassworks.core.runs import Run
-from glassworks.data.tokenizers import Tokenizer, load_tokenizer
-from glassworks.models.gpt import GPT
+from glassworks.data.tokenizers.build import Tokenizer, load_tokenizer
+from glassworks.models.gpt.model import GPT
 from glassworks.models.io import load_model
 from glassworks.train.pretrain import corpus_of_run, model_of
 

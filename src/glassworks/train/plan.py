@@ -11,12 +11,12 @@ import torch
 
 from glassworks.core.config import from_dict
 from glassworks.core.errors import FileDamaged, RunError
-from glassworks.core.memory import keep_freed_memory
+from glassworks.core.machine.memory import keep_freed_memory
 from glassworks.core.progress import tracked
 from glassworks.core.runs import Run
 from glassworks.data.batches import Windows
-from glassworks.data.shards import Corpus
-from glassworks.models.gpt import GPT
+from glassworks.data.text.shards import Corpus
+from glassworks.models.gpt.model import GPT
 from glassworks.objectives.losses import LossFn, mean_of, next_token_loss
 from glassworks.optim.groups import make_optimizer
 from glassworks.train.batch import move, split

@@ -18,13 +18,13 @@ from glassworks.core.files import locked
 from glassworks.core.progress import Report, going_on, silent
 from glassworks.core.runs import Run, being_trained, check_run, refuse_existing
 from glassworks.data.batches import Windows
-from glassworks.data.shards import Corpus, prepare
-from glassworks.data.spans import whole_characters
-from glassworks.models.config import GPTConfig
-from glassworks.models.gpt import GPT
+from glassworks.data.text.shards import Corpus, prepare
+from glassworks.data.tokenizers.spans import whole_characters
+from glassworks.models.generation.sampling import continue_ids
+from glassworks.models.generation.text import text_behind
+from glassworks.models.gpt.config import GPTConfig
+from glassworks.models.gpt.model import GPT
 from glassworks.models.io import load_model, save_model
-from glassworks.models.sampling import continue_ids
-from glassworks.models.text import text_behind
 from glassworks.objectives.losses import next_token_loss
 from glassworks.optim.schedules import make_schedule
 from glassworks.train.base import continued, lineage, weights_of

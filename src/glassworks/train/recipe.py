@@ -15,11 +15,11 @@ from glassworks.core.places import model_path
 from glassworks.core.runs import Run
 from glassworks.core.text import RENAME, check_text
 from glassworks.core.types import Precision
-from glassworks.data.corpora import fingerprint
-from glassworks.data.reading import Reading
-from glassworks.data.specs import tokenizer_files
-from glassworks.data.splits import check_split
-from glassworks.models.config import GPTConfig
+from glassworks.data.text.corpora import fingerprint
+from glassworks.data.text.reading import Reading
+from glassworks.data.text.splits import check_split
+from glassworks.data.tokenizers.specs import tokenizer_files
+from glassworks.models.gpt.config import GPTConfig
 from glassworks.optim.config import OptimizerConfig, ScheduleConfig
 
 

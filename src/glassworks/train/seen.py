@@ -4,8 +4,8 @@ from typing import Any
 
 from glassworks.core.progress import going_on
 from glassworks.core.runs import Run
-from glassworks.data.overlap import share_within
-from glassworks.data.shards import Corpus, open_corpus
+from glassworks.data.text.overlap import share_within
+from glassworks.data.text.shards import Corpus, open_corpus
 from glassworks.train.base import run_of
 from glassworks.train.recipe import recipe_of
 

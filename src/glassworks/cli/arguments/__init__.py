@@ -1,0 +1,1 @@
+"""What follows a command, made a dataclass: its flags, its help, and mistakes in it."""

@@ -1,0 +1,236 @@
+"""What follows a command, on its way into a dataclass; and mistakes in it, in one line with flags as they are typed.
+
+A message of the package names a field and its value: `batch_size (=5) must be ...`. Which flag that is follows from the
+dataclass that was parsed: the flag whose last part is the field's name, or else the one that was given this value.
+"""
+
+import io
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import redirect_stderr
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar
+
+from glassworks.cli.arguments.flags import SCALARS, Flag, flags_of, metavar_of
+from glassworks.core.called import command as call
+from glassworks.core.columns import help_width, listed
+from glassworks.core.config import options, wanted
+from glassworks.core.progress import be_quiet
+
+T = TypeVar("T")
+
+OUTPUTS = ("--out", "--html", "--name")
+FEW = 3
+"""Flags that a hint names at most."""
+KEYWORD = re.compile(r"""(?<![\w.(-])([a-z]\w*)=(True|"[^"]*"|'[^']*'|[\w./:<>-]+)""")
+"""A keyword argument in a message's advice: column=NAME, split="tail"."""
+
+
+class Arguments(list[str]):
+    """The words after a command. Once they are parsed, it knows which field of a message is which flag."""
+
+    flags: tuple[Flag, ...] = ()
+    parsed: Any = None
+    command: str = ""
+
+    def choose(self, command: str, kinds: Mapping[str, type], what: str) -> str:
+        """Take the first word away, one of the names of what a command does; without one, say which there are."""
+        name = self.pop(0) if self else ""
+        if name in ("-h", "--help"):
+            summaries = {name: (kind.__doc__ or "").splitlines()[0] for name, kind in kinds.items()}
+            lines = listed(summaries, help_width())
+            print(f"usage: glassworks {command} <{what}> [options]\n", *lines, sep="\n")
+            raise SystemExit(0)
+        if name not in kinds:
+            near = get_close_matches(name, kinds, 1)
+            hint = f"did you mean {near[0]}?" if near else f"give one of {', '.join(kinds)}"
+            raise ValueError(f"{f'there is no {command} {name!r}' if name else f'{command} needs a {what}'}: {hint}")
+        return name
+
+    def parse(self, kind: type[T], command: str, default: T | None = None) -> T:
+        """These words as an instance of a dataclass; ValueError, in one line, for those that are none."""
+        import tyro
+
+        self.flags, self.parsed, self.command = tuple(flags_of(kind, default)), default, command
+        if "-h" in self or "--help" in self:
+            from glassworks.cli.arguments.help import help_text
+
+            print(help_text(command, kind.__doc__ or "", self.flags))
+            raise SystemExit(0)
+        said, given = io.StringIO(), {} if default is None else {"default": default}
+        try:
+            with redirect_stderr(said), registry():
+                self.parsed = tyro.cli(kind, args=self, **given)  # type: ignore[call-overload]
+        except SystemExit:
+            raise ValueError(self.refusal(unboxed(said.getvalue()))) from None
+        if getattr(self.parsed, "quiet", False):
+            be_quiet()
+        found: T = self.parsed
+        return found
+
+    def refusal(self, said: str) -> str:
+        """Tyro's words in ours; an unknown flag goes before whatever else is wrong."""
+        for word in self:
+            if word.startswith("--") and word.split("=")[0].replace("_", "-") not in self.names:
+                return self.unknown(word)
+        if match := re.match(r"Unrecognized options: (.*?)(, |$)", said):
+            return self.unknown(match[1])
+        if match := re.fullmatch(r"Error parsing (\S+): (.*)", said):
+            name, reason = match.groups()
+            return f"{name} (={self.typed(name)!r}) {reason}" if name.startswith("--") else reason
+        if match := re.match(r"Missing value for argument '(\S+)'. Expected (\d+) values", said):
+            name = match[1] if match[1].startswith("--") else self.flag_of(match[1], "")
+            return f"{name} needs {'a value' if match[2] == '1' else f'{match[2]} values'}: see {self.help()}"
+        if match := re.match(r"invalid choice '(.*)' for argument '(\S+)'. Expected one of \((.*?),?\)", said):
+            choices = match[3].split(", ")
+            if "'None'" in choices:  # with which tyro gives them in any order
+                choices.sort(key=lambda choice: (choice == "'None'", choice))
+            return f"{match[2]} (={self.typed(match[2])!r}) must be one of {', '.join(choices)}"
+        if match := re.match(r"Missing from .*?: (\S+) (.*?)\.? \(required\)", said):
+            return f"{match[1]} is missing: {match[2][:1].lower()}{match[2][1:]} (see {self.help()})"
+        return said
+
+    def unknown(self, word: str) -> str:
+        """What to say of a word that nothing asked for."""
+        if not word.startswith("-"):
+            return f"{word!r} is one word too many: see {self.help()}"
+        name = word.split("=")[0]
+        asked = name.replace("_", "-").lstrip("-")
+        names = {flag.name.lstrip("-"): flag.name for flag in self.flags} | {"help": "--help"}
+        ends = {flag.last: flag.name for flag in self.flags}
+        near = [flag for end, flag in (ends | names).items() if asked and end.startswith(asked)]
+        near = near or [names[end] for end in get_close_matches(asked, names, 1, 0.7)]
+        near = near or [ends[end] for end in get_close_matches(asked, ends, 1, 0.7)]
+        few = list(dict.fromkeys(near))
+        hint = f"did you mean {' or '.join(few)}?" if 0 < len(few) <= FEW else f"{self.help()} lists them"
+        return f"there is no flag {name}: {hint}"
+
+    def help(self) -> str:
+        """The command that lists the flags."""
+        return call(*self.command.split(), "--help")
+
+    @property
+    def output(self) -> str | None:
+        """The flag that says where the command writes; None where it writes into a run that is there."""
+        if getattr(self.parsed, "resume", None) is not None:
+            return None
+        return next((name for name in OUTPUTS if name in self.names), None)
+
+    @property
+    def names(self) -> set[str]:
+        """All flags of the command."""
+        return {name for flag in self.flags for name in flag.names}
+
+    def typed(self, flag: str) -> str:
+        """The words that were given to a flag."""
+        values: list[str] = []
+        for word in [w for given in self for w in (given.split("=", 1) if given.startswith("--") else [given])]:
+            if word.replace("_", "-") == flag:
+                values = [""]
+            elif values and not (word.startswith("--")):
+                values.append(word)
+            elif values:
+                break
+        return " ".join(values[1:])
+
+    def in_flags(self, message: str) -> str:
+        """The message with the flags of the fields that it names."""
+
+        def valued(match: re.Match[str]) -> str:
+            return f"{self.flag_of(match[1], message[match.end() :]) or match[1]} (="
+
+        def placed(match: re.Match[str]) -> str:
+            """A place in a text: the flag that was given a text with this character there."""
+            called = [flag for flag in self.flags if flag.is_called(match[1])]
+            place = int(match[2])
+            holding = [f for f in self.flags if any(repr(t[place : place + 1]) == match[3] for t in self.values(f))]
+            found = [flag for flag in called if flag in holding] or holding or called
+            return f"{found[0].name if found else match[1]}[{place}] (={match[3]})"
+
+        def bare(match: re.Match[str]) -> str:
+            called = [flag for flag in self.flags if flag.is_called(match[0])]
+            return called[0].name if len(called) == 1 else match[0]
+
+        message = re.sub(r"(?<![\w.-])([A-Za-z_]\w*(?:\.\w+)*) \(=", valued, message)
+        message = re.sub(r"(?<![\w.-])([A-Za-z_]\w*)\[(\d+)\] \(=('[^']*')\)", placed, message)
+        message = self.with_flags(message)
+        # Alone a word is a field's name only if nobody writes such a word: n_ctx, not steps.
+        return re.sub(r"(?<![\w./'\"=<-])[a-z]+(?:_[a-z]+)+(?![\w/'\"(=-]|\.\w)", bare, message)
+
+    def with_flags(self, message: str) -> str:
+        """The message with flags in place of the keyword arguments that it advises, if the command has them."""
+
+        def keyword(match: re.Match[str]) -> str:
+            called = [flag for flag in self.flags if flag.is_called(match[1])]
+            if len(called) != 1:
+                return match[0]
+            value = match[2].strip("'\"")
+            return called[0].name if value == "True" else f"{called[0].name} {value}"
+
+        return KEYWORD.sub(keyword, message)
+
+    def flag_of(self, field: str, value: str) -> str | None:
+        """The flag of a field that a message names, followed by `value) ...`."""
+        called = [flag for flag in self.flags if flag.is_called(field)]
+        if len(called) == 1:
+            return called[0].name
+        for flag in called or self.flags:
+            given = ({self.typed(flag.name)} - {""}) | set(self.values(flag))
+            if any(value.startswith(f"{form})") for text in given for form in (text, repr(text))):
+                return flag.name
+        return None
+
+    def values(self, flag: Flag) -> Iterator[str]:
+        """The texts that a field of what was parsed holds."""
+        value = self.parsed
+        for name in flag.path:
+            value = getattr(value, name, None)
+        several = value if isinstance(value, list | tuple) else (value,)
+        yield from (str(one) for one in several if isinstance(one, str | Path))
+        if isinstance(value, list | tuple):
+            yield repr(value)
+
+
+def registry() -> Any:
+    """How words become numbers, texts and paths, with errors in words."""
+    import tyro
+
+    made = tyro.constructors.ConstructorRegistry()
+
+    @made.primitive_rule
+    def scalar(info: tyro.constructors.PrimitiveTypeInfo) -> Any:
+        kinds = [kind for kind in options(info.type) if kind not in (type(None), tuple[str, ...])]
+        several = tuple[str, ...] in options(info.type)
+        if not kinds or not all(kind in SCALARS for kind in kinds):
+            return None
+
+        def read(words: list[Any]) -> Any:
+            if several and len(words) != 1:
+                return tuple(words)
+            word = words[0] if isinstance(words[0], str) else words[0][0]  # tyro wraps an optional positional twice
+            if word == "None" and type(None) in options(info.type):
+                return None
+            for kind in sorted(kinds, key=list(SCALARS).index):
+                try:
+                    return kind(word)
+                except ValueError:
+                    continue
+            raise ValueError(f"must be {wanted(info.type)}")
+
+        return tyro.constructors.PrimitiveConstructorSpec(
+            nargs="*" if several else 1,
+            metavar=metavar_of(info.type),
+            instance_from_str=read,
+            is_instance=lambda value: isinstance(value, (*kinds, type(None), *([tuple] if several else []))),
+            str_from_instance=lambda value: list(value) if isinstance(value, tuple) else [str(value)],
+        )
+
+    return made
+
+
+def unboxed(said: str) -> str:
+    """What stands in a box of tyro's between its title and its first rule, as one line."""
+    rows = [line.strip(" │|") for line in said.splitlines()][1:]
+    ruled = "".join("\n" if row and set(row) <= set("─-╰╯+") else f"{row} " for row in rows)
+    return " ".join(ruled.lstrip().split("\n")[0].split())

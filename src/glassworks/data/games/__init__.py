@@ -1,0 +1,1 @@
+"""Games as token streams, made as fast as they are read."""

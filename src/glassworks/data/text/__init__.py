@@ -1,0 +1,1 @@
+"""Texts from any source: documents, splits, and the token shards of a corpus."""

@@ -1,0 +1,120 @@
+"""Talking to a model that was taught to answer: its chat template, as its folder or GGUF file carries it.
+
+A template is a program in Jinja and comes from a stranger, so it runs in Jinja's sandbox for immutable values, as in
+transformers. What a user says is data: where it spells out a special token it becomes ordinary tokens.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from glassworks.core.errors import FileDamaged
+from glassworks.core.files import read_json, read_text
+from glassworks.core.gguf import GGUF, find_gguf
+from glassworks.data.tokenizers.codec import Tokenizer
+
+BLANKS = "\x1f\x1e\x1d\x1c\u2028\u2029\u205f\u1680"
+"""White space that hardly any text has."""
+
+
+@dataclass(frozen=True)
+class Template:
+    """A chat template, and the tokens it may name as the first and the last."""
+
+    source: str
+    bos: str = ""
+    eos: str = ""
+
+
+def read_template(path: Path) -> Template | None:
+    """The chat template of a model folder or a GGUF file; None if it has none. FileDamaged for one that is no text."""
+    if (gguf := find_gguf(path)) is not None:
+        file, field = gguf, GGUF(gguf).metadata
+        source, tokens = field.get("tokenizer.chat_template"), field.get("tokenizer.ggml.tokens", [])
+        if not isinstance(tokens, list):
+            raise FileDamaged(f"{file} is damaged (tokenizer.ggml.tokens is {type(tokens).__name__}): fetch it again")
+        ids = [field.get(f"tokenizer.ggml.{name}_token_id") for name in ("bos", "eos")]
+        ends = [tokens[id] if isinstance(id, int) and 0 <= id < len(tokens) else "" for id in ids]
+    else:
+        file = path / "tokenizer_config.json"
+        settings = read_json(file) if file.is_file() else {}
+        settings = settings if isinstance(settings, dict) else {}
+        source = settings.get("chat_template")
+        if isinstance(source, list) and all(isinstance(one, dict) for one in source):  # several, by name
+            source = next((one.get("template") for one in source if one.get("name") == "default"), None)
+        if (own := path / "chat_template.jinja").is_file():
+            file, source = own, read_text(own)
+        found = [settings.get(f"{name}_token") for name in ("bos", "eos")]
+        ends = [end.get("content") if isinstance(end, dict) else end for end in found]
+    if source is not None and not isinstance(source, str):
+        raise FileDamaged(f"{file} is damaged (its chat template is {type(source).__name__}, no text): restore it")
+    return Template(source, *(end if isinstance(end, str) else "" for end in ends)) if source else None
+
+
+class Chat:
+    """A tokenizer whose texts are what a user says: they become a conversation that the model has to go on with.
+
+    It is given to `generate` in the place of the tokenizer, which also decodes the answer.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, template: Template) -> None:
+        from jinja2 import TemplateError
+        from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+        self.tokenizer, self.eot, self.ends = tokenizer, tokenizer.eot, tokenizer.ends
+        self.known, self.fallback = tokenizer.known, tokenizer.fallback
+        self.source = template.source
+        self.names = {"bos_token": template.bos, "eos_token": template.eos}
+        added = tokenizer.inner.get_added_tokens_decoder()
+        self.special = {token.content: id for id, token in added.items() if token.special}
+        self.cut = re.compile(f"({'|'.join(map(re.escape, sorted(self.special, key=len, reverse=True)))})")
+        loops = ["jinja2.ext.loopcontrols"]
+        sandbox = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=loops)
+        sandbox.globals["raise_exception"] = refuse
+        try:
+            self.template = sandbox.from_string(template.source)
+        except TemplateError as error:
+            raise ValueError(f"the model's chat template is no Jinja: {error}") from None
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of a conversation in which the user has said `text`, up to where the answer begins.
+
+        It is rendered as it is, and with marks around its characters, so that none of them is part of a special token,
+        whatever the template makes of it; those around white space are white space too, since templates trim it. Where
+        the two differ in special tokens, it is the second that counts.
+        """
+        taken = {*text, *self.source, *chain(*self.special)}
+        free = (chr(code) for code in range(0xF0000, 0xFFFFE) if chr(code) not in taken)  # for private use
+        mark, disguise = next(free), {token: next(free) for token in self.special if len(token) == 1}
+        blank = next((sign for sign in BLANKS if sign not in taken), mark)
+        around = {c: blank if c.isspace() else mark for c in text}
+        marked = "".join(f"{around[c]}{disguise.get(c, c)}{around[c]}" for c in text)
+        plain, safe = (self.cut.split(self.render(said)) for said in (text, marked))
+        bare = str.maketrans({mark: "", blank: "", **{sign: token for token, sign in disguise.items()}})
+        ids: list[int] = []
+        for piece in plain if plain[1::2] == safe[1::2] else safe:
+            if piece in self.special:
+                ids.append(self.special[piece])
+            elif piece:
+                ids += self.tokenizer.encode(piece.translate(bare))
+        return ids
+
+    def render(self, said: str) -> str:
+        """The conversation as the template writes it."""
+        try:
+            return self.template.render(
+                messages=[{"role": "user", "content": said}], add_generation_prompt=True, tools=None, **self.names
+            )
+        except Exception as error:  # whatever a stranger's program may do wrong
+            raise ValueError(f"the model's chat template fails: {error}") from None
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of some ids, as the tokenizer has it."""
+        return self.tokenizer.decode(ids)
+
+
+def refuse(message: str) -> None:
+    """What a template calls for a conversation that it does not take."""
+    raise ValueError(message)

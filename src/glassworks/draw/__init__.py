@@ -1,0 +1,1 @@
+"""The drawing kit: numbers in, SVG and HTML out. It knows no trace."""

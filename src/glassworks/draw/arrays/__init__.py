@@ -1,0 +1,1 @@
+"""Arrays drawn by what their axes are: lines, bars, heat maps, texts."""

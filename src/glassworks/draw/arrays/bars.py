@@ -1,0 +1,92 @@
+"""Arrays as bars, in groups where things are compared, and as coloured text."""
+
+import math
+
+import numpy as np
+
+from glassworks.draw.arrays.array import Drawn, caption, place_name, title
+from glassworks.draw.arrays.axes import MAX_BARS, MOST, Plan, panel_places
+from glassworks.draw.arrays.heatmap import colour_bar, colours_for, exact
+from glassworks.draw.chart import draw_legend
+from glassworks.draw.line_chart import Line
+from glassworks.draw.markup import Markup, tag
+from glassworks.draw.scales import minus
+from glassworks.draw.tokens import groups
+
+ERRORS = " ± is one standard error."
+
+
+def bars(drawn: Drawn, chosen: Plan) -> Markup:
+    """A bar for each entry, from zero to its number; those of the same entry under each other where things compare."""
+    drawn = drawn.cut(MAX_BARS, chosen.shown[-1:])
+    places, left_out = panel_places(drawn.axes, chosen.panels)
+    entries = drawn.axes[chosen.shown[-1]].labels
+    names = drawn.axes[chosen.shown[0]].labels if len(chosen.shown) == 2 else ()
+    finite = drawn.values[np.isfinite(drawn.values)]
+    ends = min(0.0, float(finite.min(initial=0.0))), max(0.0, float(finite.max(initial=0.0)))
+    panels = []
+    for at in places:
+        values, errors = drawn.part(at, chosen)
+        if not names:
+            values, errors = values[None], None if errors is None else errors[None]
+        head = tag("caption", place_name(drawn, chosen, at)) if len(places) > 1 else ""
+        panels.append(tag("table", head, *rows(entries, values, errors, ends), class_="bars ledger"))
+    key = draw_legend([Line(name, (), (), f"line{i}") for i, name in enumerate(names)]) if names else ""
+    said = caption(drawn, (ERRORS if drawn.errors is not None else "") + left_out)
+    return tag("figure", title(drawn), key, *panels, tag("figcaption", said))
+
+
+def rows(
+    entries: tuple[str, ...], values: np.ndarray, errors: np.ndarray | None, ends: tuple[float, float]
+) -> list[Markup]:
+    """The lines of the table; `values` (things compared, entries)."""
+    found = []
+    for i, label in enumerate(entries):
+        column = values[:, i].tolist()
+        plus = [math.nan] * len(column) if errors is None else errors[:, i].tolist()
+        strips = [tag("span", bar(value, ends, f"line{k}"), class_="bar") for k, value in enumerate(column)]
+        numbers = [tag("span", figure(value), *error(e)) for value, e in zip(column, plus, strict=True)]
+        found.append(tag("tr", tag("th", label, scope="row"), tag("td", *strips), tag("td", *numbers)))
+    return found
+
+
+def bar(value: float, ends: tuple[float, float], colour: str) -> Markup:
+    """One bar, on a track from the least number or zero to the largest."""
+    low, high = ends
+    wide = (high - low) or 1.0
+    shown = 0.0 if math.isnan(value) else min(max(value, low), high)
+    left, width = 100 * (min(shown, 0.0) - low) / wide, 100 * abs(shown) / wide
+    return tag("i", style=f"margin-left:{left:.1f}%;width:{width:.1f}%", class_=colour)
+
+
+def figure(value: float) -> str:
+    """A number beside its bar; a dash where there is none."""
+    return "–" if math.isnan(value) else minus(f"{value:.3g}" if abs(value) < 1e5 else exact(value))
+
+
+def error(value: float) -> list[Markup]:
+    """A standard error after a number."""
+    return [tag("small", f" ± {value:.2g}")] if math.isfinite(value) else []
+
+
+def strip(drawn: Drawn, chosen: Plan) -> Markup:
+    """Text whose tokens are coloured by their numbers, those of one character together by the one farthest from 0."""
+    drawn = drawn.cut(4 * MOST, chosen.shown)
+    axis, colours = drawn.axes[chosen.shown[0]], colours_for(drawn.values)
+    values, _ = drawn.part((0,) * len(chosen.panels), chosen)
+    tokens = [
+        tag(
+            "span",
+            axis.labels[first],
+            class_=colours.level(strongest(values[first:end])),
+            title=f"{axis.labels[first]}: {', '.join(map(exact, values[first:end].tolist()))}",
+        )
+        for first, end in groups(axis.labels)
+    ]
+    text = tag("p", *tokens, class_="sentence")
+    return tag("figure", title(drawn), colour_bar(colours), text, tag("figcaption", caption(drawn, colours.beyond)))
+
+
+def strongest(values: np.ndarray) -> float:
+    """The number farthest from 0; NaN if there is none."""
+    return float(values[np.nan_to_num(abs(values), nan=-1.0).argmax()])

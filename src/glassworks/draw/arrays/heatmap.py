@@ -1,0 +1,207 @@
+"""Heat maps: a table of coloured cells, its numbers told on hovering, and written in the cells where there is room.
+
+A table, not a drawing: its first column stays in view while a phone scrolls the rest, and a screen reader reads it.
+Numbers of one sign go from pale to strong; where signs differ, orange is above zero and blue below.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from glassworks.draw.colours import LEVELS, level
+from glassworks.draw.markup import Markup, scrolling, tag
+from glassworks.draw.scales import minus, short
+from glassworks.draw.tokens import columns, fitted
+
+OUTLIER = 6.0
+"""Colours end at the 98th percentile of the sizes where the largest is more than this many times as large."""
+LONGEST = 18  # characters of a label
+
+
+@dataclass(frozen=True)
+class Colours:
+    """How the numbers of a figure become colours; see `colours_for`."""
+
+    low: float
+    high: float
+    signed: bool
+    most: float
+    """The largest of the sizes, which lies beyond `high` where a few cells stand far out."""
+
+    def level(self, value: float) -> str:
+        """The class of a number's colour."""
+        if math.isnan(value):
+            return "nan"
+        if self.signed:
+            return f"{'above' if value >= 0 else 'below'}{level(abs(value) / self.high)}"
+        return f"heat-back{level((value - self.low) / (self.high - self.low))}"
+
+    @property
+    def beyond(self) -> str:
+        """A sentence on the numbers beyond the end of the colours, if there are any."""
+        return f" A few reach {self.most:.3g}." if self.most > self.high else ""
+
+
+def colours_for(values: np.ndarray) -> Colours:
+    """The scale that fits: around zero where signs differ, from zero where that shows something, or from the least."""
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return Colours(0.0, 1.0, signed=False, most=1.0)
+    least, largest, most = float(finite.min()), float(finite.max()), float(abs(finite).max())
+    end = float(np.quantile(abs(finite), 0.98))
+    high = end if 0 < end * OUTLIER < most else most
+    if least < 0:
+        return Colours(-high, high, signed=True, most=most)
+    low = 0.0 if least <= 0.5 * high or least == largest else least
+    return Colours(low, high if high > low else low + 1.0, signed=False, most=most)
+
+
+def colour_bar(colours: Colours) -> Markup:
+    """The colours in a row, with numbers."""
+    if colours.signed:
+        strip = [tag("i", class_=f"below{i}") for i in reversed(range(LEVELS))]
+        strip += [tag("i", class_=f"above{i}") for i in range(LEVELS)]
+        marks = [-colours.high, -colours.high / 2, 0.0, colours.high / 2, colours.high]
+    else:
+        strip = [tag("i", class_=f"heat-back{i}") for i in range(LEVELS)]
+        marks = [colours.low + (colours.high - colours.low) * i / 4 for i in range(5)]
+    clipped = colours.most > colours.high
+    said = [minus(short(mark)) for mark in marks]
+    if clipped:
+        said[-1] += "+"
+    labels = [tag("span", mark, style=f"left:{25 * i}%") for i, mark in enumerate(said)]
+    return tag("div", tag("div", *strip, class_="strip"), tag("div", *labels, class_="marks"), class_="scale one-line")
+
+
+@dataclass(frozen=True)
+class Digits:
+    """How the numbers of a figure are written in its cells."""
+
+    power: int
+    """In units of ten to this."""
+    decimals: int
+
+    def write(self, value: float) -> str:
+        """A number that fits a cell; nothing for one that rounds to 0."""
+        if not math.isfinite(value):
+            return "–" if math.isnan(value) else minus(short(value))
+        number = f"{value / 10.0**self.power:.{self.decimals}f}"
+        if len(number) > 6:  # one that stands far out
+            number = short(value / 10.0**self.power)
+        return minus(number) if number.strip("-0.") else ""
+
+    def said(self, values: np.ndarray) -> str:
+        """Sentences on the cells, where they do not hold the numbers as they are."""
+        power = str(self.power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+        unit = f" The numbers in the cells are in units of 10{power}." if self.power else ""
+        return unit + " Empty cells round to 0." * any(not self.write(value) for value in values.ravel().tolist())
+
+
+def digits_for(values: np.ndarray, high: float) -> Digits:
+    """Whole numbers as they are, others in two or three digits, at the size of the end of the colours."""
+    finite = values[np.isfinite(values)]
+    if (finite % 1 == 0).all() and abs(finite).max(initial=0) < 10_000:
+        return Digits(0, 0)
+    power = 0 if 0.05 <= high < 10_000 else max(-300, 3 * math.floor(math.log10(high) / 3))
+    return Digits(power, 2 if high < 10 * 10.0**power else 1 if high < 100 * 10.0**power else 0)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What a heat map shows."""
+
+    values: np.ndarray
+    """(rows, columns), as floats; NaN is hatched."""
+    rows: Sequence[str]
+    """Labels as they are shown."""
+    columns: Sequence[str]
+    row_title: str
+    column_title: str
+    title: str = ""
+    errors: np.ndarray | None = None
+    """A standard error for each value, told with it."""
+
+
+def heat_map(grid: Grid, colours: Colours, digits: Digits, room: int = 760) -> Markup:
+    """The table, at most about `room` pixels wide where its columns are no more than a page holds."""
+    num_rows, num_columns = grid.values.shape
+    margin, width, written = measures(grid, room)
+    height = 24 if written else 20 if num_rows <= 16 else 14 if num_rows <= 40 else 10
+    step = 1 if height >= 14 else 2
+    body = [
+        tag(
+            "tr",
+            tag("th", fitted(label, LONGEST) if i % step == 0 else "", scope="row"),
+            *cells(grid, i, colours, digits if written else None),
+        )
+        for i, label in enumerate(grid.rows)
+    ]
+    table = tag(
+        "table",
+        tag("caption", grid.title) if grid.title else "",
+        tag("thead", *head(grid, width)),
+        tag("tbody", *body),
+        class_="heat written" if written else "heat",
+        style=f"--margin:{margin}px;--row:{height}px;width:{margin + width * num_columns}px",
+    )
+    return scrolling(table)
+
+
+def measures(grid: Grid, room: int) -> tuple[int, int, bool]:
+    """Pixels of the rows' labels and of a column, and whether numbers are written in the cells."""
+    num_rows, num_columns = grid.values.shape
+    margin = 16 + 7 * max(columns(fitted(label, LONGEST)) for label in [*grid.rows, grid.row_title])
+    width = max(9, min(56, (room - margin) // num_columns))
+    written = width >= 38 and num_rows * num_columns <= 240
+    return margin, width if written else min(width, 26), written
+
+
+def head(grid: Grid, width: int) -> list[Markup]:
+    """The axes' titles, and the columns' labels: upright where words are long, every n-th where numbers would touch."""
+    titles = [tag("th", grid.row_title, scope="col"), tag("th", f"{grid.column_title} →", colspan=len(grid.columns))]
+    longest = 7 * max(columns(fitted(label, LONGEST)) for label in grid.columns) + 6
+    if all(map(is_number, grid.columns)) or longest <= width:
+        labels = every(
+            [tag("th", fitted(label, LONGEST), scope="col") for label in grid.columns], math.ceil(longest / width)
+        )
+    else:
+        upright = [
+            tag("th", tag("span", fitted(label, LONGEST)), scope="col", class_="upright") for label in grid.columns
+        ]
+        labels = every(upright, 1 if width >= 13 else 2)
+    return [tag("tr", *titles, class_="axes"), tag("tr", tag("th", ""), *labels)]
+
+
+def every(labels: list[Markup], step: int) -> list[Markup]:
+    """Every n-th label, and nothing in the others' places."""
+    return [label if i % step == 0 else tag("th", "") for i, label in enumerate(labels)]
+
+
+def cells(grid: Grid, row: int, colours: Colours, digits: Digits | None) -> list[Markup]:
+    """One row's cells."""
+    found = []
+    for column, value in enumerate(grid.values[row].tolist()):
+        error = math.nan if grid.errors is None else float(grid.errors[row, column])
+        place = f"{grid.row_title} {grid.rows[row]}, {grid.column_title} {grid.columns[column]}"
+        words = "" if digits is None else digits.write(value)
+        found.append(tag("td", words, class_=colours.level(value), title=f"{place}: {exact(value, error)}"))
+    return found
+
+
+def exact(value: float, error: float = math.nan) -> str:
+    """A number as hovering tells it, with its error if it has one."""
+    if math.isnan(value):
+        return "no number"
+    plus = f" ± {error:.2g}" if math.isfinite(error) and math.isfinite(value) else ""
+    return f"{minus(f'{value:.4g}')}{plus}" if math.isfinite(value) else short(value)
+
+
+def is_number(label: str) -> bool:
+    """Whether a label reads as a number."""
+    try:
+        float(label)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,73 @@
+"""The drawing of an array of numbers: which one follows from its axes; heat maps are here."""
+
+import math
+
+import numpy as np
+
+from glassworks.draw.arrays.array import Drawn, arranged, caption, place_name, room, title
+from glassworks.draw.arrays.axes import MOST, Axis, Plan, panel_places, plan
+from glassworks.draw.arrays.bars import bars, strip
+from glassworks.draw.arrays.heatmap import Grid, colour_bar, colours_for, digits_for, heat_map, measures
+from glassworks.draw.arrays.lines import lines, sorted_lines
+from glassworks.draw.markup import Markup, tag
+from glassworks.draw.scales import minus
+
+MAX_CELLS = 6000
+
+
+def draw(drawn: Drawn) -> Markup:
+    """The figure of an array."""
+    chosen = plan(drawn.axes)
+    kinds = {"strip": strip, "bars": bars, "groups": bars, "lines": lines, "sorted": sorted_lines, "heat": heat}
+    return kinds[chosen.drawing](drawn, chosen)
+
+
+def heat(drawn: Drawn, chosen: Plan) -> Markup:
+    """A heat map a panel, all on one scale of colours."""
+    drawn = drawn.cut(MOST, chosen.shown)
+    places, left_out = panel_places(drawn.axes, chosen.panels)
+    if turns(*(drawn.axes[i] for i in chosen.shown)):
+        chosen = Plan(chosen.drawing, chosen.panels, chosen.shown[::-1])
+    rows, columns = (drawn.axes[i] for i in chosen.shown)
+    fit = max(1, MAX_CELLS // (len(rows) * len(columns)))
+    if len(places) > fit:
+        left_out = f" The first {fit} of {len(places)} panels are shown."
+        places = places[:fit]
+    colours, wide = colours_for(drawn.values), room(drawn, chosen, len(places))
+    digits, grids = digits_for(drawn.values, colours.high), []
+    for at in places:
+        values, errors = drawn.part(at, chosen)
+        name = place_name(drawn, chosen, at) if len(places) > 1 else ""
+        grids.append(Grid(values, rows.labels, columns.labels, rows.name, columns.name, name, errors))
+    same = [said for grid in grids if (said := constant(grid))]
+    maps = [tag("div") if constant(grid) else heat_map(grid, colours, digits, wide) for grid in grids]
+    gaps = " Hatched cells have no number." if np.isnan(drawn.values).any() else ""
+    decided = bool(np.isin(drawn.values[~np.isnan(drawn.values)], (0, 1)).all())
+    in_cells = " Filled cells are 1, the others 0." if decided else ""
+    if same:
+        in_cells += f" The same in every cell: {'; '.join(same)}."
+    if not decided and len(same) < len(grids) and measures(grids[0], wide)[2]:
+        in_cells += digits.said(np.stack([grid.values for grid in grids]))
+    said = caption(drawn, in_cells + gaps + colours.beyond + largest_error(drawn) + left_out)
+    key = Markup("") if decided else colour_bar(colours)
+    return tag("figure", title(drawn), key, arranged(drawn, chosen, maps), tag("figcaption", said))
+
+
+def constant(grid: Grid) -> str:
+    """The number that all of many cells hold, after their title, which needs no map; nothing for others."""
+    value = float(grid.values.flat[0])
+    if grid.values.size < 2 or not math.isfinite(value) or not (grid.values == value).all():
+        return ""
+    return f"{grid.title} {minus(f'{value:.3g}')}".strip()
+
+
+def largest_error(drawn: Drawn) -> str:
+    """A sentence on standard errors, which the cells themselves have no room for."""
+    known = np.empty(0) if drawn.errors is None else drawn.errors[np.isfinite(drawn.errors)]
+    return f" Standard errors are at most {known.max():.2g}; hovering tells each." if known.size else ""
+
+
+def turns(rows: Axis, columns: Axis) -> bool:
+    """Whether many long names along the columns would read better down the side."""
+    longest = max(map(len, columns.labels))
+    return columns.kind == "named" and len(columns) > 8 and longest > 5 and len(rows) < len(columns)

@@ -1,0 +1,37 @@
+"""A page that stands alone: its style, script and figures in one file that asks nothing of the network."""
+
+from pathlib import Path
+
+from glassworks.draw.colours import theme
+from glassworks.draw.markup import Markup, join, tag
+
+HERE = Path(__file__).parent
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+
+
+def document(title: str, *main: str) -> str:
+    """The HTML of a page: complete without its script, which only adds what hovering and choosing show."""
+    html = tag(
+        "html",
+        tag(
+            "head",
+            tag("meta", charset="utf-8"),
+            tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
+            tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+            tag("meta", name="color-scheme", content="light dark"),
+            tag("title", f"{title} – Glassworks"),
+            tag("style", Markup("\n".join([theme(), style()]))),
+        ),
+        tag(
+            "body",
+            tag("main", *main),
+            tag("script", Markup((HERE / "page.js").read_text("utf-8"))),
+        ),
+        lang="en",
+    )
+    return f"<!doctype html>\n{join([html])}\n"
+
+
+def style() -> str:
+    """The style of pages and of traces, without the colours of levels and lines."""
+    return "\n".join((HERE / name).read_text("utf-8") for name in ("page.css", "figures.css", "neurons.css"))

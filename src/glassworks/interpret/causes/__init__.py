@@ -1,0 +1,1 @@
+"""What causes what: patching, ablation, paths, circuits, steering."""

@@ -1,0 +1,202 @@
+"""Steering: change what passes a point along a direction, and see what changes; beside what any other edit changes.
+
+    add        x ← x + scale · direction
+    reflect    x ← x - (1 + scale) (x · d) d,  d the unit vector: a probe's edit; 0 erases what it reads, 1 mirrors it
+
+A network moves under any edit, so the effect of a direction says something only beside the same edit along random
+directions, and along the same direction at another place.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from glassworks.interpret.access.arguments import public, tensors
+from glassworks.interpret.access.finite import run_model
+from glassworks.interpret.access.hooks import Edit, patch
+from glassworks.interpret.access.points import Point, watching
+from glassworks.interpret.access.stream import Batches, spread, stream
+from glassworks.interpret.causes.contrast import rounding
+from glassworks.interpret.causes.metrics import Metric, facts_of
+from glassworks.trace.trace import Trace
+from glassworks.train.batch import move
+
+
+@public
+@torch.no_grad()
+def steer(
+    model: nn.Module,
+    inputs: Any,
+    direction: Float[Tensor, " C"],
+    point: str,
+    metric: Metric,
+    *,
+    scales: Sequence[float | int],
+    how: Literal["add", "reflect"] = "add",
+    positions: Sequence[int] | None = None,
+    wrong_point: str | None = None,
+    draws: int = 8,
+    seed: int = 0,
+) -> Trace:
+    """The metric under edits of some sizes along a direction, and along others.
+
+    Args:
+        model: any module.
+        inputs: what it takes: a tensor, or a dict of keyword arguments.
+        direction: along which; its length counts where it is added. A probe's is `Probes.direction`.
+        point: where; its last axis has the direction's width.
+        metric: from the output (logits) to a number a row, as those of `metrics`.
+        scales: of the edit; of "add" negative ones push the other way, of "reflect" 0 erases and 1 mirrors.
+        how: "add" or "reflect"; see the formulas at the module's head.
+        positions: of axis 1 that are edited; None = all.
+        wrong_point: another point of the same width, for the row "wrong place"; None = `farthest`.
+        draws: random directions of the same length.
+        seed: draws them.
+
+    Arrays:
+        metric (row, scale): the mean over the inputs. Rows: "direction"; "random directions", their mean; "wrong
+            place", NaN where the model has no other point of that shape; "null", the plain run, the same for every
+            scale.
+        deviation (row, scale): the standard deviation over random directions; NaN in the other rows.
+        metric_of_pair (scale, pair): the metric of each input, pushed along the direction.
+
+    Meta: `wrong_point`, "" if there is none; `beyond_random`, how many deviations of random directions (or, if that is
+    more, of what rounding does to the metric) the effect of the largest scale is from their mean.
+    """
+    check_edits(direction, scales, how, draws)
+    inputs = move(tensors(inputs, "inputs"), next((p.device for p in model.parameters()), direction.device))
+    others = torch.randn(draws, len(direction), generator=torch.Generator().manual_seed(seed)).to(direction)
+    others *= direction.norm() / others.norm(dim=1, keepdim=True)
+
+    def judged(where: str, along: Tensor) -> Tensor:  # (scales, B)
+        found = []
+        for scale in scales:
+            with patch(model, {where: EDITS[how](along, scale)}, positions=positions):
+                found.append(metric(run_model(model, inputs)).float().cpu())
+        return torch.stack(found)
+
+    with ExitStack() as stack:
+        stack.enter_context(spread(model, inputs))
+        wrong = wrong_point if wrong_point is not None else farthest(model, inputs, point)
+        output = run_model(model, inputs)
+        plain, off = float(metric(output).float().mean()), rounding(metric, output)
+        along = judged(point, direction)
+        random = torch.stack([judged(point, other).mean(1) for other in others])
+        elsewhere = judged(wrong, direction).mean(1) if wrong else torch.full((len(scales),), torch.nan)
+    rows = {"direction": along.mean(1), "random directions": random.mean(0), "wrong place": elsewhere}
+    rows["null"] = torch.full((len(scales),), plain)
+    deviation = torch.full((len(rows), len(scales)), torch.nan)
+    deviation[1] = random.std(0)
+    largest = int(np.abs(np.asarray(scales)).argmax())
+    unit = deviation[1, largest].clamp(min=max(off, 1e-12))  # what is no more than rounding is beyond nothing
+    beyond = float((rows["direction"] - rows["random directions"])[largest] / unit)
+    return Trace(
+        method="steering",
+        arrays={
+            "metric": torch.stack(list(rows.values())).numpy(),
+            "deviation": deviation.numpy(),
+            "metric_of_pair": along.numpy(),
+        },
+        axes={"metric": ("row", "scale"), "deviation": ("row", "scale"), "metric_of_pair": ("scale", "pair")},
+        labels={"row": list(rows), "scale": [f"{scale:g}" for scale in scales]},
+        meta={
+            "point": point, "wrong_point": wrong, "how": how, "plain": plain, "beyond_random": beyond, "draws": draws,
+            "seed": seed, **facts_of(metric),
+        },
+    )  # fmt: skip
+
+
+def check_edits(direction: Tensor, scales: Sequence[float | int], how: str, draws: int) -> None:
+    """Refuse edits that are none."""
+    if not len(scales):
+        raise ValueError("scales (=()) must have at least one factor")
+    if how not in EDITS:
+        raise ValueError(f"how (={how!r}) must be one of {', '.join(EDITS)}")
+    if draws < 2:
+        raise ValueError(f"draws (={draws}) must be at least 2, to have a deviation")
+    if not direction.norm() > 0 or not torch.isfinite(direction).all():
+        raise ValueError(f"direction must be finite and longer than 0; its length is {float(direction.norm())}")
+
+
+def farthest(model: nn.Module, inputs: Any, point: str) -> str:
+    """The place most modules away, in a forward pass, whose value has the shape of the point's; "" if there is none.
+
+    Of our models' taps, which are `nn.Identity` modules, if one has that shape; else of any module's output.
+    """
+    order: list[tuple[str, bool, torch.Size]] = []
+
+    def note(at: Point, call: int, value: Tensor) -> None:
+        if call == 0 or at.exact:
+            order.append((at.name, at.exact, value.shape))
+
+    with watching(model, ["?*", point], note):
+        model(inputs)
+    own = [i for i, (_, exact, _) in enumerate(order) if exact]
+    if not own:
+        return ""  # the edit itself will say that the model never comes by
+    shape, own_name = order[own[0]][2], order[own[0]][0]
+    modules = dict(model.named_modules(remove_duplicate=False))
+    alike = [(name, abs(i - own[0])) for i, (name, _, s) in enumerate(order) if s == shape and name != own_name]
+    taps = [place for place in alike if isinstance(modules.get(place[0]), nn.Identity)]
+    return max(taps or alike, key=lambda place: place[1], default=("", 0))[0]
+
+
+def push(direction: Float[Tensor, " C"], scale: float | int) -> Edit:
+    """An edit, as `patch` takes it, that adds a direction to the last axis."""
+
+    def edit(x: Tensor) -> Tensor:
+        if x.size(-1) != len(direction):
+            raise ValueError(f"direction ({len(direction)},) does not fit values {tuple(x.shape)}: it must be as wide")
+        return x + scale * direction.to(x)
+
+    return edit if scale else lambda x: x  # nothing is added, not even -0.0
+
+
+def reflect(direction: Float[Tensor, " C"], amount: float | int = 1.0) -> Edit:
+    """An edit that turns the part along a direction around: x - (1 + amount) (x · d) d with d of length 1.
+
+    amount 0 erases that part, 1 mirrors it.
+    """
+    length = direction.norm()
+    if not length > 0:
+        raise ValueError(f"direction must be longer than 0; its length is {float(length)}")
+    unit = direction / length
+
+    def edit(x: Tensor) -> Tensor:
+        if x.size(-1) != len(unit):
+            raise ValueError(f"direction ({len(unit)},) does not fit values {tuple(x.shape)}: it must be as wide")
+        d = unit.to(x)
+        turned: Tensor = x - (1 + amount) * (x @ d).unsqueeze(-1) * d
+        return turned
+
+    return edit
+
+
+EDITS: dict[str, Callable[[Tensor, float | int], Edit]] = {"add": push, "reflect": reflect}
+
+
+@public
+def mean_difference(
+    model: nn.Module, positive: Batches, negative: Batches, point: str, *, steps: int = 1
+) -> Float[Tensor, " C"]:
+    """The mean of activations on some inputs less that on others: the simplest direction to steer by.
+
+    `positive` and `negative` are batches as `stream` takes them: a mask chooses the positions that count.
+    """
+    means = []
+    for name, batches in (("positive", positive), ("negative", negative)):
+        total, count = torch.zeros(()), 0
+        for rows in stream(model, batches, point, steps=steps, mask_only=True):
+            if len(rows.values) != 1:
+                raise ValueError(f"point (={point!r}) must be one point, not {len(rows.values)}")
+            (values,) = rows.values.values()
+            total, count = total + values.double().sum(0).cpu(), count + len(values)
+        if not count:
+            raise ValueError(f"{name} keeps no place at {point}: its masks must be true somewhere")
+        means.append(total / count)
+    return (means[0] - means[1]).float()

@@ -1,0 +1,1 @@
+"""Single neurons and learned directions: examples, effects, rules, sparse autoencoders."""

@@ -1,0 +1,133 @@
+"""How good a sparse autoencoder is, and how good one of a network that learned nothing would be."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from glassworks.core.progress import Report, tracked
+from glassworks.interpret.access.arguments import public
+from glassworks.interpret.access.hooks import patch
+from glassworks.interpret.access.maps import unplaced
+from glassworks.interpret.access.stream import Batches, parts_of, places
+from glassworks.interpret.control import randomised
+from glassworks.interpret.neurons.sae import SAE, fit_sae, rows_at
+from glassworks.models.modes import evaluating
+from glassworks.objectives.losses import LossFn, parted
+from glassworks.trace.trace import Trace
+from glassworks.train.batch import move
+
+MEASURES = ("l0", "variance_explained", "loss", "loss_spliced", "loss_ablated", "loss_recovered", "dead_share")
+
+HARM = 1e-4  # of the loss: what zeros must do to it for a share of that to mean something
+
+
+@public
+def sae_report(
+    model: nn.Module,
+    sae: SAE,
+    batches: Batches,
+    held_out: Batches,
+    point: str,
+    loss_fn: LossFn,
+    *,
+    fit_steps: int,
+    steps: int,
+    random_model: nn.Module | None = None,
+    lr: float = 3e-3,
+    repeats: int | None = None,
+    seed: int = 0,
+) -> Trace:
+    """Judge an autoencoder on held-out activations, beside one of the same size fitted to a random network.
+
+    A random network's activations, too, are sums of few directions to a degree, so only what stands above that row is
+    of the training. Rows: "trained network", "random network".
+
+    Arrays, all (row,), on held-out activations:
+        l0: how many latents fire at once, on average.
+        variance_explained: 1 is a perfect reconstruction, 0 no more than the mean tells: 1 - squared error / squared
+            distance from the mean; NaN if that is 0.
+        loss, loss_spliced, loss_ablated: of the plain model, with the reconstruction in the activations' place
+            (spliced), and with zeros there (ablated).
+        loss_recovered: (ablated - spliced) / (ablated - plain): 1 = nothing lost, 0 = as bad as zeros. NaN where
+            zeros change the loss by less than a ten-thousandth, which rounding may be much of.
+        dead_share: the share of latents that fire on no held-out row.
+        frequency (row, latent): the share of rows on which each latent fires.
+
+    Args:
+        model: the network the autoencoder was fitted on.
+        sae: the autoencoder.
+        batches: what the control's autoencoder is fitted on: the same as the other's.
+        held_out: what both are judged on.
+        point: where.
+        loss_fn: the loss of a model on the inputs of a batch, which are on the model's device: as `fit` takes it.
+        fit_steps: steps of the control's fit.
+        steps: batches to judge on.
+        random_model: the control; None makes one, `randomised(model)`.
+        lr: of the control's fit.
+        repeats: after how many steps `batches` begin anew, as `fit_sae` takes it.
+        seed: of the control.
+    """
+    if steps < 1:
+        raise ValueError(f"steps (={steps}) must be at least 1 batch")
+    control = random_model if random_model is not None else randomised(model, seed=seed + 1)
+    other = fit_sae(control, batches, point, sae.config, steps=fit_steps, lr=lr, seed=seed, repeats=repeats)
+    rows: list[dict[str, Any]] = []
+    with tracked("judge both autoencoders", 2 * steps) as report:
+        for net, one in ((model, sae), (control, other)):
+            told = len(rows) * steps
+            rows.append(judge(net, one, held_out, point, loss_fn, steps, lambda done, told=told: report(told + done)))
+    arrays = {name: np.array([row[name] for row in rows], np.float32) for name in MEASURES}
+    frequency = np.stack([row["frequency"] for row in rows])
+    return Trace(
+        method="sae",
+        arrays={**arrays, "frequency": frequency},
+        axes={**dict.fromkeys(arrays, ("row",)), "frequency": ("row", "latent")},
+        labels={"row": ["trained network", "random network"]},
+        meta={"point": point, "latents": sae.config.latents, "kind": sae.config.kind, "steps": steps},
+    )
+
+
+@torch.no_grad()
+def judge(
+    model: nn.Module, sae: SAE, held_out: Batches, point: str, loss_fn: LossFn, steps: int, report: Report
+) -> dict[str, Any]:
+    """The measures of one autoencoder."""
+    count, fired, error = 0, torch.zeros(sae.config.latents, dtype=torch.float64), 0.0
+    total, square = torch.zeros(sae.width, dtype=torch.float64), 0.0
+    sums = np.zeros((3, 2))  # of losses, and of what they are over
+    edits: list[dict[str, Any]] = [{}, {point: partial(spliced, model=model, sae=sae)}, {point: torch.zeros_like}]
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    with evaluating(model), evaluating(sae):
+        for step in range(steps):
+            rows = rows_at(model, held_out, point, step)
+            latents = sae.encode(rows)
+            fired += (latents > 0).sum(0).double().cpu()
+            error += float((rows - sae.decode(latents)).double().square().sum())
+            total += rows.double().sum(0).cpu()
+            square += float(rows.double().square().sum())
+            count += len(rows)
+            inputs = move(parts_of(held_out(step))[0], device)
+            for i, edit in enumerate(edits):
+                with patch(model, edit):
+                    sums[i] += [float(x) for x in parted(loss_fn, model, inputs)[:2]]
+            report(step + 1)
+    plain, after, ablated = (sums[:, 0] / sums[:, 1]).tolist()
+    harm, spread = ablated - plain, square - float(total.square().sum()) / count
+    return {
+        "l0": float(fired.sum()) / count,
+        "variance_explained": 1 - error / spread if spread > 1e-12 * square else float("nan"),
+        "loss": plain,
+        "loss_spliced": after,
+        "loss_ablated": ablated,
+        "loss_recovered": (ablated - after) / harm if abs(harm) > HARM * abs(plain) else float("nan"),
+        "dead_share": float((fired == 0).double().mean()),
+        "frequency": (fired / count).float().numpy(),
+    }
+
+
+def spliced(x: Tensor, model: nn.Module, sae: SAE) -> Tensor:
+    """The reconstruction of a point's value, in its shape: of its places' numbers, as `stream` makes rows of them."""
+    return unplaced(model, sae(places(model, x)), x)

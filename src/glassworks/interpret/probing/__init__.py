@@ -1,0 +1,1 @@
+"""What can be read off representations, and how alike they are."""

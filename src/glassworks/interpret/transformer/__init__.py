@@ -1,0 +1,1 @@
+"""Reading a GPT: lenses, heads, attribution, the state of its layers."""

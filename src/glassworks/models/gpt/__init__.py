@@ -1,0 +1,1 @@
+"""GPT: its shape, its modules, and its spelling in the ecosystem."""

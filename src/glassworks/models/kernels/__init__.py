@@ -1,0 +1,1 @@
+"""Loops that numba compiles, for what torch runs slowly on a CPU."""

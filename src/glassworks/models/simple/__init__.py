@@ -1,0 +1,1 @@
+"""Small networks of lectures: next-character MLPs and their trees."""

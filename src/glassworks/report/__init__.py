@@ -1,0 +1,1 @@
+"""Offline pages: a run, several runs, a look, a finding, a neuron."""

@@ -1,0 +1,27 @@
+"""The page of any reproduction, from what its folder keeps."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from glassworks.core.files import write_text
+from glassworks.core.runs import Run
+from glassworks.reproductions.finding import Finding
+from glassworks.reproductions.induction.page import induction_story
+from glassworks.reproductions.makemore.page import makemore_story
+from glassworks.reproductions.othello.page import othello_story
+from glassworks.reproductions.page import Story, page
+
+STORIES: dict[str, Callable[[Run, Finding], Story]] = {
+    "makemore": makemore_story,
+    "othello": othello_story,
+    "induction": induction_story,
+}
+"""Name of the reproduction to what its page says and draws."""
+
+
+def write_finding_page(folder: Path) -> Path:
+    """Write `report.html` beside the finding.json of a finished reproduction, atomically; returns its path."""
+    run, path = Run(folder), folder / "report.html"
+    finding = Finding.load(folder / "finding.json")
+    write_text(path, page(finding, STORIES[run.record["reproduction"]["name"]](run, finding)))
+    return path

@@ -1,0 +1,1 @@
+"""A page a neuron, and their index."""

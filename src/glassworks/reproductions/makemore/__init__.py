@@ -1,0 +1,1 @@
+"""makemore: Zero to Hero's networks on a list of names."""

@@ -1,0 +1,1 @@
+"""Othello-GPT: a board inside a network that is shown nothing but moves."""

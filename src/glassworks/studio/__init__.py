@@ -1,1 +1,0 @@
-"""Pages: the offline report."""

@@ -1,0 +1,1 @@
+"""Traces: what an interpretation found, and how it is drawn."""

@@ -1,0 +1,1 @@
+"""A neuron's part of its traces, and its drawings."""

@@ -1,0 +1,152 @@
+"""The parts of a neuron's page: coloured texts, rules, tokens. Every number is in a trace."""
+
+import math
+
+from glassworks.draw.code import is_code
+from glassworks.draw.colours import LEVELS, level
+from glassworks.draw.markup import Markup, join, tag
+from glassworks.draw.scales import minus, short
+from glassworks.draw.tokens import visible
+from glassworks.trace.neurons.view import Example, Neuron, percent, signed
+
+KINDS = (
+    ("top", 0, "Strongest"),
+    ("top", 1, "Strongest on held-out inputs"),
+    ("quantile", 0, "From strong to weak, where it fires"),
+    ("random", 0, "Random places"),
+    ("weakest", 0, "Weakest"),
+)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Examples
+
+
+def examples_figure(neuron: Neuron) -> Markup:
+    """All kinds of examples, one scale of colours."""
+    parts = [examples_of(neuron, *kind) for kind in KINDS]
+    shown = [neuron.examples(kind, split) for kind, split, _ in KINDS]
+    texts = ["".join(text for _, _, text, _ in neuron.read(one)) for found in shown for one in found]
+    code = neuron.of.board is None and is_code("\n".join(texts))
+    said = tag("figcaption", agreement(neuron))
+    return tag("figure", scale(neuron), *parts, said, class_="code" if code else None)
+
+
+def examples_of(neuron: Neuron, kind: str, split: int, title: str) -> Markup:
+    """One kind of example."""
+    found = neuron.examples(kind, split)
+    zeros = neuron.statistic("zeros")
+    if kind == "weakest" and found and zeros > 0 and all(one.value == 0 for one in found):
+        said = f"It is exactly 0 at {percent(zeros)} of all places: any of them would do."
+        return join([tag("h3", title), tag("p", said, class_="missing")])
+    if not found:
+        why = "It fires too rarely to sample." if kind == "quantile" else "There are none."
+        return join([tag("h3", title), tag("p", why, class_="missing")])
+    return join([tag("h3", title), *(example_line(neuron, one) for one in found)])
+
+
+def example_line(neuron: Neuron, one: Example) -> Markup:
+    """One place: its activation, then the text around it, each token coloured by its own activation."""
+    about = f"input {one.row}, position {one.position}"
+    name = f"quantile {one.name.split(' ')[1]}, {about}" if one.name.startswith("quantile") else about
+    value = tag("b", minus(f"{one.value:.3g}"), title=name)
+    if not one.tokens:
+        return tag("div", value, tag("p", about), class_="firing")
+    words = [token_span(neuron, text, one.activations[first:end], here) for first, end, text, here in neuron.read(one)]
+    return tag("div", value, tag("p", *words, class_="surprise"), class_="firing")
+
+
+def token_span(neuron: Neuron, word: str, activations: list[float], here: bool) -> Markup:
+    """One token, or those of one character, coloured by the activation farthest from 0."""
+    colour = colour_of(max(activations, key=abs) / neuron.reach)
+    numbers = ", ".join(minus(f"{activation:.4g}") for activation in activations)
+    shown = word.replace("\n", "↵") or "∅"
+    space = "" if neuron.of.examples.labels.get("vocabulary") and neuron.of.board is None else " "
+    kinds = " ".join([colour] * bool(colour) + ["here"] * here)
+    return join([tag("span", shown, class_=kinds or None, title=f"“{visible(word)}” {numbers}"), space])
+
+
+def colour_of(share: float) -> str:
+    """The class of an activation, as a share of the largest: orange above zero, blue below; none where it is pale."""
+    if level(abs(share)) == 0:
+        return ""
+    return f"surprise{level(share)}" if share > 0 else f"chance{level(-share)}"
+
+
+def scale(neuron: Neuron) -> Markup:
+    """The colours with their activations."""
+    lowest, reach = min(neuron.statistic("lowest", split) for split in (0, 1)), neuron.reach
+    strip = [tag("i", class_=f"surprise{i}") for i in range(LEVELS)]
+    marks = [0.0, reach / 2, reach]
+    if lowest < 0:
+        strip = [tag("i", class_=f"chance{i}") for i in reversed(range(LEVELS))] + strip
+        marks = [-reach, -reach / 2, *marks]
+    labels = [
+        tag("span", minus(short(mark)), style=f"left:{100 * i / (len(marks) - 1):g}%") for i, mark in enumerate(marks)
+    ]
+    return tag("div", tag("div", *strip, class_="strip"), tag("div", *labels, class_="marks"), class_="scale one-line")
+
+
+def agreement(neuron: Neuron) -> str:
+    """What the examples are, and whether the held-out ones are like the others."""
+    said = (
+        "Each line is one place, every one of another input: the number is the neuron's activation at the underlined "
+        "token, and each token is coloured by the neuron's activation there (hover or tap for the number)."
+    )
+    own, other = (neuron.value(neuron.of.examples, name) for name in ("token_agreement", "token_agreement_control"))
+    if math.isfinite(own):
+        said += f" Of the held-out strongest, {percent(own)} are at a token that is also among the strongest above"
+        said += f" (among another neuron's: {percent(other)})." if math.isfinite(other) else "."
+    return said
+
+
+def bar(share: float) -> Markup:
+    """A bar of a share of the width."""
+    return tag("span", tag("i", style=f"width:{100 * min(abs(share), 1):.1f}%"), class_="bar")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Weights
+
+
+def directions_figure(neuron: Neuron) -> Markup:
+    """The tokens that it promotes and suppresses, and those whose embedding it reads."""
+    trace = neuron.of.directions
+    assert trace is not None
+    control, near_control = float(trace.arrays["promoted_control"][0]), float(trace.arrays["nearest_control"][0])
+    panels = [
+        token_table(neuron, "It promotes", "promoted", ()),
+        token_table(neuron, "It suppresses", "suppressed", ()),
+    ]
+    names = {"input": "It reads, nearest embeddings", "gate": "Its gate reads"}
+    for i, side in enumerate(trace.labels["side"]):
+        if side in names:
+            panels.append(token_table(neuron, names[side], "nearest", (i,)))
+    cosine = neuron.value(trace, "in_out_cosine")
+    caption = (
+        "By its weights alone. Promoted and suppressed: what an activation of 1 adds to a token's logit, directly and "
+        f"before the final norm's division; a random direction as long as the median neuron's reaches {control:.2g}. "
+        f"Read: the cosine with a token's embedding; a random direction reaches {near_control:.2g}. The cosine between "
+        f"what it reads and what it writes is {signed(cosine)}."
+    )
+    return tag("figure", tag("div", *panels, class_="panels"), tag("figcaption", caption))
+
+
+def token_table(neuron: Neuron, title: str, name: str, side: tuple[int, ...]) -> Markup:
+    """Tokens with their numbers as bars."""
+    trace = neuron.of.directions
+    values, ids = neuron.array(trace, name), neuron.array(trace, f"{name}_ids")
+    assert values is not None
+    assert ids is not None
+    numbers, tokens = values[side].tolist(), ids[side].tolist()
+    largest = max(abs(x) for x in numbers) or 1.0
+    rows = [
+        tag(
+            "tr",
+            tag("th", visible(neuron.of.token(id)), scope="row"),
+            tag("td", bar(x / largest)),
+            tag("td", signed(x)),
+        )
+        for x, id in zip(numbers, tokens, strict=True)
+    ]
+    return tag("div", tag("p", title, class_="figure-title"), tag("table", *rows, class_="bars tokens"))

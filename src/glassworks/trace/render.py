@@ -1,0 +1,92 @@
+"""The one renderer of traces: whatever arrays a trace holds, drawn so that a result is seen beside its controls.
+
+A method that has a drawing of its own is drawn by that (attention, lenses, surprise, health). Of any other, each array
+is drawn by its axes (see `axes`): lines along what is in order, heat maps of what is not, bars, coloured text; what has
+more axes than a drawing, as small drawings on one scale. Arrays that belong together are drawn together: a result and
+its `_error`, a result and its `_random` or `_baseline`. Numbers without axes join `meta` in a table.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from glassworks.draw.markup import Markup, join
+from glassworks.trace.attention import attention_figure, moved_figure
+from glassworks.trace.circuit import circuit_figure, curve_figure
+from glassworks.trace.general import Token, general_figure, metric_said, missing
+from glassworks.trace.health import CONTROL, dead_units, scale_figure
+from glassworks.trace.own import divergence_figure, neuron_figure, paths_figure
+from glassworks.trace.texts import lens_figure, surprise_figure
+from glassworks.trace.trace import Trace
+
+NO_TOKENIZER: Token = "#{}".format
+
+
+def trace_figure(trace: Trace, token: Token | None = None, notes: Mapping[str, str] | None = None) -> Markup:
+    """Any trace as figures.
+
+    Args:
+        trace: what an interpretation returned.
+        token: a token's text by its id, for arrays of ids; None = what the trace itself says.
+        notes: what each array is, by its name, for the captions.
+    """
+    token = token or (lambda id: trace.tokens.get(id, NO_TOKENIZER(id)))
+    own = OWN.get(trace.method)
+    if own is None or any(trace.axes.get(name) != axes for name, axes in own.needs.items()):
+        return join([metric_said(trace, token), general_figure(trace, token, notes or {})])
+    if all(trace.arrays[name].size for name in own.needs):
+        return join(
+            [metric_said(trace, token), own.draw(trace, token), general_figure(trace, token, notes or {}, own.without)]
+        )
+    return missing("The trace is empty: there is nothing to draw.")
+
+
+@dataclass(frozen=True)
+class Own:
+    """A method's own drawing, the arrays, with their axes, that it needs, and those it leaves nothing to say about."""
+
+    needs: dict[str, tuple[str, ...]]
+    draw: Callable[[Trace, Token], Markup]
+    without: Collection[str]
+
+
+LENS = {
+    "top_ids": ("layer", "position", "top"),
+    "top_probabilities": ("layer", "position", "top"),
+    "next_probability": ("layer", "next"),
+    "next_rank": ("layer", "next"),
+}
+CURVE: dict[str, tuple[str, ...]] = dict.fromkeys(("edges", "faithfulness", "complement"), ("size",))
+CURVE_PARTS = (*CURVE, "random")
+CIRCUIT = {**CURVE, "kept": ("writer", "reader"), "score": ("writer", "reader")}
+CIRCUIT_PARTS = (*CURVE_PARTS, "kept", "same_size", "same_size_edges")
+DIVERGENCE: dict[str, tuple[str, ...]] = dict.fromkeys(("kl", "error", "loss"), ("reading", "layer"))
+PATHS: dict[str, tuple[str, ...]] = dict.fromkeys(("effect", "control", "edge"), ("writer", "reader"))
+NEURONS: dict[str, tuple[str, ...]] = {
+    "activation": ("split", "neuron", "example"),
+    "histogram": ("split", "neuron", "bin"),
+    "window_activation": ("split", "neuron", "example", "offset"),
+}
+NEURON_PARTS = (*NEURONS, "window_token", "row", "position", "scale", "zeros", "vocabulary_count")
+OWN_LENS = Own(LENS, lens_figure, (*LENS, "entropy"))
+HEALTH = {"activation_rms": ("layer", "site"), "gradient_rms": ("layer", "part"), "dead_fraction": ("layer",)}
+OWN = {
+    "attention": Own(
+        {"pattern": ("layer", "head", "query", "key")},
+        lambda trace, _: join([attention_figure(trace), moved_figure(trace)]),
+        ("pattern", "moved"),
+    ),
+    "logit_lens": OWN_LENS,
+    "tuned_lens": OWN_LENS,
+    "lens_divergence": Own(DIVERGENCE, lambda trace, _: divergence_figure(trace), tuple(DIVERGENCE)),
+    "faithfulness_curve": Own(CURVE, lambda trace, _: curve_figure(trace), CURVE_PARTS),
+    "circuit": Own(CIRCUIT, lambda trace, _: circuit_figure(trace), CIRCUIT_PARTS),
+    "path_patching": Own(PATHS, lambda trace, _: paths_figure(trace), tuple(PATHS)),
+    "neuron_examples": Own(NEURONS, lambda trace, _: neuron_figure(trace), NEURON_PARTS),
+    "surprise": Own({"nats": ("token",)}, partial(surprise_figure, beside=True), ("nats", "entropy", "nats_alone")),
+    "health": Own(
+        HEALTH,
+        lambda trace, _: join([scale_figure(trace), dead_units(trace)]),
+        [f"{name}{whose}" for name in (*HEALTH, "outer_gradient_rms") for whose in ("", CONTROL)],
+    ),
+}

@@ -1,0 +1,374 @@
+"""Traces: any of them is drawn, with the numbers it holds, and nothing in it breaks the page."""
+
+import math
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from glassworks.draw.arrays.heatmap import colours_for
+from glassworks.draw.page import document
+from glassworks.interpret.causes.metrics import log_probability, logit_difference
+from glassworks.interpret.causes.patching import activation_patching
+from glassworks.interpret.transformer.lens import logit_lens
+from glassworks.interpret.transformer.tuned_lens import TunedLens, tuned_lens
+from glassworks.models.gpt.config import GPTConfig
+from glassworks.models.gpt.model import GPT
+from glassworks.trace.render import trace_figure
+from glassworks.trace.trace import Trace
+
+HOSTILE = "</td><script>alert(1)</script><!-- <b onload=x> & \"q\" 'q' \x00\x1b"
+VOID = {"meta", "br", "hr"}
+
+
+class Reader(HTMLParser):
+    """Checks that every element is closed in order, and keeps what the page consists of."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(page)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.text += data
+
+    def values(self, attribute: str) -> list[str]:
+        """All values of an attribute."""
+        return [attrs[attribute] or "" for _, attrs in self.elements if attribute in attrs]
+
+
+def read(trace: Trace) -> Reader:
+    page = trace_figure(trace)
+    assert not re.search(r' (?:d|x\d?|y\d?|cx|cy|viewBox|style)="[^"]*(?:nan|inf)', page)
+    return Reader(page)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Any trace
+
+
+floats = st.floats(allow_nan=True, allow_infinity=True, width=32)
+axis_names = st.sampled_from(["layer", "head", "position", "row", "neuron", "step", "component", "anything"])
+
+
+@st.composite
+def parts(draw: st.DrawFn) -> tuple:
+    """What a trace is made of: up to three arrays of any kind, whose axes are of any size and may have labels."""
+    sizes = {name: draw(st.integers(0, 5)) for name in draw(st.sets(axis_names, max_size=5))}
+    arrays, axes = {}, {}
+    names = st.sampled_from(["score", "score_error", "score_random", "token_ids", "edge", "text", "error", "control"])
+    for name in draw(st.sets(names, max_size=3)):
+        chosen = tuple(draw(st.permutations(sorted(sizes)))[: draw(st.integers(0, 4))])
+        shape = tuple(sizes[axis] for axis in chosen)
+        count = math.prod(shape)
+        kind = draw(st.sampled_from(["f", "i", "b", "U"]))
+        element = {"f": floats, "i": st.integers(-5, 300), "b": st.booleans(), "U": st.text(max_size=4)}[kind]
+        values = draw(st.lists(element, min_size=count, max_size=count))
+        dtype = {"f": np.float32, "i": np.int64, "b": np.bool_, "U": np.str_}[kind]
+        arrays[name], axes[name] = np.array(values, dtype=dtype).reshape(shape), chosen
+    used = {axis for chosen in axes.values() for axis in chosen}
+    labels = {
+        axis: draw(st.lists(st.text(max_size=5), min_size=sizes[axis], max_size=sizes[axis]))
+        for axis in sorted(used)
+        if draw(st.booleans())
+    }
+    return arrays, axes, labels, {"note": draw(st.text(max_size=9)), "number": draw(floats)}
+
+
+@settings(max_examples=60, deadline=None)
+@given(parts())
+def test_any_trace_is_drawn(found: tuple) -> None:
+    read(Trace("any", *found))
+
+
+def test_a_trace_without_arrays_is_its_settings() -> None:
+    assert "seed" in read(Trace("nothing", {}, {}, {}, {"seed": 3})).text
+
+
+@pytest.mark.parametrize("method", ["attention", "logit_lens", "surprise", "health", "circuit", "neuron_examples"])
+def test_other_arrays_under_the_name_of_a_method_are_drawn_by_their_axes(method: str) -> None:
+    assert "0.25" in read(Trace(method, {"share": np.array([0.25, 0.5])}, {"share": ("part",)})).text
+
+
+def test_empty_arrays_say_so() -> None:
+    trace = Trace("any", {"effect": np.zeros((0, 4))}, {"effect": ("layer", "head")})
+    assert "“effect” is empty" in read(trace).text
+
+
+def test_hostile_words_stay_words() -> None:
+    words = [HOSTILE, "b", "c"]
+    trace = Trace(
+        HOSTILE,
+        {"heat": np.ones((3, 3)), "line": np.eye(3)[:2], "strip": np.ones(3), HOSTILE: np.ones(3)},
+        {"heat": ("component", "key"), "line": ("row", "layer"), "strip": ("key",), HOSTILE: ("component",)},
+        {"component": words, "key": words, "row": words[:2], "layer": words},
+        {HOSTILE: HOSTILE},
+    )
+    reader = read(trace)
+    assert "script" not in [tag for tag, _ in reader.elements]
+    assert not [name for _, attrs in reader.elements for name in attrs if name.startswith("on")]
+    assert "<script>alert(1)</script>" in reader.text
+    Reader(document(HOSTILE, trace_figure(trace)))
+
+
+def test_large_arrays_stay_small_pages_and_say_what_is_left_out() -> None:
+    rng = np.random.default_rng(0)
+    trace = Trace(
+        "any",
+        {"map": rng.normal(size=(40, 5, 300, 300)), "curve": rng.normal(size=(3, 5000)), "bar": rng.normal(size=300)},
+        {"map": ("a", "b", "query", "key"), "curve": ("row", "step"), "bar": ("component",)},
+        {"query": ["q"] * 300, "key": ["k"] * 300, "component": [f"c{i}" for i in range(300)]},
+    )
+    page = trace_figure(trace)
+    assert len(page) < 1_500_000
+    assert "The first 64 of 300 along “query” are shown." in page
+    assert "panels" in Reader(page).text
+    assert "The 40 largest of 300 along “component” are shown." in page
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# What is drawn is what was given
+
+
+def test_cells_tell_the_numbers_of_the_array_with_their_places_and_errors() -> None:
+    values = np.random.default_rng(0).normal(size=(3, 4))
+    values[1, 2] = np.nan
+    trace = Trace(
+        "any",
+        {"effect": values, "effect_error": np.full((3, 4), 0.125)},
+        {"effect": ("layer", "head"), "effect_error": ("layer", "head")},
+    )
+    titles = [title for title in read(trace).values("title") if title.startswith("layer")]
+    assert len(titles) == 12
+    for title in titles:
+        match = re.fullmatch(r"layer (\d), head (\d): (\S+ \S+|\S+)(?: ± (\S+))?", title)
+        assert match, title
+        value = values[int(match[1]), int(match[2])]
+        if math.isnan(value):
+            assert match[3] == "no number"
+        else:
+            assert float(match[3].replace("−", "-")) == pytest.approx(value, rel=1e-3)
+            assert match[4] == "0.12"
+
+
+def test_colours_part_at_zero_where_signs_differ() -> None:
+    both = colours_for(np.array([-1.0, 0.5, 2.0]))
+    assert (both.level(2.0), both.level(-2.0)) == ("above15", "below15")
+    assert both.level(0.0)[:5] in ("above", "below")
+    one = colours_for(np.array([0.0, 0.5, 2.0]))
+    assert (one.level(0.0), one.level(2.0)) == ("heat-back0", "heat-back15")
+    assert one.level(math.nan) == "nan"
+
+
+def test_the_scale_starts_at_the_least_number_where_zero_would_hide_all_differences() -> None:
+    assert colours_for(np.array([0.9, 0.95, 1.0])).low == pytest.approx(0.9)
+    assert colours_for(np.array([0.1, 0.95, 1.0])).low == 0.0
+
+
+def test_one_number_far_out_does_not_make_all_others_pale() -> None:
+    values = np.concatenate([np.linspace(1, 2, 199), [1000.0]])
+    colours = colours_for(values)
+    assert colours.high < 3
+    assert colours.beyond == " A few reach 1e+03."
+    assert colours.level(1000.0) == "heat-back15"
+
+
+def test_rows_with_controls_are_lines_of_one_chart() -> None:
+    values = np.random.default_rng(0).uniform(size=(3, 4))
+    trace = Trace(
+        "any",
+        {"accuracy": values, "accuracy_error": 0.1 * values},
+        {"accuracy": ("row", "layer"), "accuracy_error": ("row", "layer")},
+        {"row": ["probe", "random network", "majority"]},
+    )
+    page = trace_figure(trace)
+    reader = Reader(page)
+    assert [tag for tag, _ in reader.elements].count("figure") == 1
+    told = re.findall(r"<title>(probe|random network|majority) (\S+)</title>", page)
+    expected = {(row, f"{x:.4g}") for row, line in zip(trace.labels["row"], values, strict=True) for x in line}
+    assert set(told) == expected
+    assert "Whiskers are one standard error." in reader.text
+
+
+def test_bars_are_as_long_as_their_numbers_from_zero() -> None:
+    reader = read(Trace("any", {"term": np.array([-1.0, 0.0, 3.0])}, {"term": ("part",)}, {"part": ["a", "b", "c"]}))
+    bars = [re.fullmatch(r"margin-left:([\d.]+)%;width:([\d.]+)%", style) for style in reader.values("style")]
+    assert [(float(m[1]), float(m[2])) for m in bars if m] == [(0.0, 25.0), (25.0, 0.0), (25.0, 75.0)]
+
+
+def test_tokens_are_shown_as_text_with_their_numbers() -> None:
+    trace = Trace("any", {"nats": np.array([1.0, 2.5])}, {"nats": ("token",)}, {"token": [" the", "\n"]})
+    reader = read(trace)
+    assert "·the↵" in reader.text
+    assert {"·the: 1", "↵: 2.5"} <= set(reader.values("title"))
+
+
+def test_ids_become_tokens_coloured_by_their_numbers() -> None:
+    trace = Trace(
+        "any",
+        {"top_ids": np.array([[5, 6]]), "top_share": np.array([[0.5, 0.25]]), "bottom_share": np.array([[9.0, 9.0]])},
+        dict.fromkeys(["top_ids", "top_share", "bottom_share"], ("layer", "top")),
+    )
+    page = trace_figure(trace, {5: "five", 6: " six"}.__getitem__)
+    assert {"five: 0.5", "·six: 0.25"} <= set(Reader(page).values("title"))
+
+
+def test_pairs_that_no_edge_joins_have_no_number() -> None:
+    trace = Trace(
+        "any",
+        {"score": np.full((2, 2), 7.0), "edge": np.array([[True, False], [False, False]])},
+        dict.fromkeys(["score", "edge"], ("writer", "reader")),
+    )
+    titles = [title for title in read(trace).values("title") if "writer" in title]
+    assert sorted(title.rpartition(": ")[2] for title in titles) == ["7", "no number", "no number", "no number"]
+
+
+def test_a_circuit_is_a_graph_of_its_edges_beside_what_others_carry() -> None:
+    writers = ["embed", "a0.h0", "a0.h1", "m0", "a1.h1", "m1"]
+    heads = [[f"a{layer}.{x}" for x in ("h0.q", "h1.q", "h0.k", "h0.v")] for layer in range(2)]
+    readers = [*heads[0], "m0", *heads[1], "m1", "logits"]
+    kept = np.zeros((6, 11), bool)
+    kept[[0, 2, 4], [3, 8, 10]] = True  # the value that both heads share is read from the head that writes
+    score = np.where(kept, np.array([0.5, 0, -0.25, 0, 1.0, 0])[:, None], 0)
+    curve = dict.fromkeys(("edges", "faithfulness", "complement"), np.array([0, 1]))
+    trace = Trace(
+        "circuit",
+        {"kept": kept, "score": score, "same_size": np.array([[0.125, 0.0625]]), **curve},
+        {"kept": ("writer", "reader"), "score": ("writer", "reader"), "same_size": ("pairs", "draw")}
+        | dict.fromkeys(curve, ("size",)),
+        {"writer": writers, "reader": readers, "pairs": ["searched on"]},
+        {"circuit_faithfulness": 0.75, "circuit_complement": -0.5},
+    )
+    reader, page = read(trace), trace_figure(trace)
+    assert 'class="scroll" tabindex="0"><svg class="plot" style="min-width:608px"' in page
+    edges = re.findall(
+        r'class="line edge (line\d)" style="stroke-width:([\d.]+)"><title>(\S+) → (\S+): (\S+)</title>', page
+    )
+    assert edges == [
+        ("line0", "2", "a0.h1", "a1.h0.v", "-0.25"),
+        ("line1", "3", "embed", "a0.h0.v", "0.5"),
+        ("line1", "5", "a1.h1", "logits", "1"),
+    ]
+    marks = re.findall(r"<title>([^<→]+)</title><rect", page)
+    assert sorted(marks) == ["a0.h1", "a1.h1", "embed", "logits"]
+    for said in ("the circuit0.75", "all other edges−0.5", "random circuit 10.125", "random circuit 20.0625"):
+        assert said in reader.text
+    empty = replace(trace, arrays=trace.arrays | {"kept": kept & False})
+    assert "No edge is kept" in read(empty).text
+
+
+def test_paths_without_an_effect_wait_to_be_opened() -> None:
+    effect = np.zeros((30, 2))
+    effect[3, 0], effect[7, 1], effect[8, 0], effect[29, 0] = 0.5, -1.0, 0.01, 9.0
+    edge = np.ones((30, 2), bool)
+    edge[29, 0] = False
+    arrays = {"effect": effect, "control": effect / 4, "edge": edge}
+    labels = {"writer": [f"a0.h{i}" for i in range(30)], "reader": ["m0", "logits"]}
+    page = trace_figure(Trace("path_patching", arrays, dict.fromkeys(arrays, ("writer", "reader")), labels))
+    first, rest = page.split("<details>")
+    assert re.findall(r'<th scope="row">([^<]*)</th>', first) == ["a0.h7 → logits", "a0.h3 → m0"]
+    assert re.findall(r"<span>([^<]*)</span>", first)[-4:] == ["−1", "−0.25", "0.5", "0.125"]
+    assert rest.startswith("<summary>All 59 paths</summary>")
+    assert rest.count('class="heat') == 2
+
+
+def test_small_shares_are_in_percent() -> None:
+    arrays = {"explained": np.array([[0.02, 0.0293]])}
+    text = read(Trace("neuron_rules", arrays, {"explained": ("row", "point")}, {"row": ["trees"]})).text
+    assert "neurons that rules explain, in %" in text
+    assert "2.93" in text
+    assert "10⁻³" not in text
+
+
+def test_the_metric_that_effects_are_of_is_named_with_its_tokens_and_unit() -> None:
+    model, (clean, corrupt) = GPT(GPTConfig("gpt2", 8, 8, 1, 1, 4)), torch.arange(6).view(2, 1, 3)
+    one = logit_difference(torch.tensor([5]), torch.tensor([6]))
+    text = read(activation_patching(model, clean, corrupt, one, sites="z")).text
+    assert "The metric is the logit of “#5” less that of “#6”, as what follows the last token, in nats." in text
+    two = log_probability(torch.tensor([3, 4]), position=1)
+    text = read(activation_patching(model, clean.repeat(2, 1), corrupt.repeat(2, 1), two, sites="z")).text
+    assert "The metric is the log-probability of the answer, as what follows position 1, in nats." in text
+
+
+def test_cells_that_are_all_the_same_are_a_number_of_the_caption() -> None:
+    values = np.stack([np.arange(6.0).reshape(2, 3), np.full((2, 3), -0.2)])
+    labels = {"network": ["model", "uniform"]}
+    page = trace_figure(Trace("any", {"score": values}, {"score": ("network", "layer", "head")}, labels))
+    assert page.count('<table class="heat') == 1
+    assert "The same in every cell: uniform −0.2." in Reader(page).text
+
+
+def test_an_untrained_networks_health_is_drawn_on_the_scale_of_the_trained_ones() -> None:
+    scales = np.array([[1.0, 0.1], [10.0, 0.2]])
+    arrays = {"activation_rms": scales, "gradient_rms": scales, "dead_fraction": np.array([0.25, 0.0])}
+    arrays |= {f"{name}_untrained": 100 * array * (name != "dead_fraction") for name, array in arrays.items()}
+    axes = {"activation_rms": ("layer", "site"), "gradient_rms": ("layer", "part"), "dead_fraction": ("layer",)}
+    labels = {"site": ["a", "b"], "part": ["c", "d"]}
+    trace = Trace("health", arrays, {name: axes[name.removesuffix("_untrained")] for name in arrays}, labels)
+    page = trace_figure(replace(trace, meta={"text": "held-out text"}))
+    drawn = [re.findall(r'<text[^>]*class="label">([^<]*)', svg) for svg in page.split('<svg class="plot"')[1:]]
+    assert len(drawn) == 4
+    assert drawn[0] == drawn[1]
+    assert drawn[2] == drawn[3]
+    assert page.count("<figure") == 2
+    text = Reader(page).text
+    assert "25.0\N{NO-BREAK SPACE}% untrained 0.0 %" in text
+    assert "one batch of held-out text, on" in text
+
+
+def test_all_numbers_have_the_same_minus_sign() -> None:
+    trace = Trace(
+        "any", {"x": np.array([-1.5, 0.0, 1.5])}, {"x": ("layer",)}, {"layer": ["0", "1", "2"]}, {"end": -0.5}
+    )
+    text = read(trace).text
+    assert "−0.5" in text
+    assert "−1" in text
+    assert not re.search(r"-\d", re.sub(r"x -1\.5", "", text))
+
+
+def test_each_lens_has_its_own_words_and_layers_left_out_are_said() -> None:
+    model, tokens = GPT(GPTConfig("gpt2", 8, 8, 20, 1, 4)), torch.arange(4)
+    plain = read(logit_lens(model, tokens, list("abcd"))).text
+    tuned = read(tuned_lens(model, TunedLens(20, 4), tokens, list("abcd"))).text
+    assert "The logit lens: each cell" in plain
+    assert "no proof of ignorance" in plain
+    assert "The tuned lens: each cell" in tuned
+    assert "no proof of ignorance" not in tuned
+    assert "Shown are 17 of 21 layers." in plain
+
+
+def test_the_divergence_of_lenses_is_told_on_a_logarithmic_axis_without_the_zeros_of_the_last_layer() -> None:
+    axes = ("reading", "layer")
+    kl = np.array([[90.0, 1.0, 0.0], [2.0, 2.0, 2.0]])
+    trace = Trace(
+        "lens_divergence",
+        {"kl": kl, "error": kl / 10, "loss": kl + 3},
+        dict.fromkeys(("kl", "error", "loss"), axes),
+        {"reading": ["logit lens", "constant"], "layer": ["embed", "0", "1"]},
+    )
+    page = trace_figure(trace)
+    dots = re.findall(r"<circle cx=\S+ cy=\"([\d.]+)\"[^>]*><title>logit lens (\S+)</title>", page)
+    assert [told for _, told in dots[:2]] == ["90", "1"]
+    (above, _), (below, _) = dots[:2]
+    middle = re.findall(r"<circle cx=\S+ cy=\"([\d.]+)\"[^>]*><title>constant 2</title>", page)[0]
+    share = (float(below) - float(middle)) / (float(below) - float(above))
+    assert share == pytest.approx(math.log(2) / math.log(90), abs=0.01)
+    assert "logit lens 0<" not in page
