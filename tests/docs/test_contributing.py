@@ -15,9 +15,7 @@ SOURCES = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_that_is_named_is_there(name: str) -> None:
-    assert (
-        (ROOT / name).is_file() or list((ROOT / "src" / "glassworks").rglob(name)) or list((ROOT / "tests").rglob(name))
-    )
+    assert (ROOT / name).is_file() or any(list((ROOT / room).rglob(name)) for room in ("src", "tests"))
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in FILES and name != "slow"])

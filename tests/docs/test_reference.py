@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 SPEC = importlib.util.spec_from_file_location("reference", ROOT / "docs" / "reference.py")
 assert SPEC is not None
 assert SPEC.loader is not None
-NAMES = ("micro", "micro.engine", "models.fused", "optim.muon")
+NAMES = ("micro", "micro.engine", "models.gpt.fused", "optim.muon")
 reference = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(reference)
 
@@ -33,7 +33,7 @@ def test_pages_show_shapes_and_no_private_names(tmp_path: Path) -> None:
     text = re.sub("<[^>]+>", "", muon)
     assert "def orthogonalise" in re.sub(r"\s+", " ", text)
     assert "Float[Tensor" in text
-    assert 'id="_Product"' not in (tmp_path / "glassworks" / "models" / "fused.html").read_text("utf-8")
+    assert 'id="_Product"' not in (tmp_path / "glassworks" / "models" / "gpt" / "fused.html").read_text("utf-8")
     assert "micro/engine.html" in (tmp_path / "glassworks" / "micro.html").read_text("utf-8")
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from glassworks.micro import MLP
 from glassworks.micro.compiler import compile
-from glassworks.micro.engine import Value, topological
+from glassworks.micro.engine import Value
 
 FUNCTIONS = ["relu", "abs", "exp", "log", "sqrt", "sin", "cos", "tanh", "sigmoid"]
 OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
@@ -400,4 +400,4 @@ def test_a_program_is_as_large_as_the_graph() -> None:
     f(1.0)
     (tape,) = f.tapes.values()
     y = ((w * Value(1.0)) ** 2 + 1).tanh()
-    assert len(tape.ops) == sum(1 for v in topological(y) if v._prev)
+    assert len(tape.ops) == sum(1 for v in Value.topological(y) if v._prev)

@@ -14,7 +14,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glassworks.micro.engine import Value, topological
+from glassworks.micro.engine import Value
 
 FUNCTIONS = ["relu", "abs", "exp", "log", "sqrt", "sin", "cos", "tanh", "sigmoid"]
 OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
@@ -180,9 +180,9 @@ def test_zero_grad_reaches_the_whole_graph() -> None:
     a, b = Value(1.5), Value(2.0)
     c = (a * b).exp()
     c.backward()
-    assert all(v.grad for v in topological(c))
+    assert all(v.grad for v in Value.topological(c))
     c.zero_grad()
-    assert not any(v.grad for v in topological(c))
+    assert not any(v.grad for v in Value.topological(c))
 
 
 def test_a_leaf_is_its_own_derivative() -> None:
@@ -204,7 +204,7 @@ def test_a_value_used_in_two_depths_waits_for_both() -> None:
 @settings(max_examples=50, deadline=None)
 def test_the_order_is_topological(program: tuple[list[float], list[tuple[str, int, int]]]) -> None:
     leaves, steps = program
-    order = topological(evaluate([Value(x) for x in leaves], steps))
+    order = Value.topological(evaluate([Value(x) for x in leaves], steps))
     place = {v: i for i, v in enumerate(order)}
     assert len(place) == len(order)
     assert all(place[child] < place[v] for v in order for child in v._prev)

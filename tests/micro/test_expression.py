@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glassworks.micro.engine import Value, topological
+from glassworks.micro.engine import Value
 from glassworks.micro.expression import EXAMPLE, EXAMPLE_VALUES, parse, read_values
 
 README = """
@@ -69,7 +69,7 @@ def test_it_is_what_torch_makes_of_the_same_text(text: str, numbers: tuple[float
 
 def test_names_become_labels_and_earlier_ones_are_numbered() -> None:
     root = parse("c = a * 2; c += 1; c = c ** 2; d = c; tanh(d)", {"a": 0.5})
-    assert [v.label for v in topological(root) if v.label] == ["a", "c₁", "c₂", "c"]
+    assert [v.label for v in Value.topological(root) if v.label] == ["a", "c₁", "c₂", "c"]
     assert root.label == ""
 
 
@@ -82,7 +82,7 @@ def test_values_passed_in_are_the_leaves() -> None:
 
 def test_plain_numbers_are_reckoned_first_so_that_exponents_stay_plain() -> None:
     assert parse("a ** (6 / 3)", {"a": -3})._op == "**2.0"
-    assert topological(parse("2 * 3 - 1", {}))[0].data == 5.0
+    assert Value.topological(parse("2 * 3 - 1", {}))[0].data == 5.0
 
 
 REFUSED = {

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glassworks.micro.engine import Value, topological
+from glassworks.micro.engine import Value
 from glassworks.micro.graph import columns_of, crossings, lanes, settle, short, svg, untangle
 from glassworks.micro.nn import MLP
 
@@ -60,7 +60,7 @@ def overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
 def test_no_box_hides_another_and_no_edge_runs_behind_one(seed: int) -> None:
     root = random_graph(seed, 12 + 10 * seed)
     picture = ElementTree.fromstring(svg(root))
-    boxes, values = boxes_of(picture), topological(root)
+    boxes, values = boxes_of(picture), Value.topological(root)
     assert len(boxes) == len(values)
     assert not any(overlap(a, b) for a, b in combinations(boxes, 2))
     for edge in picture.iter(f"{SVG}path"):
@@ -75,7 +75,7 @@ def test_no_box_hides_another_and_no_edge_runs_behind_one(seed: int) -> None:
 
 def test_every_operand_has_its_edge_from_left_to_right() -> None:
     root = random_graph(3, 40)
-    values = topological(root)
+    values = Value.topological(root)
     picture = ElementTree.fromstring(svg(root))
     boxes = boxes_of(picture)
     edges = {
@@ -146,7 +146,7 @@ def test_it_needs_nothing_else_and_says_what_it_is() -> None:
 
 def test_a_graph_too_large_to_read_is_refused() -> None:
     network = MLP(3, [8, 8, 1])([1.0, 2.0, 3.0])
-    count = len(topological(network))
+    count = len(Value.topological(network))
     with pytest.raises(
         ValueError, match=rf"{count} values, and no more than 200 are drawn \(limit\): draw a smaller piece"
     ):
@@ -168,7 +168,7 @@ def test_settling_keeps_distances_and_is_the_nearest(wanted: list[float], dice: 
 
 
 def test_sweeps_untangle_and_crossings_are_counted_right() -> None:
-    values = topological(random_graph(5, 60))
+    values = Value.topological(random_graph(5, 60))
     operands = [[values.index(child) for child in v._prev] for v in values]
     columns, links = lanes(operands, columns_of(operands))
     rank = {item: r for items in columns for r, item in enumerate(items)}

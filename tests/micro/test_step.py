@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from glassworks.micro.engine import Value, topological
+from glassworks.micro.engine import Value
 from glassworks.micro.expression import EXAMPLE, parse
 from glassworks.micro.nn import MLP
 from glassworks.micro.step import derivative, formula, named, page, play, sentences, steps
@@ -36,7 +36,7 @@ def twice() -> Value:
 @pytest.mark.parametrize("make", [example, network, twice, lambda: Value(2.0)])
 def test_steps_end_where_backward_does(make: object) -> None:
     root = make()  # type: ignore[operator]
-    values = topological(root)
+    values = Value.topological(root)
     grads = dict.fromkeys(values, 0.0) | {root: 1.0}
     every = list(steps(root))
     assert all(v.grad == 0 for v in values)
@@ -52,8 +52,8 @@ def test_steps_are_backwards_own_order_and_arithmetic() -> None:
     root = example()
     first, *others = steps(root)
     assert (first.value, first.grad, first.contributions) == (root, 1.0, ())
-    assert [step.value for step in others] == [v for v in reversed(topological(root)) if v._prev]
-    sums = dict.fromkeys(topological(root), 0.0)
+    assert [step.value for step in others] == [v for v in reversed(Value.topological(root)) if v._prev]
+    sums = dict.fromkeys(Value.topological(root), 0.0)
     for step in others:
         for child, part in zip(step.value._prev, step.contributions, strict=True):
             assert part.child is child
@@ -65,7 +65,7 @@ def test_steps_are_backwards_own_order_and_arithmetic() -> None:
 def test_a_step_in_words() -> None:
     a, b = Value(2.0, "a"), Value(-3.0, "b")
     root = (a * b).tanh() / 4
-    names = named(topological(root))
+    names = named(Value.topological(root))
     told = [sentences(step, names) for step in steps(root)]
     assert told == [
         ["The gradient of y by itself: y.grad = 1"],
@@ -88,7 +88,7 @@ def test_a_step_in_words() -> None:
 
 def test_names_are_never_taken_twice() -> None:
     a, y = Value(1.0, "v1"), Value(2.0, "y")
-    values = topological((a * y + a) * y)
+    values = Value.topological((a * y + a) * y)
     assert [named(values)[v] for v in values] == ["v1", "y", "v2", "v3", "v4"]
 
 
@@ -100,7 +100,7 @@ OPERATIONS += ["exp(a)", "log(a)", "sqrt(a)", "sin(a)", "cos(a)", "tanh(a)", "si
 def test_the_derivative_in_words_is_the_engines_number(text: str) -> None:
     root = parse(text, {"a": 0.7, "b": 1.3})
     root.label = "y"
-    names = {v: v.label for v in topological(root)}
+    names = {v: v.label for v in Value.topological(root)}
     assert formula(root, names) == text
     known = {"a": 0.7, "b": 1.3, "y": root.data, "sign": lambda x: math.copysign(1, x), **vars(math)}
     for side, part in enumerate(list(steps(root))[1].contributions):
@@ -171,8 +171,8 @@ def test_a_page_holds_the_picture_and_every_step() -> None:
     told = json.loads(Scripts(html).scripts[0])
     every = list(steps(root))
     assert len(told) == len(every) == 26
-    assert [step["words"] for step in told] == [sentences(step, named(topological(root))) for step in every]
-    assert html.count("data-box=") == len(topological(root))
+    assert [step["words"] for step in told] == [sentences(step, named(Value.topological(root))) for step in every]
+    assert html.count("data-box=") == len(Value.topological(root))
     edges = {f"{step['value']}-{side}" for step in told for side in range(len(step["operands"]))}
     assert edges == set(re.findall(r'data-edge="([\d-]+)"', html))
     assert html.index("<nav") < html.index('id="words"')  # buttons stay where they are, however much is said

@@ -22,7 +22,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from glassworks.micro import engine
-from glassworks.micro.engine import Value, topological
+from glassworks.micro.engine import Value
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -133,7 +133,7 @@ def trace(function: Callable[..., Any], shapes: tuple[tuple[int, ...], ...]) -> 
         roots: list[Value] = []
         shape_of_output = flatten(returned, roots)
         constants = set(made)
-    order = topological(*roots)
+    order = Value.topological(*roots)
     known = {*inputs, *constants}
     leaves = [v for v in order if not v._prev]
     weights = [v for v in leaves if v not in known]

@@ -141,16 +141,27 @@ class Value:
     def __ge__(self, other: Any) -> bool:
         return self.data >= (other.data if isinstance(other, Value) else other)
 
-    def topological(self) -> list["Value"]:
-        """Every value of this one's graph, each once, each after all that it was made from."""
-        return topological(self)
+    def topological(*roots: "Value") -> list["Value"]:
+        """Every value of the graphs of `roots`, each once, each after all that it was made from: a depth-first walk."""
+        order, seen, stack = list[Value](), set[Value](), list[Any](reversed(roots))
+        while stack:
+            v = stack.pop()
+            if v is None:  # what lies below it on the stack waits for nothing any more
+                order.append(stack.pop())
+            elif v not in seen:
+                seen.add(v)
+                if v._left is None:
+                    order.append(v)
+                else:
+                    stack += (v, None, v._left) if v._right is None else (v, None, v._right, v._left)
+        return order
 
     def backward(self) -> None:
         """Add the derivative of this value by each leaf of its graph to the leaf's `grad`.
 
         As in PyTorch, leaves add up what several calls bring, until `zero_grad`; what is no leaf holds the last call's.
         """
-        order = topological(self)
+        order = self.topological()
         for v in order:
             v.grad = v.grad if v._left is None else 0.0
         self.grad += 1.0
@@ -163,7 +174,7 @@ class Value:
 
     def zero_grad(self) -> None:
         """Set the gradient of every value of this graph to 0."""
-        for v in topological(self):
+        for v in self.topological():
             v.grad = 0.0
 
 
@@ -173,22 +184,6 @@ def node(data: float, op: str, left: Value, by_left: float, right: Value | None 
     v.data, v.grad, v.label, v._op = data, 0.0, "", op
     v._left, v._left_grad, v._right, v._right_grad = left, by_left, right, by_right
     return v
-
-
-def topological(*roots: Value) -> list[Value]:
-    """Every value of the graphs of `roots`, each once, each after all that it was made from: a depth-first walk."""
-    order, seen, stack = list[Value](), set[Value](), list[Any](reversed(roots))
-    while stack:
-        v = stack.pop()
-        if v is None:  # what lies below it on the stack waits for nothing any more
-            order.append(stack.pop())
-        elif v not in seen:
-            seen.add(v)
-            if v._left is None:
-                order.append(v)
-            else:
-                stack += (v, None, v._left) if v._right is None else (v, None, v._right, v._left)
-    return order
 
 
 def power(base: float, exponent: float) -> tuple[float, float]:

@@ -8,6 +8,8 @@ gets a lane in each column between, so that it never runs behind a box; sweeps o
 its neighbours, and the order with the fewest crossings stays; then places are moved to the mean of their neighbours.
 """
 
+from __future__ import annotations
+
 import html
 import math
 import re

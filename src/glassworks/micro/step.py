@@ -17,7 +17,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from glassworks.micro.engine import Value, topological
+from glassworks.micro.engine import Value
 from glassworks.micro.graph import DARK, LIGHT, draw, escape, short, symbol
 
 DERIVATIVES: dict[str, tuple[str, ...]] = {
@@ -66,7 +66,7 @@ class Step:
 
 def steps(root: Value) -> Iterator[Step]:
     """What `root.backward()` does from gradients of 0, in its order and with its numbers; no value is changed."""
-    order = topological(root)
+    order = Value.topological(root)
     grads = dict.fromkeys(order, 0.0)
     grads[root] += 1.0
     yield Step(root, grads[root])
@@ -132,7 +132,7 @@ def sentences(step: Step, names: Mapping[Value, str]) -> list[str]:
 
 def play(root: Value) -> None:
     """Print the steps; on a terminal each waits for Enter, and q or ctrl-D ends it."""
-    names = named(topological(root))
+    names = named(Value.topological(root))
     waits = sys.stdin.isatty() and sys.stdout.isatty()
     every = list(steps(root))
     for k, step in enumerate(every, 1):
@@ -155,7 +155,7 @@ def page(root: Value, *, limit: int = 200) -> str:
 
     Its address with #7 opens it at step 7. `ValueError` if the graph has more than `limit` values.
     """
-    values = topological(root)
+    values = Value.topological(root)
     if len(values) > limit:
         raise ValueError(
             f"the graph has {len(values):,} values, and no more than {limit:,} are shown (limit): step through a "

@@ -32,7 +32,8 @@ def test_a_stop_does_not_count_and_slow_work_does(monkeypatch: pytest.MonkeyPatc
 
 def test_a_process_that_was_stopped_by_a_signal_knows(tmp_path) -> None:  # type: ignore[no-untyped-def]
     code = (
-        "import sys, time; from glassworks.core import company; from glassworks.core.machine.awake import awake; "
+        "import sys, time; from glassworks.core.machine import company; "
+        "from glassworks.core.machine.awake import awake; "
         "company.watch(); time.sleep(0.5); began = time.perf_counter(), awake(); print('now', flush=True); "
         "sys.stdin.readline(); print(time.perf_counter() - began[0], awake() - began[1])"
     )

@@ -127,7 +127,7 @@ def test_a_crowd_of_idle_threads_comes_and_goes_and_changes_no_number() -> None:
 
 def test_openmp_is_nobodys_before_torch_is_there() -> None:
     script = (
-        "import sys; from glassworks.core import company, openmp; company.watch(); "
+        "import sys; from glassworks.core.machine import company, openmp; company.watch(); "
         "print(openmp.openmp(), 'torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)

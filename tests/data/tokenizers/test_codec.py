@@ -9,7 +9,7 @@ import tokenizers
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.data.test_tokenizers import KINDS, TEXT, make, stranger
+from tests.data.tokenizers.test_build import KINDS, TEXT, make, stranger
 from tokenizers import decoders
 
 from glassworks.core.ends import EOT

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from tests.interpret.test_methods import make_subject
+from tests.interpret.catalogue.test_methods import make_subject
 
 from glassworks.core import progress
 from glassworks.core.progress import showing

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from glassworks.interpret.access.compiled import WRAPPER
 
 PUBLIC: dict[str, Callable[..., Any]] = {}
-"""Every such function of the modules that are imported, as "module:name"."""
+"""Every such function of the modules that are imported, as "module:name" of `interpret`."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -39,7 +39,7 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
                 bound.arguments[name] = fitting(value, name, kinds[name])
             return function(*bound.args, **bound.kwargs)
 
-    PUBLIC[f"{function.__module__.rpartition('.')[2]}:{function.__name__}"] = call
+    PUBLIC[f"{function.__module__.removeprefix('glassworks.interpret.')}:{function.__name__}"] = call
     return call
 
 
@@ -83,13 +83,15 @@ def a_module(value: Any, name: str, wanted: type[nn.Module]) -> Any:
     what = type(root).__name__
     if not isinstance(root, nn.Module):
         raise ValueError(f"{name} must be a module, not a {what}: open a folder with glassworks.models.io.load_model")
-    if wanted is not nn.Module:
-        raise ValueError(
-            f"{name} must be a {wanted.__name__} of glassworks, not a {what}: "
-            "open its folder with glassworks.models.io.load_model, or take one of the functions "
-            "for any module (capture, patch_points, ablate_points, probe, steer)"
-        )
-    return value
+    if wanted is nn.Module:
+        return value
+    if not wanted.__module__.startswith("glassworks.models."):
+        raise ValueError(f"{name} must be a {wanted.__name__}, not a {what}")
+    raise ValueError(
+        f"{name} must be a {wanted.__name__} of glassworks, not a {what}: open its folder with "
+        "glassworks.models.io.load_model, or take one of the functions for any module (capture, patch_points, "
+        "ablate_points, probe, steer)"
+    )
 
 
 def is_tensor_type(kind: Any) -> bool:
