@@ -4,8 +4,8 @@
 
 Each kind of work runs in two processes that take turns, stopped and continued by signals: `before` computes as torch
 does by itself, `now` as the package has it (core/machine/company.py). Beside them run 0, 1, 2 or 4 busy processes,
-which only count. Rates are medians over the rounds, of pieces of work done a second in turns of a few seconds; the first half
-second of a turn is not counted, so that caches and threads are warm.
+which only count. Rates are medians over the rounds, of pieces of work done a second in turns of a few seconds; the
+first half second of a turn is not counted, so that caches and threads are warm.
 
 The cost of being ready is `now` with no other work, over `before`. The share kept is the rate in company over that of
 `before` alone, and stands beside the fair share: with N cores and k busy processes each of the N + k threads that want
