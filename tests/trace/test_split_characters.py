@@ -3,13 +3,13 @@
 import re
 
 import numpy as np
+from glassworks.trace.own import neuron_figure
 from tests.report.test_run_page import Reader
 
 from glassworks.data.tokenizers.build import byte_tokenizer
 from glassworks.data.tokenizers.spans import in_order
 from glassworks.draw.tokens import columns, fitted, groups, labelled
 from glassworks.trace.neurons.view import Neuron, Neurons, whole
-from glassworks.trace.own import neuron_figure
 from glassworks.trace.render import trace_figure
 from glassworks.trace.texts import surprise_figure
 from glassworks.trace.trace import Trace

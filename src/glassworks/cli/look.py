@@ -49,7 +49,7 @@ def run(arguments: Arguments) -> int:
             marks = [*(["in a first look"] if method.quick else []), *([f"slow: {method.slow}"] if method.slow else [])]
             mark = f" ({'; '.join(marks)})" if marks else ""
             print("\n".join(fold(f"{name}{mark}", width, "  ")))
-            for text in (method.summary, f"control: {method.control}"):
+            for text in (method.legend.question, f"control: {method.legend.control}"):
                 print("\n".join(fold(f"    {text}", width, "    ")))
         print("\n".join(fold(TIMES, width)))
         return 0
@@ -62,8 +62,9 @@ def run(arguments: Arguments) -> int:
     from glassworks.cli.main import is_users
     from glassworks.core.files import refuse_unwritable
     from glassworks.core.progress import say
+    from glassworks.interpret.catalogue.run import run_methods
     from glassworks.interpret.catalogue.subject import open_subject
-    from glassworks.report.inspection import look_inside
+    from glassworks.report.look import write_look
 
     given = {key: value for key in ("text", "against", "data") if (value := getattr(args, key)) is not None}
     if args.out is not None:
@@ -83,15 +84,9 @@ def run(arguments: Arguments) -> int:
         except OSError as error:
             say(f"the traces are not kept in the run: {error.strerror}")
             traces = None
-    path = look_inside(
-        subject,
-        names,
-        out,
-        opening=opening(args.model, args.read, given | ({"seed": args.seed} if args.seed else {})),
-        traces=traces,
-        mendable=is_users,
-        tell=say,
-    )
+    outcomes = run_methods(subject, names, traces=traces, mendable=is_users, tell=say)
+    options = given | ({"seed": args.seed} if args.seed else {})
+    path = write_look(subject, outcomes, out, opening=opening(args.model, args.read, options))
     say_what_was_read(reading)
     print(path)
     return 0

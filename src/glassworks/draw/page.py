@@ -6,7 +6,7 @@ from glassworks.draw.colours import theme
 from glassworks.draw.markup import Markup, join, tag
 
 HERE = Path(__file__).parent
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 
 
 def document(title: str, *main: str) -> str:

@@ -1,34 +1,19 @@
-"""The page of `glassworks look`: each method's line, its figures, its control, and how to repeat it."""
+"""The page of `glassworks look`: what each method asks, its figures and how to read them, its control, its code."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from glassworks.core.files import write_text
+from glassworks.data.tokenizers.spans import in_order
 from glassworks.draw.code import is_code
 from glassworks.draw.markup import Markup, join, tag
-from glassworks.draw.names import capital, words
 from glassworks.draw.page import document
-from glassworks.draw.scales import duration
-from glassworks.trace.render import NO_TOKENIZER, trace_figure
-from glassworks.trace.trace import Trace
-
-
-@dataclass(frozen=True)
-class Part:
-    """One method's part of the page."""
-
-    name: str
-    summary: str
-    control: str
-    code: str
-    """Python that makes `trace` from `subject`."""
-    trace: Trace | None = None
-    refusal: str = ""
-    """Why there is no trace."""
-    seconds: float | None = None
-    notes: Mapping[str, str] = field(default_factory=dict)
-    """What the trace's arrays are."""
+from glassworks.draw.scales import duration, short
+from glassworks.interpret.catalogue.methods import METHODS
+from glassworks.interpret.catalogue.run import Outcome
+from glassworks.interpret.catalogue.subject import Subject
+from glassworks.trace.render import NO_TOKENIZER, explained
 
 
 @dataclass(frozen=True)
@@ -46,22 +31,39 @@ class Look:
     """Sentences on what was read."""
     opening: str
     """Python that makes `subject`."""
-    parts: Sequence[Part]
+    outcomes: Sequence[Outcome]
     special: Collection[str] = ()
     """The tokens that are no text."""
     token: Callable[[int], str] = NO_TOKENIZER
 
 
-def write_look(look: Look, path: Path) -> Path:
-    """Write the page, atomically, and return its path."""
-    write_text(path, page(look))
+def write_look(subject: Subject, outcomes: Sequence[Outcome], path: Path, *, opening: str) -> Path:
+    """Write the page, atomically, and return its path. `opening` is Python that makes the subject."""
+    write_text(path, page(look_of(subject, outcomes, opening)))
     return path
+
+
+def look_of(subject: Subject, outcomes: Sequence[Outcome], opening: str) -> Look:
+    """What the page of a subject says."""
+    added = subject.tokenizer.inner.get_added_tokens_decoder()
+    reads = {"text", *(what for outcome in outcomes for what in METHODS[outcome.name].reads)}
+    return Look(
+        name=subject.name,
+        facts=facts_of(subject),
+        text=in_order(subject.tokenizer, subject.tokens),
+        against=in_order(subject.tokenizer, subject.against) if "against" in reads else [],
+        notes=[*led_by(subject), *(note for what, note in subject.notes.items() if what in reads)],
+        opening=opening,
+        outcomes=outcomes,
+        special=[token.content for token in added.values() if token.special],
+        token=subject.tokenizer.token,
+    )
 
 
 def page(look: Look) -> str:
     """The page's HTML."""
-    links = [tag("a", title(part), href=f"#{part.name}") for part in look.parts]
-    body = [tag("section", *section(part, look), id=part.name) for part in look.parts]
+    links = [tag("a", METHODS[one.name].legend.title, href=f"#{one.name}") for one in look.outcomes]
+    body = [tag("section", *section(one, look), id=one.name) for one in look.outcomes]
     return document(look.name, header(look), tag("nav", *links), *body, again(look))
 
 
@@ -92,27 +94,22 @@ def shown(token: str, special: Collection[str], element: str = "span") -> Markup
     return tag("small" if token in special else element, token.replace("\n", "↵"))
 
 
-def title(part: Part) -> str:
-    """A method's name as words."""
-    return capital(words(part.name))
-
-
-def section(part: Part, look: Look) -> list[Markup]:
+def section(outcome: Outcome, look: Look) -> Iterator[Markup]:
     """One method."""
-    summary = tag("p", f"{capital(part.summary)}.", class_="lead")
-    figure = (
-        tag("p", f"Not drawn: {part.refusal}", class_="missing")
-        if part.trace is None
-        else trace_figure(part.trace, look.token, part.notes)
+    method = METHODS[outcome.name]
+    yield tag("h2", method.legend.title, tag("code", outcome.name))
+    if outcome.trace is None:
+        yield tag("p", method.legend.question, class_="question")
+        yield tag("p", f"Not drawn: {outcome.refusal}", class_="missing")
+    else:
+        yield explained(outcome.trace, look.token)
+    calls = "glassworks.interpret." + method.made_of.replace(":", ".")
+    yield tag(
+        "details",
+        tag("summary", f"From Python ({duration(outcome.seconds)} here)"),
+        tag("pre", f"{look.opening}\n\n{method.code}"),
+        tag("p", join(["It calls ", tag("code", calls), ", which takes your own model."])),
     )
-    took = f" ({duration(part.seconds)} here)" if part.seconds is not None else ""
-    return [
-        tag("h2", title(part)),
-        summary,
-        figure,
-        tag("p", join([tag("b", "Control"), f"{capital(part.control)}."]), class_="control"),
-        tag("details", tag("summary", f"From Python{took}"), tag("pre", f"{look.opening}\n\n{part.code}")),
-    ]
 
 
 def again(look: Look) -> Markup:
@@ -123,3 +120,23 @@ def again(look: Look) -> Markup:
             "p", join(["Every method with its control: ", tag("code", "glassworks look --list"), "."]), class_="missing"
         ),
     )
+
+
+def led_by(subject: Subject) -> Iterator[str]:
+    """What the token is that the sentence begins with, if it is no text."""
+    if int(subject.tokens[0]) == subject.tokenizer.eot:
+        name = subject.tokenizer.token(subject.tokenizer.eot)
+        yield f"“{name}” is no text: it stands between texts, and tells the model that one begins."
+
+
+def facts_of(subject: Subject) -> list[tuple[str, str]]:
+    """The model's shape."""
+    config = subject.model.config
+    return [
+        ("architecture", config.architecture),
+        ("parameters", short(subject.model.num_params())),
+        ("layers", str(config.n_layer)),
+        ("heads a layer", str(config.n_head)),
+        ("width", str(config.n_embd)),
+        ("context", f"{config.n_ctx:,} tokens"),
+    ]

@@ -1,4 +1,4 @@
-"""A circuit: its edges as a graph, how much of the behaviour they carry, and the curve of faithfulness."""
+"""Paths and circuits: the paths that tell most, and edges as a graph with how much of the behaviour they carry."""
 
 import re
 from collections.abc import Sequence
@@ -9,10 +9,11 @@ from glassworks.draw.arrays.array import Drawn, title
 from glassworks.draw.arrays.axes import Axis, Plan
 from glassworks.draw.arrays.bars import bars
 from glassworks.draw.arrays.lines import lines
+from glassworks.draw.arrays.plot import heat
 from glassworks.draw.line_chart import WIDE, text
 from glassworks.draw.markup import Markup, join, scrolling, tag
 from glassworks.draw.scales import number
-from glassworks.trace.general import missing
+from glassworks.trace.general import axis_of, missing
 from glassworks.trace.trace import Trace
 
 MOST = 300  # edges that are drawn
@@ -154,7 +155,7 @@ def controls_figure(trace: Trace) -> Markup:
     values = np.concatenate([np.array(found), random[: len(found)]], 1)
     entries = ("the circuit", "all other edges", *(f"random circuit {i + 1}" for i in range(random.shape[1])))
     pairs = tuple(trace.labels.get("pairs") or map(str, range(len(random))))[: len(found)]
-    axes = (Axis("pairs", "named", pairs, len(pairs)), Axis("edges", "named", entries, len(entries)))
+    axes = (Axis("pairs", "class", pairs, len(pairs)), Axis("edges", "class", entries, len(entries)))
     note = (
         "How much of the difference comes back with these edges alone: 1 is all of it, 0 none. Random circuits have as "
         "many edges, all on ways from the embedding to the logits."
@@ -177,9 +178,43 @@ def curve_figure(trace: Trace) -> Markup:
     if len(random) > 1:
         errors[2] = random.std(0, ddof=1) / len(random) ** 0.5
     labels = tuple(str(int(edges)) for edges in trace.arrays["edges"])
-    axes = (Axis("kept", "named", tuple(named), len(named)), Axis("edges", "ordered", labels, len(labels)))
+    axes = (Axis("kept", "class", tuple(named), len(named)), Axis("edges", "value", labels, len(labels)))
     note = (
         "How much of the difference between the two texts comes back when only some edges carry the clean run, those "
         "of the largest estimates first: 1 is all of it, 0 none."
     )
     return lines(Drawn("faithfulness by number of edges", values, axes, errors, note), Plan("lines", (), (0, 1)))
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Paths
+
+
+MAX_PATHS = 20
+LEAST_SHARE = 0.02
+"""Of the largest effect: what a path must have to be drawn by itself."""
+
+
+def paths_figure(trace: Trace) -> Markup:
+    """The paths with the largest effects, each beside a random change along it; all of them wait to be opened."""
+    parts = {name: np.where(trace.arrays["edge"], trace.arrays[name], np.nan).astype(float) for name in PATHS}
+    sizes = np.nan_to_num(abs(parts["effect"]))
+    order = np.argsort(-sizes, axis=None, kind="stable")[:MAX_PATHS]
+    chosen = [np.unravel_index(i, sizes.shape) for i in order if sizes.flat[i] >= LEAST_SHARE * sizes.max()]
+    axes = tuple(axis_of(trace, axis, size) for axis, size in zip(("writer", "reader"), sizes.shape, strict=True))
+    names = tuple(f"{axes[0].labels[writer]} → {axes[1].labels[reader]}" for writer, reader in chosen)
+    values = np.array([[part[at] for at in chosen] for part in parts.values()])
+    count = int(np.count_nonzero(trace.arrays["edge"]))
+    note = (
+        "What the answer gains when one component reads what another wrote on the clean text: 0 is nothing, 1 all of "
+        "the difference between the texts. a1.h3 is head 3 of layer 1, m1 the layer's MLP; .v is what a head reads as "
+        f"value. Of {count:,} paths these have the largest effects; below a fiftieth of the largest none is drawn."
+    )
+    along = (Axis("array", "class", tuple(PATHS.values()), 2), Axis("path", "class", names, len(names)))
+    first = bars(Drawn("the paths that tell most", values, along, None, note), Plan("groups", (), (0, 1)))
+    every = [heat(Drawn(said, parts[name], axes), Plan("heat", (), (0, 1))) for name, said in PATHS.items()]
+    return join([first, tag("details", tag("summary", f"All {count:,} paths"), *every)])
+
+
+PATHS = {"effect": "effect of each path", "control": "a random change along it"}
+"""The arrays of path patching, as they are called."""

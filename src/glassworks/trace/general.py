@@ -1,148 +1,97 @@
-"""The general drawing of a trace: each array by its axes, a result beside its controls, single numbers in a table."""
+"""The general drawing of a trace: each array as its legend and its axes say, then single numbers in a table."""
 
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
 from glassworks.draw.arrays.array import Drawn
 from glassworks.draw.arrays.axes import Axis
 from glassworks.draw.arrays.plot import draw
-from glassworks.draw.arrays.texts import written_figure
+from glassworks.draw.arrays.texts import texts_figure
 from glassworks.draw.markup import Markup, join, tag
-from glassworks.draw.names import name_of
 from glassworks.draw.scales import minus, plain
 from glassworks.draw.tokens import visible
-from glassworks.trace.pairing import controls_of, errors_of, note_of, value_of
+from glassworks.trace.legend import Quantity, filled
 from glassworks.trace.trace import Trace
 
 Token = Callable[[int], str]
-IDS = re.compile(r"(.*_)?(ids?|tokens?)|target|against")
-ID = re.compile(r"(.*_)?token(_id)?|target|against")
-"""Settings that are a token's id."""
-EDGE = "edge"
-"""An array of whether two things are joined at all."""
-FOR_USE = {
-    "activation_patching": ".*_metric",
-    "ablation": ".*_metric",
-    "path_patching": "metric",
-    "residual_decomposition": "write|stream",
-    "neuron_directions": "logit_effect",
-    "neuron_rules": "held_out|feature_mean",
-    "neuron_rules_swapped_in": "judged",
-}
-"""By method, the names of arrays that are there to be computed with, or said by others."""
-BESIDE = {
-    "logit_attribution": {"term": ["vocabulary_mean"]},
-    "neuron_attribution": {"term": ["vocabulary_mean"]},
-    "sae": {"loss": ["loss_spliced", "loss_ablated"]},
-}
-"""By method, what stands beside an array without its name giving it away."""
-FOLDED = {
-    "logit_attribution": "vocabulary_std|output|scale",
-    "neuron_attribution": "activation|vocabulary_std",
-    "residual_decomposition": "norm|cosine",
-    "rollout": "drop",
-}
-"""By method, the names of arrays that wait to be opened."""
-PERCENT = {"neuron_rules": "explained|firing_rate", "sae": "dead_share|frequency"}
-"""By method, the names of shares that are mostly small, and shown in percent."""
 MAX_ARRAYS = 24
 
 
-def general_figure(trace: Trace, token: Token, notes: Mapping[str, str], without: Collection[str] = ()) -> Markup:
-    """Each array by its axes, in the trace's order; then the numbers without axes, and what is not drawn."""
-    said = partial(name_of, method=trace.method)
-    percent = PERCENT.get(trace.method, "$^")
-    arrays = {
-        name: readable(name, 100.0 * array if re.fullmatch(percent, name) else array, token)
-        for name, array in trace.arrays.items()
-        if name not in without
-    }
-    shown = replace(trace, arrays=arrays, axes={name: trace.axes[name] for name in arrays}, labels={})
-    kept = [name for name in arrays if is_for_use(trace.method, name, trace.axes[name])]
-    kept = kept if len(kept) < len(arrays) else []
-    single = {said(name): array.item() for name, array in arrays.items() if array.size == 1 and name not in kept}
-    figures: list[Markup] = []
-    folded: list[Markup] = []
-    for name, figure in figures_of(trace, shown, notes, kept):
-        (folded if re.fullmatch(FOLDED.get(trace.method, "$^"), name) else figures).append(figure)
+def general_figure(trace: Trace, token: Token, without: Collection[str] = ()) -> Markup:
+    """Each array by its legend and axes, in the trace's order; then the numbers without axes, and what is not drawn."""
+    left = [name for name in trace.arrays if name not in without]
+    about = {name: trace.legend.of(name) for name in left}
+    beside = {other for one in about.values() for other in (*one.controls, one.error, one.colours, one.where)}
+    kept = [name for name in left if about[name].show == "kept"]
+    figures, folded = list[Markup](), list[Markup]()
+    for name in left:
+        if trace.arrays[name].size != 1 and name not in beside and about[name].show in ("shown", "folded"):
+            (folded if about[name].show == "folded" else figures).append(array_figure(trace, name, token))
     if len(figures) > MAX_ARRAYS:
         figures = [*figures[:MAX_ARRAYS], missing(f"{len(figures) - MAX_ARRAYS} more arrays are not drawn.")]
     if folded:
         figures.append(tag("details", tag("summary", "More numbers"), *folded))
-    unsaid = ", ".join(said(name) for name in kept if name != EDGE)
-    if unsaid:
-        figures.append(missing(f"Kept in the trace for further use, and not drawn: {unsaid}."))
+    if kept:
+        said = "; ".join(sentence(about[name].title, trace, token) for name in kept)
+        figures.append(missing(f"Kept in the trace for further use, and not drawn: {said}."))
+    single = {
+        sentence(about[name].title, trace, token): said_of(trace, name, trace.arrays[name].item(), token)
+        for name in left
+        if trace.arrays[name].size == 1 and about[name].show in ("shown", "folded")
+    }
     meta = {
-        said(key): named(key, value, token) for key, value in trace.meta.items() if not re.match("metric($|_)", key)
+        title: said_of(trace, name, value, token)
+        for name, value in trace.meta.items()
+        if (title := trace.legend.numbers.get(name, name.replace("_", " ")))
     }
     return join([*figures, numbers({**single, **meta})])
 
 
-def figures_of(
-    trace: Trace, shown: Trace, notes: Mapping[str, str], kept: Collection[str]
-) -> Iterator[tuple[str, Markup]]:
-    """The figures of the arrays of `shown`, each by the name of its first array."""
-    said = partial(name_of, method=trace.method)
-    arrays, errors = shown.arrays, errors_of(shown)
-    controls = {**controls_of(shown), **BESIDE.get(trace.method, {})}
-    partner = {name: value_of(name, shown) for name, array in arrays.items() if array.dtype.kind == "U"}
-    masked = {name: hide(name, array, trace) for name, array in arrays.items()}
-    others = (name for found in controls.values() for name in found)
-    done = {*errors.values(), *others, *partner.values(), *kept}
-    for name, array in arrays.items():
-        if name in done or array.size == 1:
-            continue
-        axes = [Axis.of(axis, array.shape[i], trace.labels.get(axis)) for i, axis in enumerate(trace.axes[name])]
-        note = note_of(name, notes)
-        if not array.size:
-            yield name, missing(f"“{said(name)}” is empty: there is nothing to draw.")
-        elif array.dtype.kind == "U":
-            by = partner[name] or ""
-            yield name, written_figure(said(name), array, axes, arrays.get(by), said(by), note)
-        elif array.dtype.kind not in "fiub":
-            yield name, missing(f"“{said(name)}” is of type {array.dtype}: it is not drawn.")
-        else:
-            error = arrays.get(errors.get(name, ""))
-            drawn = Drawn(said(name), masked[name], tuple(axes), None if error is None else error.astype(float), note)
-            beside = [other for other in controls.get(name, []) if other in arrays]
-            yield name, draw(beside_controls(drawn, {said(other): masked[other] for other in beside}))
-
-
-def named(key: str, value: str | float | int, token: Token) -> str | float | int:
-    """A setting as it is shown: the text of a token that is given by its id."""
-    return f"“{visible(token(value))}”" if isinstance(value, int) and ID.fullmatch(key) and value >= 0 else value
-
-
-def readable(name: str, array: np.ndarray, token: Token) -> np.ndarray:
-    """Ids as the tokens' texts, white space in tokens as signs; other arrays as they are."""
-    if array.dtype.kind == "U" and any(part in ("token", "tokens", "piece", "pieces") for part in name.split("_")):
-        return np.array([visible(text) for text in array.ravel().tolist()], dtype=str).reshape(array.shape)
-    if array.dtype.kind in "iu" and IDS.fullmatch(name):
-        texts = [visible(token(int(id))) if id >= 0 else "" for id in array.ravel()]
-        return np.array(texts, dtype=str).reshape(array.shape)
-    return array
-
-
-def is_for_use(method: str, name: str, axes: tuple[str, ...]) -> bool:
-    """Whether an array is there to be computed with: weights, trees, what can be told from its neighbours."""
-    return bool(re.fullmatch(FOR_USE.get(method, "$^"), name)) or name == EDGE or "node" in axes
-
-
-def hide(name: str, array: np.ndarray, trace: Trace) -> np.ndarray:
-    """The numbers as floats, without those of pairs that no edge joins, if the trace says which do."""
+def array_figure(trace: Trace, name: str, token: Token) -> Markup:
+    """The figure of one array, with what its legend puts beside it."""
+    array, about = trace.arrays[name], trace.legend.of(name)
+    title, note = (sentence(text, trace, token) for text in (about.title, about.note))
+    axes = [axis_of(trace, axis, array.shape[i]) for i, axis in enumerate(trace.axes[name])]
+    if not array.size:
+        return missing(f"“{title}” is empty: there is nothing to draw.")
+    if array.dtype.kind == "U" or name in trace.legend.ids:
+        by = trace.legend.of(about.colours)
+        colours = trace.arrays.get(about.colours)
+        return texts_figure(title, texts_of(array, token), axes, colours, sentence(by.title, trace, token), note)
     if array.dtype.kind not in "fiub":
-        return array
-    values = array.astype(float)
-    if name != EDGE and trace.axes.get(EDGE) == trace.axes[name] and trace.arrays[EDGE].dtype.kind == "b":
-        values[~trace.arrays[EDGE]] = np.nan
+        return missing(f"“{title}” is of type {array.dtype}: it is not drawn.")
+    error = numbers_of(trace, about.error, about)
+    drawn = Drawn(title, shown(trace, name, about), tuple(axes), error, note, least=about.least, log=about.log)
+    return draw(beside_controls(drawn, {other: shown(trace, other, about) for other in about.controls}, trace, token))
+
+
+def axis_of(trace: Trace, name: str, size: int) -> Axis:
+    """An axis as the legend says it is, its labels as they are said on a page."""
+    about, labels = trace.legend.dimension(name, trace.labels.get(name)), trace.labels.get(name)
+    said = None if labels is None else [trace.legend.entries.get(label, label) for label in about.ticks or labels]
+    controls = tuple(trace.legend.entries.get(label, label) for label in about.controls)
+    axis = Axis.of(about.title or name.replace("_", " "), about.kind, size, said, controls=controls)
+    return replace(axis, places=about.places)
+
+
+def shown(trace: Trace, name: str, about: Quantity) -> np.ndarray:
+    """An array's numbers as floats, in percent if they are shown so, without the entries that there are not."""
+    values = numbers_of(trace, name, about)
+    assert values is not None
+    if (where := trace.arrays.get(about.where)) is not None:
+        values = np.where(where, values, np.nan)
     return values
 
 
-def beside_controls(drawn: Drawn, controls: Mapping[str, np.ndarray]) -> Drawn:
+def numbers_of(trace: Trace, name: str, about: Quantity) -> np.ndarray | None:
+    """An array as floats; None if there is none of that name."""
+    array = trace.arrays.get(name)
+    return None if array is None else array.astype(float) * (100.0 if about.percent else 1.0)
+
+
+def beside_controls(drawn: Drawn, controls: Mapping[str, np.ndarray], trace: Trace, token: Token) -> Drawn:
     """The array with its controls, by their names, as one array, whose first axis compares them."""
     if not controls:
         return drawn
@@ -150,33 +99,58 @@ def beside_controls(drawn: Drawn, controls: Mapping[str, np.ndarray]) -> Drawn:
     errors = None
     if drawn.errors is not None:
         errors = np.stack([drawn.errors, *(np.full_like(drawn.errors, np.nan) for _ in controls)])
-    labels = (drawn.name, *controls)
-    axis = Axis("array", "named", labels, len(labels))
+    others = tuple(sentence(trace.legend.of(other).title, trace, token) for other in controls)
+    axis = Axis("array", "class", (drawn.name, *others), 1 + len(others), controls=others)
     return replace(drawn, values=stacked, errors=errors, axes=(axis, *drawn.axes))
 
 
-def metric_said(trace: Trace, token: Token) -> Markup:
-    """A sentence on the metric that the numbers are of, where the trace names it."""
-    meta = trace.meta
-    if not isinstance(name := meta.get("metric"), str):
-        return Markup("")
-    first, second = (
-        f"“{visible(token(which))}”" if isinstance(which, int) else ""
-        for which in (meta.get("metric_token"), meta.get("metric_less_token"))
-    )
-    what = {
-        "logit difference": f"the logit of {first or 'the one answer'} less that of {second or 'the other'}",
-        "log-probability": f"the log-probability of {first or 'the answer'}",
-    }.get(name, f"the {name}")
-    at = meta.get("metric_position", -1)
-    where = "the last token" if at == -1 else f"position {at}"
-    return tag("p", f"The metric is {what}, as what follows {where}, in nats.", class_="about")
+def texts_of(array: np.ndarray, token: Token) -> np.ndarray:
+    """Ids as the tokens' texts, and white space in texts as signs; -1 is no token."""
+    if array.dtype.kind == "U":
+        texts = [visible(text) for text in array.ravel().tolist()]
+    else:
+        texts = [visible(token(int(id))) if id >= 0 else "" for id in array.ravel()]
+    return np.array(texts, dtype=str).reshape(array.shape)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Words and single numbers
+
+
+def sentence(text: str, trace: Trace, token: Token) -> str:
+    """A text of the legend, its {names} filled with the trace's numbers; tokens as their texts."""
+
+    def say(name: str) -> str | None:
+        value: object = trace.meta.get(name)
+        if value is None and name in trace.arrays and trace.arrays[name].size == 1:
+            value = trace.arrays[name].item()
+        if value is None:
+            return None
+        if name in trace.legend.ids and isinstance(value, int):
+            return visible(token(value))
+        return minus(plain(value)) if isinstance(value, int | float) else str(value)
+
+    return filled(text, say)
+
+
+def said_of(trace: Trace, name: str, value: str | float | int, token: Token) -> str | float | int:
+    """A single number as it is shown: the text of a token that is given by its id, words as the legend has them."""
+    if name in trace.legend.ids and isinstance(value, int) and value >= 0:
+        return f"“{visible(token(value))}”"
+    return trace.legend.entries.get(value, value) if isinstance(value, str) else value
+
+
+def words_of(trace: Trace, token: Token, *parts: str) -> Iterator[Markup]:
+    """Some of the legend's texts, a paragraph each; those that are empty are left out."""
+    for part in parts:
+        if text := sentence(getattr(trace.legend, part), trace, token):
+            yield tag("p", text, class_=part)
 
 
 def numbers(values: Mapping[str, str | float | int]) -> Markup:
     """Names and values, in as many columns as fit."""
-    shown = {name: minus(plain(value)) if isinstance(value, int | float) else value for name, value in values.items()}
-    rows = [tag("div", tag("dt", name), tag("dd", value)) for name, value in shown.items()]
+    said = {name: minus(plain(value)) if isinstance(value, int | float) else value for name, value in values.items()}
+    rows = [tag("div", tag("dt", name), tag("dd", value)) for name, value in said.items()]
     return tag("dl", *rows, class_="numbers") if rows else Markup("")
 
 

@@ -5,15 +5,14 @@ style is nested in one class, and dark follows the notebook where it says which 
 7, VS Code, Colab, marimo), the system otherwise. There is no script: hovering shows the browser's own titles.
 """
 
-import importlib
 import re
 
 from glassworks.draw.colours import classes, schemes
-from glassworks.draw.markup import Markup, join, tag
+from glassworks.draw.markup import Markup, tag
 from glassworks.draw.names import capital, words
 from glassworks.draw.page import document, style
 from glassworks.draw.paper import paper
-from glassworks.trace.render import trace_figure
+from glassworks.trace.render import explained
 from glassworks.trace.trace import Trace
 
 NAME = "glassworks-trace"
@@ -37,21 +36,20 @@ button { pointer-events: none; }
 
 def trace_html(trace: Trace) -> str:
     """The trace as one `<div>` that brings its style along."""
-    title = tag("p", words(trace.method), class_="kicker")
-    return tag("div", tag("style", Markup(scoped())), title, trace_figure(trace), class_=NAME)
+    title = tag("p", name_of(trace), class_="kicker")
+    return tag("div", tag("style", Markup(scoped())), title, explained(trace), class_=NAME)
 
 
 def trace_page(trace: Trace) -> str:
     """The trace as a page that stands alone."""
-    methods = importlib.import_module("glassworks.interpret.catalogue.methods")
-    method, name = methods.METHODS.get(trace.method), words(trace.method)
-    header = [tag("p", "Glassworks trace", class_="kicker"), tag("h1", capital(name))]
-    figures = [trace_figure(trace, notes={} if method is None else methods.array_notes(method))]
-    if method is not None:
-        header.append(tag("p", f"{capital(method.summary)}.", class_="lead"))
-        control = join([tag("b", "Control"), f"{capital(method.control)}."])
-        figures.append(tag("p", control, class_="control"))
-    return document(name, tag("header", *header), tag("section", *figures))
+    name = name_of(trace)
+    header = tag("header", tag("p", "Glassworks trace", class_="kicker"), tag("h1", name))
+    return document(name, header, tag("section", explained(trace)))
+
+
+def name_of(trace: Trace) -> str:
+    """What the trace is called."""
+    return trace.legend.title or capital(words(trace.method))
 
 
 def scoped() -> str:

@@ -68,6 +68,8 @@ def pieces(element: Element) -> Iterator[Piece]:
         yield scale(element)
     elif element.tag == "svg":
         yield drawing(element)
+    elif element.tag == "img":
+        yield pixels(element)
     elif element.tag == "table":
         yield from (draw(element) for kind, draw in TABLES.items() if has(element, kind))
     elif has(element, "maps", "panels"):
@@ -75,6 +77,13 @@ def pieces(element: Element) -> Iterator[Piece]:
     else:
         for child in element:
             yield from pieces(child)
+
+
+def pixels(element: Element) -> Piece:
+    """An image of the page at its own size."""
+    width, height = (float(element.get(side, "0")) for side in ("width", "height"))
+    style = "image-rendering:pixelated"
+    return Piece(tag("image", href=element.get("src", ""), width=width, height=height, style=style), width, height)
 
 
 def drawing(element: Element) -> Piece:

@@ -1,44 +1,59 @@
 """The one renderer of traces: whatever arrays a trace holds, drawn so that a result is seen beside its controls.
 
 A method that has a drawing of its own is drawn by that (attention, lenses, surprise, health). Of any other, each array
-is drawn by its axes (see `axes`): lines along what is in order, heat maps of what is not, bars, coloured text; what has
-more axes than a drawing, as small drawings on one scale. Arrays that belong together are drawn together: a result and
-its `_error`, a result and its `_random` or `_baseline`. Numbers without axes join `meta` in a table.
+is drawn by the kinds of its axes (see `draw/arrays/axes.py`): lines along what is in order, heat maps of what is not,
+bars, images, coloured text; what has more axes than a drawing, as small drawings on one scale. The trace's legend says
+what belongs together: a result, its errors and its controls. Numbers without axes join `meta` in a table.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 
-from glassworks.draw.markup import Markup, join
+from glassworks.draw.markup import Markup, join, tag
 from glassworks.trace.attention import attention_figure, moved_figure
-from glassworks.trace.circuit import circuit_figure, curve_figure
-from glassworks.trace.general import Token, general_figure, metric_said, missing
+from glassworks.trace.circuit import circuit_figure, curve_figure, paths_figure
+from glassworks.trace.general import Token, general_figure, missing, sentence, words_of
 from glassworks.trace.health import CONTROL, dead_units, scale_figure
-from glassworks.trace.own import divergence_figure, neuron_figure, paths_figure
+from glassworks.trace.neurons.figures import neuron_figure
 from glassworks.trace.texts import lens_figure, surprise_figure
 from glassworks.trace.trace import Trace
 
 NO_TOKENIZER: Token = "#{}".format
 
 
-def trace_figure(trace: Trace, token: Token | None = None, notes: Mapping[str, str] | None = None) -> Markup:
-    """Any trace as figures.
+def trace_figure(trace: Trace, token: Token | None = None) -> Markup:
+    """Any trace as figures, after a sentence on what their numbers are of.
 
     Args:
         trace: what an interpretation returned.
         token: a token's text by its id, for arrays of ids; None = what the trace itself says.
-        notes: what each array is, by its name, for the captions.
     """
-    token = token or (lambda id: trace.tokens.get(id, NO_TOKENIZER(id)))
+    token = token or texts_in(trace)
     own = OWN.get(trace.method)
     if own is None or any(trace.axes.get(name) != axes for name, axes in own.needs.items()):
-        return join([metric_said(trace, token), general_figure(trace, token, notes or {})])
+        return join([*words_of(trace, token, "measure"), general_figure(trace, token)])
     if all(trace.arrays[name].size for name in own.needs):
-        return join(
-            [metric_said(trace, token), own.draw(trace, token), general_figure(trace, token, notes or {}, own.without)]
-        )
+        drawn = own.draw(trace, token)
+        return join([*words_of(trace, token, "measure"), drawn, general_figure(trace, token, own.without)])
     return missing("The trace is empty: there is nothing to draw.")
+
+
+def explained(trace: Trace, token: Token | None = None) -> Markup:
+    """Any trace as figures between what is asked, how they are read, what nothing would look like, and the control."""
+    token = token or texts_in(trace)
+    after = [
+        tag("p", join([tag("b", heading), said]), class_="control")
+        for heading, part in (("If there were nothing", "nothing"), ("Control", "control"))
+        for said in [sentence(getattr(trace.legend, part), trace, token)]
+        if said
+    ]
+    return join([*words_of(trace, token, "question", "reading"), trace_figure(trace, token), *after])
+
+
+def texts_in(trace: Trace) -> Token:
+    """What a trace itself says of the texts of ids."""
+    return lambda id: trace.tokens.get(id, NO_TOKENIZER(id))
 
 
 @dataclass(frozen=True)
@@ -60,7 +75,6 @@ CURVE: dict[str, tuple[str, ...]] = dict.fromkeys(("edges", "faithfulness", "com
 CURVE_PARTS = (*CURVE, "random")
 CIRCUIT = {**CURVE, "kept": ("writer", "reader"), "score": ("writer", "reader")}
 CIRCUIT_PARTS = (*CURVE_PARTS, "kept", "same_size", "same_size_edges")
-DIVERGENCE: dict[str, tuple[str, ...]] = dict.fromkeys(("kl", "error", "loss"), ("reading", "layer"))
 PATHS: dict[str, tuple[str, ...]] = dict.fromkeys(("effect", "control", "edge"), ("writer", "reader"))
 NEURONS: dict[str, tuple[str, ...]] = {
     "activation": ("split", "neuron", "example"),
@@ -78,7 +92,6 @@ OWN = {
     ),
     "logit_lens": OWN_LENS,
     "tuned_lens": OWN_LENS,
-    "lens_divergence": Own(DIVERGENCE, lambda trace, _: divergence_figure(trace), tuple(DIVERGENCE)),
     "faithfulness_curve": Own(CURVE, lambda trace, _: curve_figure(trace), CURVE_PARTS),
     "circuit": Own(CIRCUIT, lambda trace, _: circuit_figure(trace), CIRCUIT_PARTS),
     "path_patching": Own(PATHS, lambda trace, _: paths_figure(trace), tuple(PATHS)),

@@ -1,4 +1,4 @@
-"""A trace: what an interpretation found, as named arrays with axis labels. One renderer draws any of them."""
+"""A trace: what an interpretation found, as named arrays whose axes are named, and a legend that says what they are."""
 
 import math
 import zipfile
@@ -11,6 +11,7 @@ import numpy as np
 
 from glassworks.core.errors import FileDamaged
 from glassworks.core.files import atomic_file, read_json, sha256, write_json, write_text
+from glassworks.trace.legend import Legend, read_legend
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -32,6 +33,8 @@ class Trace:
     """Single facts. A file has no infinities: an infinite or missing number comes back from one as NaN."""
     tokens: Mapping[int, str] = field(default_factory=dict)
     """The texts of token ids, for arrays of ids; those that are not named are drawn as numbers."""
+    legend: Legend = field(default_factory=Legend)
+    """What its axes, arrays and numbers are, and how it is read; a page draws it from that."""
 
     def __post_init__(self) -> None:
         """Refuse axes and labels that do not fit the arrays, naming the array or the axis."""
@@ -49,6 +52,13 @@ class Trace:
         for axis, labels in self.labels.items():
             if sizes.get(axis) != len(labels):
                 raise ValueError(f"axis {axis!r} has {len(labels)} labels and size {sizes.get(axis)}: they must agree")
+        for name in self.arrays.keys() & self.legend.quantities.keys():
+            about = self.legend.quantities[name]
+            for other in (*about.controls, about.error, about.where):
+                if other in self.arrays and self.axes[other] != self.axes[name]:
+                    raise ValueError(
+                        f"{other!r} (of {self.axes[other]}) must have the axes of {name!r}: {self.axes[name]}"
+                    )
 
     def __repr__(self) -> str:
         """The arrays with their axes and sizes, a line each; no numbers, so that it fits a screen."""
@@ -102,6 +112,7 @@ class Trace:
                 "labels": self.labels,
                 "meta": {name: plain(value) for name, value in self.meta.items()},
                 "tokens": {str(id): text for id, text in self.tokens.items()},
+                "legend": self.legend.plain(),
                 "npz_sha256": sha256(numbers),
             },
         )
@@ -133,6 +144,7 @@ def read_fields(description: Any) -> dict[str, Any]:
         "labels": {axis: [str(label) for label in labels] for axis, labels in description["labels"].items()},
         "meta": {name: math.nan if value is None else value for name, value in description["meta"].items()},
         "tokens": {int(id): str(text) for id, text in description.get("tokens", {}).items()},
+        "legend": read_legend(description.get("legend", {})),
     }
 
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from glassworks.trace.pairing import controls_of, errors_of, note_of
 from tests.trace.test_render import read
 
 from glassworks.draw.arrays.axes import Axis, plan
-from glassworks.trace.pairing import controls_of, errors_of, note_of
 from glassworks.trace.trace import Trace
 
 

@@ -23,6 +23,10 @@ class Drawn:
     """What it is, as a sentence."""
     left_out: str = ""
     """Sentences on what is not drawn."""
+    least: float = 0.0
+    """How far from 0 the scale reaches at the least."""
+    log: bool = False
+    """Lines on a logarithmic scale."""
 
     def part(self, places: tuple[int, ...], chosen: Plan) -> tuple[np.ndarray, np.ndarray | None]:
         """Values and errors at one place along the panels' axes, their axes in the order of the plan."""
@@ -67,7 +71,7 @@ def place_name(drawn: Drawn, chosen: Plan, places: tuple[int, ...]) -> str:
     for axis, place in zip(chosen.panels, places, strict=True):
         label = drawn.axes[axis].labels[place]
         if len(drawn.axes[axis]) > 1:
-            parts.append(label if drawn.axes[axis].kind == "named" else f"{drawn.axes[axis].name} {label}")
+            parts.append(label if drawn.axes[axis].order == "named" else f"{drawn.axes[axis].name} {label}")
     return ", ".join(parts)
 
 

@@ -23,7 +23,7 @@ def bars(drawn: Drawn, chosen: Plan) -> Markup:
     entries = drawn.axes[chosen.shown[-1]].labels
     names = drawn.axes[chosen.shown[0]].labels if len(chosen.shown) == 2 else ()
     finite = drawn.values[np.isfinite(drawn.values)]
-    ends = min(0.0, float(finite.min(initial=0.0))), max(0.0, float(finite.max(initial=0.0)))
+    ends = float(finite.min(initial=0.0)), float(finite.max(initial=drawn.least))
     panels = []
     for at in places:
         values, errors = drawn.part(at, chosen)
@@ -72,7 +72,7 @@ def error(value: float) -> list[Markup]:
 def strip(drawn: Drawn, chosen: Plan) -> Markup:
     """Text whose tokens are coloured by their numbers, those of one character together by the one farthest from 0."""
     drawn = drawn.cut(4 * MOST, chosen.shown)
-    axis, colours = drawn.axes[chosen.shown[0]], colours_for(drawn.values)
+    axis, colours = drawn.axes[chosen.shown[0]], colours_for(drawn.values, drawn.least)
     values, _ = drawn.part((0,) * len(chosen.panels), chosen)
     tokens = [
         tag(

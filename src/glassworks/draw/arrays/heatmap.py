@@ -44,17 +44,21 @@ class Colours:
         return f" A few reach {self.most:.3g}." if self.most > self.high else ""
 
 
-def colours_for(values: np.ndarray) -> Colours:
-    """The scale that fits: around zero where signs differ, from zero where that shows something, or from the least."""
+def colours_for(values: np.ndarray, least: float = 0.0) -> Colours:
+    """The scale that fits: around zero where signs differ, from zero where that shows something, or from the smallest.
+
+    It reaches `least` from 0 if the numbers do not.
+    """
     finite = values[np.isfinite(values)]
     if not finite.size:
         return Colours(0.0, 1.0, signed=False, most=1.0)
-    least, largest, most = float(finite.min()), float(finite.max()), float(abs(finite).max())
+    smallest, largest, most = float(finite.min()), float(finite.max()), float(abs(finite).max())
     end = float(np.quantile(abs(finite), 0.98))
     high = end if 0 < end * OUTLIER < most else most
-    if least < 0:
+    high = max(high, least)
+    if smallest < 0:
         return Colours(-high, high, signed=True, most=most)
-    low = 0.0 if least <= 0.5 * high or least == largest else least
+    low = 0.0 if smallest <= 0.5 * high or smallest == largest else smallest
     return Colours(low, high if high > low else low + 1.0, signed=False, most=most)
 
 

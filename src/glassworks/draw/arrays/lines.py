@@ -17,16 +17,17 @@ DOTS = 48  # points of a line that are marked
 NAMED = 5  # entries of sorted lines that are named
 
 
-def lines(drawn: Drawn, chosen: Plan, more: str = "", *, log: bool = False) -> Markup:
+def lines(drawn: Drawn, chosen: Plan, more: str = "") -> Markup:
     """A line for each of the things compared, its standard errors as whiskers; one chart a panel, all on one scale.
 
-    The scale is logarithmic if it is to be, or if positive numbers span much.
+    The scale is logarithmic if it is to be, or if positive numbers span much; what is 0 then leaves a gap.
     """
     places, left_out = panel_places(drawn.axes, chosen.panels)
     along = drawn.axes[chosen.shown[-1]]
     parts = [drawn.part(at, chosen) for at in places]
-    log = log or is_wide(drawn.values)
-    y_range = span(np.concatenate([ends(*part) for part in parts]), log=log)
+    log = drawn.log or is_wide(drawn.values)
+    numbers = np.concatenate([*(ends(*part) for part in parts), [0.0, drawn.least] if drawn.least else []])
+    y_range = span(numbers[numbers > 0] if log else numbers, log=log)
     charts = [
         Chart(
             series(drawn, chosen, *part),
@@ -92,7 +93,7 @@ def sorted_lines(drawn: Drawn, chosen: Plan) -> Markup:
     along = chosen.shown[-1]
     axis = drawn.axes[along]
     values = -np.sort(-drawn.values, axis=along)  # what is no number comes last
-    ranks = Axis(f"rank of {axis.name}", "ordered", tuple(str(i + 1) for i in range(len(axis))), len(axis))
+    ranks = Axis(f"rank of {axis.name}", "rank", tuple(str(i + 1) for i in range(len(axis))), len(axis))
     axes = tuple(ranks if i == along else one for i, one in enumerate(drawn.axes))
     named = largest(drawn)
     more = f" Sorted, the largest of {len(axis):,} first"
@@ -108,7 +109,7 @@ def largest(drawn: Drawn) -> str:
     for i in best:
         at = zip(drawn.axes, np.unravel_index(i, drawn.values.shape), strict=True)
         names = [
-            axis.labels[int(k)] if axis.kind == "named" else f"{axis.name} {axis.labels[int(k)]}" for axis, k in at
+            axis.labels[int(k)] if axis.order == "named" else f"{axis.name} {axis.labels[int(k)]}" for axis, k in at
         ]
         said.append(f"{', '.join(names)} ({exact(float(flat[i]))})")
     return "; ".join(said)

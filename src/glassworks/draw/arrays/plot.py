@@ -9,6 +9,8 @@ from glassworks.draw.arrays.axes import MOST, Axis, Plan, panel_places, plan
 from glassworks.draw.arrays.bars import bars, strip
 from glassworks.draw.arrays.heatmap import Grid, colour_bar, colours_for, digits_for, heat_map, measures
 from glassworks.draw.arrays.lines import lines, sorted_lines
+from glassworks.draw.image import Image, brightness, map_scale, reach_of
+from glassworks.draw.image import image as picture
 from glassworks.draw.markup import Markup, tag
 from glassworks.draw.scales import minus
 
@@ -18,7 +20,15 @@ MAX_CELLS = 6000
 def draw(drawn: Drawn) -> Markup:
     """The figure of an array."""
     chosen = plan(drawn.axes)
-    kinds = {"strip": strip, "bars": bars, "groups": bars, "lines": lines, "sorted": sorted_lines, "heat": heat}
+    kinds = {
+        "strip": strip,
+        "bars": bars,
+        "groups": bars,
+        "lines": lines,
+        "sorted": sorted_lines,
+        "heat": heat,
+        "image": image,
+    }
     return kinds[chosen.drawing](drawn, chosen)
 
 
@@ -33,7 +43,7 @@ def heat(drawn: Drawn, chosen: Plan) -> Markup:
     if len(places) > fit:
         left_out = f" The first {fit} of {len(places)} panels are shown."
         places = places[:fit]
-    colours, wide = colours_for(drawn.values), room(drawn, chosen, len(places))
+    colours, wide = colours_for(drawn.values, drawn.least), room(drawn, chosen, len(places))
     digits, grids = digits_for(drawn.values, colours.high), []
     for at in places:
         values, errors = drawn.part(at, chosen)
@@ -70,4 +80,23 @@ def largest_error(drawn: Drawn) -> str:
 def turns(rows: Axis, columns: Axis) -> bool:
     """Whether many long names along the columns would read better down the side."""
     longest = max(map(len, columns.labels))
-    return columns.kind == "named" and len(columns) > 8 and longest > 5 and len(rows) < len(columns)
+    return columns.order == "named" and len(columns) > 8 and longest > 5 and len(rows) < len(columns)
+
+
+def image(drawn: Drawn, chosen: Plan) -> Markup:
+    """An image a panel; maps of numbers all on one scale of colours."""
+    places, left_out = panel_places(drawn.axes, chosen.panels)
+    is_picture = len(chosen.shown) == 3
+    values = brightness(drawn.values) if is_picture else drawn.values
+    reach = max(reach_of(values), drawn.least)
+    order = [i for i in range(values.ndim) if i not in chosen.shown] + list(chosen.shown)
+    turned = values.transpose(order)
+    wide = room(drawn, chosen, len(places))
+    panels = [
+        picture(Image(turned[at], place_name(drawn, chosen, at) if len(places) > 1 else "", reach), wide)
+        for at in places
+    ]
+    key = "" if is_picture else map_scale(reach)
+    return tag(
+        "figure", title(drawn), key, arranged(drawn, chosen, panels), tag("figcaption", caption(drawn, left_out))
+    )

@@ -12,13 +12,13 @@ MAX_LINES = 40
 MAX_ENTRIES = 64
 
 
-def written_figure(
+def texts_figure(
     name: str, texts: np.ndarray, axes: list[Axis], values: np.ndarray | None = None, by: str = "", note: str = ""
 ) -> Markup:
     """A table whose lines are the leading axes and whose cells are the entries along the last one."""
-    if len(axes) == 1 and axes[0].kind != "text":  # a list: each entry has its own line
+    if len(axes) == 1 and axes[0].order != "text":  # a list: each entry has its own line
         texts, values = texts[:, None], None if values is None else values[:, None]
-        axes = [axes[0], Axis("", "named", ("",), 1)]
+        axes = [axes[0], Axis("", "class", ("",), 1)]
     rows = texts.reshape(-1, texts.shape[-1])
     numbers = None if values is None else values.astype(float).reshape(rows.shape)
     colours = None if numbers is None else colours_for(numbers)

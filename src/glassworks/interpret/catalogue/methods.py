@@ -1,225 +1,159 @@
-"""Every method by name: one line on what it shows, one on the control that stands beside it, and where it is.
+"""Every method of `look` by name: its legend, where it is, and what it reads of a `Subject`.
 
-The table is read without torch, so that a list of it is there at once; `trace` finds a method's function when it is
-run. Each function of the views takes a `Subject` and is as short as what a person would type; its body is what a page
-shows as the way to repeat it.
+The table is read without torch, so that a list of it is there at once; `function` finds a method when it is run.
 """
 
 import difflib
 import importlib
-import inspect
-import re
-import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from glassworks.core.called import command
-
-VIEWS = "glassworks.interpret.catalogue.views"
-REPRESENTATIONS = "glassworks.interpret.catalogue.representation_views"
+from glassworks.interpret.causes import legends as causes
+from glassworks.interpret.neurons import legends as neurons
+from glassworks.interpret.probing import legends as probing
+from glassworks.interpret.transformer import legends as transformer
+from glassworks.trace.legend import Legend
 
 
 @dataclass(frozen=True)
 class Method:
     """A way to look into a model."""
 
-    summary: str
-    """What it shows, in one line."""
-    control: str
-    """What stands beside it, or is checked, so that it can be believed; in one line."""
+    legend: Legend
+    """What it asks, what it shows, what nothing would look like, and its control."""
     run: str
-    """The function from a `Subject` to a `Trace`, as "module:function"."""
+    """The function from a `Subject` to a `Trace`, as "module:function" of `interpret.catalogue`."""
+    made_of: str
+    """The function that it calls, which takes any model that suits it, as "module:function" of `interpret`."""
+    reads: tuple[Literal["against", "data"], ...] = ()
+    """What it reads of a subject beside the sentence: the contrasting one, the text to fit and measure on."""
     quick: bool = False
     """Whether it is part of a first look: a few seconds on a small model."""
     slow: str = ""
     """Where it takes long, and how much processor time (see docs/pretrained.md); empty = about a minute at most."""
-    source: str = ""
-    """The function whose docstring says what the arrays are, as "module:function"."""
+
+    @property
+    def code(self) -> str:
+        """Python that makes `trace` from a `subject`."""
+        module, name = self.run.split(":")
+        return f"from glassworks.interpret.catalogue.{module} import {name}\n\ntrace = {name}(subject)"
 
 
 METHODS: dict[str, Method] = {
     "surprise": Method(
-        "a text coloured by how little the model expected each token",
-        "the model reading only the one token before: what is lower, the context told; and its own expected surprise",
-        f"{VIEWS}:surprise",
-        quick=True,
-        source="glassworks.interpret.transformer.lens:surprise",
+        transformer.SURPRISE, "transformer:surprise", "transformer.lens:surprise", reads=("data",), quick=True
     ),
     "attention": Method(
-        "where each head looks, and how much it takes from there",
-        "an untrained network's heads and one that looks everywhere alike; the norm of what is moved beside the weight",
-        f"{VIEWS}:attention",
-        quick=True,
-        source="glassworks.interpret.transformer.lens:attention_patterns",
+        transformer.ATTENTION, "transformer:attention", "transformer.lens:attention_patterns", quick=True
     ),
     "head_scores": Method(
-        "which heads look at the token before, at duplicates, and at what came after them (induction)",
-        "an untrained network of the same shape, and a head that looks everywhere alike",
-        f"{VIEWS}:head_scores",
-        quick=True,
-        source="glassworks.interpret.transformer.heads:head_scores",
+        transformer.HEAD_SCORES, "transformer:head_scores", "transformer.heads:head_scores", quick=True
     ),
-    "logit_lens": Method(
-        "what each layer would predict if it were the last",
-        "the last layer is the model's own output exactly; an untrained network's layers beside it",
-        f"{VIEWS}:logit_lens",
-        quick=True,
-        source="glassworks.interpret.transformer.lens:logit_lens",
-    ),
+    "logit_lens": Method(transformer.LOGIT_LENS, "transformer:logit_lens", "transformer.lens:logit_lens", quick=True),
     "tuned_lens": Method(
-        "the logit lens with a change of basis learned for each layer",
-        "an untrained network's layers beside it; lens_divergence judges the lens on text that it was not fitted on",
-        f"{VIEWS}:tuned_lens",
+        transformer.TUNED_LENS,
+        "transformer:tuned_lens",
+        "transformer.tuned_lens:tuned_lens",
+        reads=("data",),
         slow="2 minutes on the demo's model, whose lens is fitted by gradient",
-        source="glassworks.interpret.transformer.lens:logit_lens",
     ),
     "lens_divergence": Method(
-        "how far each layer's reading is from the model's prediction on held-out text, by lens",
-        "the logit lens, a prediction that never changes, and an untrained network",
-        f"{VIEWS}:lens_divergence",
+        transformer.LENS_DIVERGENCE,
+        "transformer:lens_divergence",
+        "transformer.tuned_lens:lens_divergence",
+        reads=("data",),
         slow="2 minutes on the demo's model, and on one of 135 million weights, where every layer reads the vocabulary",
-        source="glassworks.interpret.transformer.tuned_lens:lens_divergence",
     ),
     "logit_attribution": Method(
-        "how much each component adds, directly, to the logit of the predicted token",
-        "the terms sum to the logit, and beside each stands what the same write adds to the other tokens",
-        f"{VIEWS}:logit_attribution",
+        transformer.LOGIT_ATTRIBUTION,
+        "transformer:logit_attribution",
+        "transformer.attribution:logit_attribution",
         quick=True,
-        source="glassworks.interpret.transformer.attribution:logit_attribution",
     ),
     "neuron_attribution": Method(
-        "how much each neuron adds, directly, to what is predicted after the last token",
-        "with the other components' shares the terms sum to the logit; the mean over the vocabulary stands beside them",
-        f"{VIEWS}:neuron_attribution",
-        source="glassworks.interpret.transformer.attribution:neuron_attribution",
+        transformer.NEURON_ATTRIBUTION, "transformer:neuron_attribution", "transformer.attribution:neuron_attribution"
     ),
     "residual_decomposition": Method(
-        "what each component wrote into the last token's residual stream",
-        "an untrained network; the writes sum to the stream",
-        f"{VIEWS}:residual_decomposition",
-        source="glassworks.interpret.transformer.decomposition:residual_decomposition",
+        transformer.RESIDUAL_DECOMPOSITION,
+        "transformer:residual_decomposition",
+        "transformer.decomposition:residual_decomposition",
     ),
-    "rollout": Method(
-        "attention followed through all layers, as a guess at what each token contributes",
-        "what taking the token away really does; uniform attention, an untrained network and the last layer alone",
-        f"{VIEWS}:rollout",
-        source="glassworks.interpret.transformer.rollout:attention_rollout",
-    ),
+    "rollout": Method(transformer.ROLLOUT, "transformer:rollout", "transformer.rollout:attention_rollout"),
     "activation_patching": Method(
-        "which places carry what makes the model answer one text differently from another",
-        "random changes of the same size; 0 is the plain corrupt run and 1 the plain clean one",
-        f"{VIEWS}:activation_patching",
+        causes.ACTIVATION_PATCHING,
+        "causes:activation_patching",
+        "causes.patching:activation_patching",
+        reads=("against",),
         quick=True,
-        source="glassworks.interpret.causes.patching:activation_patching",
     ),
     "attribution_patching": Method(
-        "activation patching by head, estimated from one gradient",
-        "the true patching at every place, their correlation, and that of a shuffled estimate",
-        f"{VIEWS}:attribution_patching",
-        source="glassworks.interpret.causes.attribution_patching:attribution_patching",
+        causes.ATTRIBUTION_PATCHING,
+        "causes:attribution_patching",
+        "causes.attribution_patching:attribution_patching",
+        reads=("against",),
     ),
-    "ablation": Method(
-        "how the log-probability of the model's next word changes when a head or an MLP is silenced, in three ways",
-        "random changes of the same size at some of the same places",
-        f"{VIEWS}:ablation",
-        source="glassworks.interpret.causes.ablation:ablation",
-    ),
+    "ablation": Method(causes.ABLATION, "causes:ablation", "causes.ablation:ablation", reads=("data",)),
     "path_patching": Method(
-        "what each component tells another directly; in a large model, to the nine that are told most",
-        "random changes of the same size along the same paths",
-        f"{VIEWS}:path_patching",
-        source="glassworks.interpret.causes.paths:path_patching",
+        causes.PATH_PATCHING, "causes:path_patching", "causes.paths:path_patching", reads=("against",)
     ),
     "edge_attribution": Method(
-        "every path between components, estimated from one gradient",
-        "some edges truly removed, their correlation with the estimate, and that of a shuffled one",
-        f"{VIEWS}:edge_attribution",
-        source="glassworks.interpret.causes.edge_attribution:edge_attribution",
+        causes.EDGE_ATTRIBUTION,
+        "causes:edge_attribution",
+        "causes.edge_attribution:edge_attribution",
+        reads=("against",),
     ),
     "circuit": Method(
-        "the few paths that carry the contrast between two texts, found by true cuts",
-        "faithfulness of as many edges in random order, of random connected circuits, and of everything else",
-        f"{VIEWS}:circuit",
+        causes.CIRCUIT,
+        "causes:circuit",
+        "causes.circuits:find_circuit",
+        reads=("against",),
         slow="over a minute on a model of 135 million weights, of whose edges it cuts groups 900 times",
-        source="glassworks.interpret.causes.circuits:find_circuit",
     ),
-    "probe": Method(
-        "what a linear probe reads off each layer about the text: white space, capitals, place",
-        "a random network, shuffled labels and the majority, on held-out text",
-        f"{VIEWS}:probe",
-        source="glassworks.interpret.probing.report:probe",
-    ),
+    "probe": Method(probing.PROBE, "probing:probe", "probing.report:probe", reads=("data",)),
     "mlp_probe": Method(
-        "what a probe with a hidden layer reads off each layer, beside the linear one",
-        "both probes on a random network and on shuffled labels, and the majority, on held-out text",
-        f"{REPRESENTATIONS}:mlp_probe",
+        probing.MLP_PROBE,
+        "probing:mlp_probe",
+        "probing.report:probe",
+        reads=("data",),
         slow="over a minute on a model of 135 million weights",
-        source="glassworks.interpret.probing.report:probe",
     ),
-    "similarity": Method(
-        "how alike the layers' representations are (CKA)",
-        "the same layers beside those of a random network, and rows in random order",
-        f"{REPRESENTATIONS}:similarity",
-        source="glassworks.interpret.probing.similarity:similarity",
-    ),
+    "similarity": Method(probing.SIMILARITY, "probing:similarity", "probing.similarity:similarity", reads=("data",)),
     "svcca": Method(
-        "how alike the layers' representations are, by canonical correlation (SVCCA)",
-        "the same layers beside those of a random network, and rows in random order",
-        f"{REPRESENTATIONS}:svcca",
+        probing.SVCCA,
+        "probing:svcca",
+        "probing.similarity:similarity",
+        reads=("data",),
         slow="over a minute on a model of 135 million weights",
-        source="glassworks.interpret.probing.similarity:similarity",
     ),
     "sae": Method(
-        "how few directions at a time make up the middle layer's values, and what is lost by them",
-        "an autoencoder of the same size fitted to a random network, on held-out text",
-        f"{REPRESENTATIONS}:sae",
+        neurons.SAE,
+        "neurons:sae",
+        "neurons.sae_report:sae_report",
+        reads=("data",),
         slow="2 minutes on a model of 135 million weights",
-        source="glassworks.interpret.neurons.sae_report:sae_report",
     ),
-    "steering": Method(
-        "what pushing the middle layer towards the other text's values does to the answer",
-        "random directions of the same length, the same push at the wrong layer, and no push",
-        f"{VIEWS}:steering",
-        source="glassworks.interpret.causes.steering:steer",
-    ),
+    "steering": Method(causes.STEERING, "causes:steering", "causes.steering:steer", reads=("against",)),
     "neuron_examples": Method(
-        "what four neurons of the middle layer fire on: strongest, typical, random and weakest",
-        "the same on held-out text; how far the strongest tokens agree, beside another neuron's",
-        f"{REPRESENTATIONS}:neuron_examples",
-        source="glassworks.interpret.neurons.examples:neuron_examples",
+        neurons.NEURON_EXAMPLES, "neurons:neuron_examples", "neurons.examples:neuron_examples", reads=("data",)
     ),
     "neuron_directions": Method(
-        "which tokens some neurons read and promote, by their weights",
-        "random directions as long as the neurons'",
-        f"{REPRESENTATIONS}:neuron_directions",
-        source="glassworks.interpret.neurons.directions:neuron_directions",
+        neurons.NEURON_DIRECTIONS, "neurons:neuron_directions", "neurons.directions:neuron_directions"
     ),
     "neuron_ablation": Method(
-        "how much worse the model gets without each of some neurons",
-        "other neurons of the layer, drawn at random",
-        f"{REPRESENTATIONS}:neuron_ablation",
+        neurons.NEURON_ABLATION,
+        "neurons:neuron_ablation",
+        "neurons.effects:neuron_ablation",
+        reads=("data",),
         slow="over a minute on a model of 135 million weights",
-        source="glassworks.interpret.neurons.effects:neuron_ablation",
     ),
     "neuron_rules": Method(
-        "how much of every neuron small rules explain: which tokens stand here and before",
-        "rules on shuffled features, and rules of an untrained network, on held-out text",
-        f"{REPRESENTATIONS}:neuron_rules",
-        source="glassworks.interpret.neurons.rule_report:rule_report",
+        neurons.NEURON_RULES, "neurons:neuron_rules", "neurons.rule_report:rule_report", reads=("data",)
     ),
-    "rule_swap": Method(
-        "what the model still says with small rules in the place of the neurons that they explain",
-        "rules with their questions dealt out anew, and the same neurons set to their means, on held-out text",
-        f"{REPRESENTATIONS}:rule_swap",
-        source="glassworks.interpret.neurons.rule_swap:swap_in",
-    ),
+    "rule_swap": Method(neurons.RULE_SWAP, "neurons:rule_swap", "neurons.rule_swap:swap_in", reads=("data",)),
     "health": Method(
-        "scales of activations and gradients by layer, and units that never fire",
-        "the same batch in an untrained network of the same shape",
-        f"{VIEWS}:health",
-        quick=True,
-        source="glassworks.interpret.transformer.health:health",
+        transformer.HEALTH, "transformer:health", "transformer.health:health", reads=("data",), quick=True
     ),
 }
 
@@ -236,30 +170,8 @@ def choose(names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(wanted)) or [name for name, method in METHODS.items() if method.quick]
 
 
-def function(where: str) -> Callable[..., Any]:
-    """The function that a "module:function" names."""
-    module, name = where.split(":")
-    found: Callable[..., Any] = getattr(importlib.import_module(module), name)
+def function(method: Method) -> Callable[[Any], Any]:
+    """A method's function from a `Subject` to a `Trace`."""
+    module, name = method.run.split(":")
+    found: Callable[[Any], Any] = getattr(importlib.import_module(f"glassworks.interpret.catalogue.{module}"), name)
     return found
-
-
-def code(method: Method) -> str:
-    """What a method's function does with a `subject`, as lines of Python that end in `trace = ...`."""
-    source = textwrap.dedent(inspect.getsource(inspect.unwrap(function(method.run))))
-    body = re.sub(r'^def .*?:\n    """.*?"""\n', "", source, count=1, flags=re.DOTALL)
-    return re.sub(r"^return ", "trace = ", textwrap.dedent(body), flags=re.MULTILINE).strip()
-
-
-def array_notes(method: Method) -> dict[str, str]:
-    """What each array of a method's trace is, by name, from the part "Arrays:" of its function's docstring."""
-    if not method.source:
-        return {}
-    text = inspect.getdoc(inspect.unwrap(function(method.source))) or ""
-    match = re.search(r"^Arrays(?:.*\n(?=\S))*?.*:\n((?:    .*\n?|\n)*)", text, re.MULTILINE)
-    notes: dict[str, str] = {}
-    for entry in re.split(r"\n(?=\S)", textwrap.dedent(match[1]).strip()) if match else []:
-        names, _, note = entry.partition(":")
-        for name in re.sub(r"\([^)]*\)", "", names).split(","):
-            said = re.sub(r"(?<=\. )NaN\b", "No number", " ".join(note.split()))
-            notes[name.strip()] = re.sub(r"\bNaN\b", "no number", said)
-    return notes

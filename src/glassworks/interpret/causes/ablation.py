@@ -23,6 +23,7 @@ from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.checks import check_count, check_labels
 from glassworks.interpret.access.finite import run_model
 from glassworks.interpret.access.hooks import patch
+from glassworks.interpret.causes.legends import ABLATION
 from glassworks.interpret.causes.metrics import Metric, facts_of
 from glassworks.interpret.causes.patching import random_change, values_at
 from glassworks.interpret.causes.restart import BUDGET, Stored, evaluate, in_evaluation, needed, store, upto
@@ -100,7 +101,7 @@ def ablation(
             ablate_site(name, sweep, donors, controls, generator, findings)
     findings.add("plain", plain, ("pair",))
     findings.meta |= {"rows": len(tokens), "reference": len(others), "draws": draws, "seed": seed, **facts_of(metric)}
-    return findings.trace("ablation", labels)
+    return findings.trace("ablation", ABLATION, labels)
 
 
 @dataclass(frozen=True, eq=False)

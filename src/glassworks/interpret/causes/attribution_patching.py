@@ -17,6 +17,7 @@ from glassworks.interpret.access.checks import check_count, check_gradients, che
 from glassworks.interpret.access.finite import check_values, run_model
 from glassworks.interpret.access.hooks import capture, patch
 from glassworks.interpret.causes.contrast import steady
+from glassworks.interpret.causes.legends import ATTRIBUTION_PATCHING
 from glassworks.interpret.causes.metrics import Metric, facts_of
 from glassworks.interpret.causes.restart import (
     ALWAYS,
@@ -90,7 +91,7 @@ def attribution_patching(
     findings.add("clean", runs.top, ("pair",))
     findings.add("corrupt", runs.base, ("pair",))
     findings.meta |= {"scale": runs.scale, "pairs": len(clean), "tokens": runs.T, "seed": seed, **facts_of(metric)}
-    return findings.trace("attribution_patching", labels)
+    return findings.trace("attribution_patching", ATTRIBUTION_PATCHING, labels)
 
 
 def compare_with_slopes(

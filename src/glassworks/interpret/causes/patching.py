@@ -22,6 +22,7 @@ from glassworks.interpret.access.checks import check_count, check_labels, check_
 from glassworks.interpret.access.finite import check_values, run_model
 from glassworks.interpret.access.hooks import capture, patch
 from glassworks.interpret.causes.contrast import Contrast, contrast_of, steady
+from glassworks.interpret.causes.legends import ACTIVATION_PATCHING
 from glassworks.interpret.causes.metrics import Metric, facts_of
 from glassworks.interpret.causes.restart import BUDGET, evaluate, in_evaluation
 from glassworks.interpret.causes.sites import Site, all_places, find_sites, metrics_of, taps_of
@@ -87,7 +88,7 @@ def activation_patching(
     findings.add("clean", runs.top, ("pair",))
     findings.add("corrupt", runs.base, ("pair",))
     findings.meta |= {"scale": runs.scale, "pairs": len(clean), "tokens": runs.T, "seed": seed, **facts_of(metric)}
-    return findings.trace("activation_patching", labels)
+    return findings.trace("activation_patching", ACTIVATION_PATCHING, labels)
 
 
 def patch_site(

@@ -22,6 +22,7 @@ from glassworks.interpret.access.hooks import Edit, patch
 from glassworks.interpret.access.points import Point, watching
 from glassworks.interpret.access.stream import Batches, spread, stream
 from glassworks.interpret.causes.contrast import rounding
+from glassworks.interpret.causes.legends import STEERING
 from glassworks.interpret.causes.metrics import Metric, facts_of
 from glassworks.trace.trace import Trace
 from glassworks.train.batch import move
@@ -97,6 +98,7 @@ def steer(
     beyond = float((rows["direction"] - rows["random directions"])[largest] / unit)
     return Trace(
         method="steering",
+        legend=STEERING,
         arrays={
             "metric": torch.stack(list(rows.values())).numpy(),
             "deviation": deviation.numpy(),

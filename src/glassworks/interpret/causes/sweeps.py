@@ -17,6 +17,7 @@ from glassworks.interpret.correlation import pearson, spearman
 from glassworks.interpret.tokens import check_pair
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
+from glassworks.trace.legend import Legend
 from glassworks.trace.trace import Trace
 
 
@@ -134,6 +135,9 @@ def layout(site: Site, config: GPTConfig, positions: int | None) -> tuple[tuple[
     return tuple(size for _, size in axes), tuple(name for name, _ in axes)
 
 
+NONE = Legend()
+
+
 @dataclass
 class Findings:
     """Arrays on their way into a trace."""
@@ -149,7 +153,7 @@ class Findings:
             values = values.float().cpu().numpy()
         self.arrays[name], self.axes[name] = values, axes
 
-    def trace(self, method: str, positions: Sequence[str] | None = None) -> Trace:
+    def trace(self, method: str, legend: Legend = NONE, positions: Sequence[str] | None = None) -> Trace:
         """The trace; layers, heads, positions and pairs that have no labels are counted."""
         labels = dict(self.labels)
         if positions is not None and any("position" in axes for axes in self.axes.values()):
@@ -158,7 +162,7 @@ class Findings:
             for axis, size in zip(axes, self.arrays[name].shape, strict=True):
                 if axis in ("layer", "head", "kv_head", "position", "pair"):
                     labels.setdefault(axis, [str(i) for i in range(size)])
-        return Trace(method, self.arrays, self.axes, labels, self.meta)
+        return Trace(method, self.arrays, self.axes, labels, self.meta, legend=legend)
 
 
 def agreement(

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from glassworks.interpret.access.arguments import public
+from glassworks.interpret.neurons.legends import NEURON_DIRECTIONS
 from glassworks.interpret.text_labels import texts_of
 from glassworks.models.gpt.model import GPT, Block
 from glassworks.trace.trace import Trace
@@ -103,6 +104,7 @@ def neuron_directions(
         labels |= {} if probe_names is None else {"probe": list(probe_names)}
     return Trace(
         method="neuron_directions",
+        legend=NEURON_DIRECTIONS,
         arrays={name: to_numpy(x) for name, x in arrays.items()},
         axes={name: AXES[name] for name in arrays},
         labels=labels,

@@ -15,6 +15,7 @@ from glassworks.interpret.access.finite import run_model
 from glassworks.interpret.access.hooks import capture, patch
 from glassworks.interpret.access.maps import unplaced
 from glassworks.interpret.access.stream import places
+from glassworks.interpret.neurons.legends import NEURON_ABLATION
 from glassworks.interpret.transformer.lens import divergence
 from glassworks.models.gpt.model import GPT, Block
 from glassworks.models.modes import evaluating
@@ -103,6 +104,7 @@ def neuron_ablation(
     }
     return Trace(
         method="neuron_ablation",
+        legend=NEURON_ABLATION,
         arrays={name: x.float().numpy() for name, x in arrays.items()},
         axes={name: ("control",) if name.startswith("control") else ("neuron",) for name in arrays},
         labels={"neuron": [str(i) for i in asked], "control": [str(i) for i in drawn]},

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.checks import check_room
 from glassworks.interpret.access.tallies import Best, Tally, activations_of
+from glassworks.interpret.neurons.legends import NEURON_EXAMPLES
 from glassworks.trace.trace import Trace
 
 SPLITS = ("ranked", "held out")
@@ -135,7 +136,7 @@ def neuron_examples(
     meta: dict[str, str | float | int] = {"point": point, "above": want.above, "seed": seed}
     meta |= {"num_inputs": len(inputs), "num_held_out": len(held_out)}
     axes = {name: AXES.get(name, ("split", "neuron")) for name in arrays}
-    return Trace("neuron_examples", arrays, axes, labels, meta)
+    return Trace("neuron_examples", arrays, axes, labels, meta, legend=NEURON_EXAMPLES)
 
 
 AXES: dict[str, tuple[str, ...]] = {

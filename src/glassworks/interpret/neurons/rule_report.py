@@ -21,7 +21,9 @@ from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.points import find_points
 from glassworks.interpret.access.tallies import activations_of
 from glassworks.interpret.control import randomised
+from glassworks.interpret.neurons.legends import NEURON_RULES
 from glassworks.interpret.neurons.rules import CHUNK_BYTES, Doubles, Rules, as_rows, check, fit_rules
+from glassworks.trace.legend import points as points_axis
 from glassworks.trace.trace import Trace
 
 TREE = ("feature", "threshold", "value", "fires", "count")
@@ -157,7 +159,12 @@ def rule_report(
     arrays |= {"feature_mean": train.features.double().mean(0).numpy(), "held_out": rows.numpy()}
     axes = {name: AXES.get(name, ("point", "neuron", "node")) for name in arrays}
     return Trace(
-        "neuron_rules", arrays, axes, {"row": list(scores), "point": found, "feature": list(trees[0].names)}, meta
+        "neuron_rules",
+        arrays,
+        axes,
+        {"row": list(scores), "point": found, "feature": list(trees[0].names)},
+        meta,
+        legend=NEURON_RULES.with_axes(point=points_axis(found)),
     )
 
 

@@ -16,6 +16,7 @@ from glassworks.interpret.access.finite import run_model
 from glassworks.interpret.access.hooks import patch
 from glassworks.interpret.access.maps import unplaced
 from glassworks.interpret.access.stream import places as by_places
+from glassworks.interpret.neurons.legends import RULE_SWAP
 from glassworks.interpret.neurons.rule_report import activations, rules_of, score_rules, split
 from glassworks.interpret.neurons.rules import Rules
 from glassworks.interpret.transformer.lens import divergence
@@ -198,6 +199,7 @@ def to_trace(
     arrays["judged"] = judged.numpy()
     return Trace(
         method="neuron_rules_swapped_in",
+        legend=RULE_SWAP,
         arrays=arrays,
         axes={name: axes.get(name, ("replacement", "place")) for name in arrays},
         labels={"replacement": list(REPLACEMENTS), "place": list(places)},

@@ -13,6 +13,7 @@ from glassworks.interpret.access.hooks import patch
 from glassworks.interpret.access.maps import unplaced
 from glassworks.interpret.access.stream import Batches, parts_of, places
 from glassworks.interpret.control import randomised
+from glassworks.interpret.neurons.legends import SAE as LEGEND
 from glassworks.interpret.neurons.sae import SAE, fit_sae, rows_at
 from glassworks.models.modes import evaluating
 from glassworks.objectives.losses import LossFn, parted
@@ -83,6 +84,7 @@ def sae_report(
     frequency = np.stack([row["frequency"] for row in rows])
     return Trace(
         method="sae",
+        legend=LEGEND,
         arrays={**arrays, "frequency": frequency},
         axes={**dict.fromkeys(arrays, ("row",)), "frequency": ("row", "latent")},
         labels={"row": ["trained network", "random network"]},

@@ -22,6 +22,8 @@ from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.checks import check_room
 from glassworks.interpret.access.stream import Batches, stream
 from glassworks.interpret.control import randomised
+from glassworks.interpret.probing.legends import SIMILARITY, SVCCA
+from glassworks.trace.legend import points as points_axis
 from glassworks.trace.trace import Trace
 
 KEPT = 0.99
@@ -77,6 +79,9 @@ def similarity(
     sizes = {name: np.array(count) for name, count in counts.items() if count}
     return Trace(
         method=f"similarity_{method}",
+        legend=(SVCCA if method == "svcca" else SIMILARITY).with_axes(
+            **{"point": points_axis(found.points), "other point": points_axis(found.others)}
+        ),
         arrays={"similarity": np.stack([found.values, beside.values, found.floor]).astype(np.float32)} | sizes,
         axes={"similarity": ("row", "point", "other point")}
         | {name: ("point",) if name == "directions" else ("other point",) for name in sizes},

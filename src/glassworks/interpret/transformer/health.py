@@ -11,6 +11,7 @@ from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.checks import check_gradients
 from glassworks.interpret.access.finite import check_weights
 from glassworks.interpret.access.hooks import capture
+from glassworks.interpret.transformer.legends import HEALTH
 from glassworks.models.gpt.model import GPT
 from glassworks.trace.trace import Trace
 from glassworks.train.pace import Often, is_due
@@ -56,6 +57,7 @@ def health(model: GPT, inputs: Int[Tensor, "B T"], targets: Int[Tensor, "B T"], 
     shapes = {"activation_rms": (-1, len(SITES)), "gradient_rms": (-1, len(parts))}
     return Trace(
         method="health",
+        legend=HEALTH,
         arrays={name: x.detach().cpu().numpy().reshape(shapes.get(name, (-1,))) for name, x in arrays.items()},
         axes={
             "activation_rms": ("layer", "site"),

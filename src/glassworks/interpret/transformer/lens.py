@@ -19,6 +19,7 @@ from glassworks.interpret.access.hooks import capture
 from glassworks.interpret.control import randomised
 from glassworks.interpret.text_labels import texts_of
 from glassworks.interpret.tokens import check
+from glassworks.interpret.transformer.legends import ATTENTION, LOGIT_LENS, SURPRISE, TUNED_LENS
 from glassworks.models.gpt.model import GPT, Block
 from glassworks.models.modes import evaluating
 from glassworks.trace.trace import Trace
@@ -60,6 +61,7 @@ def attention_patterns(model: GPT, tokens: Int[Tensor, " T"], labels: Sequence[s
     axes = ("layer", "head", "query", "key")
     return Trace(
         method="attention",
+        legend=ATTENTION,
         arrays={name: to_numpy(x) for name, x in arrays.items()},
         axes={
             "pattern": axes,
@@ -174,6 +176,7 @@ def read_layers(
     kl = torch.stack([torch.stack([row["kl"] for row in rows]), torch.stack(floor)])
     return Trace(
         method=method,
+        legend=TUNED_LENS if method == "tuned_lens" else LOGIT_LENS,
         arrays={name: to_numpy(torch.stack([row[name] for row in rows])) for name in axes} | {"kl": to_numpy(kl)},
         axes=axes | {"kl": ("network", "layer", "position")},
         labels={
@@ -256,6 +259,7 @@ def surprise(model: GPT, tokens: Int[Tensor, " T"], labels: Sequence[str]) -> Tr
     arrays = {"nats": torch.cat(nats), "entropy": torch.cat(expected), "nats_alone": torch.cat(alone)}
     return Trace(
         method="surprise",
+        legend=SURPRISE,
         arrays={name: to_numpy(x) for name, x in arrays.items()},
         axes=dict.fromkeys(arrays, ("token",)),
         labels={"token": list(labels[1:])},

@@ -25,6 +25,7 @@ from glassworks.interpret.access.checks import check_count
 from glassworks.interpret.access.finite import run_model
 from glassworks.interpret.correlation import spearman
 from glassworks.interpret.tokens import check, check_logits
+from glassworks.interpret.transformer.legends import ROLLOUT
 from glassworks.interpret.transformer.lens import attention_of, divergence, to_numpy, untrained
 from glassworks.models.gpt.model import GPT
 from glassworks.models.modes import evaluating
@@ -101,6 +102,7 @@ def attention_rollout(
     found = {f"correlation_{name}": float(x) for name, x in zip(ABLATIONS, correlation[0], strict=True)}
     return Trace(
         method="rollout",
+        legend=ROLLOUT,
         arrays={"rollout": to_numpy(rolled), "guess": guess, "kl": kl, "drop": drop, "correlation": correlation},
         axes={
             "rollout": ("query", "key"),

@@ -24,6 +24,7 @@ from glassworks.core.runs import Run
 from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.checks import check_count
 from glassworks.interpret.tokens import check, check_logits, check_tokens
+from glassworks.interpret.transformer.legends import LENS_DIVERGENCE
 from glassworks.interpret.transformer.lens import (
     counted,
     divergence,
@@ -226,6 +227,7 @@ def lens_divergence(model: GPT, lens: TunedLens, tokens: Int[Tensor, "N T"], *, 
     axes = ("reading", "layer")
     return Trace(
         method="lens_divergence",
+        legend=LENS_DIVERGENCE,
         arrays={"kl": to_numpy(kl), "error": to_numpy(error), "loss": to_numpy(loss)},
         axes={"kl": axes, "error": axes, "loss": axes},
         labels={"reading": list(rows), "layer": ["embed", *counted(model.config.n_layer)]},

@@ -7,7 +7,8 @@ from glassworks.draw.colours import LEVELS, level
 from glassworks.draw.markup import Markup, join, tag
 from glassworks.draw.scales import minus, short
 from glassworks.draw.tokens import visible
-from glassworks.trace.neurons.view import Example, Neuron, percent, signed
+from glassworks.trace.neurons.view import Example, Neuron, Neurons, percent, signed
+from glassworks.trace.trace import Trace
 
 KINDS = (
     ("top", 0, "Strongest"),
@@ -150,3 +151,26 @@ def token_table(neuron: Neuron, title: str, name: str, side: tuple[int, ...]) ->
         for x, id in zip(numbers, tokens, strict=True)
     ]
     return tag("div", tag("p", title, class_="figure-title"), tag("table", *rows, class_="bars tokens"))
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# A trace of examples
+
+MAX_NEURONS = 4
+
+
+def neuron_figure(trace: Trace) -> Markup:
+    """What each neuron fires on: strongest, typical, random and weakest places, with the text around them."""
+    neurons = Neurons(trace)
+    shown = neurons.numbers[:MAX_NEURONS]
+    parts = [join([tag("h3", f"Neuron {number} of {neurons.point}"), one_neuron(neurons, number)]) for number in shown]
+    rest = len(neurons.numbers) - len(shown)
+    return join([*parts, tag("p", f"{rest:,} more neurons are in the trace.", class_="missing") if rest else ""])
+
+
+def one_neuron(neurons: Neurons, number: int) -> Markup:
+    """How often one neuron fires, and its examples."""
+    neuron = Neuron(neurons, number)
+    often = " / ".join(percent(neuron.statistic("firing_rate", split)) for split in (0, 1))
+    said = tag("p", f"Fires at {often} of all places, on the text it was ranked on / on held-out text.", class_="about")
+    return join([said, examples_figure(neuron)])

@@ -1,0 +1,97 @@
+"""Images: numbers of pixels as a PNG within the page, pixels as squares, on light and dark paper alike.
+
+Red, green and blue are shown as they are, one channel as grey. A map of numbers is orange above zero and blue below,
+the stronger the less of the paper shows through.
+"""
+
+import base64
+import math
+import struct
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from glassworks.draw.markup import Markup, tag
+from glassworks.draw.scales import minus, short
+
+ABOVE, BELOW = (214, 96, 20), (18, 112, 184)
+STEPS = 16
+
+
+@dataclass(frozen=True)
+class Image:
+    """Pixels (rows, columns), or with channels (rows, columns, 1 or 3) as shares of full brightness, from 0 to 1."""
+
+    pixels: np.ndarray
+    title: str = ""
+    reach: float = 0.0
+    """Of a map: the number at which its colours end; 0 = the largest size."""
+
+
+def image(picture: Image, width: int = 350) -> Markup:
+    """An image as wide as it may be, its pixels no larger than 16."""
+    rows, columns = picture.pixels.shape[:2]
+    wide = min(width, 16 * columns)
+    data = base64.b64encode(png(rgba(picture))).decode()
+    drawn = tag(
+        "img",
+        src=f"data:image/png;base64,{data}",
+        alt=f"{picture.title or 'image'}, {rows} × {columns} pixels",
+        width=wide,
+        height=max(1, round(wide * rows / columns)),
+        class_="pixels",
+    )
+    return tag("div", tag("p", picture.title, class_="head-name") if picture.title else "", drawn)
+
+
+def rgba(picture: Image) -> np.ndarray:
+    """The image's bytes (rows, columns, 4); what is no number is left out of it, clear."""
+    pixels = picture.pixels.astype(float)
+    known = np.isfinite(pixels)
+    if pixels.ndim == 3:
+        known = known.all(-1)
+        colours = np.broadcast_to(np.clip(np.nan_to_num(pixels), 0.0, 1.0), (*pixels.shape[:2], 3))
+        return np.concatenate([np.rint(255 * colours), 255.0 * known[..., None]], -1).astype(np.uint8)
+    shares = np.nan_to_num(pixels) / (picture.reach or reach_of(pixels))
+    colours = np.where((shares >= 0)[..., None], np.array(ABOVE), np.array(BELOW))
+    alpha = 255 * np.clip(abs(shares), 0.0, 1.0) * known
+    return np.concatenate([colours, np.rint(alpha)[..., None]], -1).astype(np.uint8)
+
+
+def reach_of(values: np.ndarray) -> float:
+    """Where the colours of maps end: at the largest size, or at 1 if all is 0."""
+    return float(abs(values[np.isfinite(values)]).max(initial=0.0)) or 1.0
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """Bytes (rows, columns, 4) as a PNG file (ISO/IEC 15948): 8 bits a channel, no filters."""
+    rows, columns = pixels.shape[:2]
+    raw = np.concatenate([np.zeros((rows, 1), np.uint8), pixels.reshape(rows, -1)], 1).tobytes()
+    header = struct.pack(">IIBBBBB", columns, rows, 8, 6, 0, 0, 0)
+    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(raw, 9)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in parts
+    )
+
+
+def map_scale(reach: float) -> Markup:
+    """The colours of a map with their numbers."""
+    shares = [(2 * i + 1) / (2 * STEPS) - 0.5 for i in range(STEPS)]
+    strip = [
+        tag("i", style=f"background:rgb{ABOVE if share > 0 else BELOW};opacity:{2 * abs(share):.2f}".replace(" ", ""))
+        for share in shares
+    ]
+    marks = [-reach, -reach / 2, 0.0, reach / 2, reach]
+    labels = [tag("span", minus(short(mark)), style=f"left:{25 * i}%") for i, mark in enumerate(marks)]
+    return tag("div", tag("div", *strip, class_="strip"), tag("div", *labels, class_="marks"), class_="scale one-line")
+
+
+def brightness(pixels: np.ndarray) -> np.ndarray:
+    """Bytes from 0 to 255 as shares of full brightness; other numbers moved and scaled to lie between 0 and 1."""
+    values = pixels.astype(float)
+    finite = values[np.isfinite(values)]
+    low, high = float(finite.min(initial=0.0)), float(finite.max(initial=1.0))
+    if low == 0.0 and high > 1.0 and math.isclose(float(np.abs(finite - np.rint(finite)).max(initial=0.0)), 0.0):
+        return values / max(255.0, high)
+    return (values - low) / (high - low)
