@@ -88,7 +88,7 @@ def one(text: Path, name: str) -> None:
     subject, note = open_subject(str(model_file()), data=str(text), **sentences), ""
     began, cpu = time.perf_counter(), time.process_time()
     try:
-        function(METHODS[name].run)(subject)
+        function(METHODS[name])(subject)
     except ValueError as error:  # a refusal, which the page shows in the place of the figure
         note = f"refused: {error}"
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu

@@ -52,7 +52,7 @@ def test_a_first_look_at_a_run_draws_every_quick_method(home: Path, capsys: pyte
     assert "Not drawn:" not in html
     for name in quick:
         assert isinstance(Trace.load(home / "runs/a/traces" / name), Trace)
-        assert METHODS[name].control[1:] in html.replace("&#x27;", "'")
+        assert METHODS[name].legend.control in html.replace("&#x27;", "'")
     assert "the one whose replacement changes the next word most" in html
     assert html.count("is no text: it stands between texts") == 1
 
@@ -98,12 +98,12 @@ def test_a_text_that_is_too_long_says_what_is_left_out(capsys: pytest.CaptureFix
 def test_a_method_that_refuses_leaves_the_others_their_place(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import glassworks.interpret.catalogue.views as views
+    from glassworks.interpret.catalogue import transformer
 
     def refuse(subject: object) -> None:
         raise RunError("model (n_inner=0) has no neurons")
 
-    monkeypatch.setattr(views, "logit_lens", refuse)
+    monkeypatch.setattr(transformer, "logit_lens", refuse)
     assert run(["look", "a", *FEW]) == 0
     _, html = page(capsys)
     assert "Not drawn: model (n_inner=0) has no neurons" in html
@@ -120,7 +120,7 @@ def test_the_list_names_every_method_with_its_control_and_loads_no_torch() -> No
     assert "Times are processor time of one core" in told
     for name, method in METHODS.items():
         assert re.search(rf"^{name}\b", out, re.M)
-        assert f"{method.summary} control: {method.control}" in told
+        assert f"{method.legend.question} control: {method.legend.control}" in told
 
 
 def test_what_belongs_beside_a_method_is_a_method_too(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

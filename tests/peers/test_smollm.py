@@ -113,7 +113,7 @@ def test_look_writes_a_page_of_it(file: Path, tmp_path: Path, capsys: pytest.Cap
 
 @pytest.mark.parametrize("name", sorted(set(METHODS) - {"circuit", "lens_divergence"}))
 def test_every_method_of_look_runs_on_it_and_is_drawn(name: str, subject: Subject, longer: Subject) -> None:
-    trace = function(METHODS[name].run)(longer if name == "svcca" else subject)  # it needs places enough
+    trace = function(METHODS[name])(longer if name == "svcca" else subject)  # it needs places enough
     assert np.isfinite(next(array for array in trace.arrays.values() if array.dtype.kind == "f")).any()
     assert "<figure" in trace_figure(trace, subject.tokenizer.token)
 
@@ -126,7 +126,7 @@ def test_the_tuned_lens_reads_something_off_every_layer(longer: Subject) -> None
 
 
 def test_the_circuit_of_the_indirect_object_is_few_edges_that_carry_most(subject: Subject) -> None:
-    trace = function(METHODS["circuit"].run)(subject)
+    trace = function(METHODS["circuit"])(subject)
     assert trace.meta["circuit_faithfulness"] > 0.5 > 0.1 > abs(trace.meta["circuit_complement"])
     assert np.abs(trace.arrays["same_size"]).max() < 0.1
     assert trace.meta["kept_edges"] < 0.005 * trace.meta["total"]

@@ -2,7 +2,9 @@
 
 from tests.report.test_run_page import Reader
 
-from glassworks.report.look import Look, Part, page
+from glassworks.interpret.catalogue.methods import METHODS
+from glassworks.interpret.catalogue.run import Outcome
+from glassworks.report.look import Look, page
 
 
 def test_tokens_that_are_no_text_are_pale_and_explained() -> None:
@@ -14,8 +16,9 @@ def test_tokens_that_are_no_text_are_pale_and_explained() -> None:
     assert note in Reader(html).text
 
 
-def test_methods_are_called_by_words() -> None:
-    parts = [Part(name, "what", "how", "", refusal="no") for name in ("mlp_probe", "sae", "logit_lens")]
-    titles = [f"<h2>{title}</h2>" for title in ("MLP probe", "SAE", "Logit lens")]
-    html = page(Look("a", [], [], [], [], "", parts))
-    assert all(title in html for title in titles)
+def test_methods_that_refuse_still_say_what_they_ask() -> None:
+    names = ("mlp_probe", "sae", "logit_lens")
+    text = Reader(page(Look("a", [], [], [], [], "", [Outcome(name, None, "it is too short", 1.0) for name in names])))
+    for name in names:
+        assert f"{METHODS[name].legend.title}{name}{METHODS[name].legend.question}" in text.text
+    assert text.text.count("Not drawn: it is too short") == 3

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from tests.trace.test_render import Reader
 
+from glassworks.interpret.transformer.legends import LOGIT_LENS
 from glassworks.interpret.transformer.lens import logit_lens
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
@@ -54,13 +55,13 @@ def test_a_trace_loads_no_drawing_before_it_is_drawn() -> None:
 
 
 def test_a_trace_is_saved_as_a_page_that_asks_nothing_of_the_network(tmp_path: Path) -> None:
-    trace = Trace("logit_lens", *lens_arrays())
+    trace = Trace("logit_lens", *lens_arrays(), legend=LOGIT_LENS)
     path = trace.save_html(tmp_path / "deep" / "lens.html")
     page = path.read_text("utf-8")
     assert page.startswith("<!doctype html>")
     assert not re.search(r"(src|href)=\"?https?:|@import|url\(", page)
-    assert "What each layer would predict if it were the last." in page
-    assert "Control" in page
+    for text in (LOGIT_LENS.title, LOGIT_LENS.question, LOGIT_LENS.reading, LOGIT_LENS.nothing, LOGIT_LENS.control):
+        assert text in page
     assert trace.save_html(str(tmp_path / "again.html")).read_text("utf-8") == page
     assert [file.name for file in tmp_path.iterdir()].count("again.html") == 1  # and nothing temporary
     assert len(list(tmp_path.iterdir())) == 2

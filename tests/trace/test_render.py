@@ -1,9 +1,12 @@
 """Traces: any of them is drawn, with the numbers it holds, and nothing in it breaks the page."""
 
+import base64
 import math
 import re
+import struct
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,17 +16,20 @@ from hypothesis import strategies as st
 
 from glassworks.draw.arrays.heatmap import colours_for
 from glassworks.draw.page import document
-from glassworks.interpret.causes.metrics import log_probability, logit_difference
+from glassworks.interpret.catalogue.methods import METHODS
+from glassworks.interpret.causes.metrics import logit_difference
 from glassworks.interpret.causes.patching import activation_patching
+from glassworks.interpret.transformer.legends import LENS_DIVERGENCE
 from glassworks.interpret.transformer.lens import logit_lens
 from glassworks.interpret.transformer.tuned_lens import TunedLens, tuned_lens
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
-from glassworks.trace.render import trace_figure
+from glassworks.trace.legend import Dimension, Legend, Quantity
+from glassworks.trace.render import explained, trace_figure
 from glassworks.trace.trace import Trace
 
 HOSTILE = "</td><script>alert(1)</script><!-- <b onload=x> & \"q\" 'q' \x00\x1b"
-VOID = {"meta", "br", "hr"}
+VOID = {"meta", "br", "hr", "img"}
 
 
 class Reader(HTMLParser):
@@ -134,8 +140,9 @@ def test_large_arrays_stay_small_pages_and_say_what_is_left_out() -> None:
     trace = Trace(
         "any",
         {"map": rng.normal(size=(40, 5, 300, 300)), "curve": rng.normal(size=(3, 5000)), "bar": rng.normal(size=300)},
-        {"map": ("a", "b", "query", "key"), "curve": ("row", "step"), "bar": ("component",)},
+        {"map": ("a", "b", "query", "key"), "curve": ("network", "step"), "bar": ("component",)},
         {"query": ["q"] * 300, "key": ["k"] * 300, "component": [f"c{i}" for i in range(300)]},
+        legend=Legend(axes={"query": Dimension("token"), "key": Dimension("token")}),
     )
     page = trace_figure(trace)
     assert len(page) < 1_500_000
@@ -155,6 +162,7 @@ def test_cells_tell_the_numbers_of_the_array_with_their_places_and_errors() -> N
         "any",
         {"effect": values, "effect_error": np.full((3, 4), 0.125)},
         {"effect": ("layer", "head"), "effect_error": ("layer", "head")},
+        legend=Legend(quantities={"effect": Quantity(error="effect_error")}),
     )
     titles = [title for title in read(trace).values("title") if title.startswith("layer")]
     assert len(titles) == 12
@@ -196,14 +204,18 @@ def test_rows_with_controls_are_lines_of_one_chart() -> None:
     trace = Trace(
         "any",
         {"accuracy": values, "accuracy_error": 0.1 * values},
-        {"accuracy": ("row", "layer"), "accuracy_error": ("row", "layer")},
-        {"row": ["probe", "random network", "majority"]},
+        {"accuracy": ("reader", "layer"), "accuracy_error": ("reader", "layer")},
+        {"reader": ["probe", "random network", "majority"]},
+        legend=Legend(
+            quantities={"accuracy": Quantity(error="accuracy_error")},
+            axes={"reader": Dimension(controls=("random network", "majority"))},
+        ),
     )
     page = trace_figure(trace)
     reader = Reader(page)
     assert [tag for tag, _ in reader.elements].count("figure") == 1
     told = re.findall(r"<title>(probe|random network|majority) (\S+)</title>", page)
-    expected = {(row, f"{x:.4g}") for row, line in zip(trace.labels["row"], values, strict=True) for x in line}
+    expected = {(row, f"{x:.4g}") for row, line in zip(trace.labels["reader"], values, strict=True) for x in line}
     assert set(told) == expected
     assert "Whiskers are one standard error." in reader.text
 
@@ -225,7 +237,8 @@ def test_ids_become_tokens_coloured_by_their_numbers() -> None:
     trace = Trace(
         "any",
         {"top_ids": np.array([[5, 6]]), "top_share": np.array([[0.5, 0.25]]), "bottom_share": np.array([[9.0, 9.0]])},
-        dict.fromkeys(["top_ids", "top_share", "bottom_share"], ("layer", "top")),
+        dict.fromkeys(["top_ids", "top_share", "bottom_share"], ("layer", "rank")),
+        legend=Legend(quantities={"top_ids": Quantity(colours="top_share")}, ids=("top_ids",)),
     )
     page = trace_figure(trace, {5: "five", 6: " six"}.__getitem__)
     assert {"five: 0.5", "·six: 0.25"} <= set(Reader(page).values("title"))
@@ -236,6 +249,7 @@ def test_pairs_that_no_edge_joins_have_no_number() -> None:
         "any",
         {"score": np.full((2, 2), 7.0), "edge": np.array([[True, False], [False, False]])},
         dict.fromkeys(["score", "edge"], ("writer", "reader")),
+        legend=Legend(quantities={"score": Quantity(where="edge")}),
     )
     titles = [title for title in read(trace).values("title") if "writer" in title]
     assert sorted(title.rpartition(": ")[2] for title in titles) == ["7", "no number", "no number", "no number"]
@@ -292,8 +306,9 @@ def test_paths_without_an_effect_wait_to_be_opened() -> None:
 
 def test_small_shares_are_in_percent() -> None:
     arrays = {"explained": np.array([[0.02, 0.0293]])}
-    text = read(Trace("neuron_rules", arrays, {"explained": ("row", "point")}, {"row": ["trees"]})).text
-    assert "neurons that rules explain, in %" in text
+    legend = Legend(quantities={"explained": Quantity("explained, in %", percent=True)})
+    text = read(Trace("rules", arrays, {"explained": ("network", "point")}, {"network": ["a"]}, legend=legend)).text
+    assert "explained, in %" in text
     assert "2.93" in text
     assert "10⁻³" not in text
 
@@ -302,10 +317,8 @@ def test_the_metric_that_effects_are_of_is_named_with_its_tokens_and_unit() -> N
     model, (clean, corrupt) = GPT(GPTConfig("gpt2", 8, 8, 1, 1, 4)), torch.arange(6).view(2, 1, 3)
     one = logit_difference(torch.tensor([5]), torch.tensor([6]))
     text = read(activation_patching(model, clean, corrupt, one, sites="z")).text
-    assert "The metric is the logit of “#5” less that of “#6”, as what follows the last token, in nats." in text
-    two = log_probability(torch.tensor([3, 4]), position=1)
-    text = read(activation_patching(model, clean.repeat(2, 1), corrupt.repeat(2, 1), two, sites="z")).text
-    assert "The metric is the log-probability of the answer, as what follows position 1, in nats." in text
+    assert "measured as the logit of “#5”" in text
+    assert "less the logit of “#6”" in text
 
 
 def test_cells_that_are_all_the_same_are_a_number_of_the_caption() -> None:
@@ -348,10 +361,7 @@ def test_each_lens_has_its_own_words_and_layers_left_out_are_said() -> None:
     model, tokens = GPT(GPTConfig("gpt2", 8, 8, 20, 1, 4)), torch.arange(4)
     plain = read(logit_lens(model, tokens, list("abcd"))).text
     tuned = read(tuned_lens(model, TunedLens(20, 4), tokens, list("abcd"))).text
-    assert "The logit lens: each cell" in plain
-    assert "no proof of ignorance" in plain
-    assert "The tuned lens: each cell" in tuned
-    assert "no proof of ignorance" not in tuned
+    assert plain != tuned
     assert "Shown are 17 of 21 layers." in plain
 
 
@@ -363,12 +373,96 @@ def test_the_divergence_of_lenses_is_told_on_a_logarithmic_axis_without_the_zero
         {"kl": kl, "error": kl / 10, "loss": kl + 3},
         dict.fromkeys(("kl", "error", "loss"), axes),
         {"reading": ["logit lens", "constant"], "layer": ["embed", "0", "1"]},
+        legend=LENS_DIVERGENCE,
     )
     page = trace_figure(trace)
     dots = re.findall(r"<circle cx=\S+ cy=\"([\d.]+)\"[^>]*><title>logit lens (\S+)</title>", page)
     assert [told for _, told in dots[:2]] == ["90", "1"]
     (above, _), (below, _) = dots[:2]
-    middle = re.findall(r"<circle cx=\S+ cy=\"([\d.]+)\"[^>]*><title>constant 2</title>", page)[0]
+    middle = re.findall(r"<circle cx=\S+ cy=\"([\d.]+)\"[^>]*><title>the same prediction everywhere 2</title>", page)[0]
     share = (float(below) - float(middle)) / (float(below) - float(above))
     assert share == pytest.approx(math.log(2) / math.log(90), abs=0.01)
     assert "logit lens 0<" not in page
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# What the legend says
+
+
+def test_controls_stand_beside_what_they_control_on_one_scale_and_under_their_names() -> None:
+    arrays = {"effect": np.array([0.9, 0.1, 0.2]), "random": np.array([0.1, 0.1, 0.1]), "error": np.full(3, 0.25)}
+    quantities = {
+        "effect": Quantity("the effect", error="error", controls=("random",)),
+        "random": Quantity("by chance"),
+    }
+    trace = Trace("any", arrays, dict.fromkeys(arrays, ("layer",)), legend=Legend(quantities=quantities))
+    page = trace_figure(trace)
+    assert page.count("<figure") == 1
+    assert set(re.findall(r"<title>(the effect|by chance) ", page)) == {"the effect", "by chance"}
+    assert "± 0.25" in page
+
+
+def test_nothing_is_paired_by_its_name() -> None:
+    arrays = {name: np.arange(3.0) for name in ("score", "score_error", "score_random")}
+    page = trace_figure(Trace("any", arrays, dict.fromkeys(arrays, ("layer",))))
+    assert page.count("<figure") == 3
+    assert "Whiskers" not in page
+
+
+def test_arrays_of_other_axes_are_no_controls() -> None:
+    arrays = {"effect": np.zeros(3), "random": np.zeros(2)}
+    legend = Legend(quantities={"effect": Quantity(controls=("random",))})
+    with pytest.raises(ValueError, match="'random' .* must have the axes of 'effect'"):
+        Trace("any", arrays, {"effect": ("layer",), "random": ("draw",)}, legend=legend)
+
+
+def test_a_legend_is_said_around_the_figures_with_the_traces_own_numbers() -> None:
+    legend = Legend(
+        title="Title",
+        question="Is {answer} {share} of it?",
+        measure="In {unknown}.",
+        reading="Read.",
+        nothing="Flat.",
+        control="None.",
+        numbers={"share": "the share", "seed": ""},
+        ids=("answer",),
+    )
+    meta = {"answer": 5, "share": 0.5, "seed": 3}
+    trace = Trace("any", {"x": np.arange(3.0)}, {"x": ("layer",)}, meta=meta, tokens={5: "five"}, legend=legend)
+    text = Reader(explained(trace)).text
+    assert text.index("Is five 0.5 of it?") < text.index("Read.") < text.index("In {unknown}.")
+    assert text.index("If there were nothingFlat.") < text.index("ControlNone.")
+    assert "the share0.5" in text
+    assert "seed" not in text
+
+
+def test_scales_reach_as_far_as_the_legend_says_so_that_noise_stays_pale() -> None:
+    noise = {"effect": np.array([[1e-3, -1e-3], [0.0, 2e-3]])}
+    axes = {"effect": ("layer", "head")}
+    stretched = trace_figure(Trace("any", noise, axes))
+    legend = Legend(quantities={"effect": Quantity(least=1.0)})
+    assert "above15" in re.findall(r'<td class="(\w+)"', stretched)
+    assert set(re.findall(r'<td class="(\w+)"', trace_figure(Trace("any", noise, axes, legend=legend)))) <= {
+        "above0",
+        "below0",
+    }
+
+
+def test_a_legend_comes_back_from_a_file_as_it_was(tmp_path: Path) -> None:
+    for number, method in enumerate(METHODS.values()):
+        trace = Trace("any", {"x": np.arange(3.0)}, {"x": ("layer",)}, legend=method.legend)
+        trace.save(tmp_path / f"trace{number}")
+        assert Trace.load(tmp_path / f"trace{number}").legend == method.legend
+
+
+def test_a_saliency_map_is_an_image_and_so_is_a_picture_in_colour() -> None:
+    rng = np.random.default_rng(0)
+    arrays = {"saliency": rng.normal(size=(2, 224, 224)), "input": rng.uniform(size=(224, 224, 3))}
+    axes = {"saliency": ("method", "row", "column"), "input": ("row", "column", "channel")}
+    page = trace_figure(Trace("saliency", arrays, axes, {"method": ["gradient", "random network"]}))
+    sources = re.findall(r'<img src="data:image/png;base64,([^"]+)"', page)
+    assert len(sources) == 3
+    assert '<table class="heat' not in page
+    assert "<svg" not in page
+    for source in sources:
+        assert base64.b64decode(source)[16:24] == struct.pack(">II", 224, 224)

@@ -3,12 +3,12 @@
 import re
 
 import numpy as np
-from glassworks.trace.own import neuron_figure
 from tests.report.test_run_page import Reader
 
 from glassworks.data.tokenizers.build import byte_tokenizer
 from glassworks.data.tokenizers.spans import in_order
 from glassworks.draw.tokens import columns, fitted, groups, labelled
+from glassworks.trace.neurons.figures import neuron_figure
 from glassworks.trace.neurons.view import Neuron, Neurons, whole
 from glassworks.trace.render import trace_figure
 from glassworks.trace.texts import surprise_figure
@@ -62,7 +62,7 @@ def test_the_lens_reads_whole_characters() -> None:
 
 def test_coloured_text_has_one_span_a_character_with_all_its_numbers() -> None:
     values = np.array([1.0, 2.0, -4.0, 3.0, 0.0])
-    html = trace_figure(Trace("own", {"effect": values}, {"effect": ("position",)}, {"position": LABELS}))
+    html = trace_figure(Trace("own", {"effect": values}, {"effect": ("token",)}, {"token": LABELS}))
     assert 'title="猫: 2, −4, 3"' in html
     assert html.count("<span class=") == 3
     assert not HEX.search(html)

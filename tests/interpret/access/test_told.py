@@ -22,7 +22,7 @@ TABLE = torch.randint(2, (40, 3), generator=GENERATOR).bool(), torch.randn(40, 5
 
 
 def method(name: str) -> Callable[[], object]:
-    return lambda: function(METHODS[name].run)(SUBJECT)
+    return lambda: function(METHODS[name])(SUBJECT)
 
 
 @pytest.mark.parametrize(

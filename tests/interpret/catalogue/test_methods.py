@@ -1,21 +1,20 @@
 """The table of methods: complete, quick to read, and each method's shown code makes what the method makes."""
 
-import builtins
 import copy
 import dataclasses
 import re
 import subprocess
-import symtable
 import sys
 from pathlib import Path
-from typing import cast
+from typing import cast, get_args
 
 import numpy as np
 import pytest
 import torch
 
 from glassworks.data.tokenizers.build import byte_tokenizer
-from glassworks.interpret.catalogue.methods import METHODS, array_notes, choose, code, function
+from glassworks.draw.arrays.kinds import Kind
+from glassworks.interpret.catalogue.methods import METHODS, choose, function
 from glassworks.interpret.catalogue.subject import Subject, amounts, contrast, open_subject, split
 from glassworks.interpret.causes.graph import Graph
 from glassworks.interpret.control import randomised
@@ -24,6 +23,7 @@ from glassworks.models.generation.sampling import continue_ids
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
 from glassworks.models.io import save_model
+from glassworks.trace.render import explained
 from glassworks.trace.trace import Trace
 
 DETERMINED = {
@@ -61,32 +61,20 @@ def subject() -> Subject:
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in METHODS])
 def test_the_code_that_a_page_shows_makes_the_methods_trace(name: str, subject: Subject) -> None:
-    made = function(METHODS[name].run)(subject)
+    made = function(METHODS[name])(subject)
     assert isinstance(made, Trace)
     scope: dict[str, object] = {"subject": subject}
-    exec(compile(code(METHODS[name]), name, "exec"), scope)
+    exec(compile(METHODS[name].code, name, "exec"), scope)
     again = scope["trace"]
     assert isinstance(again, Trace)
     assert again.arrays.keys() == made.arrays.keys()
     for key, array in made.arrays.items():
         np.testing.assert_array_equal(array, again.arrays[key], err_msg=key)
-    assert ("metric_token" in made.meta) == bool(re.search(r"subject\.metric|log_probability", code(METHODS[name])))
-
-
-@pytest.mark.parametrize("name", METHODS)
-def test_every_name_in_the_code_that_a_page_shows_is_defined_there(name: str) -> None:
-    table = symtable.symtable(code(METHODS[name]), name, "exec")
-    tables = [table]
-    for one in tables:
-        tables += one.get_children()
-    used = {s.get_name() for one in tables for s in one.get_symbols() if s.is_global() or one is table}
-    made = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()}
-    assert not used - made - {"subject"} - set(dir(builtins))
 
 
 @pytest.mark.slow
 def test_an_mlp_probe_is_trained_as_far_as_the_linear_one(subject: Subject) -> None:
-    found = function(METHODS["mlp_probe"].run)(subject)
+    found = function(METHODS["mlp_probe"])(subject)
     accuracy = dict(zip(found.labels["row"], found.arrays["accuracy"], strict=True))
     assert (accuracy["MLP"] > accuracy["linear"] - 0.015).all()
 
@@ -106,7 +94,7 @@ def test_every_method_refuses_a_nan_that_the_output_does_not_show(name: str, arc
         weight = attention.qkv.weight if architecture == "gpt2" else attention.q_norm.weight  # type: ignore[union-attr]
         weight[0] = torch.nan  # type: ignore[index,operator]
     with pytest.raises(ValueError, match=r"NaN.*blocks\.1"):
-        function(METHODS[name].run)(subject)
+        function(METHODS[name])(subject)
 
 
 def test_large_models_are_given_less_text() -> None:
@@ -120,11 +108,11 @@ def test_large_models_are_given_less_to_do_and_the_strongest_readers(monkeypatch
     subject = make_subject(model=GPT(GPTConfig("gpt2", 257, 24, 3, 4, 16), seed=1))
     rows = subject.fitting
     assert len(subject.fewer(rows, 2)) == len(rows)
-    whole = function(METHODS["path_patching"].run)(subject)
+    whole = function(METHODS["path_patching"])(subject)
     monkeypatch.setattr("glassworks.interpret.catalogue.subject.LARGE", 0)
     assert torch.equal(subject.fewer(rows, 2), rows[:2])
-    few = function(METHODS["path_patching"].run)(subject)
-    score = np.abs(function(METHODS["edge_attribution"].run)(subject).arrays["score"]).sum(0)
+    few = function(METHODS["path_patching"])(subject)
+    score = np.abs(function(METHODS["edge_attribution"])(subject).arrays["score"]).sum(0)
     names = [name for name in whole.labels["reader"] if name not in few.labels["reader"]]
     known = Graph(subject.model.config).readers
     weight = dict(zip(known, score, strict=True))
@@ -133,7 +121,7 @@ def test_large_models_are_given_less_to_do_and_the_strongest_readers(monkeypatch
     at = [whole.labels["reader"].index(name) for name in few.labels["reader"]]
     np.testing.assert_allclose(few.arrays["effect"], whole.arrays["effect"][:, at], atol=1e-5)
     for name in ("tuned_lens", "lens_divergence", "probe"):
-        assert function(METHODS[name].run)(subject).arrays
+        assert function(METHODS[name])(subject).arrays
 
 
 @pytest.mark.parametrize("architecture", ["qwen3", "nanochat"])
@@ -142,7 +130,7 @@ def test_gradients_are_taken_in_float64_as_in_float32(name: str, architecture: s
     found = []
     for dtype in (torch.float32, torch.float64):
         model = cast("GPT", randomised(GPT(GPTConfig(architecture, 257, 24, 2, 2, 16)), seed=1))  # type: ignore[arg-type]
-        found.append(function(METHODS[name].run)(make_subject(model=model.to(dtype))))
+        found.append(function(METHODS[name])(make_subject(model=model.to(dtype))))
     assert found[0].arrays.keys() == found[1].arrays.keys()
     name = next(iter(found[0].arrays))
     np.testing.assert_allclose(found[0].arrays[name], found[1].arrays[name], rtol=1e-2, atol=1e-3)
@@ -154,9 +142,9 @@ def test_a_model_without_mlps_is_looked_at_or_refused_in_words_and_no_number_is_
     subject = make_subject(model=cast("GPT", randomised(GPT(config), seed=2)))
     if re.search("neuron|rule", name):
         with pytest.raises(ValueError, match="neurons|width|features|axes|MLP|unit"):
-            function(METHODS[name].run)(subject)
+            function(METHODS[name])(subject)
         return
-    trace = function(METHODS[name].run)(subject)
+    trace = function(METHODS[name])(subject)
     assert not [key for key, value in trace.meta.items() if isinstance(value, float) and np.isnan(value)]
     if name == "path_patching":
         assert "logits" in trace.labels["reader"]
@@ -166,12 +154,12 @@ def test_a_model_without_mlps_is_looked_at_or_refused_in_words_and_no_number_is_
 def test_ablation_has_a_reference_even_with_one_row_held_out() -> None:
     subject = make_subject(count=2)
     assert len(subject.held_out) == 1
-    trace = function(METHODS["ablation"].run)(subject)
+    trace = function(METHODS["ablation"])(subject)
     assert trace.labels["kind"] == ["zero", "mean", "resample"]
 
 
 def test_health_stands_beside_an_untrained_networks(subject: Subject) -> None:
-    trace = function(METHODS["health"].run)(subject)
+    trace = function(METHODS["health"])(subject)
     for name in ("activation_rms", "gradient_rms", "dead_fraction", "outer_gradient_rms"):
         assert trace.axes[f"{name}_untrained"] == trace.axes[name]
     assert not np.array_equal(trace.arrays["activation_rms"], trace.arrays["activation_rms_untrained"])
@@ -179,17 +167,34 @@ def test_health_stands_beside_an_untrained_networks(subject: Subject) -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_every_method_has_one_line_and_its_control_and_says_what_its_arrays_are(name: str) -> None:
-    method = METHODS[name]
-    for line in (method.summary, method.control):
-        assert line == line.strip()
-        assert 15 < len(line) < 121
-        assert "\n" not in line
-        assert not line.endswith(".")
-    assert callable(function(method.run))
-    notes = array_notes(method)
-    assert notes
-    assert not re.search(r"NaN|kv_head|`?decompose|norm\.bias", " ".join(notes.values()))
+def test_every_method_asks_a_question_and_says_how_it_is_read_and_what_nothing_would_look_like(name: str) -> None:
+    legend = METHODS[name].legend
+    assert callable(function(METHODS[name]))
+    assert 3 < len(legend.title) < 50
+    assert "_" not in legend.title
+    assert legend.question.endswith("?")
+    for text in (legend.reading, legend.nothing, legend.control):
+        assert len(text) > 40
+        assert text.endswith((".", "”"))
+    for text in (legend.question, legend.measure, legend.reading, legend.nothing, legend.control):
+        assert not re.search(r"NaN|kv_head|`|[a-z]_[a-z]|  ", re.sub(r"{\w+}", "", text)), text
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in METHODS])
+def test_a_legend_knows_every_array_axis_and_number_of_its_trace_and_fills_its_places(
+    name: str, subject: Subject
+) -> None:
+    trace = function(METHODS[name])(subject)
+    legend = trace.legend
+    assert legend.title == METHODS[name].legend.title
+    assert set(trace.arrays) <= set(legend.quantities), set(trace.arrays) - set(legend.quantities)
+    assert set(trace.meta) <= set(legend.numbers), set(trace.meta) - set(legend.numbers)
+    axes = {axis for axes in trace.axes.values() for axis in axes}
+    assert axes <= {*legend.axes, *get_args(Kind)}, axes
+    for axis, dimension in legend.axes.items():
+        assert axis not in axes or set(dimension.controls) <= set(trace.labels.get(axis, dimension.controls))
+    words = re.sub(r"<[^>]*>", "", explained(trace))
+    assert not re.search(r"{\w+}", words)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -203,7 +208,7 @@ def test_a_cuda_device_says_what_the_cpu_says(name: str, subject: Subject) -> No
         against=subject.against.cuda(),
         windows=lambda: (subject.fitting.cuda(), subject.held_out.cuda()),
     )
-    made, same = function(METHODS[name].run)(there), function(METHODS[name].run)(subject)
+    made, same = function(METHODS[name])(there), function(METHODS[name])(subject)
     assert made.labels.keys() == same.labels.keys()
     for key, array in same.arrays.items():
         assert made.arrays[key].shape == array.shape

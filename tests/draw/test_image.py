@@ -1,0 +1,41 @@
+"""Images: what is in the file is what was given."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image as Opened
+
+from glassworks.draw.image import Image, brightness, png, rgba
+
+
+def opened(data: bytes) -> np.ndarray:
+    return np.asarray(Opened.open(io.BytesIO(data)))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (28, 28), (224, 100)])
+def test_a_png_is_read_as_it_was_written(shape: tuple[int, int]) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (*shape, 4), dtype=np.uint8)
+    np.testing.assert_array_equal(opened(png(pixels)), pixels)
+
+
+def test_pictures_keep_their_colours_and_one_channel_is_grey() -> None:
+    colour = np.random.default_rng(0).uniform(size=(4, 3, 3))
+    np.testing.assert_array_equal(rgba(Image(colour))[..., :3], np.rint(255 * colour))
+    grey = rgba(Image(colour[..., :1]))
+    assert (grey[..., 0] == grey[..., 1]).all()
+    assert (grey[..., 3] == 255).all()
+
+
+def test_maps_part_at_zero_and_are_clear_there_and_where_there_is_no_number() -> None:
+    found = rgba(Image(np.array([[-2.0, 0.0, 1.0, np.nan]])))
+    assert found[0, :, 3].tolist() == [255, 0, 128, 0]
+    assert found[0, 0, 2] > found[0, 0, 0]  # blue below
+    assert found[0, 2, 0] > found[0, 2, 2]  # orange above
+
+
+def test_bytes_and_shares_are_bright_alike() -> None:
+    shares = np.array([0.0, 0.25, 1.0])
+    np.testing.assert_allclose(brightness(shares), shares)
+    np.testing.assert_allclose(brightness(np.array([0, 51, 255])), [0, 0.2, 1])
+    np.testing.assert_allclose(brightness(np.array([-2.0, 0.0, 2.0])), [0, 0.5, 1])
