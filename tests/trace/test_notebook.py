@@ -47,9 +47,7 @@ def test_every_colour_of_the_style_is_defined_inside_the_element() -> None:
 
 
 def test_a_trace_loads_no_drawing_before_it_is_drawn() -> None:
-    code = (
-        "import sys, glassworks.trace.trace; print([m for m in sys.modules if 'glassworks.draw' in m or m == 'torch'])"
-    )
+    code = "import sys, glassworks.trace.trace; print([m for m in sys.modules if 'markup' in m or m == 'torch'])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "[]"
 

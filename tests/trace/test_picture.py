@@ -12,6 +12,7 @@ from tests.trace.test_render import parts
 
 from glassworks.draw.colours import level
 from glassworks.draw.paper import variables
+from glassworks.trace.legend import Legend, Quantity
 from glassworks.trace.trace import Trace
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -59,7 +60,10 @@ def test_heat_maps_have_their_cells_numbers_and_labels(tmp_path: Path) -> None:
 
 def test_bars_are_as_long_as_on_the_page(tmp_path: Path) -> None:
     arrays = {"effect": np.array([1.0, -1.0, 0.5]), "effect_error": np.full(3, 0.125)}
-    trace = Trace("own", arrays, dict.fromkeys(arrays, ("part",)), {"part": ["attention", "MLP", "rest"]})
+    legend = Legend(quantities={"effect": Quantity(error="effect_error")})
+    trace = Trace(
+        "own", arrays, dict.fromkeys(arrays, ("part",)), {"part": ["attention", "MLP", "rest"]}, legend=legend
+    )
     root, words = drawn(trace, tmp_path)
     assert {"attention", "MLP", "rest", "1 ± 0.12", "−1 ± 0.12", "0.5 ± 0.12"} <= set(words)
     bars = [element for element in root.iter(f"{SVG}rect") if element.attrib["fill"] == variables()["line0"]]

@@ -458,7 +458,8 @@ def test_a_legend_comes_back_from_a_file_as_it_was(tmp_path: Path) -> None:
 def test_a_saliency_map_is_an_image_and_so_is_a_picture_in_colour() -> None:
     rng = np.random.default_rng(0)
     arrays = {"saliency": rng.normal(size=(2, 224, 224)), "input": rng.uniform(size=(224, 224, 3))}
-    axes = {"saliency": ("method", "row", "column"), "input": ("row", "column", "channel")}
+    rows = ("pixel_row", "pixel_column")
+    axes = {"saliency": ("method", *rows), "input": (*rows, "channel")}
     page = trace_figure(Trace("saliency", arrays, axes, {"method": ["gradient", "random network"]}))
     sources = re.findall(r'<img src="data:image/png;base64,([^"]+)"', page)
     assert len(sources) == 3

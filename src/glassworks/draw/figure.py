@@ -58,7 +58,7 @@ def draw_figure(figure: Figure) -> Markup:
     return join([colour_bar(colours), heat_map(figure, colours, digits_for(figure.values, colours.high))])
 
 
-def gaps(numbers: list[float | None] | None) -> list[float] | None:
+def gaps(numbers: list[Any] | None) -> list[Any] | None:
     """Numbers with NaN where there is none."""
     return None if numbers is None else [math.nan if x is None else x for x in numbers]
 

@@ -26,8 +26,12 @@ from glassworks.draw.arrays.kinds import ORDERS, Kind
         ({"control": 3, "class": 6}, "groups", ["control", "class"]),
         ({"control": 3, "class": 2, "unit": 500}, "sorted", ["control", "unit"]),
         ({"class": 20, "other class": 6}, "heat", ["class", "other class"]),
-        ({"row": 5, "column": 5}, "image", ["row", "column"]),
-        ({"example": 4, "row": 5, "column": 5, "channel": 3}, "image", ["row", "column", "channel"]),
+        ({"pixel_row": 5, "pixel_column": 5}, "image", ["pixel_row", "pixel_column"]),
+        (
+            {"example": 4, "pixel_row": 5, "pixel_column": 5, "channel": 3},
+            "image",
+            ["pixel_row", "pixel_column", "channel"],
+        ),
     ],
 )
 def test_the_drawing_follows_from_the_axes(axes: dict[str, int], drawing: str, shown: list[str]) -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from tests.report.test_run_page import Reader
 
 from glassworks.draw.arrays.heatmap import colours_for, digits_for
+from glassworks.trace.legend import Legend, Quantity
 from glassworks.trace.render import trace_figure
 from glassworks.trace.trace import Trace
 
@@ -39,8 +40,9 @@ def test_any_number_fits_its_cell(values: list[float]) -> None:
 
 def test_standard_errors_are_told_where_cells_have_no_room_for_them() -> None:
     arrays = {"score": np.eye(3) / 2, "error": np.full((3, 3), 0.025)}
-    trace = Trace("head_scores", arrays, dict.fromkeys(arrays, ("layer", "head")))
-    text = Reader(trace_figure(trace, notes={"score": "the mean, and its standard error"})).text
+    about = Quantity("score", "The mean, and its standard error.", error="error")
+    legend = Legend(quantities={"score": about})
+    text = Reader(trace_figure(Trace("any", arrays, dict.fromkeys(arrays, ("layer", "head")), legend=legend))).text
     assert "The mean, and its standard error. Empty cells round to 0. Standard errors are at most 0.025;" in text
 
 

@@ -78,7 +78,7 @@ class Plan:
 def plan(axes: Sequence[Axis]) -> Plan:
     """The drawing that suits the axes; there must be at least one."""
     pixels = [i for i, axis in enumerate(axes) if axis.order == "pixels"]
-    if [axes[i].kind for i in pixels[:2]] == ["row", "column"]:
+    if [axes[i].kind for i in pixels[:2]] == ["pixel_row", "pixel_column"]:
         return Plan("image", tuple(i for i in range(len(axes)) if i not in pixels), tuple(pixels))
     several = [i for i, axis in enumerate(axes) if len(axis) > 1]
     many = [i for i in several if axes[i].order == "index" and len(axes[i]) > MOST]

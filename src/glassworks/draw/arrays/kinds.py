@@ -13,19 +13,20 @@ Kind = Literal[
     "unit",
     "example",
     "class",
-    "row",
-    "column",
+    "pixel_row",
+    "pixel_column",
     "channel",
 ]
 """What an axis counts.
 
-    token                  the tokens of a text, which are read
-    position, layer, step  places in order
-    value                  numbers on a scale: shares kept, strengths, ends of bins
-    rank                   first, second, ...
-    head, unit, example    numbered without an order: heads, neurons, latents, samples
-    class                  things with names: classes, networks, sites, controls
-    row, column, channel   an image's pixels from the top, from the left, and red, green, blue
+    token                   the tokens of a text, which are read
+    position, layer, step   places in order
+    value                   numbers on a scale: shares kept, strengths, ends of bins
+    rank                    first, second, ...
+    head, unit, example     numbered without an order: heads, neurons, latents, samples
+    class                   things with names: classes, networks, sites, controls
+    pixel_row, pixel_column an image's pixels from the top, and from the left
+    channel                 its red, green and blue, or one grey
 """
 
 Order = Literal["text", "ordered", "index", "named", "pixels"]
@@ -36,5 +37,5 @@ ORDERS: dict[str, Order] = {
     **dict.fromkeys(("position", "layer", "step", "value", "rank"), "ordered"),
     **dict.fromkeys(("head", "unit", "example"), "index"),
     "class": "named",
-    **dict.fromkeys(("row", "column", "channel"), "pixels"),
+    **dict.fromkeys(("pixel_row", "pixel_column", "channel"), "pixels"),
 }

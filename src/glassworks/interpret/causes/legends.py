@@ -2,6 +2,12 @@
 
 from glassworks.trace.legend import Dimension, Legend, Quantity
 
+DRAWS = {
+    f"{site}_draw": Dimension("example", "place")
+    for site in ("resid_pre", "resid_mid", "resid_post", "attn_out", "mlp_out", "q", "k", "v", "z", "pattern", "mlp")
+}
+"""Places of a sweep at which random changes were made, by site."""
+
 ACTIVATION_PATCHING = Legend(
     title="Where the answer sits",
     question=(
@@ -21,9 +27,10 @@ ACTIVATION_PATCHING = Legend(
         "the last one, where the answer is given."
     ),
     nothing=(
-        "Columns before the first token that differs are 0 in any network, and in the first row of the stream "
-        "that token holds all of the answer, 1. Where a network has not learned to carry it anywhere, the "
-        "answer stays in that column down to the last rows."
+        "The shape alone proves little. Before the first token that differs all is 0 in any network, and in the"
+        " first row of the stream that token holds 1. Even in an untrained network the effect moves on to the "
+        "last token, since attention passes everything along; but there it is an effect of a fraction of a nat,"
+        " and random changes do as much."
     ),
     control=(
         "At some of the same places a random change of the same size: an effect that is not far above it is "
@@ -80,7 +87,13 @@ ACTIVATION_PATCHING = Legend(
         "metric_token": "",
         "metric_less_token": "",
     },
-    axes={"position": Dimension("token"), "pair": Dimension("example"), "kv_head": Dimension("head", "key/value head")},
+    axes={
+        "position": Dimension("token"),
+        "pair": Dimension("example"),
+        "kv_head": Dimension("head", "key/value head"),
+        "kind": Dimension("class"),
+        **DRAWS,
+    },
     ids=(
         "metric_token",
         "metric_less_token",
@@ -105,8 +118,10 @@ ATTRIBUTION_PATCHING = Legend(
         "whole answer. Dots on the diagonal were guessed right. The maps beside it show which heads they are."
     ),
     nothing=(
-        "If the guess knew nothing, the dots would lie anywhere, and its correlation with the truth would be "
-        "that of the shuffled guesses, near 0."
+        "If the guess knew nothing, the dots would lie anywhere, and its correlation with the truth would be no"
+        " better than that of the shuffled guesses; of few dots, as of four MLPs, even that may be far from 0. "
+        "A good one says that the guess can be trusted, not that there is much to find: it is as good in an "
+        "untrained network."
     ),
     control="The true patching of every place, and the correlation of the guesses dealt out at random.",
     quantities={
@@ -141,7 +156,13 @@ ATTRIBUTION_PATCHING = Legend(
         "mlp_out_spearman": "MLPs: correlation of their ranks (Spearman’s ρ)",
         "mlp_out_shuffled": "MLPs: correlation of shuffled guesses (r)",
     },
-    axes={"position": Dimension("token"), "pair": Dimension("example"), "kv_head": Dimension("head", "key/value head")},
+    axes={
+        "position": Dimension("token"),
+        "pair": Dimension("example"),
+        "kv_head": Dimension("head", "key/value head"),
+        "kind": Dimension("class"),
+        **DRAWS,
+    },
     ids=(
         "metric_token",
         "metric_less_token",
@@ -159,9 +180,13 @@ ABLATION = Legend(
     reading=(
         "Each cell is a head, layers down and heads across: blue lowers the answer when it is silenced, so it "
         "helped; orange raises it. Silenced means one of three things: set to zero, set to its mean over other "
-        "texts, or set to what it was on another text. Trust what all three agree on."
+        "texts, or set to what it was on one of them (the mean of {draws} draws). Trust what all three agree "
+        "on."
     ),
-    nothing=("Where a part does nothing for this answer its effect is near 0, no larger than that of a random change."),
+    nothing=(
+        "Where a part does nothing in particular for this answer, silencing it does no more than a random "
+        "change of the same size; so it is with an untrained network’s heads."
+    ),
     control=(
         "At some of the same places a random change of the same size. Zero alone may only say that zero is "
         "unlike anything the rest has met; that is why three ways stand beside each other."
@@ -191,7 +216,13 @@ ABLATION = Legend(
         "metric_position": "",
         "metric_token": "",
     },
-    axes={"position": Dimension("token"), "pair": Dimension("example"), "kv_head": Dimension("head", "key/value head")},
+    axes={
+        "position": Dimension("token"),
+        "pair": Dimension("example"),
+        "kv_head": Dimension("head", "key/value head"),
+        "kind": Dimension("class"),
+        **DRAWS,
+    },
     entries={"zero": "set to zero", "mean": "set to its mean", "resample": "as on another text"},
     ids=(
         "metric_token",
@@ -217,8 +248,8 @@ PATH_PATCHING = Legend(
         " that one connection: 0 nothing, 1 all of it."
     ),
     nothing=(
-        "If no connection carried anything particular, a random change along it would do as much; in an "
-        "untrained network hardly anything but embedding → logits does."
+        "If no connection carried anything particular, a random change along it would do as much. So it is in "
+        "an untrained network, where the whole difference to be shared is a fraction of a nat."
     ),
     control="A random change of the same size along the same connection.",
     quantities={
@@ -234,7 +265,7 @@ PATH_PATCHING = Legend(
         ),
         "control": Quantity("a random change along it", show="beside", where="edge"),
         "edge": Quantity("whether there is such a connection", show="kept"),
-        "metric": Quantity("the answer with each connection patched, in nats", show="kept", where="edge"),
+        "metric": Quantity("the answer with each connection patched, in nats", show="kept"),
         "clean": Quantity(
             "logit of “{metric_token}” less that of “{metric_less_token}” after the text, in nats", show="kept"
         ),
@@ -278,8 +309,9 @@ EDGE_ATTRIBUTION = Legend(
         "really cut; a dot on the diagonal was guessed right."
     ),
     nothing=(
-        "If the guess knew nothing, the dots would lie anywhere, and its correlation with the truth would be "
-        "that of the shuffled guesses, near 0."
+        "If the guess knew nothing, the dots would lie anywhere, and its correlation with the truth would be no"
+        " better than that of the shuffled guesses. A good one says that the guess can be trusted, not that "
+        "there is much to find: it is as good in an untrained network."
     ),
     control=(
         "Some connections truly cut, half of them those of largest guess and half drawn at random; and the "
@@ -318,7 +350,12 @@ EDGE_ATTRIBUTION = Legend(
         "spearman": "correlation of their ranks (Spearman’s ρ)",
         "shuffled": "correlation of shuffled guesses (r)",
     },
-    axes={"writer": Dimension("class"), "reader": Dimension("class"), "pair": Dimension("example")},
+    axes={
+        "writer": Dimension("class"),
+        "reader": Dimension("class"),
+        "checked": Dimension("example", "connection"),
+        "pair": Dimension("example"),
+    },
     entries={"embed": "embedding", "logits": "the answer"},
     ids=(
         "metric_token",
@@ -329,8 +366,8 @@ EDGE_ATTRIBUTION = Legend(
 CIRCUIT = Legend(
     title="The paths it needs",
     question=(
-        "How few connections between components are enough for the model to answer “{metric_token}” rather than"
-        " “{metric_less_token}”?"
+        "Which few connections between components are enough for the model to answer “{metric_token}” rather "
+        "than “{metric_less_token}”?"
     ),
     measure=(
         "The answer is what follows the last token, and it is measured as the logit of “{metric_token}”, which "
@@ -342,11 +379,12 @@ CIRCUIT = Legend(
         "The graph has the connections that were kept, from the embedding at the top to the answer at the "
         "bottom; the thicker, the more it was estimated to carry, orange for the answer and blue against it. "
         "Every other connection carries the contrasting text. How much of the answer is left then is the "
-        "circuit’s faithfulness: 1 is all of it, 0 none."
+        "circuit’s faithfulness: 1 is all of it, 0 none; above 1, what was cut had worked against it."
     ),
     nothing=(
         "If nothing in particular were needed, random circuits of as many connections would keep as much of the"
-        " answer, and all the other connections would keep it without these."
+        " answer, or all the others would keep it without these. A search always fits what it is given: it "
+        "finds a circuit in an untrained network as well, for a difference of a fraction of a nat."
     ),
     control=(
         "Random circuits of the same size, the connections in random order, and all the others without the circuit."
@@ -445,7 +483,8 @@ STEERING = Legend(
         "metric": Quantity(
             ("logit of “{metric_token}” less that of “{metric_less_token}”, by the length of the push, in nats"),
             note=(
-                "The push along the direction lies {beyond_random} deviations beyond the random ones at its longest."
+                "At a push of −2 the effect of the direction lies {beyond_random} deviations from that of the "
+                "random ones."
             ),
             error="deviation",
         ),
@@ -476,6 +515,7 @@ STEERING = Legend(
         ),
         "scale": Dimension("value", "length of the push"),
         "pair": Dimension("example"),
+        "checked": Dimension("example"),
     },
     entries={
         "direction": "along the direction",

@@ -12,8 +12,9 @@ NEURON_EXAMPLES = Legend(
         "in the first."
     ),
     nothing=(
-        "A neuron without a meaning has strongest places of no common kind, and those on held-out text show "
-        "other tokens."
+        "Any direction prefers some tokens: in an untrained network, too, a neuron’s strongest places are often"
+        " the same few, and again on held-out text. A meaning is more than a favourite token: it joins "
+        "different words, and holds from strong to weak."
     ),
     control=(
         "The same on held-out text; and how far its strongest tokens are among those found before, beside how "
@@ -59,6 +60,9 @@ NEURON_EXAMPLES = Legend(
     axes={
         "split": Dimension("class"),
         "neuron": Dimension("unit"),
+        "vocabulary": Dimension("class"),
+        "held_out_input": Dimension("example"),
+        "judged_input": Dimension("example"),
         "example": Dimension("class"),
         "bin": Dimension("value", "activation"),
         "offset": Dimension("position"),
@@ -117,7 +121,14 @@ NEURON_DIRECTIONS = Legend(
         "probe_control": Quantity("the largest of random directions", show="beside"),
     },
     numbers={"layer": "", "num_random": "", "seed": ""},
-    axes={"neuron": Dimension("unit"), "top": Dimension("rank"), "side": Dimension("class")},
+    axes={
+        "neuron": Dimension("unit"),
+        "vocabulary": Dimension("class"),
+        "held_out_input": Dimension("example"),
+        "judged_input": Dimension("example"),
+        "top": Dimension("rank"),
+        "side": Dimension("class"),
+    },
     entries={"input": "what it reads", "gate": "what its gate reads", "output": "what it writes"},
     ids=(
         "promoted_ids",
@@ -159,7 +170,13 @@ NEURON_ABLATION = Legend(
         "mean": Quantity("the mean activation it was set to", show="folded"),
     },
     numbers={"point": "", "num_inputs": "passages", "seed": ""},
-    axes={"neuron": Dimension("unit"), "control": Dimension("unit", "control neuron")},
+    axes={
+        "neuron": Dimension("unit"),
+        "vocabulary": Dimension("class"),
+        "held_out_input": Dimension("example"),
+        "judged_input": Dimension("example"),
+        "control": Dimension("unit", "control neuron"),
+    },
 )
 
 NEURON_RULES = Legend(
@@ -174,13 +191,13 @@ NEURON_RULES = Legend(
         " a neuron is strong."
     ),
     nothing=(
-        "Trees that were given shuffled answers foretell nothing: an R² of about 0. An untrained network’s "
-        "neurons can be explained, too, where they only repeat their input, so it is the layers and neurons "
-        "above that row that count."
+        "Trees grown on shuffled questions foretell nothing: an R² of about 0. An untrained network’s neurons "
+        "are explained in part as well, since each prefers some tokens. Above that row, training made neurons "
+        "of tokens; below it, they have learned something that such questions do not ask."
     ),
     control=(
-        "Trees grown on shuffled questions, and trees of an untrained network’s neurons; for firing, saying "
-        "that it fires everywhere. All on held-out text."
+        "Trees grown on shuffled questions, and trees of an untrained network’s neurons; for firing (F1), "
+        "saying that it fires everywhere, which is much for a neuron that fires often. All on held-out text."
     ),
     quantities={
         "feature": Quantity(
@@ -233,6 +250,9 @@ NEURON_RULES = Legend(
             ),
         ),
         "neuron": Dimension("unit"),
+        "vocabulary": Dimension("class"),
+        "held_out_input": Dimension("example"),
+        "judged_input": Dimension("example"),
         "feature": Dimension("class"),
         "node": Dimension("unit"),
     },
@@ -253,8 +273,9 @@ RULE_SWAP = Legend(
         " hold of what those neurons said."
     ),
     nothing=(
-        "Rules that hold nothing do as much harm as the dealt-out ones or the means; and if hardly any neuron "
-        "is replaced, no bar has a length."
+        "Rules that hold nothing do at least as much harm as the means, which say nothing at all; dealt-out "
+        "rules do more, since they speak at the wrong moments. Where few neurons are replaced, all bars are "
+        "short."
     ),
     control=(
         "Rules with their questions dealt out anew, and the same neurons set to their means, on text that "
@@ -305,8 +326,8 @@ SAE = Legend(
         "it fires on."
     ),
     nothing=(
-        "An autoencoder of a random network explains some variance, too, but its latents fire on single tokens "
-        "or on no common kind of text."
+        "An autoencoder of a random network explains much of the variance, too, since a layer that only repeats"
+        " its tokens is a sum of few directions as well. Only what stands above that column came with training."
     ),
     control=(
         "An autoencoder of the same size fitted to a random network, both judged on held-out text; and for the "
@@ -323,8 +344,8 @@ SAE = Legend(
         "loss_recovered": Quantity(
             "share of the loss recovered",
             note=(
-                "1: nothing lost; 0: as bad as zeros. A random network’s loss hardly depends on the layer, so "
-                "its share says little."
+                "1: nothing lost; 0: as bad as zeros. A random network’s loss hardly depends on the layer, and "
+                "zeros may even lower it, so its share says nothing."
             ),
             show="beside",
         ),

@@ -8,8 +8,8 @@ PROBE = Legend(
     reading=(
         "At each layer a linear probe, one weighted sum for each answer, is trained to answer yes-no questions "
         "about the token from its residual stream: does it hold white space, did the one before, the one two "
-        "before, does it begin with a capital, is it in the second half. Upwards is the share it gets right on "
-        "text it was not trained on."
+        "before, does it begin with a capital, is it in the second half of its passage. Upwards is the share it"
+        " gets right on text it was not trained on."
     ),
     nothing=(
         "Where a layer knows nothing, the probe is no better than on a random network, on shuffled answers, or "
@@ -24,11 +24,11 @@ PROBE = Legend(
             "share of answers that are right, over all five questions",
             note=(
                 "A point above its controls by several of its whiskers is knowledge; one that is level with the"
-                " random network was in the input all along. Whiskers are one standard error over texts."
+                " random network was in the input all along. Whiskers are one standard error over passages."
             ),
             error="error",
         ),
-        "error": Quantity("its standard error, over texts", show="beside"),
+        "error": Quantity("its standard error, over passages", show="beside"),
         "target_accuracy": Quantity(
             "share of answers that are right, question by question",
             note=(
@@ -38,12 +38,15 @@ PROBE = Legend(
         ),
         "class_recall": Quantity(
             "share of the “no” and of the “yes” answers that are found",
-            note="A probe that always says the commoner answer has 1 in one and 0 in the other.",
+            note=(
+                "All five questions together. A probe that leans to one answer finds much of it and little of "
+                "the other."
+            ),
             show="folded",
         ),
         "class_share": Quantity("how common each answer is", show="folded"),
     },
-    numbers={"examples": "held-out texts", "labels": "answers judged"},
+    numbers={"examples": "held-out passages", "labels": "answers judged"},
     axes={
         "row": Dimension(
             "class",
@@ -86,11 +89,11 @@ MLP_PROBE = Legend(
             "share of answers that are right, over all five questions",
             note=(
                 "A point above its controls by several of its whiskers is knowledge; one that is level with the"
-                " random network was in the input all along. Whiskers are one standard error over texts."
+                " random network was in the input all along. Whiskers are one standard error over passages."
             ),
             error="error",
         ),
-        "error": Quantity("its standard error, over texts", show="beside"),
+        "error": Quantity("its standard error, over passages", show="beside"),
         "target_accuracy": Quantity(
             "share of answers that are right, question by question",
             note=(
@@ -100,12 +103,15 @@ MLP_PROBE = Legend(
         ),
         "class_recall": Quantity(
             "share of the “no” and of the “yes” answers that are found",
-            note="A probe that always says the commoner answer has 1 in one and 0 in the other.",
+            note=(
+                "All five questions together. A probe that leans to one answer finds much of it and little of "
+                "the other."
+            ),
             show="folded",
         ),
         "class_share": Quantity("how common each answer is", show="folded"),
     },
-    numbers={"examples": "held-out texts", "labels": "answers judged"},
+    numbers={"examples": "held-out passages", "labels": "answers judged"},
     axes={
         "row": Dimension(
             "class",
@@ -137,12 +143,13 @@ SIMILARITY = Legend(
     reading=(
         "Each cell compares two layers, over all places of some held-out text: 1 means that what is alike in "
         "one is alike in the other (linear CKA, which a rotation of the stream does not change), 0 that there "
-        "is no relation. The diagonal is a layer with itself, and always 1; a dark block of neighbours is a "
+        "is no relation. The diagonal is a layer with itself, and always 1; a strong block of neighbours is a "
         "stretch where little changes."
     ),
     nothing=(
         "Layers that had nothing in common would be near 0, as in the third map. A network that has learned "
-        "nothing keeps its input nearly as it is, so all its layers are alike."
+        "nothing changes its input little from layer to layer, so its layers are alike as well, the nearer the "
+        "more."
     ),
     control=(
         "The same layers beside those of a random network, which is what the text alone makes alike; and the "

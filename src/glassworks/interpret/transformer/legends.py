@@ -13,8 +13,8 @@ SURPRISE = Legend(
     ),
     nothing=(
         "A network that has learned nothing spreads its bets over the whole vocabulary: both copies are warm "
-        "all over, at about the logarithm of its size (8.3 nats for 4,096 tokens), and what came before changes"
-        " nothing."
+        "all over, at the logarithm of its size (8.3 nats for 4,096 tokens) or a little above, and what came "
+        "before changes next to nothing."
     ),
     control=(
         "The same model reading only the one token before each: where the first copy is paler than the second, "
@@ -120,7 +120,7 @@ LOGIT_LENS = Legend(
     reading=(
         "Each column is a token of the sentence, each row a layer, the first at the top. A cell holds the "
         "likeliest next token by that layer’s residual stream, read by the network’s own last step (the logit "
-        "lens): the deeper the colour, the more probable. The last row is the model’s own output."
+        "lens): the stronger the colour, the more probable. The last row is the model’s own output."
     ),
     nothing=(
         "In a network that has learned nothing the rows hold unrelated tokens down to the last, which is as "
@@ -168,7 +168,7 @@ TUNED_LENS = Legend(
     reading=(
         "As the table of each layer’s guess, but each layer’s stream first passes a learned translation (one "
         "matrix and one vector a layer), fitted to reproduce the last layer’s prediction on other text. The "
-        "deeper the colour, the more probable; the last row is the model’s own output."
+        "stronger the colour, the more probable; the last row is the model’s own output."
     ),
     nothing=(
         "Where a layer holds nothing of the answer, the translation can only name what is common everywhere: "
@@ -342,7 +342,8 @@ LOGIT_ATTRIBUTION = Legend(
         "adds to the average token, for what lifts all logits alike changes no probability."
     ),
     nothing=(
-        "In an untrained network no term stands out: each is about as large for the predicted token as for any other."
+        "Without anything to find, the token predicted is the one whose terms happen to add up: many small "
+        "ones, hardly any more than three deviations from what the same write adds to other tokens."
     ),
     control=(
         "Beside each term what the same write adds to all other tokens of the vocabulary, on average and in "
@@ -392,8 +393,8 @@ NEURON_ATTRIBUTION = Legend(
         "logit; the curve shows whether few neurons do it or many."
     ),
     nothing=(
-        "Without anything to find the largest terms are no larger than those the same neurons add to the "
-        "average token, and a smooth curve has no peak."
+        "In an untrained network the largest terms are those that chance leaves among so many neurons, about "
+        "three deviations from what the same neuron adds to other tokens, and none stands apart from the next."
     ),
     control=(
         "What the same activations add to the average token of the vocabulary; with the other components’ "
@@ -481,7 +482,8 @@ ROLLOUT = Legend(
     ),
     nothing=(
         "If rollout explained nothing, its correlation with the truth would be no higher than that of attention"
-        " spread evenly, or of an untrained network."
+        " spread evenly, or of an untrained network. In a deep network all three end up on the first token, "
+        "whatever was learned, and only how they rank the others is left."
     ),
     control=(
         "What taking each token away really does; and three guesses that cost nothing: attention that is the "
