@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from glassworks.interpret.access.hooks import capture, patch
     from glassworks.interpret.catalogue.subject import open_subject
     from glassworks.micro.engine import Value
-    from glassworks.models.generation.sampling import generate
+    from glassworks.models.generation.completion import generate
     from glassworks.models.gpt.config import GPTConfig
     from glassworks.models.gpt.model import GPT
     from glassworks.models.io import load_model, save_model
@@ -62,7 +62,7 @@ HOMES = {
     "models.gpt.config": ("GPTConfig",),
     "models.gpt.model": ("GPT",),
     "models.io": ("load_model", "save_model"),
-    "models.generation.sampling": ("generate",),
+    "models.generation.completion": ("generate",),
     "report.run_page": ("write_report",),
     "train.fit": ("fit",),
     "train.pretrain": ("corpus_of_run", "model_of", "pretrain", "start"),

@@ -19,7 +19,7 @@ from glassworks.interpret.catalogue.methods import METHODS, function
 from glassworks.interpret.catalogue.subject import Subject, open_subject
 from glassworks.interpret.transformer.regressed_lens import regress_lens
 from glassworks.interpret.transformer.tuned_lens import lens_divergence
-from glassworks.models.generation.sampling import generate
+from glassworks.models.generation.completion import generate
 from glassworks.models.gpt.model import GPT
 from glassworks.models.io import load_model
 from glassworks.trace.render import trace_figure

@@ -43,7 +43,7 @@ def run(arguments: Arguments) -> None:
     """Parse, load, write."""
     args = arguments.parse(Sample, "sample")
     from glassworks.data.tokenizers.chat import Chat, read_template
-    from glassworks.models.generation.sampling import stream_text
+    from glassworks.models.generation.completion import stream_text
     from glassworks.train.device import pick_device
     from glassworks.train.opening import open_named
 

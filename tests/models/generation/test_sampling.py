@@ -12,7 +12,8 @@ from transformers import LogitsProcessorList
 
 from glassworks.models.generation import sampling
 from glassworks.models.generation.choice import Sampling, candidates, choose, penalise
-from glassworks.models.generation.sampling import continue_ids, generate, generator, stream, stream_text, stream_texts
+from glassworks.models.generation.completion import generate, generator, stream_text, stream_texts
+from glassworks.models.generation.sampling import continue_ids, stream
 from glassworks.models.generation.text import Text, text_behind
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
@@ -390,10 +391,12 @@ import torch
 from glassworks.data.tokenizers.build import byte_tokenizer
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
-from glassworks.models.generation.sampling import continue_ids, generate, stream
+from glassworks.models.generation.completion import complete, generate
+from glassworks.models.generation.sampling import stream
 
 model, tokenizer = GPT(GPTConfig("gpt2", 257, 24, 1, 2, 16)), byte_tokenizer()
 calls = [(lambda value: generate(model, tokenizer, value), [[1], [None], [b"a"], [["a"]], "a", b"a"])]
+calls += [(lambda value: complete(model, tokenizer, value), [[1], [None], [["a"]], "a", b"a", 3, None])]
 calls += [(lambda value: stream(model, value), [[1], [None], ["a"], [["a"]], "a", b"a", torch.tensor([1, 2])])]
 for call, prompts in ((call, prompts) for call, wrong in calls for prompts in wrong):
     try:
@@ -417,6 +420,7 @@ assert generate(model, tokenizer, ("a", "b"), max_tokens=4) == texts
 assert generate(model, tokenizer, np.array(["a", "b"]), max_tokens=4, stop=None) == texts
 ids = [[1, 2], [3, 4]]
 assert list(stream(model, torch.tensor(ids), max_tokens=3)) == list(stream(model, ids, max_tokens=3))
+assert complete(model, tokenizer, torch.tensor(ids)) == complete(model, tokenizer, ids)
 """
 
 

@@ -1,4 +1,4 @@
-"""Generation: tokens and text from a GPT, batched, cached and streaming.
+"""Generation: tokens from a GPT, batched, cached and streaming; `completion` makes texts of them.
 
 A row's tokens depend on its own prompt, its own place in the list and the seed, never on the other prompts of the batch
 (up to rounding, since matrix products of other sizes round otherwise). When a row has filled the context, its last
@@ -18,22 +18,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from glassworks.core.progress import tracked
-from glassworks.core.types import Generate
 from glassworks.models.generation.choice import Sampling, as_known, choose, penalise, restrict, sampling_of
 from glassworks.models.generation.decode import Decoder
-from glassworks.models.generation.text import Text, Tokenizer, check_texts, ends_of, known_ids
+from glassworks.models.generation.text import Tokenizer, ends_of, known_ids
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT, Cache
 from glassworks.models.modes import evaluating, refuse_meta, threads
 
 Known = NDArray[np.bool_]
 """Whether each id stands for a token; those past the end do not."""
+Watch = Callable[[list[int], Tensor, Tensor], None]
+"""Called at each step with the rows that are written (B,), the model's logits (B, V) and the tokens taken (B,)."""
 DRAWN = 256
 """Steps for which random numbers are drawn at once."""
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# Tokens
 
 
 def stream(
@@ -43,32 +40,38 @@ def stream(
     eot: int = 0,
     ended: Callable[[int, int], bool] | None = None,
     known: Known | Sequence[bool] | None = None,
+    watch: Watch | None = None,
     **options: Any,
 ) -> Iterator[list[int | None]]:
     """Yield the next token of every row, again and again; None for a row that has ended.
 
     `options` are the fields of `Sampling`. An empty prompt starts from `eot`. `ended(row, token)` is asked once about
     every token and says whether it is the row's last; None = a row ends with its first `eot`. Only `known` ids are
-    drawn, None = all that the model has. The stream ends with the last row, or after `max_tokens`. Until then the model
-    is in evaluation mode; afterwards it is as it was. Modules that were replaced, and weights that were written to,
-    count from the next token on.
+    drawn, None = all that the model has. `watch` is shown what each choice was made of. The stream ends with the last
+    row, or after `max_tokens`. Until then the model is in evaluation mode; afterwards it is as it was. Modules that
+    were replaced, and weights that were written to, count from the next token on.
     """
     check_model(model)
     how = sampling_of(options)
     is_last = ended or (lambda row, token: token == eot)
     rows = as_rows(prompts, eot)
     check_ids(rows, vocabulary(model))
-    return _stream(model, rows, how, is_last, None if known is None else as_known(known, vocabulary(model)))
+    return _stream(model, rows, how, is_last, None if known is None else as_known(known, vocabulary(model)), watch)
 
 
 def _stream(
-    model: GPT, rows: list[list[int]], how: Sampling, is_last: Callable[[int, int], bool], known: Known | None
+    model: GPT,
+    rows: list[list[int]],
+    how: Sampling,
+    is_last: Callable[[int, int], bool],
+    known: Known | None,
+    watch: Watch | None,
 ) -> Iterator[list[int | None]]:
     """The loop of `stream`, apart from it so that wrong options are refused at the call, not at the first token."""
     if not rows:
         return
     with evaluating(model):
-        batch, done = Batch(model, rows, how, known), set()
+        batch, done = Batch(model, rows, how, known, watch), set()
         for _ in range(how.max_tokens):
             out: list[int | None] = [None] * len(rows)
             for row, token in zip(batch.rows, batch.step(), strict=True):
@@ -95,8 +98,13 @@ def check_model(model: GPT) -> None:
 
 def as_rows(prompts: Sequence[Sequence[int]], eot: int) -> list[list[int]]:
     """Each prompt's tokens, or `eot` for none; refuses a single prompt that is not in a list."""
+    return [ids or [eot] for ids in as_ids(prompts)]
+
+
+def as_ids(prompts: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Each prompt's tokens as plain numbers."""
     try:
-        return [[operator.index(token) for token in prompt] or [eot] for prompt in prompts]
+        return [[operator.index(token) for token in prompt] for prompt in prompts]
     except TypeError as error:
         raise ValueError(
             f"prompts must be lists of token ids, as [[1, 2, 3]] ({error}); texts go to generate"
@@ -123,8 +131,15 @@ def check_ids(rows: list[list[int]], vocab_size: int) -> None:
 class Batch:
     """Rows written together: the tokens of each, the first one it still sees, and the cache of what is computed."""
 
-    def __init__(self, model: GPT, prompts: list[list[int]], how: Sampling, known: Known | None = None) -> None:
-        self.model, self.how, self.steps = model, how, 0
+    def __init__(
+        self,
+        model: GPT,
+        prompts: list[list[int]],
+        how: Sampling,
+        known: Known | None = None,
+        watch: Watch | None = None,
+    ) -> None:
+        self.model, self.how, self.watch, self.steps = model, how, watch, 0
         self.decoder = Decoder(model)
         self.rows = list(range(len(prompts)))  # the prompt that each row of the batch continues
         self.ids = [list(prompt) for prompt in prompts]
@@ -170,11 +185,14 @@ class Batch:
 
     def choose(self, logits: Float[Tensor, "B V"]) -> list[int]:
         """Take a token for every row."""
+        own = logits
         if self.how.repetition_penalty != 1:
             logits = penalise(logits, self.seen_among(logits), self.how.repetition_penalty)
         if self.known is not None:
             logits = restrict(logits, self.known)
         self.tokens = choose(logits, self.how, self.random())
+        if self.watch is not None:
+            self.watch(self.rows, own, self.tokens)
         self.steps += 1
         values: list[int] = self.tokens.tolist()
         for ids, token in zip(self.ids, values, strict=True):
@@ -262,57 +280,3 @@ def continue_ids(model: GPT, tokenizer: Tokenizer, prompts: Sequence[Sequence[in
             report(number)
         report(most)  # all rows may have ended before
     return written
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# Text
-
-
-def stream_texts(model: GPT, tokenizer: Tokenizer, prompts: Sequence[str], **options: Any) -> Iterator[list[str]]:
-    """Yield what each row has gained since the last time ("" for nothing); joined, the rows are those of `generate`.
-
-    A row ends at one of the tokenizer's end-of-text tokens or at a stop string, neither of which is part of it.
-    """
-    check_model(model)
-    check_texts(prompts)
-    how, rows = sampling_of(options), [tokenizer.encode(prompt) for prompt in prompts]
-    texts = [Text(tokenizer, tuple(how.stop or ()), row) for row in rows]
-    tokens = stream(
-        model,
-        rows,
-        eot=tokenizer.eot,
-        ended=lambda row, token: texts[row].push(token),
-        known=known_ids(tokenizer),
-        **options,
-    )
-    return _stream_texts(texts, tokens)
-
-
-def _stream_texts(texts: list[Text], tokens: Iterator[list[int | None]]) -> Iterator[list[str]]:
-    for _ in tokens:
-        yield [text.take() for text in texts]
-    yield [text.finish() for text in texts]
-
-
-def stream_text(model: GPT, tokenizer: Tokenizer, prompt: str, **options: Any) -> Iterator[str]:
-    """Yield the continuation of one prompt piece by piece."""
-    return (pieces[0] for pieces in stream_texts(model, tokenizer, [prompt], **options) if pieces[0])
-
-
-def generate(model: GPT, tokenizer: Tokenizer, prompts: Sequence[str], **options: Any) -> list[str]:
-    """Continue each prompt; return the continuations without the prompts. `options` are the fields of `Sampling`.
-
-    >>> generate(model, tokenizer, ["Once upon a time"], max_tokens=20, temperature=0)
-    [' there was a king']
-    """
-    steps = stream_texts(model, tokenizer, prompts, **options)
-    texts = [""] * len(prompts)
-    for pieces in steps:
-        texts = [text + piece for text, piece in zip(texts, pieces, strict=True)]
-    return texts
-
-
-def generator(model: GPT, tokenizer: Tokenizer, **options: Any) -> Generate:
-    """`generate` as a function of the prompts alone."""
-    sampling_of(options)  # refuse wrong options now, not at the first call
-    return lambda prompts: generate(model, tokenizer, prompts, **options)

@@ -82,10 +82,13 @@ class Text:
         self.is_broken = False  # whether this run of byte tokens has been given as U+FFFD
         self.held = ""  # text that may be the beginning of a stop string
         self.ready = ""
+        self.is_cut = False  # whether a stop string has come: what follows is no part of the text
+        self.is_over = False  # whether that has, or a token that ends the text
 
     def push(self, token: int) -> bool:
         """Add a token. True if it is the last: the end of the text, or of a stop string."""
         if token in self.ends:
+            self.is_over = True
             return True
         if token in self.bytes:
             return self.push_byte(token)
@@ -123,13 +126,16 @@ class Text:
         return self.add(new)
 
     def add(self, text: str) -> bool:
-        """Take text that has become certain; True if a stop string ends in it."""
+        """Take text that has become certain; True if a stop string ends in it, or has before."""
+        if self.is_cut:
+            return True
         self.held += text
         found = [place for stop in self.stop if (place := self.held.find(stop)) >= 0]
         cut = min(found) if found else len(self.held) - overlap(self.held, self.stop)
         self.ready += self.held[:cut]
         self.held = "" if found else self.held[cut:]
-        return bool(found)
+        self.is_cut, self.is_over = bool(found), self.is_over or bool(found)
+        return self.is_cut
 
     def take(self) -> str:
         """What has become certain since the last call."""
