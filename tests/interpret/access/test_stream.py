@@ -1,12 +1,12 @@
 import re
+import threading
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from glassworks.interpret.access.hooks import capture
-from glassworks.interpret.access.maps import unplaced
-from glassworks.interpret.access.stream import Batches, chunks, gather, places, stream
+from glassworks.interpret.access.stream import Batches, chunks, gather, spread, stream
 from glassworks.interpret.control import randomised
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
@@ -120,6 +120,24 @@ def test_inputs_may_be_a_dict_of_keywords() -> None:
     assert not model._forward_pre_hooks
 
 
+def test_keywords_are_those_of_the_thread_that_gave_them() -> None:
+    """Another thread's plain call was taken for a dict of them."""
+    model, found = small(), list[Tensor | Exception]()
+
+    def other() -> None:
+        try:
+            found.append(model(tokens(1)))
+        except Exception as error:
+            found.append(error)
+
+    with torch.no_grad(), spread(model, {"tokens": tokens(0)}):
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+        assert isinstance(found[0], Tensor), found
+        assert torch.equal(model({"tokens": tokens(1)}), found[0])
+
+
 def test_only_a_mask_or_labels_are_taken() -> None:
     def with_keep(keep: Tensor) -> Batches:
         return lambda step: (tokens(step), keep)
@@ -148,7 +166,6 @@ def test_a_row_of_a_convolutions_map_is_one_place_with_all_channels() -> None:
     assert torch.equal(rows.values["1"][0], maps[1, :, 2, 0])
     (rows,) = stream(model, lambda step: (images, torch.tensor([[1], [0]])), "1", steps=1)  # a label an image
     assert torch.equal(rows.values["1"], maps.flatten(1))
-    assert torch.equal(unplaced(model, places(model, maps), maps), maps)
 
 
 def test_refuses_no_batches_and_masks_that_do_not_fit() -> None:

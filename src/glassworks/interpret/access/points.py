@@ -98,10 +98,7 @@ def watching(
 
     Yields the points. `end` is not called after a pass that an error ended; what other threads run is not seen.
     """
-    calls, thread = Calls(), threading.get_ident()
-
-    def here(hook: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda *given: hook(*given) if threading.get_ident() == thread else None
+    calls, here = Calls(), of_this_thread
 
     def start(_module: nn.Module, _args: Any) -> None:
         calls.clear()
@@ -127,6 +124,12 @@ def watching(
         stack.callback(root.register_forward_hook(here(stop), always_call=True).remove)
         stack.callback(root.register_forward_hook(here(lambda *_: end())).remove)
         yield points
+
+
+def of_this_thread(hook: Callable[..., Any]) -> Callable[..., Any]:
+    """A hook that does nothing in other threads than the one that calls this."""
+    thread = threading.get_ident()
+    return lambda *given: hook(*given) if threading.get_ident() == thread else None
 
 
 class Calls(Counter[str]):

@@ -1,9 +1,10 @@
 """Activations of any module, batch by batch: rows of numbers at named points, ready for probes, SAEs and comparisons.
 
-A point's tensor (B, ..., features) becomes a matrix: one row for each place that a mask keeps, one column for each
-number found there. A convolution's map (B, C, H, W) has a row of C numbers for each of its places (B, H, W). Rows are
-yielded as the model makes them, so that a stream of any length needs the memory of one batch; `chunks` gathers them
-into blocks of a size that is known before anything is allocated.
+A point's tensor becomes a matrix: one row for each place that a mask keeps, one column for each number found there. A
+sequence (B, T, C) has rows of C numbers, one for each of its places (B, T), a convolution's map (B, C, H, W) one for
+each (B, H, W); of values with other axes, `axes.describe` says which are places, or they are refused. Rows are yielded
+as the model makes them, so that a stream of any length needs the memory of one batch; `chunks` gathers them into blocks
+of a size that is known before anything is allocated.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,13 +17,12 @@ from torch import Tensor, nn
 
 from glassworks.core.progress import tracked
 from glassworks.interpret.access.arguments import as_tensor, tensors
+from glassworks.interpret.access.axes import axes_of, finding_maps, known_axes
 from glassworks.interpret.access.checks import check_room
 from glassworks.interpret.access.compiled import uncompiled
 from glassworks.interpret.access.finite import is_finite, kind, run_for, where_it_begins
 from glassworks.interpret.access.hooks import capture
-from glassworks.interpret.access.maps import by_place, is_map
-from glassworks.interpret.access.maps import places as places  # others import both from here
-from glassworks.interpret.access.maps import unplaced as unplaced
+from glassworks.interpret.access.points import of_this_thread
 from glassworks.train.batch import move
 
 IGNORE = -100
@@ -62,18 +62,18 @@ def stream(
         batches: `batches(step)` gives the model's inputs (a tensor, or a dict of keyword arguments), or (inputs, keep).
             A bool `keep` has the shape of the leading axes that become rows, such as (B, T), and is true where a row is
             wanted. A whole-number `keep` is labels with one more axis, the targets, such as (B, T, S): a row is wanted
-            where any target has a label (not -100). Without `keep`, rows are the first two axes of a point's tensor
-            (B, T, ...), the first of a matrix, or all but the second of a map. The other axes are a row's numbers.
+            where any target has a label (not -100). Without `keep`, rows are all places: (B, T) of a sequence, (B,) of
+            a matrix, (B, H, W) of a map. The other axes are a row's numbers.
         points: names or globs as `capture` takes them.
         steps: number of batches.
         start: the first batch's step.
         mask_only: refuse labels, for what does not read them.
 
-    A tensor of 4 or 5 axes is a map in a model that has 2-D or 3-D convolutions; see `is_map`. A mask or labels with
-    examples alone (B,) make one row of all of an example's numbers.
+    A mask or labels with examples alone (B,) make one row of all of an example's numbers, in their own order.
 
-    Raises: ValueError for a shape or dtype that does not fit, for a batch without examples, and for values that are not
-    finite, naming the first such point and where in the model that begins.
+    Raises: ValueError for a shape or dtype that does not fit, for a point whose axes nobody knows (see `axes`), for a
+    batch without examples, and for values that are not finite, naming the first such point and where in the model that
+    begins.
     """
     if steps < 1:
         raise ValueError(f"steps (={steps}) must be at least 1 batch")
@@ -85,11 +85,11 @@ def stream(
             check_keep(keep, mask_only)
             inputs, keep = move(inputs, device), None if keep is None else keep.to(device)
             with spread(model, inputs), torch.no_grad():
-                with capture(model, points) as seen:
+                with capture(model, points) as seen, finding_maps(model, points) as maps:
                     run_for(model, inputs, points)
                 if not seen:
                     raise ValueError(f"points (={points!r}) name none: give at least one")
-                rows = to_rows(model, dict(seen), keep)
+                rows = to_rows(model, dict(seen), keep, maps)
                 check_finite(model, inputs, rows.values)
             report(step - start + 1)
             yield replace(rows, example=rows.example + seen_examples)
@@ -98,12 +98,13 @@ def stream(
 
 @contextmanager
 def spread(model: nn.Module, inputs: Any) -> Iterator[None]:
-    """Inside the block `model(inputs)` is `model(**inputs)`, if the inputs are a dict."""
+    """Inside the block `model(inputs)` is `model(**inputs)`, if the inputs are a dict; for other threads nothing is."""
     if not isinstance(inputs, dict):
         yield
         return
     with uncompiled(model) as root:
-        hook = root.register_forward_pre_hook(lambda _module, args, _kwargs: ((), args[0]), with_kwargs=True)
+        named = of_this_thread(lambda _module, args, _kwargs: ((), args[0]))
+        hook = root.register_forward_pre_hook(named, with_kwargs=True)
         try:
             yield
         finally:
@@ -132,18 +133,18 @@ def check_keep(keep: Tensor | None, mask_only: bool) -> None:
         raise ValueError(f"labels {tuple(keep.shape)} must have targets as their last axis: add one of size 1")
 
 
-def to_rows(model: nn.Module, seen: Mapping[str, Tensor], keep: Tensor | None) -> Rows:
-    """Flatten the leading axes of every point alike, and drop the rows that are not wanted."""
+def to_rows(model: nn.Module, seen: Mapping[str, Tensor], keep: Tensor | None, maps: set[str]) -> Rows:
+    """Flatten the places of every point alike, and drop the rows that are not wanted."""
     labels = keep if keep is not None and keep.dtype is not torch.bool else None
     if keep is None:
-        first = next(iter(seen.values()))
-        axes = first.ndim - 1 if is_map(model, first) else min(2, max(1, first.ndim - 1))
-        mask = torch.ones(by_place(model, first).shape[:axes], dtype=torch.bool, device=first.device)
+        name, first = next(iter(seen.items()))
+        axes = axes_of(model, name, first, maps)
+        mask = torch.ones(axes.lay(first).shape[: axes.places], dtype=torch.bool, device=first.device)
     else:
         mask = keep if labels is None else (labels != IGNORE).any(-1)
     if not len(mask):
         raise ValueError("batches gave a batch of 0 examples: give fewer steps, or leave empty batches out")
-    values = {name: by_place(model, x) if mask.ndim > 1 else x for name, x in seen.items()}
+    values = {name: laid(model, name, x, maps, mask.ndim) for name, x in seen.items()}
     for name, x in values.items():
         if x.shape[: mask.ndim] != mask.shape:
             raise ValueError(
@@ -157,6 +158,14 @@ def to_rows(model: nn.Module, seen: Mapping[str, Tensor], keep: Tensor | None) -
         (labels.flatten(0, -2) if labels is not None else examples[:, None][:, :0])[kept].long(),
         examples[kept],
     )
+
+
+def laid(model: nn.Module, point: str, x: Tensor, maps: set[str], rows: int) -> Tensor:
+    """A point's value with the axes first that become rows, so many; a row for an example needs no more than that."""
+    if rows > 1:
+        return axes_of(model, point, x, maps).lay(x)
+    axes = known_axes(model, point, x.ndim, maps)
+    return x if axes is None else x.movedim(axes.order[0], 0)
 
 
 def check_finite(model: nn.Module, inputs: Any, values: Mapping[str, Tensor]) -> None:

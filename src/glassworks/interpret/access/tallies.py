@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from glassworks.interpret.access.axes import axes_of, finding_maps
 from glassworks.interpret.access.finite import run_for, where_it_begins
 from glassworks.interpret.access.hooks import capture
-from glassworks.interpret.access.stream import places
 
 BINS = 128
 
@@ -20,17 +20,17 @@ def activations_of(
     """One forward pass's activations at a point, float32. ValueError if any is not finite.
 
     A matrix (b, F) becomes (b, 1, F), a convolution's map (b, F, H, W) becomes (b, H·W, F), row of places by row, and
-    what heads say, (b, T, H, D), becomes (b, T, H·D).
+    what our heads say, (b, T, H, D), becomes (b, T, H·D); other axes are told by `axes.describe`.
     """
     device = next((p.device for p in model.parameters()), inputs.device)
-    with torch.no_grad(), capture(model, point) as seen:
+    with torch.no_grad(), capture(model, point) as seen, finding_maps(model, point) as maps:
         run_for(model, inputs.to(device), point)
     if len(seen) != 1:
         raise ValueError(f"point (={point!r}) must stand for one place, not {len(seen)}: {', '.join(seen)}")
-    a = next(iter(seen.values()))
-    if a.ndim < 2 or len(a) != len(inputs):
-        raise ValueError(f"{point} has shape {tuple(a.shape)}: it must be ({len(inputs)}, positions, neurons)")
-    a = places(model, a)
+    ((key, value),) = seen.items()
+    a = axes_of(model, key, value, maps).rows(value)
+    if value.ndim < 2 or len(a) != len(inputs):
+        raise ValueError(f"{point} has shape {tuple(value.shape)}: it must be ({len(inputs)}, positions, neurons)")
     if neurons is not None:
         if not len(neurons) or not all(0 <= i < a.size(-1) for i in neurons):
             raise ValueError(f"neurons (={list(neurons)[:5]}, ...) must be numbers below the {a.size(-1)} of {point}")

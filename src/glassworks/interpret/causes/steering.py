@@ -7,7 +7,7 @@ A network moves under any edit, so the effect of a direction says something only
 directions, and along the same direction at another place.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from glassworks.interpret.access.arguments import public, tensors
+from glassworks.interpret.access.axes import Axes, axes_at, finding_maps, known_axes
 from glassworks.interpret.access.finite import run_model
 from glassworks.interpret.access.hooks import Edit, patch
 from glassworks.interpret.access.points import Point, watching
@@ -50,11 +51,12 @@ def steer(
         model: any module.
         inputs: what it takes: a tensor, or a dict of keyword arguments.
         direction: along which; its length counts where it is added. A probe's is `Probes.direction`.
-        point: where; its last axis has the direction's width.
+        point: where; a place there, or the last axis, has the direction's width. See `axes.describe` for values that
+            are no sequence, matrix or convolution's map.
         metric: from the output (logits) to a number a row, as those of `metrics`.
         scales: of the edit; of "add" negative ones push the other way, of "reflect" 0 erases and 1 mirrors.
         how: "add" or "reflect"; see the formulas at the module's head.
-        positions: of axis 1 that are edited; None = all.
+        positions: of the first axis of places that are edited, axis 1 of a sequence; None = all.
         wrong_point: another point of the same width, for the row "wrong place"; None = `farthest`.
         draws: random directions of the same length.
         seed: draws them.
@@ -77,13 +79,15 @@ def steer(
     def judged(where: str, along: Tensor) -> Tensor:  # (scales, B)
         found = []
         for scale in scales:
-            with patch(model, {where: EDITS[how](along, scale)}, positions=positions):
+            edit = at_places(EDITS[how](along, scale), axes[where], len(along))
+            with patch(model, {where: edit}, positions=positions, axis=axis_of_positions(axes[where], where)):
                 found.append(metric(run_model(model, inputs)).float().cpu())
         return torch.stack(found)
 
     with ExitStack() as stack:
         stack.enter_context(spread(model, inputs))
         wrong = wrong_point if wrong_point is not None else farthest(model, inputs, point)
+        axes = {where: axes_at(model, inputs, where) for where in (point, wrong) if where}
         output = run_model(model, inputs)
         plain, off = float(metric(output).float().mean()), rounding(metric, output)
         along = judged(point, direction)
@@ -126,8 +130,9 @@ def check_edits(direction: Tensor, scales: Sequence[float | int], how: str, draw
 
 
 def farthest(model: nn.Module, inputs: Any, point: str) -> str:
-    """The place most modules away, in a forward pass, whose value has the shape of the point's; "" if there is none.
+    """The place most modules away, in a forward pass, whose value is as the point's; "" if there is none.
 
+    Its shape is, and so are its axes, as far as they are known.
     Of our models' taps, which are `nn.Identity` modules, if one has that shape; else of any module's output.
     """
     order: list[tuple[str, bool, torch.Size]] = []
@@ -136,19 +141,45 @@ def farthest(model: nn.Module, inputs: Any, point: str) -> str:
         if call == 0 or at.exact:
             order.append((at.name, at.exact, value.shape))
 
-    with watching(model, ["?*", point], note):
+    with finding_maps(model, ["?*", point]) as maps, watching(model, ["?*", point], note):
         model(inputs)
     own = [i for i, (_, exact, _) in enumerate(order) if exact]
     if not own:
         return ""  # the edit itself will say that the model never comes by
     shape, own_name = order[own[0]][2], order[own[0]][0]
     modules = dict(model.named_modules(remove_duplicate=False))
-    alike = [(name, abs(i - own[0])) for i, (name, _, s) in enumerate(order) if s == shape and name != own_name]
+    axes = known_axes(model, point, len(shape), maps)
+    alike = [
+        (name, abs(i - own[0]))
+        for i, (name, _, s) in enumerate(order)
+        if s == shape and name != own_name and known_axes(model, name, len(s), maps) == axes
+    ]
     taps = [place for place in alike if isinstance(modules.get(place[0]), nn.Identity)]
     return max(taps or alike, key=lambda place: place[1], default=("", 0))[0]
 
 
-def push(direction: Float[Tensor, " C"], scale: float | int) -> Edit:
+def at_places(edit: Callable[[Tensor], Tensor], axes: Mapping[int, Axes], width: int) -> Edit:
+    """An edit of a value's last axis, made one of the numbers of each place; `axes` are by how many they are."""
+
+    def change(x: Tensor) -> Tensor:
+        places = axes[x.ndim].lay(x)
+        if places.size(-1) != width:
+            places = axes[x.ndim].rows(x)
+        new = edit(places)
+        return x if new is places else axes[x.ndim].unlay(new, x)
+
+    return change
+
+
+def axis_of_positions(axes: Mapping[int, Axes], point: str) -> int:
+    """The first axis of places, of all values of a point."""
+    found = {each.order[1] for each in axes.values() if len(each.order) > 1} or {1}
+    if len(found) > 1:
+        raise ValueError(f"point (={point!r}) has positions along several axes: choose one of its places")
+    return found.pop()
+
+
+def push(direction: Float[Tensor, " C"], scale: float | int) -> Callable[[Tensor], Tensor]:
     """An edit, as `patch` takes it, that adds a direction to the last axis."""
 
     def edit(x: Tensor) -> Tensor:
@@ -159,7 +190,7 @@ def push(direction: Float[Tensor, " C"], scale: float | int) -> Edit:
     return edit if scale else lambda x: x  # nothing is added, not even -0.0
 
 
-def reflect(direction: Float[Tensor, " C"], amount: float | int = 1.0) -> Edit:
+def reflect(direction: Float[Tensor, " C"], amount: float | int = 1.0) -> Callable[[Tensor], Tensor]:
     """An edit that turns the part along a direction around: x - (1 + amount) (x · d) d with d of length 1.
 
     amount 0 erases that part, 1 mirrors it.
@@ -179,7 +210,7 @@ def reflect(direction: Float[Tensor, " C"], amount: float | int = 1.0) -> Edit:
     return edit
 
 
-EDITS: dict[str, Callable[[Tensor, float | int], Edit]] = {"add": push, "reflect": reflect}
+EDITS: dict[str, Callable[[Tensor, float | int], Callable[[Tensor], Tensor]]] = {"add": push, "reflect": reflect}
 
 
 @public

@@ -1,7 +1,7 @@
 """What a neuron does: how much worse a model gets when the neuron says the same everywhere (mean ablation)."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import torch
@@ -11,10 +11,9 @@ from torch import Tensor, nn
 
 from glassworks.core.progress import Report, tracked
 from glassworks.interpret.access.arguments import public
+from glassworks.interpret.access.axes import Axes, axes_at
 from glassworks.interpret.access.finite import run_model
 from glassworks.interpret.access.hooks import capture, patch
-from glassworks.interpret.access.maps import unplaced
-from glassworks.interpret.access.stream import places
 from glassworks.interpret.neurons.legends import NEURON_ABLATION
 from glassworks.interpret.transformer.lens import divergence
 from glassworks.models.gpt.model import GPT, Block
@@ -23,6 +22,8 @@ from glassworks.trace.trace import Trace
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Logits and the inputs they are of, to one loss an input (b,)."""
+Run = Callable[[nn.Module, Tensor, Sequence[int]], Iterator[Tensor]]
+"""A model, its inputs and neurons, to the logits without each of these."""
 BEHIND = r"blocks\.(\d+)\.mlp\.post"
 BUDGET = 2**27  # bytes of activations at once; on a CPU larger batches are no faster
 
@@ -78,7 +79,8 @@ def neuron_ablation(
         raise ValueError(f"controls (={controls}) and batch_size (={batch_size}) must be at least 1")
     device = next((p.device for p in model.parameters()), inputs.device)
     batches = [inputs[i : i + batch_size].to(device) for i in range(0, len(inputs), batch_size)]
-    mean = mean_activation(model, batches, point)
+    axes = axes_at(model, batches[0], point)
+    mean = mean_activation(model, batches, point, axes)
     if neurons is not None and (not len(neurons) or not all(0 <= i < len(mean) for i in neurons)):
         raise ValueError(f"neurons (={list(neurons)[:5]}, ...) must be numbers below the {len(mean)} of {point}")
     asked = list(range(len(mean))) if neurons is None else list(neurons)
@@ -86,8 +88,11 @@ def neuron_ablation(
     order = torch.randperm(len(free), generator=torch.Generator().manual_seed(seed))
     drawn = free[order[: min(controls, len(free))]].sort().values.tolist()
     wanted = list(dict.fromkeys(asked + drawn))
+    run: Run = partial(patched, point=point, axes=axes, mean=mean)
+    if isinstance(model, GPT) and re.fullmatch(BEHIND, point):
+        run = partial(resumed, point=point, mean=mean)
     with tracked("ablate neurons", len(batches) * len(wanted)) as report:
-        effect, kl = measure(model, batches, point, mean, wanted, loss, report)  # (neurons, B), (neurons,)
+        effect, kl = measure(model, batches, run, wanted, loss, report)  # (neurons, B), (neurons,)
     place = {neuron: i for i, neuron in enumerate(wanted)}
     mine, others = torch.tensor([place[i] for i in asked]), torch.tensor([place[i] for i in drawn])
     size = effect.mean(1).abs()
@@ -112,7 +117,7 @@ def neuron_ablation(
     )
 
 
-def mean_activation(model: nn.Module, batches: Sequence[Tensor], point: str) -> Tensor:
+def mean_activation(model: nn.Module, batches: Sequence[Tensor], point: str, axes: Mapping[int, Axes]) -> Tensor:
     """Each neuron's mean over all places (F,)."""
     total, number = torch.zeros(()), 0
     for x in batches:
@@ -120,23 +125,17 @@ def mean_activation(model: nn.Module, batches: Sequence[Tensor], point: str) -> 
             model(x)
         if len(seen) != 1:
             raise ValueError(f"point (={point!r}) must stand for one place, not {len(seen)}: {', '.join(seen)}")
-        a = places(model, next(iter(seen.values()))).flatten(0, 1)
+        (value,) = seen.values()
+        a = axes[value.ndim].rows(value).flatten(0, 1)
         total = total.to(a.device) + a.sum(0, dtype=torch.float64)
         number += len(a)
     return (total / number).float()
 
 
 def measure(
-    model: nn.Module,
-    batches: Sequence[Tensor],
-    point: str,
-    mean: Tensor,
-    neurons: Sequence[int],
-    loss: Loss,
-    report: Report,
+    model: nn.Module, batches: Sequence[Tensor], run: Run, neurons: Sequence[int], loss: Loss, report: Report
 ) -> tuple[Tensor, Tensor]:
     """The rise of each input's loss (neurons, B) and the mean KL (neurons,), float64."""
-    run = resumed if isinstance(model, GPT) and re.fullmatch(BEHIND, point) else patched
     effects, kls = list[Tensor](), list[Tensor]()
     for x in batches:
         base = run_model(model, x)
@@ -144,7 +143,7 @@ def measure(
         if before.shape != (len(x),):
             raise ValueError(f"loss gave {tuple(before.shape)} for {len(x)} inputs: it must give one number an input")
         rises, far = [], []
-        for logits in run(model, x, point, mean, neurons):
+        for logits in run(model, x, neurons):
             rises.append(loss(logits, x) - before)
             far.append(divergence(own, logits.float().log_softmax(-1)).view(len(x), -1).mean(1))
             report(len(neurons) * len(effects) + len(rises))
@@ -153,20 +152,21 @@ def measure(
     return torch.cat(effects, 1).double().cpu(), torch.cat(kls, 1).double().mean(1).cpu()
 
 
-def patched(model: nn.Module, x: Tensor, point: str, mean: Tensor, neurons: Sequence[int]) -> Iterator[Tensor]:
+def patched(
+    model: nn.Module, x: Tensor, neurons: Sequence[int], *, point: str, axes: Mapping[int, Axes], mean: Tensor
+) -> Iterator[Tensor]:
     """The logits without each of the neurons, one run after the other."""
     for neuron in neurons:
-        with patch(model, {point: partial(silenced, model=model, neuron=neuron, value=float(mean[neuron]))}):
+        with patch(model, {point: partial(silenced, axes=axes, neuron=neuron, value=float(mean[neuron]))}):
             yield run_model(model, x)
 
 
-def silenced(a: Tensor, model: nn.Module, neuron: int, value: float) -> Tensor:
+def silenced(a: Tensor, axes: Mapping[int, Axes], neuron: int, value: float) -> Tensor:
     """Activations with one neuron the same everywhere."""
-    rows = places(model, a).index_fill(-1, torch.tensor([neuron], device=a.device), value)
-    return unplaced(model, rows, a)
+    return axes[a.ndim].unlay(axes[a.ndim].rows(a).index_fill(-1, torch.tensor([neuron], device=a.device), value), a)
 
 
-def resumed(model: nn.Module, x: Tensor, point: str, mean: Tensor, neurons: Sequence[int]) -> Iterator[Tensor]:
+def resumed(model: nn.Module, x: Tensor, neurons: Sequence[int], *, point: str, mean: Tensor) -> Iterator[Tensor]:
     """The same for an MLP's hidden neurons: from behind their block on, as many at once as fit the budget."""
     assert isinstance(model, GPT)
     layer = int(point.split(".")[1])

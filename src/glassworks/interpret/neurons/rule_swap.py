@@ -12,10 +12,9 @@ from torch import Tensor, nn
 from glassworks.core.machine.memory import free_memory
 from glassworks.core.progress import tracked
 from glassworks.interpret.access.arguments import public
+from glassworks.interpret.access.axes import Axes, axes_at
 from glassworks.interpret.access.finite import run_model
 from glassworks.interpret.access.hooks import patch
-from glassworks.interpret.access.maps import unplaced
-from glassworks.interpret.access.stream import places as by_places
 from glassworks.interpret.neurons.legends import RULE_SWAP
 from glassworks.interpret.neurons.rule_report import activations, rules_of, score_rules, split
 from glassworks.interpret.neurons.rules import Rules
@@ -89,6 +88,7 @@ def swap_in(
     places = {point: [point] for point in points} | ({"all points": points} if len(points) > 1 else {})
     dealt = {point: deal(rules[point], seed) for point in points}
     found: dict[str, list[Tensor]] = {}
+    axes = {point: axes_at(model, on_device_of(model, judging.inputs[:1]), point) for point in points}
     kept = judging.keep.view(len(judged), -1).any(1).nonzero()[:, 0]
     with tracked("swap rules in", len(kept)) as told:
         for some in torch.split(kept, batch_size):
@@ -99,7 +99,7 @@ def swap_in(
             }
             said["mean ablation"] = {p: torch.from_numpy(rules[p].value[:, 0]) for p in points}
             edits = {
-                (name, place): {p: edit(model, said[name][p], chosen[p], rules[p], mask, rest) for p in group}
+                (name, place): {p: edit(axes[p], said[name][p], chosen[p], rules[p], mask, rest) for p in group}
                 for name in said
                 for place, group in places.items()
             }
@@ -120,14 +120,14 @@ def deal(rules: Rules, seed: int) -> Rules:
 
 
 def edit(
-    model: nn.Module, said: Tensor, chosen: Tensor, rules: Rules, mask: Tensor, rest: str
+    axes: Mapping[int, Axes], said: Tensor, chosen: Tensor, rules: Rules, mask: Tensor, rest: str
 ) -> Callable[[Tensor], Tensor]:
     """What replaces a point's value: `said` (places, F) or (F,) for the chosen neurons, at the places that count."""
     mean = torch.from_numpy(rules.value[:, 0])
     counts = mask.view(len(mask), -1, 1)  # (B, P, 1)
 
     def change(value: Tensor) -> Tensor:
-        old = by_places(model, value)  # (B, P, F)
+        old = axes[value.ndim].rows(value)  # (B, P, F)
         if old.shape != (*counts.shape[:2], len(chosen)):
             shape = (*counts.shape[:2], len(chosen))
             raise ValueError(
@@ -136,9 +136,14 @@ def edit(
         new = said.view(old.shape) if said.ndim == 2 else said
         other = mean.to(old) if rest == "ablate" else old
         changed = torch.where(chosen.to(old.device), new.to(old), other)
-        return unplaced(model, torch.where(counts.to(old.device), changed, old), value)
+        return axes[value.ndim].unlay(torch.where(counts.to(old.device), changed, old), value)
 
     return change
+
+
+def on_device_of(model: nn.Module, inputs: Tensor) -> Tensor:
+    """Inputs where the model's weights are."""
+    return inputs.to(next((p.device for p in model.parameters()), inputs.device))
 
 
 @torch.no_grad()
@@ -152,8 +157,7 @@ def look(
     measures: Mapping[str, Measure],
 ) -> dict[str, Tensor]:
     """Every number of a batch: name to (b, replacements, places), float64."""
-    device = next((p.device for p in model.parameters()), inputs.device)
-    x = inputs.to(device)
+    x = on_device_of(model, inputs)
     logits = run_model(model, x)
     weight = (mask if mask.shape == logits.shape[:-1] else torch.ones(logits.shape[:-1])).to(logits.device).double()
     weight = weight.reshape(len(x), -1)  # (b, places)

@@ -1,5 +1,6 @@
 """How good a sparse autoencoder is, and how good one of a network that learned nothing would be."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -9,9 +10,9 @@ from torch import Tensor, nn
 
 from glassworks.core.progress import Report, tracked
 from glassworks.interpret.access.arguments import public
+from glassworks.interpret.access.axes import Axes, axes_at
 from glassworks.interpret.access.hooks import patch
-from glassworks.interpret.access.maps import unplaced
-from glassworks.interpret.access.stream import Batches, parts_of, places
+from glassworks.interpret.access.stream import Batches, parts_of, spread
 from glassworks.interpret.control import randomised
 from glassworks.interpret.neurons.legends import SAE as LEGEND
 from glassworks.interpret.neurons.sae import SAE, fit_sae, rows_at
@@ -100,8 +101,11 @@ def judge(
     count, fired, error = 0, torch.zeros(sae.config.latents, dtype=torch.float64), 0.0
     total, square = torch.zeros(sae.width, dtype=torch.float64), 0.0
     sums = np.zeros((3, 2))  # of losses, and of what they are over
-    edits: list[dict[str, Any]] = [{}, {point: partial(spliced, model=model, sae=sae)}, {point: torch.zeros_like}]
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    first = move(parts_of(held_out(0))[0], device)
+    with spread(model, first):
+        axes = axes_at(model, first, point)
+    edits: list[dict[str, Any]] = [{}, {point: partial(spliced, axes=axes, sae=sae)}, {point: torch.zeros_like}]
     with evaluating(model), evaluating(sae):
         for step in range(steps):
             rows = rows_at(model, held_out, point, step)
@@ -117,10 +121,10 @@ def judge(
                     sums[i] += [float(x) for x in parted(loss_fn, model, inputs)[:2]]
             report(step + 1)
     plain, after, ablated = (sums[:, 0] / sums[:, 1]).tolist()
-    harm, spread = ablated - plain, square - float(total.square().sum()) / count
+    harm, variation = ablated - plain, square - float(total.square().sum()) / count
     return {
         "l0": float(fired.sum()) / count,
-        "variance_explained": 1 - error / spread if spread > 1e-12 * square else float("nan"),
+        "variance_explained": 1 - error / variation if variation > 1e-12 * square else float("nan"),
         "loss": plain,
         "loss_spliced": after,
         "loss_ablated": ablated,
@@ -130,6 +134,6 @@ def judge(
     }
 
 
-def spliced(x: Tensor, model: nn.Module, sae: SAE) -> Tensor:
+def spliced(x: Tensor, axes: Mapping[int, Axes], sae: SAE) -> Tensor:
     """The reconstruction of a point's value, in its shape: of its places' numbers, as `stream` makes rows of them."""
-    return unplaced(model, sae(places(model, x)), x)
+    return axes[x.ndim].unlay(sae(axes[x.ndim].rows(x)), x)

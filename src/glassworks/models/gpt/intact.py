@@ -31,7 +31,7 @@ CODE = {
 }
 """What the kinds of our parts do, and the functions that they call, as long as nobody has put others there."""
 
-FREE = {*vars(nn.Module()), "recompute"}
+FREE = {*vars(nn.Module()), "recompute", "point_axes"}
 """Attributes of a module that are looked at otherwise, or do not change what it computes without gradients."""
 
 

@@ -16,6 +16,7 @@ Shape letters: B batch, T time, C width, H heads, K key/value heads, D head widt
 
 import math
 import warnings
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -126,6 +127,9 @@ def rotate(x: Float[Tensor, "B T H D"], rope: tuple[Tensor, Tensor]) -> Float[Te
 
 class Attention(nn.Module):
     """Causal self-attention. One matrix makes queries, keys and values; its rows are q heads, k heads, v heads."""
+
+    point_axes: ClassVar = {"[qkvz]": "B T H D -> B T (H D)", "pattern": "B H T S -> B T (H S)"}
+    """What the axes of its taps are: places to the left of a place's numbers."""
 
     def __init__(self, config: GPTConfig, layer: int) -> None:
         super().__init__()
