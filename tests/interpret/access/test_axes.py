@@ -68,11 +68,8 @@ class Residual(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv, self.norm, self.relu = (
-            nn.Conv2d(channels, channels, 3, padding=1),
-            nn.BatchNorm2d(channels),
-            nn.ReLU(),
-        )
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+        self.norm, self.relu = nn.BatchNorm2d(channels), nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
         return self.relu(self.norm(self.conv(x)) + x)
@@ -100,9 +97,7 @@ def images(step: int) -> Tensor:
 
 def test_what_heads_say_of_patches_is_refused_until_it_is_told(vit: ViT) -> None:
     """It was rows of heads, each with all patches' numbers, or of "pixels", as the model has a convolution."""
-    with pytest.raises(
-        ValueError, match=r"^blocks.0.attn.z has shape \(6, 3, 4, 5\), and nothing says .*describe"
-    ) as no:
+    with pytest.raises(ValueError, match=r"^blocks.0.attn.z has shape \(6, 3, 4, 5\), and nothing says") as no:
         list(stream(vit, images, Z, steps=1))
     assert "\n" not in str(no.value)
     remedy = re.search(r"(glassworks\S+)\.describe\(model, (\{.*?\})\)", str(no.value))
@@ -170,16 +165,7 @@ def test_what_is_said_later_or_nearer_the_whole_goes_first(vit: ViT) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [
-        "",
-        "B H T D",
-        "B H T D -> B T H",
-        "B H T D -> B T (H D) E",
-        "B B T -> B T B",
-        "B T -> (B T)",
-        "B T -> B T D",
-        "->",
-    ],
+    ["", "B H T D", "B H T D -> B T H", "B H D -> B (H D) E", "B B T -> B T B", "B T -> (B T)", "B T -> B T D", "->"],
 )
 def test_axes_that_are_no_order_are_refused_where_they_are_said(vit: ViT, wrong: str) -> None:
     with pytest.raises(ValueError, match=re.escape(f"axes (={wrong!r}) must be the same on both sides of an arrow")):

@@ -57,7 +57,8 @@ def neuron_ablation(
     layer: most neurons matter little, and one that matters stands out of them.
 
     Args:
-        model: any module whose `point` has its neurons along the last axis, or along the channels of a map.
+        model: any module whose `point` has its neurons along the last axis of a sequence or matrix, along the channels
+            of a map, or where `axes.describe` says.
         inputs: what it takes, one example a row, such as tokens (B, T).
         point: as `capture` takes it; one only.
         neurons: which; None = all. Their numbers become the labels of the axis neuron.

@@ -88,7 +88,7 @@ def neuron_examples(
 
     Args:
         model: any module whose `point` gives (B, T, F) or (B, F), or a convolution's map (B, F, H, W), whose channels
-            are the neurons and whose places count as positions, row by row.
+            are the neurons and whose places count as positions, row by row; of others, `axes.describe` says it.
         inputs: what it takes, one example a row, such as tokens (B, T).
         held_out: more of the same.
         point: as `capture` takes it, such as "blocks.3.mlp.post"; one only.

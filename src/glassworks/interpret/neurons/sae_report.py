@@ -102,10 +102,7 @@ def judge(
     total, square = torch.zeros(sae.width, dtype=torch.float64), 0.0
     sums = np.zeros((3, 2))  # of losses, and of what they are over
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    first = move(parts_of(held_out(0))[0], device)
-    with spread(model, first):
-        axes = axes_at(model, first, point)
-    edits: list[dict[str, Any]] = [{}, {point: partial(spliced, axes=axes, sae=sae)}, {point: torch.zeros_like}]
+    edits: list[dict[str, Any]] = []
     with evaluating(model), evaluating(sae):
         for step in range(steps):
             rows = rows_at(model, held_out, point, step)
@@ -116,6 +113,10 @@ def judge(
             square += float(rows.double().square().sum())
             count += len(rows)
             inputs = move(parts_of(held_out(step))[0], device)
+            if not edits:
+                with spread(model, inputs):
+                    splice = partial(spliced, axes=axes_at(model, inputs, point), sae=sae)
+                edits = [{}, {point: splice}, {point: torch.zeros_like}]
             for i, edit in enumerate(edits):
                 with patch(model, edit):
                     sums[i] += [float(x) for x in parted(loss_fn, model, inputs)[:2]]
