@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from tests.trace.test_render import Reader
 
-from glassworks.interpret.transformer.legends import LOGIT_LENS
+from glassworks.interpret.transformer.legends.predictions import LOGIT_LENS
 from glassworks.interpret.transformer.lens import logit_lens
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT

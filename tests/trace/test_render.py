@@ -19,7 +19,7 @@ from glassworks.draw.page import document
 from glassworks.interpret.catalogue.methods import METHODS
 from glassworks.interpret.causes.metrics import logit_difference
 from glassworks.interpret.causes.patching import activation_patching
-from glassworks.interpret.transformer.legends import LENS_DIVERGENCE
+from glassworks.interpret.transformer.legends.predictions import LENS_DIVERGENCE
 from glassworks.interpret.transformer.lens import logit_lens
 from glassworks.interpret.transformer.tuned_lens import TunedLens, tuned_lens
 from glassworks.models.gpt.config import GPTConfig

@@ -13,7 +13,7 @@ from glassworks.core.called import command
 from glassworks.interpret.causes import legends as causes
 from glassworks.interpret.neurons import legends as neurons
 from glassworks.interpret.probing import legends as probing
-from glassworks.interpret.transformer import legends as transformer
+from glassworks.interpret.transformer.legends import attribution, heads, health, predictions
 from glassworks.trace.legend import Legend
 
 
@@ -43,44 +43,40 @@ class Method:
 
 METHODS: dict[str, Method] = {
     "surprise": Method(
-        transformer.SURPRISE, "transformer:surprise", "transformer.lens:surprise", reads=("data",), quick=True
+        predictions.SURPRISE, "transformer:surprise", "transformer.lens:surprise", reads=("data",), quick=True
     ),
-    "attention": Method(
-        transformer.ATTENTION, "transformer:attention", "transformer.lens:attention_patterns", quick=True
-    ),
-    "head_scores": Method(
-        transformer.HEAD_SCORES, "transformer:head_scores", "transformer.heads:head_scores", quick=True
-    ),
-    "logit_lens": Method(transformer.LOGIT_LENS, "transformer:logit_lens", "transformer.lens:logit_lens", quick=True),
+    "attention": Method(heads.ATTENTION, "transformer:attention", "transformer.lens:attention_patterns", quick=True),
+    "head_scores": Method(heads.HEAD_SCORES, "transformer:head_scores", "transformer.heads:head_scores", quick=True),
+    "logit_lens": Method(predictions.LOGIT_LENS, "transformer:logit_lens", "transformer.lens:logit_lens", quick=True),
     "tuned_lens": Method(
-        transformer.TUNED_LENS,
+        predictions.TUNED_LENS,
         "transformer:tuned_lens",
         "transformer.tuned_lens:tuned_lens",
         reads=("data",),
         slow="2 minutes on the demo's model, whose lens is fitted by gradient",
     ),
     "lens_divergence": Method(
-        transformer.LENS_DIVERGENCE,
+        predictions.LENS_DIVERGENCE,
         "transformer:lens_divergence",
         "transformer.tuned_lens:lens_divergence",
         reads=("data",),
         slow="2 minutes on the demo's model, and on one of 135 million weights, where every layer reads the vocabulary",
     ),
     "logit_attribution": Method(
-        transformer.LOGIT_ATTRIBUTION,
+        attribution.LOGIT_ATTRIBUTION,
         "transformer:logit_attribution",
         "transformer.attribution:logit_attribution",
         quick=True,
     ),
     "neuron_attribution": Method(
-        transformer.NEURON_ATTRIBUTION, "transformer:neuron_attribution", "transformer.attribution:neuron_attribution"
+        attribution.NEURON_ATTRIBUTION, "transformer:neuron_attribution", "transformer.attribution:neuron_attribution"
     ),
     "residual_decomposition": Method(
-        transformer.RESIDUAL_DECOMPOSITION,
+        attribution.RESIDUAL_DECOMPOSITION,
         "transformer:residual_decomposition",
         "transformer.decomposition:residual_decomposition",
     ),
-    "rollout": Method(transformer.ROLLOUT, "transformer:rollout", "transformer.rollout:attention_rollout"),
+    "rollout": Method(heads.ROLLOUT, "transformer:rollout", "transformer.rollout:attention_rollout"),
     "activation_patching": Method(
         causes.ACTIVATION_PATCHING,
         "causes:activation_patching",
@@ -152,9 +148,7 @@ METHODS: dict[str, Method] = {
         neurons.NEURON_RULES, "neurons:neuron_rules", "neurons.rule_report:rule_report", reads=("data",)
     ),
     "rule_swap": Method(neurons.RULE_SWAP, "neurons:rule_swap", "neurons.rule_swap:swap_in", reads=("data",)),
-    "health": Method(
-        transformer.HEALTH, "transformer:health", "transformer.health:health", reads=("data",), quick=True
-    ),
+    "health": Method(health.HEALTH, "transformer:health", "transformer.health:health", reads=("data",), quick=True),
 }
 
 

@@ -26,7 +26,7 @@ from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.checks import check_room
 from glassworks.interpret.tokens import check
 from glassworks.interpret.transformer.decomposition import Parts, decompose, places
-from glassworks.interpret.transformer.legends import LOGIT_ATTRIBUTION, NEURON_ATTRIBUTION
+from glassworks.interpret.transformer.legends.attribution import LOGIT_ATTRIBUTION, NEURON_ATTRIBUTION
 from glassworks.interpret.transformer.lens import blocks_of, counted, to_numpy
 from glassworks.models.gpt.model import GPT
 from glassworks.trace.trace import Trace

@@ -18,7 +18,7 @@ from glassworks.interpret.access.checks import check_room
 from glassworks.interpret.access.finite import check_values, run_model
 from glassworks.interpret.access.hooks import capture
 from glassworks.interpret.tokens import check
-from glassworks.interpret.transformer.legends import RESIDUAL_DECOMPOSITION
+from glassworks.interpret.transformer.legends.attribution import RESIDUAL_DECOMPOSITION
 from glassworks.interpret.transformer.lens import blocks_of, output_weights, to_numpy, untrained
 from glassworks.models.gpt.model import GPT
 from glassworks.trace.trace import Trace

@@ -22,7 +22,7 @@ from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.checks import check_count, check_room
 from glassworks.interpret.access.finite import check_values, check_weights, is_finite, kind, where_it_begins
 from glassworks.interpret.access.hooks import capture
-from glassworks.interpret.transformer.legends import HEAD_SCORES
+from glassworks.interpret.transformer.legends.heads import HEAD_SCORES
 from glassworks.interpret.transformer.lens import counted, to_numpy, untrained
 from glassworks.models.gpt.model import GPT
 from glassworks.trace.trace import Trace

@@ -11,7 +11,7 @@ from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.checks import check_gradients
 from glassworks.interpret.access.finite import check_weights
 from glassworks.interpret.access.hooks import capture
-from glassworks.interpret.transformer.legends import HEALTH
+from glassworks.interpret.transformer.legends.health import HEALTH
 from glassworks.models.gpt.model import GPT
 from glassworks.trace.trace import Trace
 from glassworks.train.pace import Often, is_due

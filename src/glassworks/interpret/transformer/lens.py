@@ -19,7 +19,8 @@ from glassworks.interpret.access.hooks import capture
 from glassworks.interpret.control import randomised
 from glassworks.interpret.text_labels import texts_of
 from glassworks.interpret.tokens import check
-from glassworks.interpret.transformer.legends import ATTENTION, LOGIT_LENS, SURPRISE, TUNED_LENS
+from glassworks.interpret.transformer.legends.heads import ATTENTION
+from glassworks.interpret.transformer.legends.predictions import LOGIT_LENS, SURPRISE, TUNED_LENS
 from glassworks.models.gpt.model import GPT, Block
 from glassworks.models.modes import evaluating
 from glassworks.trace.trace import Trace

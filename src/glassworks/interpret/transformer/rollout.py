@@ -25,7 +25,7 @@ from glassworks.interpret.access.checks import check_count
 from glassworks.interpret.access.finite import run_model
 from glassworks.interpret.correlation import spearman
 from glassworks.interpret.tokens import check, check_logits
-from glassworks.interpret.transformer.legends import ROLLOUT
+from glassworks.interpret.transformer.legends.heads import ROLLOUT
 from glassworks.interpret.transformer.lens import attention_of, divergence, to_numpy, untrained
 from glassworks.models.gpt.model import GPT
 from glassworks.models.modes import evaluating

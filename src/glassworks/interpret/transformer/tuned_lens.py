@@ -24,7 +24,7 @@ from glassworks.core.runs import Run
 from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.checks import check_count
 from glassworks.interpret.tokens import check, check_logits, check_tokens
-from glassworks.interpret.transformer.legends import LENS_DIVERGENCE
+from glassworks.interpret.transformer.legends.predictions import LENS_DIVERGENCE
 from glassworks.interpret.transformer.lens import (
     counted,
     divergence,
