@@ -7,6 +7,9 @@ from typing import Literal
 Generate = Callable[[Sequence[str]], list[str]]
 """Prompts to completions. A local model, a remote provider and a test double all look like this."""
 
+Reason = Literal["stop", "length"]
+"""Why a text ends: at its end or a stop string, or at the most tokens."""
+
 
 @dataclass(frozen=True)
 class Completion:
@@ -19,8 +22,8 @@ class Completion:
     """Of each token, the natural logarithm of the probability that the model gave it. None = not asked for."""
     top_logprobs: tuple[dict[int, float], ...] | None = None
     """For each token, the likeliest ones in its place, likeliest first. None = not asked for."""
-    finish_reason: Literal["stop", "length"] | None = None
-    """stop = at an end of text or a stop string; length = at the most tokens; None = it goes on."""
+    finish_reason: Reason | None = None
+    """None = it goes on."""
 
 
 Precision = Literal["auto", "float32", "bfloat16"]

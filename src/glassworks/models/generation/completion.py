@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from glassworks.core.types import Completion, Generate
+from glassworks.core.types import Completion, Generate, Reason
 from glassworks.models.generation.choice import sampling_of
 from glassworks.models.generation.sampling import Watch, as_ids, check_model, stream
 from glassworks.models.generation.text import Text, Tokenizer, check_texts, known_ids
@@ -24,9 +24,11 @@ def generate(model: GPT, tokenizer: Tokenizer, prompts: Sequence[str], **options
     >>> generate(model, tokenizer, ["Once upon a time"], max_tokens=20, temperature=0)
     [' there was a king']
     """
-    check_texts(prompts)
-    sampling_of(options)
-    return [each.text for each in complete(model, tokenizer, prompts, **options)]
+    steps = stream_texts(model, tokenizer, prompts, **options)
+    texts = [""] * len(prompts)
+    for pieces in steps:
+        texts = [text + piece for text, piece in zip(texts, pieces, strict=True)]
+    return texts
 
 
 def generator(model: GPT, tokenizer: Tokenizer, **options: Any) -> Generate:
@@ -40,11 +42,10 @@ def stream_texts(model: GPT, tokenizer: Tokenizer, prompts: Sequence[str], **opt
 
     A row ends at one of the tokenizer's end-of-text tokens or at a stop string, neither of which is part of it.
     """
-    check_model(model)
     check_texts(prompts)
     sampling_of(options)
-    steps = stream_completions(model, tokenizer, prompts, **options)
-    return (["" if new is None else new.text for new in step] for step in steps)
+    _, steps = written(model, tokenizer, prompts, **options)
+    return (pieces for _, pieces in steps)
 
 
 def stream_text(model: GPT, tokenizer: Tokenizer, prompt: str, **options: Any) -> Iterator[str]:
@@ -107,45 +108,68 @@ def stream_completions(
 
     A row's last piece, and only that, has a `finish_reason`; joined, the pieces are what `complete` gives.
     """
-    check_model(model)
-    how, ids = sampling_of(options), encoded(tokenizer, prompts)
     if not isinstance(top_logprobs, int) or top_logprobs < 0:
         raise ValueError(f"top_logprobs (={top_logprobs!r}) must be a whole number of at least 0; 0 gives none")
+    asked, scores, most = bool(logprobs or top_logprobs), dict[int, Scores](), sampling_of(options).max_tokens
+    watch = scoring(scores, top_logprobs) if asked else None
+    texts, steps = written(model, tokenizer, prompts, watch, **options)
+    if most:
+        return _stream_completions(texts, steps, most, scores)
+    return iter([[Completion("", (), () if asked else None, () if top_logprobs else None, "length")] * len(texts)])
+
+
+def _stream_completions(
+    texts: list[Text], steps: Iterator[tuple[list[int | None], list[str]]], most: int, scores: dict[int, Scores]
+) -> Iterator[list[Completion | None]]:
+    for number, (tokens, pieces) in enumerate(steps, 1):
+        out: list[Completion | None] = [None] * len(texts)
+        for row, (token, piece) in enumerate(zip(tokens, pieces, strict=True)):
+            if token is not None:
+                reason: Reason | None = "stop" if texts[row].is_over else "length" if number == most else None
+                own, best = scores.get(row, (None, None))
+                out[row] = Completion(
+                    piece, (token,), None if own is None else (own,), None if best is None else (best,), reason
+                )
+        yield out
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# What both are made of
+
+
+def written(
+    model: GPT, tokenizer: Tokenizer, prompts: Sequence[str | Sequence[int]], watch: Watch | None = None, **options: Any
+) -> tuple[list[Text], Iterator[tuple[list[int | None], list[str]]]]:
+    """The texts of rows, and what happens to them step by step: the token that each takes, and the text it has gained.
+
+    A text ends as soon as its row does, so what was held back until then does not wait for the others.
+    """
+    check_model(model)
+    how, ids = sampling_of(options), encoded(tokenizer, prompts)
     texts = [Text(tokenizer, tuple(how.stop or ()), row) for row in ids]
-    asked, scores = bool(logprobs or top_logprobs), dict[int, Scores]()
-    empty = Completion("", (), () if asked else None, () if top_logprobs else None, "length")
     tokens = stream(
         model,
         ids,
         eot=tokenizer.eot,
         ended=lambda row, token: texts[row].push(token),
         known=known_ids(tokenizer),
-        watch=scoring(scores, top_logprobs) if asked else None,
+        watch=watch,
         **options,
     )
-    return _stream_completions(texts, tokens, how.max_tokens, scores) if how.max_tokens else iter([[empty] * len(ids)])
+    return texts, _written(texts, tokens, how.max_tokens)
 
 
-def _stream_completions(
-    texts: list[Text], tokens: Iterator[list[int | None]], most: int, scores: dict[int, Scores]
-) -> Iterator[list[Completion | None]]:
+def _written(
+    texts: list[Text], tokens: Iterator[list[int | None]], most: int
+) -> Iterator[tuple[list[int | None], list[str]]]:
     for number, step in enumerate(tokens, 1):
-        yield [
-            None if token is None else piece(texts[row], token, number == most, scores.get(row))
-            for row, token in enumerate(step)
-        ]
-
-
-def piece(text: Text, token: int, is_last: bool, scores: Scores | None) -> Completion:
-    """What a token has added to a row that it is already a part of."""
-    new = text.finish() if is_last or text.is_over else text.take()
-    return Completion(
-        new,
-        (token,),
-        None if scores is None else (scores[0],),
-        None if scores is None or scores[1] is None else (scores[1],),
-        "stop" if text.is_over else "length" if is_last else None,
-    )
+        yield (
+            step,
+            [
+                "" if token is None else text.finish() if text.is_over or number == most else text.take()
+                for text, token in zip(texts, step, strict=True)
+            ],
+        )
 
 
 def encoded(tokenizer: Tokenizer, prompts: Sequence[str | Sequence[int]]) -> list[list[int]]:
