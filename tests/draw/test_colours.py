@@ -42,6 +42,19 @@ def test_words_and_lines_stand_out_from_the_paper(scheme: int) -> None:
     assert all(contrast(variable(f"line{i}", scheme), paper) >= 3 for i in range(8))
 
 
+@pytest.mark.parametrize("scheme", [0, 1])
+def test_zero_is_one_colour_on_both_sides(scheme: int) -> None:
+    assert variable("above0", scheme) == variable("below0", scheme)
+
+
+@pytest.mark.parametrize("scheme", [0, 1])
+def test_numbers_are_readable_in_every_cell(scheme: int) -> None:
+    for scale in ("heat", "above", "below"):
+        for i in range(LEVELS):
+            cell, written = variable(f"{scale}{i}", scheme), variable(f"on-{scale}{i}", scheme)
+            assert contrast(cell, written) >= 4.5, (scale, i)
+
+
 @pytest.mark.parametrize("stops", [*LIGHT.values(), *DARK.values()])
 def test_lightness_changes_one_way_in_even_steps(stops: tuple) -> None:
     lightness = [between(stops, i / (LEVELS - 1))[0] for i in range(LEVELS)]

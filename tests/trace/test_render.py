@@ -186,16 +186,59 @@ def test_colours_part_at_zero_where_signs_differ() -> None:
     assert one.level(math.nan) == "nan"
 
 
-def test_the_scale_starts_at_the_least_number_where_zero_would_hide_all_differences() -> None:
-    assert colours_for(np.array([0.9, 0.95, 1.0])).low == pytest.approx(0.9)
-    assert colours_for(np.array([0.1, 0.95, 1.0])).low == 0.0
+def test_a_scale_starts_at_zero_so_that_small_differences_look_small() -> None:
+    colours = colours_for(np.array([1.47, 1.7, 1.94]))
+    assert colours.low == 0.0
+    assert {colours.level(x) for x in (1.7, 1.75)} == {"heat-back13"}
+
+
+def test_a_sign_that_no_colour_shows_does_not_part_the_scale() -> None:
+    colours = colours_for(np.array([-0.0004, 0.3, 1.0]))
+    assert (colours.signed, colours.level(-0.0004)) == (False, "heat-back0")
+
+
+def test_ends_that_are_given_hold_whatever_the_numbers_are() -> None:
+    shares = colours_for(np.array([0.1, 0.2]), ends=(0.0, 1.0))
+    assert [said for _, said in shares.marks()] == ["0", "0.2", "0.4", "0.6", "0.8", "1"]
+    effects = colours_for(np.array([0.01, 1.44]), ends=(-1.0, 1.0))
+    assert (effects.level(0.01), effects.level(1.0), effects.level(1.44)) == ("above0", "above15", "above15")
+    assert [said for _, said in effects.marks()] == ["−1", "−0.5", "0", "0.5", "1+"]
+    assert effects.beyond == " A few reach 1.44."
+
+
+@given(st.lists(st.floats(-1e30, 1e30), min_size=1, max_size=6))
+def test_marks_of_colours_are_round_numbers_in_their_places(values: list[float]) -> None:
+    marks = list(colours_for(np.array(values)).marks())
+    assert all(0 <= share <= 1 for share, _ in marks)
+    assert [share for share, _ in marks] == sorted({share for share, _ in marks})
+    if max(map(abs, values)) > 1e-30:
+        assert all(len(re.sub(r"e.*|\D", "", said).strip("0")) <= 3 for _, said in marks), marks
+
+
+def test_numbers_are_said_in_three_digits() -> None:
+    meta: dict[str, str | float | int] = {"loss": 4.62512, "tokens": 1200, "large": 12345.6}
+    legend = Legend(measure="It is {loss} nats.")
+    text = read(Trace("any", {"x": np.array(8.00872)}, {"x": ()}, {}, meta, legend=legend)).text
+    for said in ("It is 4.63 nats.", "loss4.63", "tokens1200", "large12,346", "x8.01"):
+        assert said in text
+
+
+def test_what_is_only_kept_is_not_talked_about() -> None:
+    legend = Legend(quantities={"x": Quantity("the answer with each patch", show="kept")})
+    assert not read(Trace("any", {"x": np.arange(3.0)}, {"x": ("layer",)}, legend=legend)).text
+
+
+def test_lines_reach_the_ends_of_their_scale() -> None:
+    legend = Legend(quantities={"x": Quantity("the share", ends=(0.0, 1.0))})
+    page = trace_figure(Trace("any", {"x": np.array([0.4, 0.41, 0.42])}, {"x": ("layer",)}, legend=legend))
+    assert {"0", "0.5", "1"} <= set(re.findall(r'class="label">([\d.]+)<', page))
 
 
 def test_one_number_far_out_does_not_make_all_others_pale() -> None:
     values = np.concatenate([np.linspace(1, 2, 199), [1000.0]])
     colours = colours_for(values)
     assert colours.high < 3
-    assert colours.beyond == " A few reach 1e+03."
+    assert colours.beyond == " A few reach 1,000."
     assert colours.level(1000.0) == "heat-back15"
 
 

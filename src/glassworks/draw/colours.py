@@ -14,22 +14,24 @@ LEVELS = 16
 DEPTHS = 8
 
 Stop = tuple[float, float, float | int]  # OKLCH: lightness 0-1, chroma, hue in degrees
+NEUTRAL_LIGHT: Stop = (0.965, 0.004, 85)  # both halves of a scale begin in one colour: around zero there is no sign
+NEUTRAL_DARK: Stop = (0.25, 0.005, 260)
 LIGHT: dict[str, tuple[Stop, Stop, Stop]] = {
     "heat": ((0.965, 0.008, 220), (0.68, 0.10, 235), (0.33, 0.13, 268)),
-    "above": ((0.965, 0.006, 70), (0.74, 0.13, 58), (0.42, 0.13, 40)),
-    "below": ((0.965, 0.006, 240), (0.69, 0.10, 240), (0.36, 0.14, 265)),
+    "above": (NEUTRAL_LIGHT, (0.74, 0.13, 58), (0.42, 0.13, 40)),
+    "below": (NEUTRAL_LIGHT, (0.69, 0.10, 240), (0.36, 0.14, 265)),
     "surprise": ((0.99, 0.004, 85), (0.89, 0.08, 75), (0.74, 0.15, 48)),
     "chance": ((0.985, 0.004, 220), (0.89, 0.05, 228), (0.76, 0.10, 240)),
 }
 DARK: dict[str, tuple[Stop, Stop, Stop]] = {
     "heat": ((0.25, 0.015, 260), (0.56, 0.12, 245), (0.94, 0.08, 165)),
-    "above": ((0.25, 0.010, 60), (0.55, 0.13, 50), (0.84, 0.13, 68)),
-    "below": ((0.25, 0.015, 260), (0.55, 0.12, 250), (0.84, 0.10, 228)),
+    "above": (NEUTRAL_DARK, (0.55, 0.13, 50), (0.84, 0.13, 68)),
+    "below": (NEUTRAL_DARK, (0.55, 0.12, 250), (0.84, 0.10, 228)),
     "surprise": ((0.20, 0.006, 60), (0.34, 0.07, 55), (0.52, 0.135, 42)),
     "chance": ((0.22, 0.010, 255), (0.35, 0.06, 250), (0.50, 0.11, 245)),
 }
-FILLS = ("heat-back", "above", "below")  # classes of cells that numbers may stand in
-TURN_LIGHT, TURN_DARK = 10, 8  # the level from which words in a cell have the paper's colour, not the ink's
+FILLS = {"heat": "heat-back", "above": "above", "below": "below"}  # scales of cells that numbers may stand in: classes
+READABLE = 4.5
 LINES_LIGHT = ("#0068a8", "#c65102", "#00805c", "#a84f86", "#8a6d00", "#3c8fc4", "#5d5d66", "#b0306a")
 LINES_DARK = ("#5bb8f0", "#f0a05a", "#4fc9a0", "#e29bc4", "#d9c452", "#9ad0f5", "#a9a9b4", "#ff8fb4")
 
@@ -43,7 +45,7 @@ def theme() -> Markup:
 
 def schemes() -> tuple[str, str]:
     """The variables on light and on dark paper."""
-    return variables(LIGHT, LINES_LIGHT, TURN_LIGHT), variables(DARK, LINES_DARK, TURN_DARK)
+    return variables(LIGHT, LINES_LIGHT), variables(DARK, LINES_DARK)
 
 
 def classes() -> str:
@@ -54,7 +56,7 @@ def classes() -> str:
         rules += [
             f".{scale}{level}{{background:var(--{scale}{level})}}" for scale in ("surprise", "chance", "above", "below")
         ]
-        rules.append(",".join(f".{fill}{level}" for fill in FILLS) + f"{{color:var(--on{level})}}")
+        rules += [f".{fill}{level}{{color:var(--on-{scale}{level})}}" for scale, fill in FILLS.items()]
     rules += [f".line{i}{{--line:var(--line{i})}}" for i in range(len(LINES_LIGHT))]
     rules += [f".depth{i}{{--line:var(--heat{round(3 + 12 * i / (DEPTHS - 1))})}}" for i in range(DEPTHS)]
     return "\n".join(rules)
@@ -65,15 +67,34 @@ def level(share: float | int) -> int:
     return round(min(max(share, 0.0), 1.0) * (LEVELS - 1)) if not math.isnan(share) else 0
 
 
-def variables(scales: dict[str, tuple[Stop, Stop, Stop]], lines: tuple[str, ...], turn: int) -> str:
+def variables(scales: dict[str, tuple[Stop, Stop, Stop]], lines: tuple[str, ...]) -> str:
     """One scheme's variables."""
-    found = [
-        f"--{name}{i}:{hexadecimal(between(stops, i / (LEVELS - 1)))}"
-        for name, stops in scales.items()
-        for i in range(LEVELS)
-    ]
-    found += [f"--on{i}:var(--{'ink' if i < turn else 'paper'})" for i in range(LEVELS)]
+    found = []
+    for name, stops in scales.items():
+        for i in range(LEVELS):
+            colour = hexadecimal(between(stops, i / (LEVELS - 1)))
+            found += [f"--{name}{i}:{colour}"] + [f"--on-{name}{i}:{ink_on(colour)}"] * (name in FILLS)
     return ";".join([*found, *(f"--line{i}:{colour}" for i, colour in enumerate(lines))])
+
+
+def ink_on(colour: str) -> str:
+    """What is read on a colour: nearly black or nearly white, or as much of either as it takes."""
+    inks = ("#1f1f23", "#fdfcfa", "#000000", "#ffffff")
+    readable = [ink for ink in inks if contrast(ink, colour) >= READABLE]
+    return readable[0] if readable else max(inks, key=lambda ink: contrast(ink, colour))
+
+
+def contrast(a: str, b: str) -> float:
+    """Contrast ratio of two colours #rrggbb, from 1 to 21 (WCAG 2)."""
+    low, high = sorted((luminance(a), luminance(b)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of #rrggbb (WCAG 2)."""
+    channels = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def between(stops: tuple[Stop, Stop, Stop], share: float | int) -> Stop:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from glassworks.draw.colour_scale import coloured_scale
 from glassworks.draw.markup import Markup, tag
-from glassworks.draw.scales import minus, short
+from glassworks.draw.scales import short
 
 ABOVE, BELOW = (214, 96, 20), (18, 112, 184)
 STEPS = 16
@@ -82,9 +83,7 @@ def map_scale(reach: float) -> Markup:
         tag("i", style=f"background:rgb{ABOVE if share > 0 else BELOW};opacity:{2 * abs(share):.2f}".replace(" ", ""))
         for share in shares
     ]
-    marks = [-reach, -reach / 2, 0.0, reach / 2, reach]
-    labels = [tag("span", minus(short(mark)), style=f"left:{25 * i}%") for i, mark in enumerate(marks)]
-    return tag("div", tag("div", *strip, class_="strip"), tag("div", *labels, class_="marks"), class_="scale one-line")
+    return coloured_scale(strip, [(share, short((2 * share - 1) * reach)) for share in (0.0, 0.25, 0.5, 0.75, 1.0)])
 
 
 def brightness(pixels: np.ndarray) -> np.ndarray:

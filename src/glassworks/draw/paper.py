@@ -39,5 +39,5 @@ def fill_of(names: str) -> str | None:
 
 def ink_of(names: str) -> str:
     """The colour of what is written on it."""
-    found = re.search(r"\b(?:heat-back|above|below)(\d+)\b", names)
-    return variables()["ink" if found is None else f"on{found[1]}"]
+    found = re.search(r"\b(heat-back|above|below)(\d+)\b", names)
+    return variables()["ink" if found is None else f"on-{found[1].removesuffix('-back')}{found[2]}"]

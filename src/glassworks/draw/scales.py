@@ -120,6 +120,19 @@ def short(number: Real) -> str:
     return minus(f"{number:.3g}")
 
 
+def figure(number: Real) -> str:
+    """Three digits, or all of the part before the point: 0.0123, 4.63, 1,235, 1.2e−07; a dash for what is no number.
+
+    >>> [figure(x) for x in (8.00872, -0.5, 1234.5, 0.0)]
+    ['8.01', '−0.5', '1,234', '0']
+    """
+    if math.isnan(number):
+        return "–"
+    if math.isinf(number) or abs(number) >= 1e9:
+        return short(number)
+    return minus(f"{number:,.0f}" if abs(number) >= 999.5 else f"{number:.3g}")
+
+
 def minus(number: str) -> str:
     """A number with the sign that is as wide as a digit."""
     return number.replace("-", "−")

@@ -86,10 +86,10 @@ def scale(element: Element, width: float = 420.0) -> Piece:
     levels = list(strip)
     side = width / max(len(levels), 1)
     parts = [box(i * side, 0.0, side, 10.0, fill_of(cell.get("class", "")) or "none") for i, cell in enumerate(levels)]
-    places = list(marks)
-    for i, mark in enumerate(places):
-        anchor = "start" if i == 0 else "end" if i == len(places) - 1 else "middle"
-        parts.append(written(text_of(mark), percent(mark, "left") * width, 24.0, text_anchor=anchor))
+    for mark in marks:
+        share = percent(mark, "left")
+        anchor = "start" if share < 0.02 else "end" if share > 0.98 else "middle"
+        parts.append(written(text_of(mark), share * width, 24.0, text_anchor=anchor))
     return Piece(join(parts), width, 32.0, leads=True)
 
 

@@ -10,7 +10,7 @@ from glassworks.draw.arrays.axes import Axis
 from glassworks.draw.arrays.plot import draw
 from glassworks.draw.arrays.texts import texts_figure
 from glassworks.draw.markup import Markup, join, tag
-from glassworks.draw.scales import minus, plain
+from glassworks.draw.scales import figure, minus, plain
 from glassworks.draw.tokens import visible
 from glassworks.trace.legend import Quantity, filled
 from glassworks.trace.trace import Trace
@@ -20,11 +20,10 @@ MAX_ARRAYS = 24
 
 
 def general_figure(trace: Trace, token: Token, without: Collection[str] = ()) -> Markup:
-    """Each array by its legend and axes, in the trace's order; then the numbers without axes, and what is not drawn."""
+    """Each array by its legend and axes, in the trace's order; then the numbers without axes."""
     left = [name for name in trace.arrays if name not in without]
     about = {name: trace.legend.of(name) for name in left}
     beside = {other for one in about.values() for other in (*one.controls, one.error, one.colours, one.where)}
-    kept = [name for name in left if about[name].show == "kept"]
     figures, folded = list[Markup](), list[Markup]()
     for name in left:
         if trace.arrays[name].size != 1 and name not in beside and about[name].show in ("shown", "folded"):
@@ -33,9 +32,6 @@ def general_figure(trace: Trace, token: Token, without: Collection[str] = ()) ->
         figures = [*figures[:MAX_ARRAYS], missing(f"{len(figures) - MAX_ARRAYS} more arrays are not drawn.")]
     if folded:
         figures.append(tag("details", tag("summary", "More numbers"), *folded))
-    if kept:
-        said = "; ".join(sentence(about[name].title, trace, token) for name in kept)
-        figures.append(missing(f"Kept in the trace for further use, and not drawn: {said}."))
     single = {
         sentence(about[name].title, trace, token): said_of(trace, name, trace.arrays[name].item(), token)
         for name in left
@@ -63,7 +59,8 @@ def array_figure(trace: Trace, name: str, token: Token) -> Markup:
     if array.dtype.kind not in "fiub":
         return missing(f"“{title}” is of type {array.dtype}: it is not drawn.")
     error = numbers_of(trace, about.error, about)
-    drawn = Drawn(title, shown(trace, name, about), tuple(axes), error, note, least=about.least, log=about.log)
+    values = shown(trace, name, about)
+    drawn = Drawn(title, values, tuple(axes), error, note, least=about.least, ends=about.ends, log=about.log)
     return draw(beside_controls(drawn, {other: shown(trace, other, about) for other in about.controls}, trace, token))
 
 
@@ -128,7 +125,7 @@ def sentence(text: str, trace: Trace, token: Token) -> str:
             return None
         if name in trace.legend.ids and isinstance(value, int):
             return visible(token(value))
-        return minus(plain(value)) if isinstance(value, int | float) else str(value)
+        return as_said(value)
 
     return filled(text, say)
 
@@ -147,10 +144,14 @@ def words_of(trace: Trace, token: Token, *parts: str) -> Iterator[Markup]:
             yield tag("p", text, class_=part)
 
 
+def as_said(value: object) -> str:
+    """A single value as it is written: numbers in three digits, counts as they are."""
+    return figure(value) if isinstance(value, float) else minus(plain(value))
+
+
 def numbers(values: Mapping[str, str | float | int]) -> Markup:
     """Names and values, in as many columns as fit."""
-    said = {name: minus(plain(value)) if isinstance(value, int | float) else value for name, value in values.items()}
-    rows = [tag("div", tag("dt", name), tag("dd", value)) for name, value in said.items()]
+    rows = [tag("div", tag("dt", name), tag("dd", as_said(value))) for name, value in values.items()]
     return tag("dl", *rows, class_="numbers") if rows else Markup("")
 
 

@@ -50,6 +50,8 @@ class Quantity:
     """An array of booleans with the same axes: which entries there are."""
     least: float = 0.0
     """How far from 0 its scale reaches at the least, so that noise is not stretched over it."""
+    ends: tuple[float, ...] = ()
+    """The two ends of its scale, whatever the numbers are: 0 and 1 of a share, -1 and 1 of a correlation."""
     percent: bool = False
     """A share that is shown in percent."""
     log: bool = False

@@ -25,6 +25,8 @@ class Drawn:
     """Sentences on what is not drawn."""
     least: float = 0.0
     """How far from 0 the scale reaches at the least."""
+    ends: tuple[float, ...] = ()
+    """The two ends of the scale, if they are given; lines and bars may go on beyond them."""
     log: bool = False
     """Lines on a logarithmic scale."""
 

@@ -10,7 +10,7 @@ from glassworks.draw.arrays.heatmap import colour_bar, colours_for, exact
 from glassworks.draw.chart import draw_legend
 from glassworks.draw.line_chart import Line
 from glassworks.draw.markup import Markup, tag
-from glassworks.draw.scales import minus
+from glassworks.draw.scales import figure
 from glassworks.draw.tokens import groups
 
 ERRORS = " ± is one standard error."
@@ -23,7 +23,8 @@ def bars(drawn: Drawn, chosen: Plan) -> Markup:
     entries = drawn.axes[chosen.shown[-1]].labels
     names = drawn.axes[chosen.shown[0]].labels if len(chosen.shown) == 2 else ()
     finite = drawn.values[np.isfinite(drawn.values)]
-    ends = float(finite.min(initial=0.0)), float(finite.max(initial=drawn.least))
+    low, high = drawn.ends or (0.0, drawn.least)
+    ends = float(finite.min(initial=min(low, 0.0))), float(finite.max(initial=high))
     panels = []
     for at in places:
         values, errors = drawn.part(at, chosen)
@@ -59,11 +60,6 @@ def bar(value: float, ends: tuple[float, float], colour: str) -> Markup:
     return tag("i", style=f"margin-left:{left:.1f}%;width:{width:.1f}%", class_=colour)
 
 
-def figure(value: float) -> str:
-    """A number beside its bar; a dash where there is none."""
-    return "–" if math.isnan(value) else minus(f"{value:.3g}" if abs(value) < 1e5 else exact(value))
-
-
 def error(value: float) -> list[Markup]:
     """A standard error after a number."""
     return [tag("small", f" ± {value:.2g}")] if math.isfinite(value) else []
@@ -72,7 +68,7 @@ def error(value: float) -> list[Markup]:
 def strip(drawn: Drawn, chosen: Plan) -> Markup:
     """Text whose tokens are coloured by their numbers, those of one character together by the one farthest from 0."""
     drawn = drawn.cut(4 * MOST, chosen.shown)
-    axis, colours = drawn.axes[chosen.shown[0]], colours_for(drawn.values, drawn.least)
+    axis, colours = drawn.axes[chosen.shown[0]], colours_for(drawn.values, drawn.least, drawn.ends)
     values, _ = drawn.part((0,) * len(chosen.panels), chosen)
     tokens = [
         tag(

@@ -1,20 +1,23 @@
 """Heat maps: a table of coloured cells, its numbers told on hovering, and written in the cells where there is room.
 
 A table, not a drawing: its first column stays in view while a phone scrolls the rest, and a screen reader reads it.
-Numbers of one sign go from pale to strong; where signs differ, orange is above zero and blue below.
+Numbers of one sign go from pale to strong; where signs differ, orange is above zero and blue below. A scale begins at
+zero and ends at a round number: what differs little looks alike, unless the legend says at which ends it is otherwise.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from glassworks.draw.colour_scale import coloured_scale
 from glassworks.draw.colours import LEVELS, level
 from glassworks.draw.markup import Markup, scrolling, tag
-from glassworks.draw.scales import minus, short
+from glassworks.draw.scales import figure, minus, short, ticks
 from glassworks.draw.tokens import columns, fitted
 
+ROUND = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 OUTLIER = 6.0
 """Colours end at the 98th percentile of the sizes where the largest is more than this many times as large."""
 LONGEST = 18  # characters of a label
@@ -35,31 +38,54 @@ class Colours:
         if math.isnan(value):
             return "nan"
         if self.signed:
-            return f"{'above' if value >= 0 else 'below'}{level(abs(value) / self.high)}"
+            return f"{'above' if value >= 0 else 'below'}{level(abs(value) / self.high)}"  # level 0 is one colour
         return f"heat-back{level((value - self.low) / (self.high - self.low))}"
 
     @property
     def beyond(self) -> str:
         """A sentence on the numbers beyond the end of the colours, if there are any."""
-        return f" A few reach {self.most:.3g}." if self.most > self.high else ""
+        return f" A few reach {figure(self.most)}." if self.most > self.high * (1 + 1e-6) else ""
+
+    def marks(self) -> Iterator[tuple[float, str]]:
+        """Round numbers, each with its place along the colours, from 0 to 1."""
+        marks = [-self.high, -self.high / 2, 0.0, self.high / 2, self.high] if self.signed else self.ticks()
+        for mark in marks:
+            more = "+" * (mark == self.high and self.most > self.high * (1 + 1e-6))
+            yield (mark - self.low) / (self.high - self.low), f"{short(mark)}{more}"
+
+    def ticks(self) -> list[float]:
+        """Round numbers of a scale of one sign; its ends, if no number in between is short."""
+        found = ticks(self.low, self.high, 5)
+        return found if len(found) > 1 and len(set(map(short, found))) == len(found) else [self.low, self.high]
 
 
-def colours_for(values: np.ndarray, least: float = 0.0) -> Colours:
-    """The scale that fits: around zero where signs differ, from zero where that shows something, or from the smallest.
+def colours_for(values: np.ndarray, least: float = 0.0, ends: Sequence[float] = ()) -> Colours:
+    """The scale that fits: from zero, or around it where signs differ by as much as a colour shows.
 
-    It reaches `least` from 0 if the numbers do not.
+    It reaches `least` from 0 if the numbers do not; `ends` are where it ends whatever the numbers are.
     """
     finite = values[np.isfinite(values)]
-    if not finite.size:
-        return Colours(0.0, 1.0, signed=False, most=1.0)
-    smallest, largest, most = float(finite.min()), float(finite.max()), float(abs(finite).max())
+    most = float(abs(finite).max(initial=0.0))
+    if ends:
+        low, high = ends
+        reach = max(-low, high)
+        return Colours(-reach, reach, True, most) if low < 0 else Colours(low, high, False, most)
+    if not most:
+        return Colours(0.0, least or 1.0, signed=False, most=0.0)
     end = float(np.quantile(abs(finite), 0.98))
-    high = end if 0 < end * OUTLIER < most else most
-    high = max(high, least)
-    if smallest < 0:
+    high = max(end if 0 < end * OUTLIER < most else most, least)
+    high = rounded_up(high)
+    if float(finite.min()) < -0.5 * high / (LEVELS - 1):
         return Colours(-high, high, signed=True, most=most)
-    low = 0.0 if smallest <= 0.5 * high or smallest == largest else smallest
-    return Colours(low, high if high > low else low + 1.0, signed=False, most=most)
+    return Colours(0.0, high, signed=False, most=most)
+
+
+def rounded_up(number: float) -> float:
+    """The next number that is a round one times a power of ten; one too tiny or too large for that as it is."""
+    power = 10.0 ** math.floor(math.log10(number))
+    if not 1e-300 < number < 1e300:
+        return number
+    return next(factor * power for factor in ROUND if factor * power >= number * (1 - 1e-9))
 
 
 def colour_bar(colours: Colours) -> Markup:
@@ -67,16 +93,9 @@ def colour_bar(colours: Colours) -> Markup:
     if colours.signed:
         strip = [tag("i", class_=f"below{i}") for i in reversed(range(LEVELS))]
         strip += [tag("i", class_=f"above{i}") for i in range(LEVELS)]
-        marks = [-colours.high, -colours.high / 2, 0.0, colours.high / 2, colours.high]
     else:
         strip = [tag("i", class_=f"heat-back{i}") for i in range(LEVELS)]
-        marks = [colours.low + (colours.high - colours.low) * i / 4 for i in range(5)]
-    clipped = colours.most > colours.high
-    said = [minus(short(mark)) for mark in marks]
-    if clipped:
-        said[-1] += "+"
-    labels = [tag("span", mark, style=f"left:{25 * i}%") for i, mark in enumerate(said)]
-    return tag("div", tag("div", *strip, class_="strip"), tag("div", *labels, class_="marks"), class_="scale one-line")
+    return coloured_scale(strip, colours.marks())
 
 
 @dataclass(frozen=True)

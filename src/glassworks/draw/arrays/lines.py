@@ -26,8 +26,8 @@ def lines(drawn: Drawn, chosen: Plan, more: str = "") -> Markup:
     along = drawn.axes[chosen.shown[-1]]
     parts = [drawn.part(at, chosen) for at in places]
     log = drawn.log or is_wide(drawn.values)
-    numbers = np.concatenate([*(ends(*part) for part in parts), [0.0, drawn.least] if drawn.least else []])
-    y_range = span(numbers[numbers > 0] if log else numbers, log=log)
+    numbers = np.concatenate([*(ends(*part) for part in parts), [0.0, drawn.least] if drawn.least else [], drawn.ends])
+    y_range = span(numbers[numbers > 0] if log else numbers, log=log, pad=0.02 if drawn.ends else 0.05)
     charts = [
         Chart(
             series(drawn, chosen, *part),

@@ -43,7 +43,7 @@ def heat(drawn: Drawn, chosen: Plan) -> Markup:
     if len(places) > fit:
         left_out = f" The first {fit} of {len(places)} panels are shown."
         places = places[:fit]
-    colours, wide = colours_for(drawn.values, drawn.least), room(drawn, chosen, len(places))
+    colours, wide = colours_for(drawn.values, drawn.least, drawn.ends), room(drawn, chosen, len(places))
     digits, grids = digits_for(drawn.values, colours.high), []
     for at in places:
         values, errors = drawn.part(at, chosen)
