@@ -98,7 +98,8 @@ def test_silencing_the_planted_heads_is_what_costs_the_prediction() -> None:
     assert heads[0, 1, 0] < -1
     assert np.abs(heads[:, :, 1:]).max() < 0.1
     assert np.abs(trace.arrays["mlp_out"]).max() < 0.1
-    assert trace.arrays["z_control"].shape == trace.arrays["z_control_true"].shape == (2, len(trace.labels["z_draw"]))
+    assert trace.arrays["z_control"].shape == trace.arrays["z_control_true"].shape == (2, len(trace.labels["z_place"]))
+    assert trace.labels["z_place"][0] in ("layer 0, head 0", "layer 1, head 0")  # the planted ones come first
 
 
 def test_what_a_control_puts_in_is_as_far_away_as_the_ablation_and_in_no_like_direction(

@@ -7,13 +7,16 @@ import torch
 from torch import Tensor, nn
 
 from glassworks.interpret.causes import patching
-from glassworks.interpret.causes.metrics import AtPosition, kl_divergence, log_probability, logit_difference
+from glassworks.interpret.causes.legends import ACTIVATION_PATCHING
+from glassworks.interpret.causes.metrics import AtPosition, Metric, kl_divergence, log_probability, logit_difference
 from glassworks.interpret.causes.patching import activation_patching, patch_points
 from glassworks.interpret.causes.restart import store
 from glassworks.interpret.causes.sites import SITES, metrics_of
+from glassworks.interpret.causes.wording import judged
 from glassworks.interpret.tokens import check_pair
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
+from glassworks.trace.legend import Legend
 
 CONFIGS = {
     "gpt2": GPTConfig("gpt2", 50, 8, 2, 2, 16),
@@ -144,9 +147,72 @@ def test_controls_are_random_changes_of_the_same_norm() -> None:
     assert first.arrays["z_control"].shape == (5,)
     np.testing.assert_array_equal(first.arrays["z_control"], second.arrays["z_control"])
     assert not np.array_equal(first.arrays["z_control"], other.arrays["z_control"])
-    layer, head, position = (int(word.split()[-1]) for word in first.labels["z_draw"][0].split(", "))
-    assert first.arrays["z_control_true"][0] == first.arrays["z"][layer, head, position]
+    for i, name in enumerate(first.labels["z_place"]):
+        layer, head, position = (int(word.split()[-1]) for word in name.split(", "))
+        assert first.arrays["z_control_true"][i] == first.arrays["z"][layer, head, position]
     assert first.arrays["z_control"][0] != first.arrays["z_control_true"][0]
+
+
+def test_controls_stand_at_the_largest_effects_and_at_a_few_others() -> None:
+    """At places drawn from all, most had no effect, so that their controls could be held against nothing."""
+    model, (clean, corrupt) = random_model(CONFIGS["gpt2"]), inputs()
+    trace = activation_patching(model, clean, corrupt, difference(), sites="z", controls=8, draws=3)
+    sizes = abs(trace.arrays["z_control_true"])
+    largest = np.sort(abs(trace.arrays["z"]).ravel())[::-1]
+    np.testing.assert_array_equal(sizes[:6], largest[:6])
+    assert sizes[6:].max() <= sizes[5]
+    assert len(set(trace.labels["z_place"])) == 8
+    assert (trace.arrays["z_deviation"][:6] > 0).all()
+
+
+def test_a_place_is_called_by_its_token() -> None:
+    model, (clean, corrupt) = random_model(CONFIGS["gpt2"]), inputs()
+    labels = [" a", " b", *(" c" for _ in range(clean.size(1) - 2))]
+    trace = activation_patching(model, clean, corrupt, difference(), labels=labels, controls=100, draws=1)
+    names = set(trace.labels["resid_pre_place"])
+    assert "layer 0, “·c” at 2" in names or "layer 0, “·b”" in names or "layer 0, “·a”" in names
+    assert all("position" not in name for name in names)
+    assert not trace.arrays["resid_pre_deviation"].any()  # one draw has no spread
+
+
+def test_the_legend_says_which_answer_in_which_unit_and_shares_of_how_much() -> None:
+    model, (clean, corrupt) = random_model(CONFIGS["gpt2"]), inputs()
+    ones = torch.ones(len(clean), dtype=torch.long)
+
+    def said(metric: Metric, corrupt: Tensor = corrupt) -> Legend:
+        return activation_patching(model, clean, corrupt, metric, controls=0).legend
+
+    both = said(logit_difference(ones, 2 * ones))
+    assert "the logit of “{metric_token}” less the logit of “{metric_less_token}” after the last token" in both.measure
+    assert f"(means of {len(clean)} pairs)" in both.measure
+    assert "carry the answer “{metric_token}” rather than “{metric_less_token}”?" in both.question
+    single = said(log_probability(ones, position=2))
+    assert "the log-probability of “{metric_token}” at position 2" in single.measure
+    assert "carry the answer “{metric_token}”?" in single.question
+    assert "less" not in single.question
+    each = said(logit_difference(torch.arange(len(clean)), 9 - torch.arange(len(clean))))
+    assert "each pair’s right token" in each.measure
+    own = said(lambda logits: 1e-3 * logits[:, -1, 0])
+    assert "the given function" in own.measure
+    assert "nats" not in own.measure
+    assert own.quantities["resid_pre"].least == 1
+    same = said(logit_difference(ones, 2 * ones), clean)
+    assert "nothing to share out" in same.measure
+    assert same.nothing.startswith("On this page there is nothing")
+
+
+def test_shares_of_little_are_not_stretched_over_the_scale() -> None:
+    """A tenth of a nat filled the colours as well as ten."""
+    facts = {"metric": "logit difference", "metric_token": 1, "metric_less_token": 2}
+    little, much, other = (
+        judged(ACTIVATION_PATCHING, told, answers=(scale, 0.0), scale=scale, told=True, pairs=1)
+        for told, scale in ((facts, 0.1), (facts, 8.0), ({}, 0.1))
+    )
+    reach = [legend.quantities["resid_pre"].least for legend in (little, much, other)]
+    assert reach == pytest.approx([10.0, 1.0, 1.0])
+    assert "colours and axes end at a whole nat" in little.measure
+    assert "0.10 nats in all" in little.nothing
+    assert much.nothing == ACTIVATION_PATCHING.nothing
 
 
 @pytest.mark.parametrize("site", ["resid_pre", "z", "k", "pattern"])

@@ -48,7 +48,8 @@ def test_a_planted_direction_moves_the_output_and_no_other_does() -> None:
     assert row["random directions"][2] == pytest.approx(plain, abs=0.5)
     # a random unit vector of 4 dimensions has a standard deviation of 1/2 along each
     assert trace.arrays["deviation"][1] == pytest.approx([1, 0, 1], abs=0.3)
-    assert float(trace.meta["beyond_random"]) < -1.5  # the first of the largest scales is -2
+    assert trace.meta["longest"] == 2
+    assert float(trace.meta["beyond_random"]) > 1.5  # that of -2 was told before, as if the direction led away
     assert math.isnan(trace.arrays["deviation"][0, 0])
 
 
@@ -117,6 +118,27 @@ def test_only_the_chosen_positions_are_pushed() -> None:
     plain = steer(model, TOKENS, push, "blocks.1.resid_post", metric, scales=[0]).arrays["metric"][0, 0]
     assert last == plain  # behind the last block nothing of position 7 reaches position 3
     assert all_of != plain
+
+
+def test_the_wrong_place_may_be_other_positions_of_the_same_point() -> None:
+    model, metric = small(), log_probability(TOKENS[:, 0], position=3)
+    trace = steer(
+        model,
+        TOKENS,
+        torch.arange(16.0),
+        "blocks.1.resid_post",
+        metric,
+        scales=[1],
+        positions=[3],
+        wrong_positions=[-1],
+        goal=1.5,
+    )
+    row = dict(zip(trace.labels["row"], trace.arrays["metric"][:, 0], strict=True))
+    assert row["wrong place"] == row["null"] != row["direction"]  # behind the last block 7 does not reach 3
+    assert trace.meta["wrong_point"] == "blocks.1.resid_post"
+    assert trace.meta["wrong_place"] == "the stream behind layer 1, at the last token"
+    assert trace.meta["place"] == "the stream behind layer 1, at position 3"
+    assert "1.50 on the text itself" in trace.legend.measure
 
 
 def test_the_difference_of_means_is_the_planted_one() -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from glassworks.core.called import command
+from glassworks.interpret.causes import edge_legends as edges
 from glassworks.interpret.causes import legends as causes
 from glassworks.interpret.neurons import legends as neurons
 from glassworks.interpret.probing import legends as probing
@@ -92,16 +93,16 @@ METHODS: dict[str, Method] = {
     ),
     "ablation": Method(causes.ABLATION, "causes:ablation", "causes.ablation:ablation", reads=("data",)),
     "path_patching": Method(
-        causes.PATH_PATCHING, "causes:path_patching", "causes.paths:path_patching", reads=("against",)
+        edges.PATH_PATCHING, "causes:path_patching", "causes.paths:path_patching", reads=("against",)
     ),
     "edge_attribution": Method(
-        causes.EDGE_ATTRIBUTION,
+        edges.EDGE_ATTRIBUTION,
         "causes:edge_attribution",
         "causes.edge_attribution:edge_attribution",
         reads=("against",),
     ),
     "circuit": Method(
-        causes.CIRCUIT,
+        edges.CIRCUIT,
         "causes:circuit",
         "causes.circuits:find_circuit",
         reads=("against",),

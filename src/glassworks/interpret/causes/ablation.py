@@ -28,7 +28,15 @@ from glassworks.interpret.causes.metrics import Metric, facts_of
 from glassworks.interpret.causes.patching import random_change, values_at
 from glassworks.interpret.causes.restart import BUDGET, Stored, evaluate, in_evaluation, needed, store, upto
 from glassworks.interpret.causes.sites import Donors, Place, Site, all_places, find_sites, metrics_of, taps_of
-from glassworks.interpret.causes.sweeps import Findings, describe, draw, layout, randomised
+from glassworks.interpret.causes.sweeps import (
+    Findings,
+    describe,
+    layout,
+    randomised,
+    with_random_changes,
+    worth_control,
+)
+from glassworks.interpret.causes.wording import silenced
 from glassworks.interpret.tokens import check_tokens
 from glassworks.models.gpt.model import GPT
 from glassworks.models.modes import evaluating
@@ -50,7 +58,7 @@ def ablation(
     by_position: bool = False,
     labels: Sequence[str] | None = None,
     draws: int = 4,
-    controls: int = 16,
+    controls: int = 8,
     seed: int = 0,
     max_bytes: int = BUDGET,
 ) -> Trace:
@@ -66,8 +74,9 @@ def ablation(
             over all of them, the row that is silenced too; what is drawn is never from that row.
         by_position: each position by itself, or all positions of a layer (and head) at once.
         labels: what to call the positions.
-        draws: resampled values are drawn so often, at least once, and the effects averaged.
-        controls: how many random places a site are also changed at random; 0 = none.
+        draws: resampled values and random changes are drawn so often, at least once, and the effects averaged.
+        controls: at how many places a site random changes are tried, too: three quarters those of largest effect (mean
+            size over the kinds), the others drawn from the rest; 0 = none. At each place as often as `draws` says.
         seed: of the draws and controls.
         max_bytes: the most that a batch of edits may need.
 
@@ -75,8 +84,8 @@ def ablation(
         S (kind, layer, [head,] [position]): mean change of the metric; negative where the place helped. What is
             silenced becomes zero, its mean over other inputs, or what it is on one of them (resample).
         S_metric (..., pair): the metric itself, for each row.
-        S_control, S_control_true (kind, S_draw): change of the metric by a random edit of the same norm, and by
-            silencing the place, at some places drawn at random.
+        S_control, S_deviation, S_control_true (kind, S_place): at some places, those of largest effect first, the mean
+            and the standard deviation of the metric's change by random edits of the same norm, and by silencing it.
         plain (pair,): the metric of the untouched runs.
     """
     chosen = find_sites(sites)
@@ -98,10 +107,11 @@ def ablation(
         for name, site in chosen.items():
             sweep = Sweep(stored, site, judged, plain, T if by_position else None, max_bytes)
             donors = [silence(stored, sources, site, kind, draws, generator) for kind in kinds]
-            ablate_site(name, sweep, donors, controls, generator, findings)
+            ablate_site(name, sweep, donors, (controls, draws), generator, findings, labels)
     findings.add("plain", plain, ("pair",))
     findings.meta |= {"rows": len(tokens), "reference": len(others), "draws": draws, "seed": seed, **facts_of(metric)}
-    return findings.trace("ablation", ABLATION, labels)
+    legend = silenced(ABLATION, facts_of(metric), float(plain.double().mean()), len(tokens))
+    return findings.trace("ablation", legend, labels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,26 +142,30 @@ def ablate_site(
     name: str,
     sweep: Sweep,
     donors: Sequence[Sequence[Donors]],
-    controls: int,
+    controls: tuple[int, int],
     generator: torch.Generator,
     findings: Findings,
+    labels: Sequence[str] | None,
 ) -> None:
-    """All places of a site, each kind, and some at random; `donors` are by kind, then by draw."""
+    """All places of a site, each kind, and random changes at some; `donors` are by kind, then by draw."""
     site, config = sweep.site, sweep.stored.model.config
     places, (sizes, axes) = all_places(site, config, sweep.positions), layout(site, config, sweep.positions)
-    labels = [f"ablate {name} ({kind})" for kind in findings.labels["kind"]]
-    found = torch.stack([sweep.run(kind, places, label) for kind, label in zip(donors, labels, strict=True)])
+    told = [f"ablate {name} ({kind})" for kind in findings.labels["kind"]]
+    found = torch.stack([sweep.run(kind, places, label) for kind, label in zip(donors, told, strict=True)])
     change = sweep.change(found)
     findings.add(name, torch.unflatten(change, 1, sizes), ("kind", *axes))
     findings.add(f"{name}_metric", torch.unflatten(found, 1, sizes), ("kind", *axes, "pair"))
-    drawn = draw(sweep.stored, donors[0][0], site, places, controls, generator)
-    if drawn:
-        some = [places[i] for i in drawn]
-        noise = [[randomised(sweep.stored, kind[0], site, generator)] for kind in donors]
-        control = torch.stack([sweep.run(kind, some) for kind in noise])
-        findings.add(f"{name}_control", sweep.change(control), ("kind", f"{name}_draw"))
-        findings.add(f"{name}_control_true", change[:, drawn], ("kind", f"{name}_draw"))
-        findings.labels[f"{name}_draw"] = [describe(place, site) for place in some]
+    count, draws = controls
+    chosen = worth_control(sweep.stored, donors[0][0], site, places, change.abs().mean(0), count, generator)
+    if chosen:
+        some = [places[i] for i in chosen]
+        noise = [randomised(sweep.stored, kind[0], site, generator, draws) for kind in donors]
+        control = torch.stack([sweep.run([kind], with_random_changes(some, draws)) for kind in noise])
+        by_draw = torch.unflatten(sweep.change(control), 1, (-1, draws))
+        findings.add(f"{name}_control", by_draw.mean(-1), ("kind", f"{name}_place"))
+        findings.add(f"{name}_deviation", by_draw.std(-1, correction=min(1, draws - 1)), ("kind", f"{name}_place"))
+        findings.add(f"{name}_control_true", change[:, chosen], ("kind", f"{name}_place"))
+        findings.labels[f"{name}_place"] = [describe(place, site, labels) for place in some]
 
 
 def silence(

@@ -91,7 +91,7 @@ def attribution_patching(
     findings.add("clean", runs.top, ("pair",))
     findings.add("corrupt", runs.base, ("pair",))
     findings.meta |= {"scale": runs.scale, "pairs": len(clean), "tokens": runs.T, "seed": seed, **facts_of(metric)}
-    return findings.trace("attribution_patching", ATTRIBUTION_PATCHING, labels)
+    return findings.trace("attribution_patching", runs.legend(ATTRIBUTION_PATCHING), labels)
 
 
 def compare_with_slopes(

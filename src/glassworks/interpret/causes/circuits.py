@@ -20,9 +20,9 @@ from glassworks.core.progress import tracked
 from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.checks import check_count
 from glassworks.interpret.causes.edge_attribution import scored
+from glassworks.interpret.causes.edge_legends import CIRCUIT
 from glassworks.interpret.causes.edges import Ablated
 from glassworks.interpret.causes.graph import TAPS, Graph
-from glassworks.interpret.causes.legends import CIRCUIT
 from glassworks.interpret.causes.metrics import Metric, facts_of
 from glassworks.interpret.causes.restart import BUDGET, in_evaluation
 from glassworks.interpret.causes.sweeps import Findings, compare
@@ -194,7 +194,7 @@ def find_circuit(
         "scale": runs.scale,
         **facts_of(metric),
     }
-    return findings.trace("circuit", CIRCUIT)
+    return findings.trace("circuit", runs.legend(CIRCUIT))
 
 
 def random_circuit(graph: Graph, size: int, random: np.random.Generator) -> Bool[np.ndarray, "W R"]:

@@ -42,9 +42,14 @@ class Contrast:
         return abs(self.size) >= STEADY * self.rounding
 
     @property
+    def exists(self) -> bool:
+        """Whether it is more than rounding."""
+        return abs(self.size) > 2 * self.rounding
+
+    @property
     def scale(self) -> float:
         """What effects are divided by: the contrast, or 1 if there is none but rounding."""
-        return self.size if abs(self.size) > 2 * self.rounding else 1.0
+        return self.size if self.exists else 1.0
 
 
 def contrast_of(

@@ -26,7 +26,16 @@ from glassworks.interpret.causes.legends import ACTIVATION_PATCHING
 from glassworks.interpret.causes.metrics import Metric, facts_of
 from glassworks.interpret.causes.restart import BUDGET, evaluate, in_evaluation
 from glassworks.interpret.causes.sites import Site, all_places, find_sites, metrics_of, taps_of
-from glassworks.interpret.causes.sweeps import Comparison, Findings, compare, describe, draw, layout, randomised
+from glassworks.interpret.causes.sweeps import (
+    Comparison,
+    Findings,
+    compare,
+    describe,
+    layout,
+    randomised,
+    with_random_changes,
+    worth_control,
+)
 from glassworks.interpret.tokens import check_pair
 from glassworks.models.gpt.model import GPT
 from glassworks.models.modes import evaluating
@@ -46,7 +55,8 @@ def activation_patching(
     sites: str | Sequence[str] = "resid_pre",
     by_position: bool = True,
     labels: Sequence[str] | None = None,
-    controls: int = 16,
+    controls: int = 8,
+    draws: int = 4,
     seed: int = 0,
     max_bytes: int = BUDGET,
 ) -> Trace:
@@ -64,7 +74,9 @@ def activation_patching(
         sites: of `sites.SITES`: resid_pre, attn_out, resid_mid, mlp_out, resid_post, q, k, v, pattern, z.
         by_position: each position by itself, or all positions of a layer (and head) at once.
         labels: what to call the positions.
-        controls: how many places a site, drawn from `seed` among those that differ, are also changed at random.
+        controls: at how many places a site random changes are tried, too: three quarters those of largest effect, the
+            others drawn from those that differ; 0 = none.
+        draws: random directions at each.
         seed: of the controls.
         max_bytes: the most that a batch of edits may need.
 
@@ -72,23 +84,24 @@ def activation_patching(
         S (layer, [head,] [position]): how much of the clean run's answer comes back when this alone is as in the clean
             run: 0 = none, as in the corrupt run; 1 = all of it.
         S_metric (..., pair): the metric itself.
-        S_control, S_control_true (S_draw,): at some places drawn at random, the effect of a random change of the same
-            norm, and of the patch itself.
+        S_control, S_deviation, S_control_true (S_place,): at some places, those of largest effect first, the mean and
+            standard deviation of the effects of random changes of the same norm, and the effect of the patch itself.
         clean, corrupt (pair,): the metric of the plain runs.
     """
     chosen = find_sites(sites)
     check_pair(model, clean, corrupt)
     check_labels(labels, clean.size(1))
     check_count("controls", controls, 0)
+    check_count("draws", draws, 1)
     generator, findings = torch.Generator().manual_seed(seed), Findings()
     with in_evaluation(model):
         runs = compare(model, clean, corrupt, metric, taps_of(chosen))
         for name, site in chosen.items():
-            patch_site(runs, name, site, findings, by_position, controls, generator, max_bytes)
+            patch_site(runs, name, site, findings, by_position, (controls, draws), generator, max_bytes, labels)
     findings.add("clean", runs.top, ("pair",))
     findings.add("corrupt", runs.base, ("pair",))
     findings.meta |= {"scale": runs.scale, "pairs": len(clean), "tokens": runs.T, "seed": seed, **facts_of(metric)}
-    return findings.trace("activation_patching", ACTIVATION_PATCHING, labels)
+    return findings.trace("activation_patching", runs.legend(ACTIVATION_PATCHING), labels)
 
 
 def patch_site(
@@ -97,24 +110,30 @@ def patch_site(
     site: Site,
     findings: Findings,
     by_position: bool,
-    controls: int,
+    controls: tuple[int, int],
     generator: torch.Generator,
     max_bytes: int,
+    labels: Sequence[str] | None,
 ) -> None:
-    """One site's sweep and its control."""
+    """One site's sweep and its control: at how many places, in how many random directions."""
     config, donors, positions = runs.corrupt.model.config, runs.donors(site), runs.T if by_position else None
     places, (sizes, axes) = all_places(site, config, positions), layout(site, config, positions)
     found = metrics_of(runs.corrupt, site, donors, places, runs.metric, max_bytes=max_bytes, label=f"patch {name}")
     findings.add(name, runs.effect(found).reshape(sizes), axes)
     findings.add(f"{name}_metric", torch.unflatten(found, 0, sizes), (*axes, "pair"))
-    drawn = draw(runs.corrupt, donors, site, places, controls, generator)
-    if drawn:
-        random = randomised(runs.corrupt, donors, site, generator)
-        some = [places[i] for i in drawn]
-        control = metrics_of(runs.corrupt, site, random, some, runs.metric, max_bytes=max_bytes)
-        findings.add(f"{name}_control", runs.effect(control), (f"{name}_draw",))
-        findings.add(f"{name}_control_true", runs.effect(found[drawn]), (f"{name}_draw",))
-        findings.labels[f"{name}_draw"] = [describe(place, site) for place in some]
+    count, draws = controls
+    effect = torch.from_numpy(runs.effect(found))
+    chosen = worth_control(runs.corrupt, donors, site, places, effect.abs(), count, generator)
+    if chosen:
+        random = randomised(runs.corrupt, donors, site, generator, draws)
+        some = [places[i] for i in chosen]
+        changed = with_random_changes(some, draws)
+        control = metrics_of(runs.corrupt, site, random, changed, runs.metric, max_bytes=max_bytes)
+        by_draw = torch.from_numpy(runs.effect(control)).view(-1, draws)
+        findings.add(f"{name}_control", by_draw.mean(1), (f"{name}_place",))
+        findings.add(f"{name}_deviation", by_draw.std(1, correction=min(1, draws - 1)), (f"{name}_place",))
+        findings.add(f"{name}_control_true", effect[chosen], (f"{name}_place",))
+        findings.labels[f"{name}_place"] = [describe(place, site, labels) for place in some]
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -19,8 +19,8 @@ from torch import Tensor
 
 from glassworks.core.progress import tracked
 from glassworks.interpret.access.arguments import public
+from glassworks.interpret.causes.edge_legends import PATH_PATCHING
 from glassworks.interpret.causes.graph import TAPS, Graph, raw_heads, writes
-from glassworks.interpret.causes.legends import PATH_PATCHING
 from glassworks.interpret.causes.metrics import AtPosition, Metric, facts_of
 from glassworks.interpret.causes.restart import BUDGET, in_evaluation, last_of
 from glassworks.interpret.causes.sites import SITES, Place, metrics_of
@@ -99,7 +99,7 @@ def path_patching(
     findings.add("metric", found[0], ("writer", "reader", "pair"))
     findings.add("clean", runs.top, ("pair",))
     findings.add("corrupt", runs.base, ("pair",))
-    return findings.trace("path_patching", PATH_PATCHING)
+    return findings.trace("path_patching", runs.legend(PATH_PATCHING))
 
 
 def read(runs: Comparison, reader: str, change: Float[Tensor, "n B T C"], max_bytes: int) -> Float[Tensor, "n B"]:

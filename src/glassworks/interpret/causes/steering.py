@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -25,6 +24,7 @@ from glassworks.interpret.access.stream import Batches, spread, stream
 from glassworks.interpret.causes.contrast import rounding
 from glassworks.interpret.causes.legends import STEERING
 from glassworks.interpret.causes.metrics import Metric, facts_of
+from glassworks.interpret.causes.wording import named_place, steered
 from glassworks.trace.trace import Trace
 from glassworks.train.batch import move
 
@@ -42,6 +42,8 @@ def steer(
     how: Literal["add", "reflect"] = "add",
     positions: Sequence[int] | None = None,
     wrong_point: str | None = None,
+    wrong_positions: Sequence[int] | None = None,
+    goal: float | None = None,
     draws: int = 8,
     seed: int = 0,
 ) -> Trace:
@@ -58,6 +60,8 @@ def steer(
         how: "add" or "reflect"; see the formulas at the module's head.
         positions: of the first axis of places that are edited, axis 1 of a sequence; None = all.
         wrong_point: another point of the same width, for the row "wrong place"; None = `farthest`.
+        wrong_positions: of the wrong place; None = `positions`. With these alone it is the same point elsewhere.
+        goal: a metric to be reached, as that of inputs that the direction leads to; it is drawn as a line.
         draws: random directions of the same length.
         seed: draws them.
 
@@ -69,14 +73,15 @@ def steer(
         metric_of_pair (scale, pair): the metric of each input, pushed along the direction.
 
     Meta: `wrong_point`, "" if there is none; `beyond_random`, how many deviations of random directions (or, if that is
-    more, of what rounding does to the metric) the effect of the largest scale is from their mean.
+    more, of what rounding does to the metric) the effect of the largest scale, `longest`, is from their mean; of two as
+    large the positive one counts.
     """
     check_edits(direction, scales, how, draws)
     inputs = move(tensors(inputs, "inputs"), next((p.device for p in model.parameters()), direction.device))
     others = torch.randn(draws, len(direction), generator=torch.Generator().manual_seed(seed)).to(direction)
     others *= direction.norm() / others.norm(dim=1, keepdim=True)
 
-    def judged(where: str, along: Tensor) -> Tensor:  # (scales, B)
+    def judged(where: str, along: Tensor, positions: Sequence[int] | None = positions) -> Tensor:  # (scales, B)
         found = []
         for scale in scales:
             edit = at_places(EDITS[how](along, scale), axes[where], len(along))
@@ -86,23 +91,25 @@ def steer(
 
     with ExitStack() as stack:
         stack.enter_context(spread(model, inputs))
-        wrong = wrong_point if wrong_point is not None else farthest(model, inputs, point)
+        wrong = wrong_point if wrong_point is not None else point if wrong_positions else farthest(model, inputs, point)
         axes = {where: axes_at(model, inputs, where) for where in (point, wrong) if where}
         output = run_model(model, inputs)
         plain, off = float(metric(output).float().mean()), rounding(metric, output)
         along = judged(point, direction)
         random = torch.stack([judged(point, other).mean(1) for other in others])
-        elsewhere = judged(wrong, direction).mean(1) if wrong else torch.full((len(scales),), torch.nan)
+        elsewhere = torch.full((len(scales),), torch.nan)
+        if wrong:
+            elsewhere = judged(wrong, direction, positions if wrong_positions is None else wrong_positions).mean(1)
     rows = {"direction": along.mean(1), "random directions": random.mean(0), "wrong place": elsewhere}
     rows["null"] = torch.full((len(scales),), plain)
     deviation = torch.full((len(rows), len(scales)), torch.nan)
     deviation[1] = random.std(0)
-    largest = int(np.abs(np.asarray(scales)).argmax())
+    largest = max(range(len(scales)), key=lambda i: (abs(scales[i]), scales[i]))
     unit = deviation[1, largest].clamp(min=max(off, 1e-12))  # what is no more than rounding is beyond nothing
     beyond = float((rows["direction"] - rows["random directions"])[largest] / unit)
     return Trace(
         method="steering",
-        legend=STEERING,
+        legend=steered(STEERING, facts_of(metric), plain, goal, beyond),
         arrays={
             "metric": torch.stack(list(rows.values())).numpy(),
             "deviation": deviation.numpy(),
@@ -111,8 +118,10 @@ def steer(
         axes={"metric": ("row", "scale"), "deviation": ("row", "scale"), "metric_of_pair": ("scale", "pair")},
         labels={"row": list(rows), "scale": [f"{scale:g}" for scale in scales]},
         meta={
-            "point": point, "wrong_point": wrong, "how": how, "plain": plain, "beyond_random": beyond, "draws": draws,
-            "seed": seed, **facts_of(metric),
+            "point": point, "place": named_place(point, positions), "wrong_point": wrong,
+            "wrong_place": named_place(wrong, positions if wrong_positions is None else wrong_positions), "how": how,
+            "plain": plain, "beyond_random": beyond, "longest": scales[largest], "draws": draws,
+            "seed": seed, **({} if goal is None else {"goal": goal}), **facts_of(metric),
         },
     )  # fmt: skip
 

@@ -1,7 +1,7 @@
 """What sweeps over places share: two stored runs to compare, random controls, and results laid out for a trace."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -9,10 +9,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from glassworks.draw.tokens import visible
 from glassworks.interpret.causes.contrast import Contrast, contrast_of, steady
-from glassworks.interpret.causes.metrics import Metric
+from glassworks.interpret.causes.metrics import Metric, facts_of
 from glassworks.interpret.causes.restart import Stored, evaluate, needed, store, upto
 from glassworks.interpret.causes.sites import Donors, Place, Site
+from glassworks.interpret.causes.wording import judged
 from glassworks.interpret.correlation import pearson, spearman
 from glassworks.interpret.tokens import check_pair
 from glassworks.models.gpt.config import GPTConfig
@@ -57,6 +59,12 @@ class Comparison:
         change = (values - self.base).double().mean(-1) / self.scale
         return change.float().cpu().numpy()
 
+    def legend(self, legend: Legend) -> Legend:
+        """A legend with what was measured, and how far the two runs are apart."""
+        answers = float(self.top.double().mean()), float(self.base.double().mean())
+        told, facts = self.contrast.exists, facts_of(self.metric)
+        return judged(legend, facts, answers=answers, scale=self.scale, told=told, pairs=len(self.top))
+
     def donors(self, site: Site) -> Donors:
         """The clean run's values of a site."""
         return {layer: self.clean.at(layer, site.tap)[None] for layer in range(self.model.config.n_layer)}
@@ -81,31 +89,49 @@ def compare(
 # Controls
 
 
-def randomised(old: Stored, new: Donors, site: Site, generator: torch.Generator) -> dict[int, Tensor]:
-    """Values that differ from the stored run's by as much as the first donor's, in a random direction.
+def randomised(old: Stored, new: Donors, site: Site, generator: torch.Generator, draws: int) -> dict[int, Tensor]:
+    """Values that differ from the stored run's by as much as the first donor's, in so many random directions.
 
     As much: the norm of each vector (of one pair, position and head). A pattern's future stays empty.
     """
     found = {}
     for layer, donors in new.items():
         value = old.at(layer, site.tap)
-        noise = torch.randn(value.shape, generator=generator).to(value)
+        noise = torch.randn((draws, *value.shape), generator=generator).to(value)
         if site.tap == "attn.pattern":
             noise = noise.tril()
         size = (donors[0] - value).norm(dim=-1, keepdim=True) / noise.norm(dim=-1, keepdim=True)
-        found[layer] = (value + noise * size)[None]
+        found[layer] = value + noise * size
     return found
 
 
-def draw(
-    old: Stored, new: Donors, site: Site, places: Sequence[Place], count: int, generator: torch.Generator
+def worth_control(
+    old: Stored,
+    new: Donors,
+    site: Site,
+    places: Sequence[Place],
+    sizes: Float[Tensor, " n"],
+    count: int,
+    generator: torch.Generator,
 ) -> list[int]:
-    """Random places among those where the first donor differs from the stored run, as indices, in order."""
+    """Places to hold random changes against, as indices: three quarters of largest size, the rest drawn from others.
+
+    Only those where the first donor differs from the stored run: elsewhere there is no change to randomise. The
+    largest come first.
+    """
     differs = {layer: (donors[0] - old.at(layer, site.tap)).abs().amax((0, -1)) > 0 for layer, donors in new.items()}
     if site.heads is not None and site.tap != "attn.pattern":
         differs = {layer: where.mT for layer, where in differs.items()}  # ([H,] T)
     able = [i for i, place in enumerate(places) if is_at(differs[place.layer], place)]
-    return sorted(able[i] for i in torch.randperm(len(able), generator=generator)[:count].tolist())
+    order = sorted(able, key=lambda i: -float(sizes[i]))
+    top = order[: count - count // 4]
+    rest = torch.randperm(len(order) - len(top), generator=generator)[: count - len(top)].sort().values
+    return top + [order[len(top) + i] for i in rest.tolist()]
+
+
+def with_random_changes(places: Sequence[Place], draws: int) -> list[Place]:
+    """Each place with each of the random donors, those of one place together."""
+    return [place._replace(donor=donor) for place in places for donor in range(draws)]
 
 
 def is_at(where: Bool[Tensor, "*H T"], place: Place) -> bool:
@@ -114,10 +140,17 @@ def is_at(where: Bool[Tensor, "*H T"], place: Place) -> bool:
     return bool((found if place.position is None else found[place.position : place.position + 1]).any())
 
 
-def describe(place: Place, site: Site) -> str:
-    """A place in words: "layer 2, head 1, position 5"."""
+def describe(place: Place, site: Site, labels: Sequence[str] | None = None) -> str:
+    """A place in words, "layer 2, head 1, “·to”"; a token that comes again with its position."""
     head = "" if place.head is None else f", {(site.heads or '').replace('_', '/')} {place.head}"
-    return f"layer {place.layer}{head}" + ("" if place.position is None else f", position {place.position}")
+    where = f"layer {place.layer}{head}"
+    if place.position is None:
+        return where
+    if labels is None:
+        return f"{where}, position {place.position}"
+    token = labels[place.position]
+    again = f" at {place.position}" if list(labels).count(token) > 1 else ""
+    return f"{where}, “{visible(token)}”{again}"
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -162,7 +195,17 @@ class Findings:
             for axis, size in zip(axes, self.arrays[name].shape, strict=True):
                 if axis in ("layer", "head", "kv_head", "position", "pair"):
                     labels.setdefault(axis, [str(i) for i in range(size)])
-        return Trace(method, self.arrays, self.axes, labels, self.meta, legend=legend)
+        return Trace(method, self.arrays, self.axes, labels, self.meta, legend=self.about(legend))
+
+    def about(self, legend: Legend) -> Legend:
+        """The legend without what is not there: one legend serves all sites."""
+        used = {axis for axes in self.axes.values() for axis in axes}
+        return replace(
+            legend,
+            quantities={name: one for name, one in legend.quantities.items() if name in self.arrays},
+            numbers={name: title for name, title in legend.numbers.items() if name in self.meta},
+            axes={name: one for name, one in legend.axes.items() if name in used},
+        )
 
 
 def agreement(
