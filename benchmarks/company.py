@@ -39,7 +39,7 @@ def training(done: Callable[[], None]) -> None:
     from glassworks.models.gpt.config import GPTConfig
     from glassworks.objectives.losses import next_token_loss
     from glassworks.train.fit import fit
-    from glassworks.train.plan import build
+    from glassworks.train.network import build
     from glassworks.train.recipe import Recipe
 
     shape = GPTConfig("nanochat", 4096, n_ctx=64, n_layer=4, n_head=4, n_embd=128)
@@ -92,10 +92,10 @@ def othello(done: Callable[[], None]) -> None:
 
     from glassworks.reproductions.othello.training import GameBatches, expected_loss, experiment
     from glassworks.train.fit import fit
-    from glassworks.train.plan import build
+    from glassworks.train.network import build
 
     told = experiment("quick")
-    model, optimizer = build(told.recipe, torch.device("cpu"), torch.float32)
+    model, optimizer = build(told, torch.device("cpu"), torch.float32)
     batches = GameBatches(told, torch.device("cpu"))
     fit(model, batches, expected_loss, optimizer, steps=1 << 60, every=[(1, said(done))])
 

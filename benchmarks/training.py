@@ -42,7 +42,8 @@ from glassworks.optim.groups import make_optimizer
 from glassworks.optim.schedules import constant, make_schedule
 from glassworks.train.device import has_bfloat16_units, matmul_peak, pick_precision, synchronize
 from glassworks.train.fit import fit
-from glassworks.train.plan import build, compiled
+from glassworks.train.network import build
+from glassworks.train.plan import compiled
 from glassworks.train.recipe import read_recipe
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "shakespeare-char.toml"

@@ -18,6 +18,7 @@ import pytest
 from glassworks import __version__
 from glassworks.cli.main import COMMANDS, run
 from glassworks.core.runs import Run
+from glassworks.reproductions import REPRODUCTIONS
 
 TINY = ["--tokenizer", "bytes", "--batch-size", "4", "--steps", "12", "--eval-every", "6"]
 SHAPE = ["--model.n-ctx", "16", "--model.n-layer", "1", "--model.n-head", "2", "--model.n-embd", "32"]
@@ -499,6 +500,31 @@ def test_help_names_every_command_and_imports_nothing_heavy() -> None:
         assert heavy not in out
 
 
+HEAVY = {"torch", "numpy", "pyarrow", "tokenizers", "numba"}
+
+
+def test_no_commands_help_imports_what_computes() -> None:
+    several = [*([name] for name in COMMANDS), *(["reproduce", name] for name in REPRODUCTIONS)]
+    code = (
+        "import sys; from glassworks.cli.main import run\n"
+        f"for words in {several}:\n"
+        "    try: run([*words, '--help'])\n"
+        "    except SystemExit as stopped: assert not stopped.code\n"
+        "print(*sys.modules)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    imported = set(out.splitlines()[-1].split())
+    assert {f"glassworks.cli.{name}" for name in COMMANDS} <= imported
+    assert not imported & HEAVY
+
+
+def test_configurations_import_nothing_that_computes() -> None:
+    configurations = ["models.config", "optim.config", "train.training", "train.recipe", "core.kinds"]
+    code = f"import sys; {'; '.join(f'import glassworks.{name}' for name in configurations)}; print(*sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert not set(out.split()) & HEAVY
+
+
 def test_what_can_be_known_without_torch_is_said_before_it_is_loaded(home: Path) -> None:
     """It takes seconds to load, more on a busy machine."""
     several = [
@@ -510,13 +536,15 @@ def test_what_can_be_known_without_torch_is_said_before_it_is_loaded(home: Path)
         ["train", "--data", "text.txt", "--start-from", "a", "--tokenizer", "bytes"],
         ["train", "--batch-size", "5", "--accumulate", "2"],
         ["train", "--resume", "nope"],
+        *([command, "nope"] for command in ("sample", "eval", "look", "report")),
+        ["eval", "nope", "--data", "text.txt"],
         ["train", "--resume", "a"],
     ]
     code = (
         "import sys; from glassworks.cli.main import run; print([run(words) for words in {}], 'torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code.format(several)], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == f"{[2] * 8 + [0]} False", done.stderr
+    assert done.stdout.splitlines()[-1] == f"{[2] * 13 + [0]} False", done.stderr
 
 
 @pytest.mark.parametrize("flag", ["-V", "--version"])

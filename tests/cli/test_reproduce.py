@@ -99,7 +99,10 @@ def test_makemore_prints_the_table_and_says_where_it_is(
     assert run(["runs"]) == 0
     assert "small" in capsys.readouterr().out
     assert run(["report", "small"]) == 2
-    assert "is a reproduction, not one model's run: read runs/small/finding.md" in capsys.readouterr().err
+    assert (
+        "small is a reproduction, on names: report cannot use it, but reproduce makemore can; "
+        "read runs/small/finding.md" in capsys.readouterr().err
+    )
     assert run([*command, "--seed", "1"]) == 2
     assert "choose another --name" in capsys.readouterr().err
 

@@ -102,7 +102,7 @@ def test_a_folder_that_holds_anything_else_is_refused_and_says_what_to_do(tmp_pa
     run = Run.create(
         tmp_path / "notes", command=["glassworks", "reproduce", "othello"], reproduction={"name": "othello"}
     )
-    for how in (lambda: Run.create(run.path), lambda: Run.open(run.path)):
+    for how in (lambda: Run.create(run.path), lambda: Run.open(run.path, "report")):
         with pytest.raises(RunError, match="go on with it by: glassworks reproduce othello"):
             how()
         (run.path / "finding.md").write_text("# found", encoding="utf-8")

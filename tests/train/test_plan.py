@@ -14,7 +14,9 @@ from glassworks.models.gpt.model import GPT
 from glassworks.objectives.losses import next_token_loss
 from glassworks.train.device import can_compile
 from glassworks.train.distributed import Ranks
+from glassworks.train.network import gpt_work
 from glassworks.train.plan import compile_pays, compiled, make_plan
+from glassworks.train.pretrain import text_work
 from glassworks.train.recipe import Recipe
 
 CPU = torch.device("cpu")
@@ -34,7 +36,8 @@ CPU = torch.device("cpu")
 )
 def test_compiling_pays_on_cuda_and_in_long_runs(device: str, changes: dict[str, int], world: int, pays: bool) -> None:
     recipe = dataclasses.replace(Recipe(model=GPTConfig("gpt2", 64, 64, 2, 2, 64)), **changes)
-    assert compile_pays(recipe, torch.device(device), world) == pays
+    work = gpt_work(recipe, lambda step: step, next_token_loss)
+    assert compile_pays(recipe, work, torch.device(device), world) == pays
 
 
 @pytest.mark.parametrize(("minutes", "compiles"), [(10.0, can_compile(CPU)), (0.001, False)])
@@ -45,7 +48,8 @@ def test_a_plan_compiles_where_it_pays(
     corpus = prepare(str(tmp_path / "text.txt"), "chars", tmp_path / "data", held_out=0.1, split="tail")
     monkeypatch.setattr("glassworks.train.plan.measure_step", lambda *about: (1.0, 1e-3))
     model = GPTConfig("gpt2", corpus.tokenizer.vocab_size, 8, 1, 1, 8)
-    assert make_plan(Recipe(model=model, minutes=minutes), corpus, CPU, Ranks()).compile == compiles
+    recipe = Recipe(model=model, minutes=minutes)
+    assert make_plan(recipe, text_work(recipe, corpus, Ranks()), CPU, Ranks()).compile == compiles
 
 
 def difference(architecture: str) -> None:

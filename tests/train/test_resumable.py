@@ -38,7 +38,7 @@ def train(run: Run, decay: float | None = None, also: Every = ()) -> nn.Module:
 
     resumable(
         run,
-        plan_once(run, Plan(60, "float32", compile=False)),
+        plan_once(run, lambda: Plan(60, "float32", compile=False)),
         model,
         points,
         wrong,
@@ -110,5 +110,5 @@ def test_weights_that_are_not_finite_are_refused_and_it_goes_on_from_those_befor
 
 def test_a_run_goes_on_as_it_was_planned(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "a")
-    plan = plan_once(run, Plan(60, "float32", compile=False))
-    assert plan_once(run, Plan(99, "bfloat16", compile=True)) == plan
+    plan = plan_once(run, lambda: Plan(60, "float32", compile=False))
+    assert plan_once(run, lambda: Plan(99, "bfloat16", compile=True)) == plan

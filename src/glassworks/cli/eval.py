@@ -33,18 +33,16 @@ def run(arguments: Arguments) -> None:
     if not args.data:
         held_out(args)
         return
-    from glassworks.core.places import model_path
+    from glassworks.core.places import run_named
     from glassworks.core.progress import say
-    from glassworks.core.runs import Run
 
-    if model_path(args.run) is None:
-        Run.open(args.run)  # what is neither is refused before torch is loaded
+    run_named(args.run, "eval")  # what is neither is refused before torch is loaded
     say(f"measuring {args.run}")
     from glassworks.evaluate.text import evaluate_text
     from glassworks.train.device import pick_device
-    from glassworks.train.opening import open_named
+    from glassworks.train.opening import open_text
 
-    opened = open_named(args.run, pick_device())
+    opened = open_text(args.run, pick_device(), use="eval")
     source = args.data if len(args.data) > 1 else args.data[0]
     reading = args.read.reading()
     found = evaluate_text(opened.model, opened.tokenizer, source, n_ctx=args.n_ctx, reading=reading, run=opened.run)
@@ -73,7 +71,7 @@ def held_out(args: Eval) -> None:
         )
     if path is not None:
         raise ValueError(f"{args.run} is a model without a text of its own to hold out: give one by --data")
-    run = Run.open(args.run)
+    run = Run.open(args.run, "eval")
     say(f"measuring {run.name}")
     from glassworks.evaluate.held_out import evaluate_run, table
 

@@ -59,6 +59,9 @@ def run(arguments: Arguments) -> int:
         usage = f"{command('look', 'RUN_OR_FOLDER')}, or {command('look', '--list')}"
         raise ValueError(f"there is no model to look into: {usage}")
     names = choose(args.method)
+    from glassworks.core.places import run_named
+
+    run_named(args.model, "look")  # what is neither is refused before torch is loaded
     from glassworks.cli.main import is_users
     from glassworks.core.files import refuse_unwritable
     from glassworks.core.progress import say

@@ -24,11 +24,12 @@ def run(arguments: Arguments) -> None:
     from glassworks.core.files import refuse_unwritable
     from glassworks.core.progress import counted, say
     from glassworks.core.runs import Run
+
+    opened = Run.open(args.run, "report")
+    refuse_unwritable(opened.path / "report.html")
     from glassworks.interpret.catalogue.run_traces import trace_run
     from glassworks.report.run_page import write_report
 
-    opened = Run.open(args.run)
-    refuse_unwritable(opened.path / "report.html")
     if left_out := trace_run(opened, args.text):
         say(f"the text's end is left out, {counted(left_out, 'token')}: the page draws no more")
     print(write_report(opened))

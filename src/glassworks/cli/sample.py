@@ -42,12 +42,15 @@ class Sample:
 def run(arguments: Arguments) -> None:
     """Parse, load, write."""
     args = arguments.parse(Sample, "sample")
+    from glassworks.core.places import run_named
+
+    run_named(args.model, "sample")  # what is neither is refused before torch is loaded
     from glassworks.data.tokenizers.chat import Chat, read_template
     from glassworks.models.generation.completion import stream_text
     from glassworks.train.device import pick_device
-    from glassworks.train.opening import open_named
+    from glassworks.train.opening import open_text
 
-    opened = open_named(args.model, pick_device(args.device))
+    opened = open_text(args.model, pick_device(args.device), use="sample")
     template = read_template(opened.path) if args.chat else None
     if args.chat and template is None:
         raise ValueError(

@@ -64,7 +64,7 @@ def spec_of(named: str) -> str:
 
     if not any((folder / "run.json").is_file() for folder in (Path(named), ROOT / named)):
         return named
-    run = Run.open(named)
+    run = Run.open(named, "tokenizer")
     if (run.path / "model" / "tokenizer.json").is_file():
         return str(run.path / "model")
     from glassworks.train.pretrain import corpus_of_run

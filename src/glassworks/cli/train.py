@@ -13,7 +13,7 @@ from glassworks.core.files import refuse_unwritable
 from glassworks.core.progress import counted
 from glassworks.core.runs import ROOT, Run, being_trained, free_name, refuse_existing
 from glassworks.core.types import Tracker
-from glassworks.train.recipe import Recipe, check_sources, find_recipe, read_recipe, recipe_of
+from glassworks.train.recipe import Recipe, find_recipe, read_recipe, recipe_of
 from glassworks.train.tracking import check_installed
 
 
@@ -48,7 +48,7 @@ def run(arguments: Arguments) -> int:
     if args.resume is not None:
         if args != Train(resume=args.resume, quiet=args.quiet):
             raise ValueError("--resume goes on with a run as it was planned: leave out the recipe and all other flags")
-        return resume(Run.open(args.resume))
+        return resume(Run.open(args.resume, "train --resume"))
     recipe = timed(args.recipe, arguments)
     if args.recipe_file != given:
         usage = command("train", str(args.recipe_file), "--...")
@@ -56,6 +56,8 @@ def run(arguments: Arguments) -> int:
     path = folder(args.name, Path(given).stem if given else "train")
     refuse_existing(path)
     check_installed(args.log)
+    from glassworks.train.sources import check_sources
+
     check_sources(recipe)
     from glassworks.cli.stages import finish
     from glassworks.train.device import pick_device

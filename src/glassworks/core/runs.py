@@ -26,20 +26,14 @@ from glassworks.core.called import again, command
 from glassworks.core.config import check_shape
 from glassworks.core.errors import FileDamaged, RunError
 from glassworks.core.files import atomic_file, is_locked, locked, named, read_json, sweep, write_json
+from glassworks.core.kinds import KINDS, Kind
 from glassworks.core.text import check_text, writable
 from glassworks.core.types import Tracker
 
 ROOT = Path("runs")
 
-MODEL = ("model/config.json", "model/model.safetensors", "model/tokenizer.json")
-MEASURES = {
-    "its score": ("evals/held_out.json",),
-    "the look inside": tuple(f"traces/{name}.json" for name in ("attention", "logit_lens", "surprise", "health")),
-    "its report": ("report.html",),
-}
-"""What a training leaves: its model, and what is then made of that, in this order."""
-
 RECORD = {
+    "kind?": str,
     "command?": [str],
     "created?": str,
     "parent?": str | None,
@@ -84,15 +78,15 @@ class Run:
         return run
 
     @classmethod
-    def open(cls, path: Path | str) -> "Run":
-        """Open a training's run by its path, or by its name under runs/."""
+    def open(cls, path: Path | str, use: str | None = None) -> "Run":
+        """Open a run by its path, or by its name under runs/; refused if `use`, a command, cannot use its kind."""
         if path == "":
             raise RunError(f"a run has a name: `{command('runs')}` lists what there is")
         for candidate in (Path(path), ROOT / path):
             if (candidate / "run.json").is_file():
                 run = cls(candidate)
-                if "reproduction" in run.record:
-                    raise RunError(f"{path} is a reproduction, not one model's run: {run.next_move()}")
+                if use is not None and use not in run.kind.commands:
+                    raise RunError(f"{path} is {run.kind.what}: {unusable(run, use)}")
                 return run
         names = [run.path.name for run in all_runs()]
         near = get_close_matches(Path(path).name, names, n=3, cutoff=0.4)
@@ -116,6 +110,21 @@ class Run:
         except ValueError as error:
             raise FileDamaged(f"{path}: {error}: restore it") from None
         return record
+
+    @property
+    def kind_name(self) -> str:
+        """The name of its kind, one of `core.kinds.KINDS` if this version knows it."""
+        record = self.record
+        name: str = record.get("kind") or record.get("reproduction", {}).get("name", "text")
+        return name
+
+    @property
+    def kind(self) -> Kind:
+        """What is known of its kind; RunError where nothing is."""
+        name = self.kind_name
+        if name not in KINDS:
+            raise RunError(f"{self.path} is of a kind (={name!r}) that this version does not know: take a newer one")
+        return KINDS[name]
 
     @property
     def steps(self) -> int | None:
@@ -149,31 +158,33 @@ class Run:
     def is_trained(self) -> bool:
         """Whether all its steps are done, and its model is there."""
         record, steps = self.record, self.steps
-        is_whole = all((self.path / name).is_file() for name in MODEL)
+        is_whole = all((self.path / name).is_file() for name in self.kind.model)
         return is_whole and steps is not None and record.get("result", {}).get("step") == steps
 
     @property
     def unmade(self) -> list[str]:
-        """The keys of `MEASURES` of which something is missing."""
-        return [name for name, files in MEASURES.items() if not all((self.path / file).is_file() for file in files)]
+        """What its kind's measures are called of which something is missing."""
+        measures = self.kind.measures
+        return [name for name, files in measures.items() if not all((self.path / file).is_file() for file in files)]
 
     def forget_measures(self) -> None:
         """Delete what was measured of earlier weights, before there are others."""
-        for file in chain.from_iterable(MEASURES.values()):
+        for file in chain.from_iterable(self.kind.measures.values()):
             (self.path / file).unlink(missing_ok=True)
 
     def next_move(self) -> str:
         """What to do with a reproduction or a training that is here, in words."""
         if self.is_held:
             return "wait for the process that is at work on it"
-        if "reproduction" not in self.record:
-            if self.is_trained and not self.unmade:
-                return f"open its report, {self.path / 'report.html'}"
+        record, page, commands = self.record, self.path / "report.html", self.kind.commands
+        if "reproduction" in record:
+            if (self.path / "finding.md").exists():
+                return f"read {self.path / 'finding.md'}{f', or open {page}' if page.exists() else ''}"
+        elif self.is_trained and not self.unmade:
+            return f"open its report, {page}" if page.exists() else f"use it by: {command(commands[0], self.path)}"
+        elif "train --resume" in commands:
             return f"go on with it by: {command('train', '--resume', self.path)}"
-        if (self.path / "finding.md").exists():
-            page = self.path / "report.html"
-            return f"read {self.path / 'finding.md'}{f', or open {page}' if page.exists() else ''}"
-        return f"go on with it by: {again(self.record.get('command', []))}"
+        return f"go on with it by: {again(record.get('command', []))}"
 
     def update(self, **record: Any) -> None:
         """Add fields to run.json, atomically: whoever else adds some at the same time waits."""
@@ -266,6 +277,14 @@ def started_from(record: Mapping[str, Any]) -> str | None:
     path, step = Path(record["parent"]), record.get("parent_step")
     name = path.parent.name if path.name == "model" else path.name  # a run's folder is not named after what it is
     return name if step is None else f"{name}, step {step:,}"
+
+
+def unusable(run: Run, use: str) -> str:
+    """Why a command cannot use a run, and what can be done with it instead."""
+    *others, last = run.kind.commands
+    can = f"{', '.join(others)} and {last}" if others else last
+    further = f"; {run.next_move()}" if "reproduction" in run.record else ""
+    return f"{use} cannot use it, but {can} can{further}"
 
 
 def check_run(run: Run) -> None:

@@ -17,7 +17,8 @@ from glassworks.evaluate.loss import SplitLoss, plus_minus, split_loss
 from glassworks.models.gpt.model import GPT
 from glassworks.train.base import weights_of
 from glassworks.train.device import pick_device
-from glassworks.train.pretrain import LOOK, corpus_of_run, model_of
+from glassworks.train.opening import open_text
+from glassworks.train.pretrain import LOOK
 from glassworks.train.recipe import recipe_of
 
 LOGITS = 1 << 27
@@ -31,8 +32,9 @@ def evaluate_run(run: Run) -> dict[str, Any]:
     """
     check_run(run)
     refuse_unwritable(run.eval_path("held_out"))
-    corpus = corpus_of_run(run)
-    loss = whole_loss("the network", model_of(run), corpus.val)
+    opened = open_text(run, use="eval")
+    corpus = opened.data
+    loss = whole_loss("the network", opened.model, corpus.val)
     found, parent = baselines(corpus), measured_before(run, corpus.val)
     rivals = found if parent is None else [parent, *found]
     result = {

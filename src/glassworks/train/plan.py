@@ -4,21 +4,18 @@ import dataclasses
 import inspect
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import nn
 
 from glassworks.core.config import from_dict
 from glassworks.core.errors import FileDamaged, RunError
-from glassworks.core.machine.memory import keep_freed_memory
 from glassworks.core.progress import tracked
 from glassworks.core.runs import Run
-from glassworks.data.batches import Windows
-from glassworks.data.text.shards import Corpus
-from glassworks.models.gpt.model import GPT
-from glassworks.objectives.losses import LossFn, mean_of, next_token_loss
-from glassworks.optim.groups import make_optimizer
+from glassworks.objectives.losses import LossFn, mean_of, parted
 from glassworks.train.batch import move, split
 from glassworks.train.device import (
     can_compile,
@@ -31,7 +28,8 @@ from glassworks.train.device import (
 from glassworks.train.distributed import Ranks
 from glassworks.train.fit import fit
 from glassworks.train.pace import Pace, Revision
-from glassworks.train.recipe import Recipe
+from glassworks.train.training import Training
+from glassworks.train.work import Work
 
 
 @dataclass(frozen=True)
@@ -59,14 +57,21 @@ def plan_of(run: Run) -> Plan:
         raise FileDamaged(f"{run.path / 'run.json'} holds no whole plan ({error}): restore it") from None
 
 
-def plan_once(run: Run, plan: Plan) -> Plan:
-    """The plan in a run's run.json; where there is none, as the run only begins, this one, which is written there."""
-    if "plan" not in run.record:
-        run.update(plan=dataclasses.asdict(plan))
+def plan_once(run: Run, make: Callable[[], Plan], place: Ranks | None = None) -> Plan:
+    """The plan in a run's run.json; where there is none, as the run only begins, the one made, which is written there.
+
+    Under torchrun all ranks make it, as they time a step together, and the first writes its own down.
+    """
+    place = place or Ranks()
+    if place.agree("plan" not in run.record):
+        plan = make()
+        if place.first:
+            run.update(plan=dataclasses.asdict(plan))
+        place.wait()
     return plan_of(run)
 
 
-def pace_of(run: Run, recipe: Recipe, plan: Plan, place: Ranks) -> Pace:
+def pace_of(run: Run, recipe: Training, plan: Plan, place: Ranks) -> Pace:
     """The pace of a run, begun or gone on with: call it before the run is rewound, while what is known is all there."""
     if recipe.minutes is None:
         return Pace(plan.steps)
@@ -98,15 +103,6 @@ def revisions_of(run: Run) -> list[Revision]:
         raise FileDamaged(f"{run.path / 'run.json'}: revisions: {error}; restore it") from None
 
 
-def build(recipe: Recipe, device: torch.device, dtype: torch.dtype) -> tuple[GPT, torch.optim.Optimizer]:
-    """The model and its optimizer, as they are before the first step; `dtype` is of matrix products."""
-    if device.type == "cpu":
-        keep_freed_memory()
-    model = GPT(recipe.model, seed=recipe.seed).to(device)
-    model.recompute = recipe.recompute
-    return model, make_optimizer(model, recipe.optimizer, dtype=dtype)
-
-
 def compiled(loss_fn: LossFn) -> LossFn:
     """A loss compiled together with the model that it is given, which itself stays as it is.
 
@@ -127,7 +123,7 @@ def planned_loss(run: Run, plan: Plan, loss_fn: LossFn, device: torch.device) ->
     return compiled(loss_fn)
 
 
-def compile_pays(recipe: Recipe, device: torch.device, world: int = 1) -> bool:
+def compile_pays(recipe: Training, work: Work, device: torch.device, world: int = 1) -> bool:
     """Whether compiling is soon made good: on CUDA always, alone on a CPU in runs of ten minutes or more.
 
     There it takes a seventh off a step of a small model, and half a minute of its own (docs/decisions.md). How long a
@@ -135,12 +131,7 @@ def compile_pays(recipe: Recipe, device: torch.device, world: int = 1) -> bool:
     """
     if device.type != "cpu":
         return device.type == "cuda"
-    if recipe.minutes is not None:
-        minutes = recipe.minutes
-    else:
-        with torch.device("meta"):
-            operations = GPT(recipe.model).flops_per_token() * recipe.tokens_per_step * recipe.steps
-        minutes = operations / TWO_CORES / 60
+    minutes = work.operations() * recipe.steps / TWO_CORES / 60 if recipe.minutes is None else recipe.minutes
     return world == 1 and minutes >= 10
 
 
@@ -148,36 +139,35 @@ TWO_CORES = 1e11
 """Floating-point operations a second of a small model's training on two cores, about."""
 
 
-def computed(recipe: Recipe, device: torch.device, world: int = 1) -> tuple[torch.dtype, bool]:
+def computed(recipe: Training, work: Work, device: torch.device, world: int = 1) -> tuple[torch.dtype, bool]:
     """The dtype of matrix products, and whether the loss is compiled."""
-    dtype = pick_precision(recipe.precision, device, recipe.model.n_embd)
-    compiles = recipe.compile == "on" or (recipe.compile == "auto" and compile_pays(recipe, device, world))
+    dtype = pick_precision(recipe.precision, device, work.width)
+    compiles = recipe.compile == "on" or (recipe.compile == "auto" and compile_pays(recipe, work, device, world))
     if recipe.compile == "on" and not can_compile(device):
         raise ValueError(f"compile (='on') needs a C++ compiler on a CPU or Triton on CUDA; {device} has none here")
     return dtype, compiles and can_compile(device)
 
 
-def make_plan(recipe: Recipe, corpus: Corpus, device: torch.device, place: Ranks) -> Plan:
+def make_plan(recipe: Training, work: Work, device: torch.device, place: Ranks) -> Plan:
     """Decide steps, precision and compilation. Under torchrun, rank 0 decides for all."""
-    dtype, compiles = computed(recipe, device, place.world)
+    dtype, compiles = computed(recipe, work, device, place.world)
     steps, step_seconds, token_seconds = recipe.steps, None, None
     if recipe.minutes is not None:
         with flushing_subnormals(device):  # once, and not anew in every step's `fit`
-            step_seconds, token_seconds = measure_step(recipe, corpus, device, dtype, compiles, place)
+            step_seconds, token_seconds = measure_step(recipe, work, device, dtype, compiles, place)
         steps = place.agree(max(1, int(recipe.minutes * 60 / step_seconds)))
     return Plan(steps, str(dtype).removeprefix("torch."), compiles, step_seconds, token_seconds)
 
 
 def measure_step(
-    recipe: Recipe, corpus: Corpus, device: torch.device, dtype: torch.dtype, compiles: bool, place: Ranks
-) -> tuple[float, float]:
+    recipe: Training, work: Work, device: torch.device, dtype: torch.dtype, compiles: bool, place: Ranks
+) -> tuple[float, float | None]:
     """Seconds of a training step, and of a token read without learning, on a copy of the model that is thrown away.
 
     Of steps their lower quartile: other work on the machine comes in bursts, and one must not plan a run for minutes.
     """
-    model, optimizer = build(recipe, device, dtype)
-    loss_fn = compiled(next_token_loss) if compiles else next_token_loss
-    batches = Windows(corpus.train, recipe.batch_size, recipe.model.n_ctx, recipe.seed, place.rank, place.world)
+    model, optimizer = work.build(device, dtype)
+    loss_fn = compiled(work.loss_fn) if compiles else work.loss_fn
     times: list[float] = []
 
     def few() -> bool:
@@ -188,7 +178,7 @@ def measure_step(
             began = time.perf_counter()
             fit(
                 model,
-                batches,
+                work.batches,
                 loss_fn,
                 optimizer,
                 steps=len(times) + 1,
@@ -201,33 +191,47 @@ def measure_step(
             synchronize(device)
             times.append(time.perf_counter() - began)
             report(len(times), total=max(4, len(times) + few()))
-    part, reading = move(split(batches(0), recipe.accumulate)[0], device), list[float]()
+    step = statistics.quantiles(times[2:], n=4, method="inclusive")[0]
+    if work.tokens_per_step is None:
+        return step, None
+    part, reading = move(split(work.batches(0), recipe.accumulate)[0], device), list[float]()
     for _ in range(2):
         began = time.perf_counter()
         with torch.no_grad():
-            float(next_token_loss(model, part))
+            float(parted(work.loss_fn, model, part).total)
         reading.append(time.perf_counter() - began)
-    return statistics.quantiles(times[2:], n=4, method="inclusive")[0], min(reading) / part[1].numel()
+    return step, min(reading) * place.world * recipe.accumulate / work.tokens_per_step
 
 
-def result(run: Run, recipe: Recipe, plan: Plan, model: GPT, step: int, ranks: Ranks) -> dict[str, Any]:
+def result(run: Run, work: Work, plan: Plan, model: nn.Module, step: int, ranks: Ranks) -> dict[str, Any]:
     """What a run came to by `step`, in numbers that the report and `runs` show. The peak is that of all ranks."""
-    rows, device = run.rows("metrics"), model.embed.weight.device
-    speeds = [row["tokens_per_s"] for row in rows if row.get("tokens_per_s")]
-    speed = statistics.median(speeds) if speeds else 0.0
-    peak = ranks.world * matmul_peak(device, getattr(torch, plan.precision))
+    rows, device = run.rows("metrics"), next(model.parameters()).device
     return {
         "step": step,
-        "tokens": step * recipe.tokens_per_step,
         "seconds": rows[-1]["seconds"] if rows else 0.0,
-        "num_params": model.num_params(),
-        "tokens_per_s": speed,
-        "flops_per_token": model.flops_per_token(),
-        "matmul_peak_flops": peak,
-        "peak_share": speed * model.flops_per_token() / peak,
+        "num_params": sum(p.numel() for p in model.parameters()),
+        **({} if work.tokens_per_step is None else speed(rows, work, plan, step, device, ranks)),
         "peak_memory_bytes": peak_memory(),
         "device_memory_bytes": torch.cuda.max_memory_allocated() if device.type == "cuda" else None,
         "device": torch.cuda.get_device_name() if device.type == "cuda" else device.type,
         "ranks": ranks.world,
         "threads": torch.get_num_threads(),
+    }
+
+
+def speed(
+    rows: list[dict[str, Any]], work: Work, plan: Plan, step: int, device: torch.device, ranks: Ranks
+) -> dict[str, Any]:
+    """Tokens read by `step`, how fast, and what share of the machine's peak that was; of all ranks."""
+    assert work.tokens_per_step is not None
+    speeds = [row["tokens_per_s"] for row in rows if row.get("tokens_per_s")]
+    median = statistics.median(speeds) if speeds else 0.0
+    flops = work.operations() / work.tokens_per_step
+    peak = ranks.world * matmul_peak(device, getattr(torch, plan.precision))
+    return {
+        "tokens": step * work.tokens_per_step,
+        "tokens_per_s": median,
+        "flops_per_token": flops,
+        "matmul_peak_flops": peak,
+        "peak_share": median * flops / peak,
     }

@@ -3,47 +3,46 @@
 `start` makes a run's folder; `pretrain` goes from wherever the run stands to its end. Resuming is calling it again.
 """
 
-import copy
 import dataclasses
 import os
 from collections.abc import Callable
-from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from glassworks.core.errors import RunError
-from glassworks.core.files import locked
 from glassworks.core.progress import Report, going_on, silent
-from glassworks.core.runs import Run, being_trained, check_run, refuse_existing
+from glassworks.core.runs import Run, check_run, refuse_existing
 from glassworks.data.batches import Windows
 from glassworks.data.text.shards import Corpus, prepare
+from glassworks.data.tokenizers.build import load_tokenizer
 from glassworks.data.tokenizers.spans import whole_characters
 from glassworks.models.generation.sampling import continue_ids
 from glassworks.models.generation.text import text_behind
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
-from glassworks.models.io import load_model, save_model
+from glassworks.models.io import save_model
 from glassworks.objectives.losses import next_token_loss
-from glassworks.optim.schedules import make_schedule
+from glassworks.train import network
 from glassworks.train.base import continued, lineage, weights_of
-from glassworks.train.checkpoint import load_checkpoint, newest_checkpoint
+from glassworks.train.checkpoint import newest_checkpoint
 from glassworks.train.device import pick_device
 from glassworks.train.distributed import Ranks
 from glassworks.train.fit import Every, Interrupted
-from glassworks.train.pace import Often, Times
-from glassworks.train.plan import build, make_plan, pace_of, plan_of, result
-from glassworks.train.recipe import Recipe, recipe_of, to_dict
-from glassworks.train.resumable import check_finite, resumable
+from glassworks.train.opening import OpenedText
+from glassworks.train.pace import Often
+from glassworks.train.plan import make_plan, plan_of
+from glassworks.train.recipe import Recipe, recipe_of
+from glassworks.train.run import train_run
 from glassworks.train.seen import corpus_at_hand, seen_before
+from glassworks.train.work import EVALUATIONS, Work
 
 Watch = Callable[[Corpus, GPT, Often], Every]
 """What else to do during training, given the corpus, the model to judge (the averaged one, if there is one) and how
 often to evaluate: evaluation comes in this way, from a room above."""
 
-EVALUATIONS, SAMPLES, CHECKPOINTS = 20, 4, 10
-"""Of a run at most, if its recipe does not say after how many steps."""
 LOOK = 32_768
 """Held-out tokens that an evaluation reads at most."""
 
@@ -71,16 +70,15 @@ def start(path: str | Path, recipe: Recipe, command: list[str], ranks: Ranks | N
                 f"vocab_size (={recipe.model.vocab_size}) is not the tokenizer's ({vocab_size}): leave it out"
             )
         recipe = dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, vocab_size=vocab_size))
-    Windows(corpus.train, recipe.batch_size, recipe.model.n_ctx, recipe.seed, place.rank, place.world)  # refuses early
-    device = pick_device(recipe.device)
-    plan = make_plan(recipe, corpus, device, place)
+    plan = make_plan(recipe, text_work(recipe, corpus, place), pick_device(recipe.device), place)
     recipe = dataclasses.replace(recipe, steps=plan.steps)
     if place.first:
         path.mkdir(parents=True, exist_ok=True)
         Run.create(
             path,
+            kind="text",
             command=command,
-            recipe=to_dict(recipe),
+            recipe=dataclasses.asdict(recipe),
             seed=recipe.seed,
             **lineage(recipe),
             plan=dataclasses.asdict(plan),
@@ -115,61 +113,43 @@ def pretrain(
     """
     check_run(run)
     place = ranks or Ranks()
-    with locked(run.lock, wait=False) if place.first else nullcontext(True) as had:
-        if not had:
-            raise being_trained(run)
-        return go_on(run, watch, place, report, show)
-
-
-def go_on(run: Run, watch: Watch | None, place: Ranks, report: Report, show: Show | None = None) -> bool:
-    """`pretrain`, once the run is ours."""
     recipe, plan, corpus = recipe_of(run), plan_of(run), corpus_of_run(run, place)
-    model, optimizer = build(recipe, pick_device(recipe.device), getattr(torch, plan.precision))
-    if recipe.start_from is not None and newest_checkpoint(run) is None:
-        model.load_state_dict(weights_of(recipe.start_from, recipe.model))
-    judged = model if recipe.ema is None else copy.deepcopy(model)
-    pace = pace_of(run, recipe, plan, place)
 
-    def sample(step: int, _: nn.Module) -> dict[str, float]:
-        check_finite(model, step)
-        written = write_samples(run, step, judged, corpus, recipe.seed)
+    def build(device: torch.device, dtype: torch.dtype) -> tuple[GPT, torch.optim.Optimizer]:
+        model, optimizer = network.build(recipe, device, dtype)
+        if recipe.start_from is not None and newest_checkpoint(run) is None:
+            model.load_state_dict(weights_of(recipe.start_from, recipe.model))
+        return model, optimizer
+
+    def look(judged: nn.Module, often: Often) -> Every:
+        assert isinstance(judged, GPT)
+        return [] if watch is None else watch(corpus, judged, often)
+
+    def sample(step: int, judged: nn.Module) -> list[dict[str, str]]:
+        written = samples(judged, corpus, recipe.seed)
         if show is not None and written:
-            show(step, *written[0])
-        return {}
+            show(step, *written[0].values())
+        return written
 
-    often = recipe.eval_every or Times(pace, looks(recipe, plan.steps, corpus.val.num_tokens))
-    evaluations = [] if watch is None else watch(corpus, judged, often)
-    interrupted = False
+    work = dataclasses.replace(
+        text_work(recipe, corpus, place),
+        build=build,
+        watch=look,
+        sample=sample,
+        keep=lambda judged: save_model(judged, run.path / "model", corpus.path / "tokenizer.json"),
+        evaluations=looks(recipe, plan.steps, corpus.val.num_tokens),
+    )
     try:
-        ended = resumable(
-            run,
-            plan,
-            model,
-            Windows(corpus.train, recipe.batch_size, recipe.model.n_ctx, recipe.seed, place.rank, place.world),
-            next_token_loss,
-            optimizer,
-            save=recipe.checkpoint_every or Times(pace, CHECKPOINTS),
-            every=[*evaluations, (recipe.sample_every or Times(pace, SAMPLES), sample)],
-            average=None if recipe.ema is None else (judged, recipe.ema),
-            pace=pace,
-            ranks=place,
-            schedule=make_schedule(recipe.schedule),
-            accumulate=recipe.accumulate,
-            clip=recipe.clip,
-            max_rise=2.0,
-            log_every=max(1, min(10, plan.steps // 100)),
-            tokens_per_step=recipe.tokens_per_step,
-            report=report,
-        )
-    except Interrupted as stopped:
-        ended, interrupted = stopped.fit, True
-    if place.first and ended.step == pace.steps and not run.is_trained:
-        run.forget_measures()
-        save_model(judged, run.path / "model", corpus.path / "tokenizer.json")
-    if place.first and (ended.rows or run.record.get("result", {}).get("step") != ended.step):
-        run.update(result=result(run, recipe, plan, model, ended.step, place))
-    place.wait()
-    return not interrupted
+        train_run(run, recipe, work, ranks=place, report=report)
+    except Interrupted:
+        return False
+    return True
+
+
+def text_work(recipe: Recipe, corpus: Corpus, place: Ranks) -> Work:
+    """What every training on text does; ValueError where the text is too short for the recipe."""
+    windows = Windows(corpus.train, recipe.batch_size, recipe.model.n_ctx, recipe.seed, place.rank, place.world)
+    return network.gpt_work(recipe, windows, next_token_loss)
 
 
 def looks(recipe: Recipe, steps: int, held_out: int) -> int:
@@ -180,19 +160,27 @@ def looks(recipe: Recipe, steps: int, held_out: int) -> int:
     return max(1, min(EVALUATIONS, 3 * steps * recipe.tokens_per_step // min(LOOK, held_out)))
 
 
+# ----------------------------------------------------------------------------------------------------------------------
+# Opening one
+
+
+def opened(run: Run, device: torch.device) -> OpenedText:
+    """A run of text: its model, its tokenizer and, when it is asked for, its corpus. What `open_run` calls."""
+    path = run.path / "model"
+    own = (path / "tokenizer.json").exists()
+    return OpenedText(
+        model=model_of(run, device),
+        tokenizer=load_tokenizer(path) if own else corpus_of_run(run).tokenizer,
+        path=path,
+        run=run,
+        load=partial(corpus_of_run, run),
+    )
+
+
 def model_of(run: Run, device: torch.device | None = None) -> GPT:
-    """A run's model: the finished one, or while there is none, the newest checkpoint's."""
+    """The model of a run of text: the finished one, or while there is none, the newest checkpoint's."""
     check_run(run)
-    where = device or torch.device("cpu")
-    if (run.path / "model" / "config.json").is_file():
-        return load_model(run.path / "model", device=where)
-    checkpoint = newest_checkpoint(run)
-    if checkpoint is None:
-        raise RunError(f"{run.path} has neither a model nor a checkpoint yet: {run.next_move()}")
-    recipe = recipe_of(run)
-    model = GPT(recipe.model)
-    load_checkpoint(checkpoint, {"model" if recipe.ema is None else "average": model}, rng=False)
-    return model.to(where)
+    return network.gpt_of(run, partial(recipe_of, run), device or torch.device("cpu"))
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -225,20 +213,16 @@ def corpus_of_run(run: Run, place: Ranks | None = None) -> Corpus:
     return corpus
 
 
-def write_samples(
-    run: Run, step: int, model: GPT, corpus: Corpus, seed: int, *, count: int = 3
-) -> list[tuple[str, str]]:
-    """Let the model continue the beginnings of held-out documents, and write down what it says: prompts and texts."""
+def samples(model: nn.Module, corpus: Corpus, seed: int, *, count: int = 3) -> list[dict[str, str]]:
+    """What the model says after the beginnings of some held-out documents: prompts and texts."""
+    assert isinstance(model, GPT)
     prompts = []
     for i in range(min(count, corpus.val.num_documents)):
         first, last = int(corpus.val.starts[i]), int(corpus.val.starts[i + 1])
         ids = corpus.val.read(first + 1, min(24, last - first - 1, model.config.n_ctx // 2))
         prompts.append(whole_characters(corpus.tokenizer, ids.tolist()))
     found = continue_ids(model, corpus.tokenizer, prompts, max_tokens=120, temperature=0.8, seed=seed)
-    written = [
-        (corpus.tokenizer.decode(prompt), text_behind(corpus.tokenizer, prompt, ids))
+    return [
+        {"prompt": corpus.tokenizer.decode(prompt), "text": text_behind(corpus.tokenizer, prompt, ids)}
         for prompt, ids in zip(prompts, found, strict=True)
     ]
-    for prompt, text in written:
-        run.append("samples", {"step": step, "prompt": prompt, "text": text})
-    return written

@@ -23,19 +23,20 @@ from glassworks.optim.config import OptimizerConfig
 from glassworks.reproductions.finding import Finding, Row
 from glassworks.reproductions.othello import run as othello
 from glassworks.reproductions.othello.training import (
-    Experiment,
     GameBatches,
+    GameRecipe,
     expected_loss,
     experiment,
     held_out,
     score,
     tree_size,
 )
-from glassworks.train.recipe import Recipe
 
 
-def tiny(steps: int = 12, *, seed: int = 0) -> Experiment:
-    recipe = Recipe(
+def tiny(steps: int = 12, *, seed: int = 0) -> GameRecipe:
+    return GameRecipe(
+        scale="quick",
+        size=4,
         model=GPTConfig("gpt2", 18, 16, 1, 2, 16),
         optimizer=OptimizerConfig("adamw", lr=0.01),
         batch_size=32,
@@ -44,10 +45,9 @@ def tiny(steps: int = 12, *, seed: int = 0) -> Experiment:
         device="cpu",
         precision="float32",
     )
-    return Experiment("quick", 4, recipe)
 
 
-def repeated(folder: Path, told: Experiment, asked: list[str] | None = None) -> Finding:
+def repeated(folder: Path, told: GameRecipe, asked: list[str] | None = None) -> Finding:
     def part(model: GPT, where: Path) -> list[Row]:
         (asked if asked is not None else []).append(where.name)
         return list(othello.play_rows(model, told, games=60))
@@ -92,8 +92,7 @@ def test_training_resumes_to_the_same_weights_after_ctrl_c(tmp_path: Path, monke
         repeated(tmp_path / "parts", told)
     assert not (tmp_path / "parts/model").exists()
     monkeypatch.undo()
-    another = "glassworks.reproductions.othello.training.computed"  # a machine that would compute otherwise
-    monkeypatch.setattr(another, lambda *about: (torch.bfloat16, True))
+    monkeypatch.setattr("glassworks.train.plan.computed", lambda *about: (torch.bfloat16, True))  # another machine
     repeated(tmp_path / "parts", told)
     assert weights(tmp_path / "parts") == weights(tmp_path / "whole")
     assert [row["step"] for row in Run(tmp_path / "parts").rows("metrics")] == list(range(1, 13))
@@ -101,7 +100,7 @@ def test_training_resumes_to_the_same_weights_after_ctrl_c(tmp_path: Path, monke
 
 def test_the_expected_loss_is_the_mean_over_draws_of_the_targets_and_so_is_its_gradient() -> None:
     inputs, targets, legal = (x[:4] for x in GameBatches(tiny(), torch.device("cpu"))(0))
-    model = GPT(tiny().recipe.model, seed=1)
+    model = GPT(tiny().model, seed=1)
     expected = expected_loss(model, (inputs, targets, legal))
     (gradient,) = torch.autograd.grad(expected, model.head.weight)
     drawn, of_draws = [], []
@@ -257,7 +256,7 @@ def test_the_command_repeats_it_in_a_folder_of_its_own_and_prints_the_table(
 def test_the_scales_are_what_they_say(scale: str) -> None:
     told = experiment(scale)
     with torch.device("meta"):
-        params = GPT(told.recipe.model).num_params()
+        params = GPT(told.model).num_params()
     if scale == "full":
         assert told.size == 8
         assert 25e6 < params < 26e6

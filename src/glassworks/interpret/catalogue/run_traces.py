@@ -14,7 +14,7 @@ from glassworks.interpret.transformer.health import health
 from glassworks.interpret.transformer.lens import attention_patterns, logit_lens, surprise
 from glassworks.models.gpt.model import GPT
 from glassworks.trace.trace import Trace
-from glassworks.train.pretrain import corpus_of_run, model_of
+from glassworks.train.opening import open_text
 
 SENTENCE = 32  # tokens of the sentence whose attention is drawn
 PASSAGE = 600  # tokens of held-out text coloured by surprise
@@ -27,7 +27,8 @@ def trace_run(run: Run, text: str | None = None) -> int:
 
     Returns how many tokens of the text were left out: at most 32, and the model's context, are drawn.
     """
-    corpus, model = corpus_of_run(run), model_of(run)
+    opened = open_text(run, use="report")
+    corpus, model = opened.data, opened.model
     encode = corpus.tokenizer.encode
     held_out = longest_document(corpus)
     start = int(corpus.val.starts[held_out])

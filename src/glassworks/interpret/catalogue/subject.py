@@ -26,8 +26,7 @@ from glassworks.interpret.catalogue.run_traces import PASSAGE, SENTENCE, longest
 from glassworks.interpret.causes.metrics import Metric, logit_difference
 from glassworks.models.generation.sampling import continue_ids
 from glassworks.models.gpt.model import GPT
-from glassworks.train.opening import open_named
-from glassworks.train.pretrain import corpus_of_run
+from glassworks.train.opening import open_text
 
 FITTED = 2**16  # tokens that probes, lenses and autoencoders are fitted on, at most
 HELD_OUT = 2**13  # tokens that they are judged on
@@ -165,10 +164,10 @@ def open_subject(
     Raises: ValueError for a text that is too short, and for a contrast of another length; RunError and FileDamaged for
     a name that is no run or folder, or a damaged one.
     """
-    opened = open_named(name)
+    opened = open_text(name, use="look")
     model, tokenizer, folder = opened.model, opened.tokenizer, None
     if opened.run is not None:
-        name, folder, corpus = opened.run.name, opened.run.path, corpus_of_run(opened.run)
+        name, folder, corpus = opened.run.name, opened.run.path, opened.data
         start = longest_document(corpus)
         first, last = (int(corpus.val.starts[i]) for i in (start, start + 1))
         passage = torch.from_numpy(corpus.val.read(first, min(READ, last - first)))

@@ -36,7 +36,8 @@ from glassworks.reproductions.induction.rows import finding
 from glassworks.reproductions.induction.training import QUICK_STEPS, STEPS, Sights, network, train
 from glassworks.trace.trace import Trace
 from glassworks.train.distributed import Ranks
-from glassworks.train.pretrain import corpus_of, corpus_of_run, model_of
+from glassworks.train.opening import open_text
+from glassworks.train.pretrain import corpus_of
 from glassworks.train.recipe import Recipe
 
 NETWORKS = {"one layer": 1, "two layers": 2}
@@ -112,9 +113,10 @@ def check_text(recipe: Recipe, folder: Path) -> None:
 
 def traces(opened: Run, runs: dict[str, Run], seed: int) -> dict[str, Trace]:
     """Everything that is measured, each in traces/ of the reproduction; those that are there already are read."""
-    models = {name: model_of(run) for name, run in runs.items()}
+    opened_runs = {name: open_text(run) for name, run in runs.items()}
+    models = {name: one.model for name, one in opened_runs.items()}
     untrained = {name: GPT(model.config, seed=seed) for name, model in models.items()}
-    two, corpus = models["two layers"], corpus_of_run(runs["two layers"])
+    two, corpus = models["two layers"], opened_runs["two layers"].data
     sights = Sights.of(corpus, two, seed)
     makers: dict[str, Callable[[], Trace]] = {
         "formation": lambda: formation(runs, untrained, sights),

@@ -4,6 +4,7 @@ Each network is a run in a folder of its own, with checkpoints, and with a model
 at joins the rows of its metrics.jsonl, so a killed run forgets and repeats it together with the steps.
 """
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,15 +23,13 @@ from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
 from glassworks.models.io import save_model
 from glassworks.models.modes import evaluating
-from glassworks.objectives.losses import next_token_loss, token_losses
+from glassworks.objectives.losses import token_losses
 from glassworks.optim.config import OptimizerConfig, ScheduleConfig
-from glassworks.optim.schedules import make_schedule
 from glassworks.train.checkpoint import last_step
 from glassworks.train.distributed import Ranks
-from glassworks.train.plan import build, plan_of, result
-from glassworks.train.pretrain import corpus_of_run, start
+from glassworks.train.pretrain import corpus_of_run, start, text_work
 from glassworks.train.recipe import Recipe, recipe_of
-from glassworks.train.resumable import resumable
+from glassworks.train.run import train_run
 
 STEPS, QUICK_STEPS = 6000, 2000
 LOOKS = 48
@@ -72,28 +71,21 @@ def train(path: Path, told: Recipe, command: Sequence[str]) -> Run:
     Raises: KeyboardInterrupt after ctrl-C or SIGTERM, with a checkpoint of where it stopped; RunError if it diverges.
     """
     run = Run(path) if (path / "run.json").exists() else start(path, told, list(command))
-    if "result" in run.record:
+    if run.is_trained:
         return run
-    recipe, plan, corpus = recipe_of(run), plan_of(run), corpus_of_run(run)
-    model, optimizer = build(recipe, torch.device("cpu"), getattr(torch, plan.precision))
-    with progress(path.name, plan.steps, start=last_step(run)) as report:
-        ended = resumable(
-            run,
-            plan,
-            model,
-            Mixed(Windows(corpus.train, recipe.batch_size, recipe.model.n_ctx, recipe.seed), recipe.model.vocab_size),
-            next_token_loss,
-            optimizer,
-            save=max(1, plan.steps // 40),
-            every=[(spacing(plan.steps), watch(recipe, corpus))],
-            schedule=make_schedule(recipe.schedule),
-            max_rise=3.0,
-            log_every=spacing(plan.steps),
-            tokens_per_step=recipe.tokens_per_step,
-            report=report,
-        )
-    save_model(model, run.path / "model", corpus.path / "tokenizer.json")
-    run.update(result=result(run, recipe, plan, model, ended.step, Ranks()))
+    recipe, corpus = recipe_of(run), corpus_of_run(run)
+    work = text_work(recipe, corpus, Ranks())
+    assert isinstance(work.batches, Windows)
+    work = dataclasses.replace(
+        work,
+        batches=Mixed(work.batches, recipe.model.vocab_size),
+        watch=lambda judged, _: [(spacing(recipe.steps), watch(recipe, corpus))],
+        keep=lambda model: save_model(model, run.path / "model", corpus.path / "tokenizer.json"),
+        checkpoints=40,
+        max_rise=3.0,
+    )
+    with progress(path.name, recipe.steps, start=last_step(run)) as report:
+        train_run(run, recipe, work, report=report)
     return run
 
 

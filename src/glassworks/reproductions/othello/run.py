@@ -17,14 +17,14 @@ from typing import Any
 
 from glassworks.core.config import from_dict
 from glassworks.core.errors import RunError
-from glassworks.core.files import locked, seal
+from glassworks.core.files import locked
 from glassworks.core.runs import Run
 from glassworks.data.games.othello import play, vocab_size
 from glassworks.models.gpt.model import GPT
 from glassworks.reproductions.finding import Finding, Row
 from glassworks.reproductions.folder import on_two_cores, open_or_create
 from glassworks.reproductions.othello.games import FRESH, kept, scrambled
-from glassworks.reproductions.othello.training import Experiment, experiment, held_out, score, train, tree_size
+from glassworks.reproductions.othello.training import GameRecipe, experiment, held_out, score, train, tree_size
 
 TITLE = "Othello-GPT: a board inside a network that is shown only moves"
 SOURCE = "Li et al. 2023; Nanda, Lee and Wattenberg 2023 (arXiv 2309.00941); jylin04 et al. 2024"
@@ -76,13 +76,13 @@ def run(
     return repeat(told, parts_of(told), folder=folder, command=command)
 
 
-def parts_of(told: Experiment) -> dict[str, Part]:
+def parts_of(told: GameRecipe) -> dict[str, Part]:
     """What is asked of the trained network, by name."""
     from glassworks.reproductions.othello import heuristics as othello_heuristics
     from glassworks.reproductions.othello import sae as othello_sae
     from glassworks.reproductions.othello import world as othello_world
 
-    about: dict[str, Any] = {"size": told.size, "seed": told.recipe.seed, "quick": told.scale == "quick"}
+    about: dict[str, Any] = {"size": told.size, "seed": told.seed, "quick": told.scale == "quick"}
     return {
         "play": lambda model, _: list(play_rows(model, told)),
         "world": lambda model, folder: othello_world.rows(model, folder=folder, **about),
@@ -91,23 +91,14 @@ def parts_of(told: Experiment) -> dict[str, Part]:
     }
 
 
-def repeat(told: Experiment, parts: Mapping[str, Part], *, folder: Path, command: Sequence[str] = ()) -> Finding:
+def repeat(told: GameRecipe, parts: Mapping[str, Part], *, folder: Path, command: Sequence[str] = ()) -> Finding:
     """Train, ask each part, and write the finding: `run`, with everything decided."""
-    recipe = dataclasses.asdict(told.recipe)
-    settings = {
-        "name": "othello",
-        "scale": told.scale,
-        "size": told.size,
-        "expected": told.expected,
-        "growth": told.growth,
-    }
-    settings |= {"steps": told.recipe.steps, "seed": told.recipe.seed, "recipe": seal(recipe)[:12]}
+    settings = {"name": "othello"}
+    settings |= {name: getattr(told, name) for name in ("scale", "size", "expected", "growth", "steps", "seed")}
     with locked(Run(folder).lock, wait=False) as ours:
         if not ours:
             raise RunError(f"another process is at work in {folder}: wait for it, or choose another --name")
-        opened = open_or_create(folder, settings, command, time_of(told))
-        if "recipe" not in opened.record:
-            opened.update(recipe=recipe)
+        opened = open_or_create(folder, settings, command, time_of(told), dataclasses.asdict(told))
         model = train(opened, told)
         rows = [row for name, part in parts.items() for row in asked(opened, name, part, model)]
         quick = told.scale == "quick"
@@ -116,12 +107,12 @@ def repeat(told: Experiment, parts: Mapping[str, Part], *, folder: Path, command
     return found
 
 
-def time_of(told: Experiment) -> str:
+def time_of(told: GameRecipe) -> str:
     """About how long it takes."""
     if told.scale == "full":
         return "hours on a GPU"
     fixed, step = MINUTES[told.scale]
-    return on_two_cores(fixed + step * told.recipe.steps)
+    return on_two_cores(fixed + step * told.steps)
 
 
 def asked(opened: Run, name: str, part: Part, model: GPT) -> list[Row]:
@@ -133,11 +124,11 @@ def asked(opened: Run, name: str, part: Part, model: GPT) -> list[Row]:
     return [from_dict(Row, row, "rows.") for row in found["rows"]]
 
 
-def play_rows(model: GPT, told: Experiment, *, games: int | None = None) -> Iterator[Row]:
+def play_rows(model: GPT, told: GameRecipe, *, games: int | None = None) -> Iterator[Row]:
     """Does it play by the rules? On `games` games that it was not trained on; None = as many as the scale looks at."""
     size = told.size
     moves = held_out(told, games or (2_000 if told.scale == "quick" else 10_000))
-    at_random = score(scrambled(model, told.recipe.seed), moves[:1000], size)
+    at_random = score(scrambled(model, told.seed), moves[:1000], size)
     trained = score(model, moves, size)
     note = f"likeliest of {vocab_size(size)} tokens; the trained weights, each matrix shuffled"
     yield Row("illegal moves, random weights", UNTRAINED, 100 * at_random.illegal, "%", note=note)
@@ -154,14 +145,14 @@ def play_rows(model: GPT, told: Experiment, *, games: int | None = None) -> Iter
     note = f"the mean of ln(legal moves) is {trained.floor:.4f}"
     yield Row("loss above the lowest possible", None, trained.loss - trained.floor, note=note)
     yield Row("games trained on", PUBLISHED_GAMES, told.games / 1e6, "million", "same", note="each read once")
-    number = tree_size(play(100_000, size, told.recipe.seed, first=FRESH).moves, size)
+    number = tree_size(play(100_000, size, told.seed, first=FRESH).moves, size)
     note = "estimated (Knuth 1975): next to none of them were seen"
     yield Row("games there are", None, number, "log10", "same", note=note)
 
 
-def notes(told: Experiment, model: GPT) -> Iterator[str]:
+def notes(told: GameRecipe, model: GPT) -> Iterator[str]:
     """What a reader of the table must know."""
-    shape, size = told.recipe.model, told.size
+    shape, size = told.model, told.size
     yield (
         f"Here: {size}x{size} board, {shape.n_layer} layers, {shape.n_head} heads, width {shape.n_embd}, "
         f"{model.num_params() / 1e6:.3g} million parameters ({shape.architecture}), {told.games:,} random games."
@@ -191,4 +182,4 @@ def notes(told: Experiment, model: GPT) -> Iterator[str]:
             f"whole for the last {1 - told.growth:.0%} of training."
         )
     if told.scale == "quick":
-        yield f"The network was trained for {told.recipe.steps:,} steps only: it is far from done."
+        yield f"The network was trained for {told.steps:,} steps only: it is far from done."

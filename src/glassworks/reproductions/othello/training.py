@@ -12,9 +12,10 @@ on average, without the noise of the draw, and a fraction of the games suffices.
 it names all legal ones at once; it says nothing of the board that is looked for inside.
 
 Games are not read whole from the start: at first only their first third, where few discs have been turned and the rules
-show, then more and more (`Experiment.growth`). docs/decisions.md has what that was worth.
+show, then more and more (`Games.growth`). docs/decisions.md has what that was worth.
 """
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,17 +31,20 @@ from glassworks.core.runs import Run
 from glassworks.data.games.othello import PADDING, play, replay, tokens_of, vocab_size
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
-from glassworks.models.io import load_model, save_model
+from glassworks.models.io import save_model
 from glassworks.models.modes import evaluating
 from glassworks.objectives.losses import Summed, mean_of, next_token_loss
 from glassworks.optim.config import OptimizerConfig, ScheduleConfig
-from glassworks.optim.schedules import make_schedule
 from glassworks.reproductions.othello.games import FRESH
 from glassworks.train.checkpoint import last_step
 from glassworks.train.device import pick_device
-from glassworks.train.plan import Plan, build, computed, plan_once
-from glassworks.train.recipe import Recipe
-from glassworks.train.resumable import resumable
+from glassworks.train.distributed import Ranks
+from glassworks.train.network import gpt_of, gpt_work
+from glassworks.train.opening import Opened
+from glassworks.train.plan import make_plan, plan_once
+from glassworks.train.recipe import GPTTraining
+from glassworks.train.run import train_run
+from glassworks.train.training import recipe_from
 
 Scale = Literal["quick", "default", "full"]
 
@@ -55,21 +59,27 @@ BLOCK_STEPS = 64
 
 
 @dataclass(frozen=True)
-class Experiment:
-    """A board and how a network is trained on its games."""
+class Games:
+    """Which games are read, and how."""
 
-    scale: Scale
-    size: int
-    recipe: Recipe
+    scale: Scale = "default"
+    """What the recipe was made as."""
+    size: int = 6
+    """Squares of the board's side."""
     expected: bool = True
     """Whether the target of a ply is the distribution of its move; else the move that was drawn, as in the paper."""
     growth: float = 0.0
     """The share of steps by whose end games are read whole. Before, only their first plies are: see `plies`."""
 
+
+@dataclass(frozen=True)
+class GameRecipe(GPTTraining, Games):
+    """A board and how a network is trained on its games."""
+
     @property
     def games(self) -> int:
         """How many games training reads, each once."""
-        return self.recipe.batch_size * self.recipe.steps
+        return self.batch_size * self.steps
 
     def plies(self, step: int) -> int:
         """How many plies of a game a step reads: a third of them at first, then more in `STAGES` equal leaps.
@@ -77,22 +87,23 @@ class Experiment:
         >>> [experiment("default", steps=10).plies(step) for step in range(10)]
         [12, 12, 20, 20, 28, 28, 36, 36, 36, 36]
         """
-        whole, grown = self.recipe.model.n_ctx, STAGES
-        if step < self.growth * self.recipe.steps:
-            grown = int(STAGES * step / (self.growth * self.recipe.steps))
+        whole, grown = self.model.n_ctx, STAGES
+        if step < self.growth * self.steps:
+            grown = int(STAGES * step / (self.growth * self.steps))
         return -(-whole * (STAGES + 2 * grown) // (3 * STAGES))
 
 
-def experiment(scale: Scale, *, seed: int = 0, steps: int | None = None, size: int | None = None) -> Experiment:
-    """The settings of a scale: quick and default for two CPU cores, full as the paper has it."""
+def experiment(scale: Scale, *, seed: int = 0, steps: int | None = None, size: int | None = None) -> GameRecipe:
+    """The recipe of a scale: quick and default for two CPU cores, full as the paper has it."""
     size = size or (8 if scale == "full" else 6)
     if steps is not None and steps < 1:
         raise ValueError(f"steps (={steps}) must be at least 1")
     quick = scale == "quick"
     shape: dict[str, Any] = {"vocab_size": vocab_size(size), "n_ctx": CONTEXT[size]}
-    about: dict[str, Any] = {"data": f"random {size}x{size} Othello games", "tokenizer": "squares", "seed": seed}
+    about: dict[str, Any] = {"scale": scale, "size": size, "seed": seed}
     if scale == "full":
-        recipe = Recipe(
+        return GameRecipe(
+            expected=False,
             model=GPTConfig("gpt2", n_layer=8, n_head=8, n_embd=512, tied=False, **shape),
             optimizer=OptimizerConfig("adamw", lr=5e-4, betas=(0.9, 0.95), weight_decay=0.1),
             schedule=ScheduleConfig("cosine", warmup=500, final=0.0),
@@ -101,18 +112,15 @@ def experiment(scale: Scale, *, seed: int = 0, steps: int | None = None, size: i
             clip=1.0,
             **about,
         )
-    else:
-        recipe = Recipe(
-            model=GPTConfig("gpt2", n_layer=4 if quick else 5, n_head=4, n_embd=128, tied=False, **shape),
-            optimizer=OptimizerConfig(
-                "muon", lr=0.02, embedding_lr=0.03, head_lr=0.002, betas=(0.9, 0.99), iterations=3
-            ),
-            schedule=ScheduleConfig("wsd", decay=0.5, final=0.0),
-            batch_size=32 if quick else 64,
-            steps=steps or (1_000 if quick else 28_000),
-            **about,
-        )
-    return Experiment(scale, size, recipe, expected=scale != "full", growth=0.0 if scale == "full" else 0.6)
+    return GameRecipe(
+        growth=0.6,
+        model=GPTConfig("gpt2", n_layer=4 if quick else 5, n_head=4, n_embd=128, tied=False, **shape),
+        optimizer=OptimizerConfig("muon", lr=0.02, embedding_lr=0.03, head_lr=0.002, betas=(0.9, 0.99), iterations=3),
+        schedule=ScheduleConfig("wsd", decay=0.5, final=0.0),
+        batch_size=32 if quick else 64,
+        steps=steps or (1_000 if quick else 28_000),
+        **about,
+    )
 
 
 class GameBatches:
@@ -121,7 +129,7 @@ class GameBatches:
     Inputs and targets are (B, T) tokens, legal moves (B, T, V) truth values, all false after a game's end.
     """
 
-    def __init__(self, told: Experiment, device: torch.device) -> None:
+    def __init__(self, told: GameRecipe, device: torch.device) -> None:
         self.told, self.device = told, device
         self.block: tuple[int, tuple[Tensor, ...]] | None = None
 
@@ -131,16 +139,16 @@ class GameBatches:
         if self.block is None or self.block[0] != number:
             self.block = None  # before the next one is made
             self.block = (number, self.tokens(number))
-        rows = slice(row * self.told.recipe.batch_size, (row + 1) * self.told.recipe.batch_size)
+        rows = slice(row * self.told.batch_size, (row + 1) * self.told.batch_size)
         return tuple(x[rows, : self.told.plies(step)] for x in self.block[1])
 
     def tokens(self, block: int) -> tuple[Tensor, ...]:
         """The same of `BLOCK_STEPS` steps."""
-        size, recipe = self.told.size, self.told.recipe
-        count = BLOCK_STEPS * recipe.batch_size
-        moves = fitted(play(count, size, recipe.seed, self.device, first=block * count).moves, recipe.model.n_ctx)
-        tokens = tokens_of(moves, size, recipe.model.n_ctx)
-        return (*tokens, F.pad(replay(moves, size).legal, (0, 1))) if self.told.expected else tokens
+        told, size, length = self.told, self.told.size, self.told.model.n_ctx
+        count = BLOCK_STEPS * told.batch_size
+        moves = fitted(play(count, size, told.seed, self.device, first=block * count).moves, length)
+        tokens = tokens_of(moves, size, length)
+        return (*tokens, F.pad(replay(moves, size).legal, (0, 1))) if told.expected else tokens
 
 
 def fitted(moves: UInt8[Tensor, "N plies"], length: int) -> UInt8[Tensor, "N length"]:
@@ -163,54 +171,79 @@ def expected_loss(model: nn.Module, batch: Sequence[Tensor]) -> Summed:
     return Summed(total, (choices > 0).sum())
 
 
-def train(run: Run, told: Experiment) -> GPT:
+def train(run: Run, told: GameRecipe) -> GPT:
     """The trained network, from the run's folder if it is there, else by going on from its newest checkpoint.
+
+    The caller holds the run's lock.
 
     Raises: KeyboardInterrupt after ctrl-C or SIGTERM, with a checkpoint of where it stopped; RunError if it diverges.
     """
-    device, recipe = pick_device(told.recipe.device), told.recipe
-    if (run.path / "model" / "config.json").is_file():
-        return load_model(run.path / "model", device=device)
-    dtype, compiles = computed(recipe, device)
-    plan = plan_once(run, Plan(recipe.steps, str(dtype).removeprefix("torch."), compiles))
-    model, optimizer = build(recipe, device, getattr(torch, plan.precision))
-    few, begin = held_out(told, 200), last_step(run)
+    device = pick_device(told.device)
+    if not (run.path / "model" / "config.json").is_file():
+        few, begin = held_out(told, 200), last_step(run)
 
-    def judge(step: int, _: nn.Module) -> Mapping[str, float]:
-        now = score(model, few, told.size)
-        return {"illegal": now.illegal, "above_floor": now.loss - now.floor}
+        def judge(step: int, model: nn.Module) -> Mapping[str, float]:
+            now = score(model, few, told.size)
+            return {"illegal": now.illegal, "above_floor": now.loss - now.floor}
 
-    compiling = ", compiling at first and when games are read further" if plan.compile else ""
-    say(f"training {run.path} from step {begin:,} of {plan.steps:,}{compiling}; ctrl-C stops it cleanly")
-    with progress("train", plan.steps, start=begin) as report:
-        resumable(
-            run,
-            plan,
-            model,
+        work = gpt_work(
+            told,
             GameBatches(told, device),
             expected_loss if told.expected else next_token_loss,
-            optimizer,
-            save=max(1, plan.steps // 60),
-            every=[(max(1, plan.steps // 20), judge)],
-            schedule=make_schedule(recipe.schedule),
-            clip=recipe.clip,
-            max_rise=2.0,
-            log_every=max(1, min(50, plan.steps // 100)),
-            tokens_per_step=None if told.growth else recipe.tokens_per_step,
-            report=report,
+            watch=lambda judged, often: [(often, lambda step, _: judge(step, judged))],
+            keep=lambda model: save_model(model, run.path / "model"),
+            tokens_per_step=None if told.growth else told.tokens_per_step,
+            checkpoints=60,
+            log_every=max(1, min(50, told.steps // 100)),
         )
-    save_model(model, run.path / "model")
-    return model
+        plan = plan_once(run, lambda: make_plan(told, work, device, Ranks()))
+        compiling = ", compiling at first and when games are read further" if plan.compile else ""
+        say(f"training {run.path} from step {begin:,} of {plan.steps:,}{compiling}; ctrl-C stops it cleanly")
+        with progress("train", plan.steps, start=begin) as report:
+            train_run(run, told, work, report=report, is_ours=True)
+    return opened(run, device).model
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Opening one
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class OpenedGames(Opened):
+    """A network that plays; `data` is games that it was not trained on (N, plies)."""
+
+    model: GPT
+    recipe: GameRecipe
+
+
+def opened(run: Run, device: torch.device) -> OpenedGames:
+    """A run of games: what `open_run` calls."""
+    recipe = recipe_of(run)
+    return OpenedGames(
+        model=gpt_of(run, lambda: recipe, device),
+        path=run.path / "model",
+        run=run,
+        load=lambda: held_out(recipe, 2_000),
+        recipe=recipe,
+    )
+
+
+def recipe_of(run: Run) -> GameRecipe:
+    """The recipe of a run of games; older versions wrote a recipe of text, and what games add beside it."""
+    record = run.record
+    names = {field.name for field in dataclasses.fields(GameRecipe)}
+    known = {**record.get("reproduction", {}), **record.get("recipe", {})}
+    return recipe_from({name: value for name, value in known.items() if name in names}, GameRecipe, run)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
 # How well it plays
 
 
-def held_out(told: Experiment, count: int, *, first: int = 0) -> UInt8[Tensor, "N plies"]:
+def held_out(told: GameRecipe, count: int, *, first: int = 0) -> UInt8[Tensor, "N plies"]:
     """Games that training does not read, `first` and those after it, cut or padded to what the network reads."""
-    moves = play(count, told.size, told.recipe.seed, first=FRESH + first).moves
-    return fitted(moves, told.recipe.model.n_ctx)
+    moves = play(count, told.size, told.seed, first=FRESH + first).moves
+    return fitted(moves, told.model.n_ctx)
 
 
 class Play(NamedTuple):
