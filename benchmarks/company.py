@@ -38,9 +38,9 @@ def training(done: Callable[[], None]) -> None:
 
     from glassworks.models.gpt.config import GPTConfig
     from glassworks.objectives.losses import next_token_loss
+    from glassworks.pretraining.network import build
+    from glassworks.pretraining.recipe import Recipe
     from glassworks.train.fit import fit
-    from glassworks.train.network import build
-    from glassworks.train.recipe import Recipe
 
     shape = GPTConfig("nanochat", 4096, n_ctx=64, n_layer=4, n_head=4, n_embd=128)
     model, optimizer = build(Recipe(model=shape), torch.device("cpu"), torch.float32)
@@ -90,9 +90,9 @@ def othello(done: Callable[[], None]) -> None:
     """Steps of the quick Othello network, the playing of its games included."""
     import torch
 
+    from glassworks.pretraining.network import build
     from glassworks.reproductions.othello.training import GameBatches, expected_loss, experiment
     from glassworks.train.fit import fit
-    from glassworks.train.network import build
 
     told = experiment("quick")
     model, optimizer = build(told, torch.device("cpu"), torch.float32)

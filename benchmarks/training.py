@@ -40,11 +40,11 @@ from glassworks.objectives.losses import next_token_loss
 from glassworks.optim.config import OptimizerConfig
 from glassworks.optim.groups import make_optimizer
 from glassworks.optim.schedules import constant, make_schedule
+from glassworks.pretraining.network import build
+from glassworks.pretraining.recipe import read_recipe
 from glassworks.train.device import has_bfloat16_units, matmul_peak, pick_precision, synchronize
 from glassworks.train.fit import fit
-from glassworks.train.network import build
 from glassworks.train.plan import compiled
-from glassworks.train.recipe import read_recipe
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "shakespeare-char.toml"
 TURN = 10  # steps that one side takes before the other's turn

@@ -49,7 +49,7 @@ def test_another_name_is_refused() -> None:
 
 def test_recipes_lie_in_the_package_and_can_be_read() -> None:
     """So that a wheel has them."""
-    from glassworks.train.recipe import RECIPES, find_recipe, read_recipe
+    from glassworks.pretraining.recipe import RECIPES, find_recipe, read_recipe
 
     assert RECIPES.is_relative_to(Path(gw.__file__).parent)
     names = [path.stem for path in RECIPES.glob("*.toml")]

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from glassworks.models.gpt.config import GPTConfig
     from glassworks.models.gpt.model import GPT
     from glassworks.models.io import load_model, save_model
+    from glassworks.pretraining.recipe import Recipe
+    from glassworks.pretraining.run import corpus_of_run, model_of, pretrain, start
     from glassworks.report.run_page import write_report
     from glassworks.trace.trace import Trace
     from glassworks.train.fit import fit
-    from glassworks.train.pretrain import corpus_of_run, model_of, pretrain, start
-    from glassworks.train.recipe import Recipe
 
 __version__ = "0.1.0"
 
@@ -65,8 +65,8 @@ HOMES = {
     "models.generation.completion": ("generate",),
     "report.run_page": ("write_report",),
     "train.fit": ("fit",),
-    "train.pretrain": ("corpus_of_run", "model_of", "pretrain", "start"),
-    "train.recipe": ("Recipe",),
+    "pretraining.run": ("corpus_of_run", "model_of", "pretrain", "start"),
+    "pretraining.recipe": ("Recipe",),
 }
 """Module to the names of it that have a short one here: those that a type checker is told of above."""
 

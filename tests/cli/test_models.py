@@ -16,8 +16,8 @@ from glassworks.models.gpt.gguf import BLOCK, OUTER
 from glassworks.models.gpt.layout import to_layout
 from glassworks.models.gpt.model import GPT
 from glassworks.models.io import load_model, save_model
-from glassworks.train.pretrain import pretrain, start
-from glassworks.train.recipe import Recipe
+from glassworks.pretraining.recipe import Recipe
+from glassworks.pretraining.run import pretrain, start
 
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 TEMPLATE = (

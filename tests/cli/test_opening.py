@@ -7,8 +7,8 @@ import pytest
 
 from glassworks.cli.opening import crowded, duration, splits, vocabulary
 from glassworks.models.gpt.config import GPTConfig
+from glassworks.pretraining.recipe import Recipe
 from glassworks.train.plan import Plan
-from glassworks.train.recipe import Recipe
 
 
 def corpus(train: tuple[int, int], held_out: tuple[int, int]) -> dict[str, Any]:

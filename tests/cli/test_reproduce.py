@@ -16,8 +16,8 @@ from glassworks.cli.main import run
 from glassworks.cli.reproduce import REPEAT
 from glassworks.core.runs import Run
 from glassworks.models.gpt.config import GPTConfig
+from glassworks.pretraining.recipe import Recipe
 from glassworks.reproductions import REPRODUCTIONS
-from glassworks.train.recipe import Recipe
 
 
 @pytest.fixture(autouse=True)

@@ -15,9 +15,9 @@ from glassworks.evaluate.held_out import evaluate_run, table, validation, window
 from glassworks.evaluate.loss import split_loss
 from glassworks.evaluate.ratios import UNKNOWN
 from glassworks.models.gpt.config import GPTConfig
+from glassworks.pretraining.recipe import Recipe
+from glassworks.pretraining.run import corpus_of_run, model_of, pretrain, start
 from glassworks.report.run_page import write_report
-from glassworks.train.pretrain import corpus_of_run, model_of, pretrain, start
-from glassworks.train.recipe import Recipe
 
 
 def five_words(path: Path) -> str:

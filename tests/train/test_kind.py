@@ -18,9 +18,9 @@ from glassworks.core.runs import Run
 from glassworks.models.io import read_tensors, write_tensors
 from glassworks.optim.config import OptimizerConfig
 from glassworks.optim.groups import make_optimizer
+from glassworks.pretraining.run import pretrain
 from glassworks.train.checkpoint import save_checkpoint
 from glassworks.train.opening import Opened, open_run, open_text
-from glassworks.train.pretrain import pretrain
 from glassworks.train.run import load_newest, train_run
 from glassworks.train.training import Training, recipe_in
 from glassworks.train.work import Work

@@ -17,12 +17,12 @@ from glassworks.data.batches import Windows
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.optim.config import ScheduleConfig
 from glassworks.optim.schedules import make_schedule
+from glassworks.pretraining.recipe import Recipe
+from glassworks.pretraining.run import pretrain, start
 from glassworks.train.checkpoint import complete_checkpoints
 from glassworks.train.fit import fit
 from glassworks.train.pace import Pace, Revision, Times, is_due, times_left
 from glassworks.train.plan import plan_of
-from glassworks.train.pretrain import pretrain, start
-from glassworks.train.recipe import Recipe
 
 
 def run_out(pace: Pace, cost: Callable[[float], float], *, row: int = 5) -> tuple[int, float, list[int]]:

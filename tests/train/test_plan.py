@@ -12,12 +12,12 @@ from glassworks.data.text.shards import prepare
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
 from glassworks.objectives.losses import next_token_loss
+from glassworks.pretraining.network import gpt_work
+from glassworks.pretraining.recipe import Recipe
+from glassworks.pretraining.run import text_work
 from glassworks.train.device import can_compile
 from glassworks.train.distributed import Ranks
-from glassworks.train.network import gpt_work
 from glassworks.train.plan import compile_pays, compiled, make_plan
-from glassworks.train.pretrain import text_work
-from glassworks.train.recipe import Recipe
 
 CPU = torch.device("cpu")
 

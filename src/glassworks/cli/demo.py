@@ -26,14 +26,14 @@ def run(arguments: Arguments) -> int:
     from glassworks.cli.train import folder
     from glassworks.core.progress import say
     from glassworks.models.gpt.config import GPTConfig
-    from glassworks.train.recipe import Recipe
+    from glassworks.pretraining.recipe import Recipe
 
     shape = GPTConfig("nanochat", n_ctx=256, n_layer=4, n_head=4, n_embd=128)
     recipe = Recipe(data="stdlib", tokenizer="bpe:4096", model=shape, batch_size=16, minutes=args.minutes)
     path, command = folder(args.name, "demo"), ["glassworks", "demo", *arguments]
     say("reading this Python's standard library")
     from glassworks.cli.stages import finish
+    from glassworks.pretraining.run import start
     from glassworks.train.distributed import Ranks
-    from glassworks.train.pretrain import start
 
     return finish(start(path, recipe, command), Ranks())

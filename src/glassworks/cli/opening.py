@@ -10,11 +10,11 @@ from glassworks.core.runs import Run
 from glassworks.data.text.reading import described, share
 from glassworks.data.tokenizers.specs import fewer
 from glassworks.models.gpt.model import GPT
+from glassworks.pretraining.recipe import Recipe, recipe_of
+from glassworks.pretraining.run import LOOK, looks
 from glassworks.train.device import pick_device
 from glassworks.train.distributed import Ranks
 from glassworks.train.plan import Plan, plan_of
-from glassworks.train.pretrain import LOOK, looks
-from glassworks.train.recipe import Recipe, recipe_of
 
 SPLITS = ("train", "held_out")
 SPLITS_KNOWN = {f"{split}_{what}" for split in SPLITS for what in ("documents", "tokens")}

@@ -11,12 +11,12 @@ from glassworks.evaluate.held_out import evaluate_run, told, validation
 from glassworks.interpret.catalogue.run_traces import trace_run
 from glassworks.interpret.transformer.health import UpdateRatios
 from glassworks.models.gpt.model import GPT
+from glassworks.pretraining.run import pretrain
 from glassworks.report.run_page import write_report
 from glassworks.train.checkpoint import last_step
 from glassworks.train.distributed import Ranks
 from glassworks.train.fit import Every
 from glassworks.train.pace import Often
-from glassworks.train.pretrain import pretrain
 from glassworks.train.tracking import tracking
 
 

@@ -67,6 +67,6 @@ def spec_of(named: str) -> str:
     run = Run.open(named, "tokenizer")
     if (run.path / "model" / "tokenizer.json").is_file():
         return str(run.path / "model")
-    from glassworks.train.pretrain import corpus_of_run
+    from glassworks.pretraining.run import corpus_of_run
 
     return str(corpus_of_run(run).path)

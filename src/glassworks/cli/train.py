@@ -13,7 +13,7 @@ from glassworks.core.files import refuse_unwritable
 from glassworks.core.progress import counted
 from glassworks.core.runs import ROOT, Run, being_trained, free_name, refuse_existing
 from glassworks.core.types import Tracker
-from glassworks.train.recipe import Recipe, find_recipe, read_recipe, recipe_of
+from glassworks.pretraining.recipe import Recipe, find_recipe, read_recipe, recipe_of
 from glassworks.train.tracking import check_installed
 
 
@@ -56,13 +56,13 @@ def run(arguments: Arguments) -> int:
     path = folder(args.name, Path(given).stem if given else "train")
     refuse_existing(path)
     check_installed(args.log)
-    from glassworks.train.sources import check_sources
+    from glassworks.pretraining.sources import check_sources
 
     check_sources(recipe)
     from glassworks.cli.stages import finish
+    from glassworks.pretraining.run import start
     from glassworks.train.device import pick_device
     from glassworks.train.distributed import ranks
-    from glassworks.train.pretrain import start
 
     with ranks(pick_device(recipe.device)) as place:
         launcher = ["torchrun", "--nproc-per-node", str(place.world), "-m"] if place.world > 1 else []

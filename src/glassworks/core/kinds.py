@@ -27,7 +27,7 @@ KINDS = {
     "text": Kind(
         "a run of text",
         ("sample", "eval", "look", "report", "tokenizer", "train --resume", "train --start-from"),
-        "glassworks.train.pretrain:opened",
+        "glassworks.pretraining.run:opened",
         ("model/config.json", "model/model.safetensors", "model/tokenizer.json"),
         {
             "its score": ("evals/held_out.json",),

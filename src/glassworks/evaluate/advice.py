@@ -8,7 +8,7 @@ from glassworks.core.runs import Run
 from glassworks.data.text.shards import Corpus
 from glassworks.evaluate.baselines import Baseline, compare
 from glassworks.evaluate.loss import SplitLoss
-from glassworks.train.recipe import recipe_of
+from glassworks.pretraining.recipe import recipe_of
 
 LITTLE = 0.05
 """The share of the strongest baseline's bits by which a network must be better to need no advice."""

@@ -15,11 +15,11 @@ from glassworks.evaluate.advice import advice
 from glassworks.evaluate.baselines import Baseline, baselines, compare, verdict
 from glassworks.evaluate.loss import SplitLoss, plus_minus, split_loss
 from glassworks.models.gpt.model import GPT
-from glassworks.train.base import weights_of
+from glassworks.pretraining.base import weights_of
+from glassworks.pretraining.recipe import recipe_of
+from glassworks.pretraining.run import LOOK
 from glassworks.train.device import pick_device
 from glassworks.train.opening import open_text
-from glassworks.train.pretrain import LOOK
-from glassworks.train.recipe import recipe_of
 
 LOGITS = 1 << 27
 """Numbers that a batch of evaluation gives at most: what is done at once is what is told at once, too."""

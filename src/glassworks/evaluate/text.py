@@ -19,8 +19,8 @@ from glassworks.data.tokenizers.lossy import lost_bytes
 from glassworks.evaluate.held_out import windows_at_once
 from glassworks.evaluate.loss import split_loss
 from glassworks.models.gpt.model import GPT
-from glassworks.train.recipe import recipe_of
-from glassworks.train.seen import corpora_seen, corpus_at_hand
+from glassworks.pretraining.recipe import recipe_of
+from glassworks.pretraining.seen import corpora_seen, corpus_at_hand
 
 LONGEST = 2048
 """Tokens of a window, unless more are asked for: with a vocabulary of 50,000 their logits take 400 MB."""

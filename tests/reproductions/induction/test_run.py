@@ -19,10 +19,10 @@ from glassworks.data.batches import Windows
 from glassworks.data.text.shards import prepare
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.io import load_model
+from glassworks.pretraining.recipe import Recipe
 from glassworks.reproductions.finding import Finding
 from glassworks.reproductions.induction.training import Mixed, early_and_late, in_context_scores, looking_steps
 from glassworks.trace.trace import Trace
-from glassworks.train.recipe import Recipe
 
 STEPS = 6
 NETWORK = training.network

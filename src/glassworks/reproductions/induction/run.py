@@ -29,6 +29,8 @@ from glassworks.data.text.shards import Corpus
 from glassworks.interpret.transformer.heads import head_scores, repeated_tokens
 from glassworks.interpret.transformer.lens import attention_patterns
 from glassworks.models.gpt.model import GPT
+from glassworks.pretraining.recipe import Recipe
+from glassworks.pretraining.run import corpus_of
 from glassworks.reproductions.finding import Finding
 from glassworks.reproductions.folder import on_two_cores, open_or_create
 from glassworks.reproductions.induction.measures import ablation, composition, formation
@@ -37,8 +39,6 @@ from glassworks.reproductions.induction.training import QUICK_STEPS, STEPS, Sigh
 from glassworks.trace.trace import Trace
 from glassworks.train.distributed import Ranks
 from glassworks.train.opening import open_text
-from glassworks.train.pretrain import corpus_of
-from glassworks.train.recipe import Recipe
 
 NETWORKS = {"one layer": 1, "two layers": 2}
 MINUTES, MINUTES_A_STEP = 0.5, 1.7e-3

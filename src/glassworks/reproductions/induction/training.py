@@ -25,10 +25,10 @@ from glassworks.models.io import save_model
 from glassworks.models.modes import evaluating
 from glassworks.objectives.losses import token_losses
 from glassworks.optim.config import OptimizerConfig, ScheduleConfig
+from glassworks.pretraining.recipe import Recipe, recipe_of
+from glassworks.pretraining.run import corpus_of_run, start, text_work
 from glassworks.train.checkpoint import last_step
 from glassworks.train.distributed import Ranks
-from glassworks.train.pretrain import corpus_of_run, start, text_work
-from glassworks.train.recipe import Recipe, recipe_of
 from glassworks.train.run import train_run
 
 STEPS, QUICK_STEPS = 6000, 2000

@@ -35,14 +35,14 @@ from glassworks.models.io import save_model
 from glassworks.models.modes import evaluating
 from glassworks.objectives.losses import Summed, mean_of, next_token_loss
 from glassworks.optim.config import OptimizerConfig, ScheduleConfig
+from glassworks.pretraining.network import gpt_of, gpt_work
+from glassworks.pretraining.recipe import GPTTraining
 from glassworks.reproductions.othello.games import FRESH
 from glassworks.train.checkpoint import last_step
 from glassworks.train.device import pick_device
 from glassworks.train.distributed import Ranks
-from glassworks.train.network import gpt_of, gpt_work
 from glassworks.train.opening import Opened
 from glassworks.train.plan import make_plan, plan_once
-from glassworks.train.recipe import GPTTraining
 from glassworks.train.run import train_run
 from glassworks.train.training import recipe_from
 

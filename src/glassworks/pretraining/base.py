@@ -10,8 +10,8 @@ from glassworks.core.runs import Run
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.io import load_model
 from glassworks.optim.config import OptimizerConfig
-from glassworks.train.recipe import Recipe
-from glassworks.train.sources import base_of
+from glassworks.pretraining.recipe import Recipe
+from glassworks.pretraining.sources import base_of
 
 
 def continued(recipe: Recipe) -> Recipe:

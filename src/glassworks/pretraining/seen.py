@@ -6,8 +6,8 @@ from glassworks.core.progress import going_on
 from glassworks.core.runs import Run
 from glassworks.data.text.overlap import share_within
 from glassworks.data.text.shards import Corpus, open_corpus
-from glassworks.train.base import run_of
-from glassworks.train.recipe import recipe_of
+from glassworks.pretraining.base import run_of
+from glassworks.pretraining.recipe import recipe_of
 
 
 def corpus_at_hand(run: Run) -> Corpus | None:

@@ -11,7 +11,7 @@ from glassworks.data.text.reading import Reading
 from glassworks.data.text.splits import check_split
 from glassworks.data.tokenizers.specs import tokenizer_files
 from glassworks.models.gpt.config import GPTConfig
-from glassworks.train.recipe import Recipe
+from glassworks.pretraining.recipe import Recipe
 
 
 def check_sources(recipe: Recipe) -> None:

@@ -19,9 +19,9 @@ from glassworks.core.runs import Run
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
 from glassworks.models.io import save_model
+from glassworks.pretraining.recipe import Recipe
+from glassworks.pretraining.run import corpus_of_run, model_of, pretrain, start
 from glassworks.train.checkpoint import complete_checkpoints, save_checkpoint
-from glassworks.train.pretrain import corpus_of_run, model_of, pretrain, start
-from glassworks.train.recipe import Recipe
 
 TINY = GPTConfig(n_ctx=16, n_layer=1, n_head=2, n_embd=32)
 
@@ -70,7 +70,7 @@ def test_the_same_recipe_gives_the_same_weights(tmp_path: Path, recipe: Recipe) 
 def test_killed_at_twenty_random_instants_it_ends_with_identical_weights(tmp_path: Path, recipe: Recipe) -> None:
     recipe = replace(recipe, steps=120, checkpoint_every=4)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["glassworks.train.pretrain", "torch._dynamo"])  # what every optimizer imports
+    context.set_forkserver_preload(["glassworks.pretraining.run", "torch._dynamo"])  # what every optimizer imports
     whole, broken = (start(tmp_path / "runs" / name, recipe, []) for name in ("whole", "broken"))
     child = context.Process(target=pretrain, args=(whole,))
     child.start()
@@ -247,7 +247,7 @@ def test_killed_between_its_model_and_its_result_it_ends_all_the_same(
         raise KeyboardInterrupt
 
     assert not pretrain(run, watch=interrupt)
-    monkeypatch.setattr("glassworks.train.pretrain.save_model", killed)
+    monkeypatch.setattr("glassworks.pretraining.run.save_model", killed)
     with pytest.raises(KeyboardInterrupt):
         pretrain(run)
     monkeypatch.undo()

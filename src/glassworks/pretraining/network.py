@@ -12,7 +12,7 @@ from glassworks.models.gpt.model import GPT
 from glassworks.models.io import load_model
 from glassworks.objectives.losses import LossFn
 from glassworks.optim.groups import make_optimizer
-from glassworks.train.recipe import GPTTraining
+from glassworks.pretraining.recipe import GPTTraining
 from glassworks.train.run import load_newest
 from glassworks.train.work import Work
 

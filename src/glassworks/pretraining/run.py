@@ -25,8 +25,10 @@ from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
 from glassworks.models.io import save_model
 from glassworks.objectives.losses import next_token_loss
-from glassworks.train import network
-from glassworks.train.base import continued, lineage, weights_of
+from glassworks.pretraining import network
+from glassworks.pretraining.base import continued, lineage, weights_of
+from glassworks.pretraining.recipe import Recipe, recipe_of
+from glassworks.pretraining.seen import corpus_at_hand, seen_before
 from glassworks.train.checkpoint import newest_checkpoint
 from glassworks.train.device import pick_device
 from glassworks.train.distributed import Ranks
@@ -34,9 +36,7 @@ from glassworks.train.fit import Every, Interrupted
 from glassworks.train.opening import OpenedText
 from glassworks.train.pace import Often
 from glassworks.train.plan import make_plan, plan_of
-from glassworks.train.recipe import Recipe, recipe_of
 from glassworks.train.run import train_run
-from glassworks.train.seen import corpus_at_hand, seen_before
 from glassworks.train.work import EVALUATIONS, Work
 
 Watch = Callable[[Corpus, GPT, Often], Every]

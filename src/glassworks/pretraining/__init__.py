@@ -1,0 +1,1 @@
+"""Pre-training: text to a GPT, by a recipe."""
