@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 from glassworks.core.errors import FileDamaged
 from glassworks.core.text import check_text
@@ -212,6 +212,21 @@ def read_sealed_json(path: Path, remedy: str) -> dict[str, Any]:
 def seal(value: dict[str, Any]) -> str:
     """SHA-256 of a JSON object's content."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def end_line(table: BinaryIO) -> None:
+    """Let what is appended to a table begin a line: a last row cut off by a kill or a full disk is taken away."""
+    size = table.seek(0, os.SEEK_END)
+    if size == 0 or (table.seek(size - 1), table.read(1))[1] == b"\n":
+        return
+    table.seek(0)
+    content = table.read()
+    torn = content[content.rfind(b"\n") + 1 :]
+    try:
+        json.loads(torn)
+        table.write(b"\n")  # nothing but the line's end is missing
+    except ValueError:
+        table.truncate(size - len(torn))
 
 
 @contextmanager

@@ -22,6 +22,11 @@ class Kind:
     measures: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """What is then made of the model, in this order: its name in words, and its files."""
 
+    def refusal(self, use: str) -> str:
+        """What is said to a command that cannot use it, and which can."""
+        *others, last = self.commands
+        return f"{use} cannot use it, but {' and '.join(filter(None, [', '.join(others), last]))} can"
+
 
 KINDS = {
     "text": Kind(

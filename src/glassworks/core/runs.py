@@ -8,27 +8,24 @@ runs/<name>/
   evals/<task>.json        traces/<method>.{json,npz}        report.html
 """
 
-import importlib.metadata
 import json
 import math
-import os
-import platform
-import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from glassworks.core.called import again, command
 from glassworks.core.config import check_shape
 from glassworks.core.errors import FileDamaged, RunError
-from glassworks.core.files import atomic_file, is_locked, locked, named, read_json, sweep, write_json
+from glassworks.core.files import atomic_file, end_line, is_locked, locked, named, read_json, sweep, write_json
 from glassworks.core.kinds import KINDS, Kind
 from glassworks.core.text import check_text, writable
 from glassworks.core.types import Tracker
+from glassworks.core.versions import git_state, versions
 
 ROOT = Path("runs")
 
@@ -86,7 +83,8 @@ class Run:
             if (candidate / "run.json").is_file():
                 run = cls(candidate)
                 if use is not None and use not in run.kind.commands:
-                    raise RunError(f"{path} is {run.kind.what}: {unusable(run, use)}")
+                    further = f"; {run.next_move()}" if "reproduction" in run.record else ""
+                    raise RunError(f"{path} is {run.kind.what}: {run.kind.refusal(use)}{further}")
                 return run
         names = [run.path.name for run in all_runs()]
         near = get_close_matches(Path(path).name, names, n=3, cutoff=0.4)
@@ -251,21 +249,6 @@ class Run:
         return read_json(path) if path.exists() else None
 
 
-def end_line(table: BinaryIO) -> None:
-    """Let what is appended to a table begin a line: a last row cut off by a kill or a full disk is taken away."""
-    size = table.seek(0, os.SEEK_END)
-    if size == 0 or (table.seek(size - 1), table.read(1))[1] == b"\n":
-        return
-    table.seek(0)
-    content = table.read()
-    torn = content[content.rfind(b"\n") + 1 :]
-    try:
-        json.loads(torn)
-        table.write(b"\n")  # nothing but the line's end is missing
-    except ValueError:
-        table.truncate(size - len(torn))
-
-
 def started_from(record: Mapping[str, Any]) -> str | None:
     """What a run went on from, in words, by its run.json: a run and the step it stood at, or a model; None = nothing.
 
@@ -277,14 +260,6 @@ def started_from(record: Mapping[str, Any]) -> str | None:
     path, step = Path(record["parent"]), record.get("parent_step")
     name = path.parent.name if path.name == "model" else path.name  # a run's folder is not named after what it is
     return name if step is None else f"{name}, step {step:,}"
-
-
-def unusable(run: Run, use: str) -> str:
-    """Why a command cannot use a run, and what can be done with it instead."""
-    *others, last = run.kind.commands
-    can = f"{', '.join(others)} and {last}" if others else last
-    further = f"; {run.next_move()}" if "reproduction" in run.record else ""
-    return f"{use} cannot use it, but {can} can{further}"
 
 
 def check_run(run: Run) -> None:
@@ -319,30 +294,3 @@ def free_name(stem: str, root: Path | None = None) -> Path:
     while (path := root / (stem if number == 1 else f"{stem}-{number}")).exists():
         number += 1
     return path
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python, the platform and the packages that decide what a run computes."""
-    found = {"python": platform.python_version(), "platform": platform.platform()}
-    for package in ("glassworks", "torch", "numpy", "tokenizers", "safetensors"):
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            found[package] = "not installed"
-    return found
-
-
-def git_state() -> dict[str, Any] | None:
-    """Commit of this package's checkout and whether it was changed; None outside a checkout."""
-    here = Path(__file__).parent
-
-    def git(*words: str) -> str:
-        return subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, check=True, timeout=10).stdout
-
-    try:
-        return {
-            "commit": git("rev-parse", "HEAD").strip(),
-            "changed": bool(git("status", "--porcelain", "-uno").strip()),
-        }
-    except (OSError, subprocess.SubprocessError):
-        return None

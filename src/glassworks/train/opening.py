@@ -16,7 +16,7 @@ from torch import nn
 
 from glassworks.core.errors import RunError
 from glassworks.core.places import model_path
-from glassworks.core.runs import Run, unusable
+from glassworks.core.runs import Run
 from glassworks.data.tokenizers.build import Tokenizer, load_tokenizer
 from glassworks.models.gpt.model import GPT
 from glassworks.models.io import load_model
@@ -84,5 +84,5 @@ def open_text(named: str | Path | Run, device: torch.device | None = None, *, us
     if not isinstance(opened, OpenedText):
         assert opened.run is not None  # folders open as text
         what = f"{opened.run.kind.what}, and text is needed"
-        raise RunError(f"{opened.run.path} is {what}: {unusable(opened.run, use or 'what was asked for')}")
+        raise RunError(f"{opened.run.path} is {what}: {opened.run.kind.refusal(use or 'this')}")
     return opened

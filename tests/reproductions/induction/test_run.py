@@ -23,6 +23,7 @@ from glassworks.pretraining.recipe import Recipe
 from glassworks.reproductions.finding import Finding
 from glassworks.reproductions.induction.training import Mixed, early_and_late, in_context_scores, looking_steps
 from glassworks.trace.trace import Trace
+from glassworks.train.opening import open_run, open_text
 
 STEPS = 6
 NETWORK = training.network
@@ -70,6 +71,16 @@ def test_both_networks_are_runs_whose_models_open(done: tuple[Path, Finding]) ->
         assert Run.open(folder / name).record["result"]["step"] == STEPS
     one, two = (Run(folder / name).record["recipe"] for name in ("one-layer", "two-layers"))
     assert {key for key in one if one[key] != two[key]} == {"model"}
+
+
+def test_a_network_is_opened_and_the_reproduction_says_where_they_are(done: tuple[Path, Finding]) -> None:
+    folder, _ = done
+    opened = open_text(folder / "two-layers")
+    assert opened.model.config.n_layer == 2
+    assert opened.data.tokenizer.vocab_size == opened.tokenizer.vocab_size
+    for how in (lambda: open_run(folder), lambda: open_run(folder, use="look")):
+        with pytest.raises(RunError, match="is a reproduction, whose networks are runs in folders of its own: "):
+            how()
 
 
 def test_the_finding_is_saved_as_it_is_returned(done: tuple[Path, Finding], text: str) -> None:

@@ -20,17 +20,21 @@ from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
 from glassworks.objectives.losses import next_token_loss
 from glassworks.optim.config import OptimizerConfig
+from glassworks.pretraining.recipe import Recipe
 from glassworks.reproductions.finding import Finding, Row
 from glassworks.reproductions.othello import run as othello
 from glassworks.reproductions.othello.training import (
     GameBatches,
     GameRecipe,
+    OpenedGames,
     expected_loss,
     experiment,
     held_out,
+    recipe_of,
     score,
     tree_size,
 )
+from glassworks.train.opening import open_run
 
 
 def tiny(steps: int = 12, *, seed: int = 0) -> GameRecipe:
@@ -169,6 +173,38 @@ def test_other_settings_and_a_second_process_are_refused(tmp_path: Path) -> None
         repeated(tmp_path, tiny())
     with pytest.raises(ValueError, match="quick and full exclude each other"):
         othello.run(quick=True, full=True, folder=tmp_path)
+
+
+def test_a_run_is_opened_with_its_games_and_commands_for_text_refuse_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repeated(tmp_path / "runs" / "games", tiny())
+    monkeypatch.chdir(tmp_path)
+    opened = open_run("games")
+    assert isinstance(opened, OpenedGames)
+    assert opened.recipe == tiny()
+    assert opened.data.equal(held_out(tiny(), 2_000))
+    assert 0 < score(opened.model, opened.data[:50], 4).illegal < 1
+    for command in ("sample", "look", "eval", "report"):
+        assert main([command, "games"]) == 2
+        said = f"games is a reproduction, on games of Othello: {command} cannot use it, but reproduce othello can; read"
+        assert said in capsys.readouterr().err
+
+
+def test_a_run_that_an_older_version_began_is_gone_on_with(tmp_path: Path) -> None:
+    """It wrote a recipe of text, with a digest of it among the settings."""
+    told = tiny()
+    repeated(tmp_path, told)
+    shared = {field.name for field in dataclasses.fields(Recipe)} & {field.name for field in dataclasses.fields(told)}
+    recipe = dataclasses.asdict(Recipe(**{name: getattr(told, name) for name in shared}))
+    recipe |= {"data": "random 4x4 Othello games", "tokenizer": "squares"}
+    run = Run(tmp_path)
+    run.update(recipe=recipe, reproduction=run.record["reproduction"] | {"recipe": "0123456789ab"})
+    (tmp_path / "finding.json").unlink()
+    assert recipe_of(run) == told
+    repeated(tmp_path, told)
+    with pytest.raises(RunError, match=r"other settings \(model.n_embd 16, now 32; batch_size 32, now 64\)"):
+        repeated(tmp_path, dataclasses.replace(told, batch_size=64, model=dataclasses.replace(told.model, n_embd=32)))
 
 
 class Oracle(torch.nn.Module):
