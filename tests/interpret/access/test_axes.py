@@ -116,6 +116,35 @@ def test_what_heads_say_of_patches_is_refused_until_it_is_told(vit: ViT) -> None
     assert rows.example.tolist() == [i for i in range(B) for _ in range(T)]
 
 
+def test_one_call_of_a_module_may_be_told_apart() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.tap = nn.Identity()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.tap(self.tap(x).transpose(1, 2))
+
+    model = Twice()
+    describe(model, {"tap#0": "B H T D -> B T (H D)", "tap": "B T H D -> B T (H D)"})
+    assert axes_at(model, IMAGES, "tap#0")[4] == axes_from(HEADS_FIRST)
+    assert axes_at(model, IMAGES, "tap#1")[4] == Axes((0, 1, 2, 3), 2)
+    with pytest.raises(ValueError, match="has values whose axes lie differently, as tap#1: choose one of them"):
+        axes_at(model, IMAGES, "tap#*")
+
+
+@pytest.mark.parametrize("axes", [0, 4, 5, 6])
+def test_what_is_advised_fits_as_many_axes(axes: int) -> None:
+    model, x = nn.Sequential(nn.Identity()), torch.ones([2] * axes)
+    with pytest.raises(ValueError, match="choose another point|nothing says") as no:
+        axes_at(model, x, "0")
+    if axes:
+        remedy = re.search(r"describe\(model, (\{.*?\})\)", str(no.value))
+        assert remedy is not None
+        describe(model, ast.literal_eval(remedy[1]))
+        assert len(axes_at(model, x, "0")[axes].order) == axes
+
+
 def test_a_mask_does_not_say_which_axes_it_is_of(vit: ViT) -> None:
     """Heads and patches may be as many."""
     keep = torch.zeros(B, T, dtype=torch.bool)

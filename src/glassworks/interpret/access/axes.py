@@ -47,6 +47,9 @@ ELEMENTWISE = (
 """Modules whose output has the axes of their input. `nn.Identity` gives what it was given, so that nothing is to be
 known of it, and hooks of taps may be expensive."""
 
+EXAMPLES = {4: "B H T D -> B T (H D)", 5: "B C D H W -> B D H W C"}
+"""What is advised for so many axes."""
+
 
 @dataclass(frozen=True)
 class Axes:
@@ -82,9 +85,9 @@ def describe(model: nn.Module, axes: Mapping[str, str]) -> None:
 
     Left of the arrow are the axes as they lie; right of it examples come first, then places, and last the numbers of a
     place: one axis, or several in brackets. It counts for values of as many axes as are named, at names or globs of
-    points as `capture` takes them, without #call; what is said later goes first. It is kept in the attribute
-    `point_axes` of the model, which a class may have of its own, as our attention does, and so may any part of a model,
-    for points inside of it.
+    points as `capture` takes them; what is said later goes first. It is kept in the attribute `point_axes` of the
+    model, which a class may have of its own, as our attention does, and so may any part of a model, for points inside
+    of it.
 
     Raises: ValueError for a name without a match, and for axes that are not the same on both sides.
     """
@@ -118,12 +121,14 @@ def axes_from(pattern: str) -> Axes:
 
 def told(model: nn.Module, key: str, axes: int) -> Axes | None:
     """What the model, or a part of it that the point is in, says of a value with so many axes."""
-    name, _, item = key.partition("#")[0].partition(":")
+    every_call = key.partition("#")[0]
+    name, colon, item = every_call.partition(":")
     path, holder = name.split(".") if name else [], getattr(model, WRAPPER, model)
     for depth in range(len(path) + 1):
-        inside = ".".join(path[depth:]) + (f":{item}" if item else "")
+        inside = ".".join(path[depth:]) + colon + item
         for glob, pattern in told_by(holder).items():
-            if fnmatchcase(inside, glob) and len(axes_from(pattern).order) == axes:
+            fits = fnmatchcase(inside, glob) or fnmatchcase(inside + key[len(every_call) :], glob)
+            if fits and len(axes_from(pattern).order) == axes:
                 return axes_from(pattern)
         if depth < len(path):
             below = holder if path[depth] in holder._modules else holder._modules[WRAPPER]
@@ -140,10 +145,14 @@ def axes_of(model: nn.Module, key: str, x: Tensor, maps: set[str]) -> Axes:
     found = known_axes(model, key, x.ndim, maps)
     if found is not None:
         return found
+    if not x.ndim:
+        raise ValueError(f"{key} is a single number, without an axis of examples: choose another point")
+    letters = " ".join("BTUVWXYZ"[: x.ndim])
+    pattern = EXAMPLES.get(x.ndim, f"{letters} -> {letters}")
     of_maps = " (a convolution's map: 'B C H W -> B H W C')" if x.ndim == 4 else ""
     raise ValueError(
         f"{key} has shape {tuple(x.shape)}, and nothing says which axes are places: call {__name__}.describe(model, "
-        f"{{{key.partition('#')[0]!r}: 'B H T D -> B T (H D)'}}), with the axes as they are{of_maps}"
+        f"{{{key.partition('#')[0]!r}: {pattern!r}}}), with the axes as they are{of_maps}"
     )
 
 
