@@ -16,6 +16,8 @@ from glassworks.trace.circuit import circuit_figure, curve_figure, paths_figure
 from glassworks.trace.general import Token, general_figure, missing, sentence, words_of
 from glassworks.trace.health import CONTROL, dead_units, scale_figure
 from glassworks.trace.neurons.figures import neuron_figure
+from glassworks.trace.neurons.latents import MEASURES, sae_figure
+from glassworks.trace.neurons.rules import rules_figure
 from glassworks.trace.texts import lens_figure, surprise_figure
 from glassworks.trace.trace import Trace
 
@@ -83,6 +85,13 @@ NEURONS: dict[str, tuple[str, ...]] = {
 }
 NEURON_PARTS = (*NEURONS, "window_token", "row", "position", "scale", "zeros", "vocabulary_count")
 OWN_LENS = Own(LENS, lens_figure, (*LENS, "entropy"))
+SAE: dict[str, tuple[str, ...]] = {**dict.fromkeys(MEASURES, ("row",)), "frequency": ("row", "latent")}
+RULES: dict[str, tuple[str, ...]] = {
+    "told_neuron": ("point", "told"),
+    "told_rule": ("point", "told", "rule"),
+    "r2": ("row", "point", "neuron"),
+    "explained": ("row", "point"),
+}
 HEALTH = {"activation_rms": ("layer", "site"), "gradient_rms": ("layer", "part"), "dead_fraction": ("layer",)}
 OWN = {
     "attention": Own(
@@ -96,6 +105,8 @@ OWN = {
     "circuit": Own(CIRCUIT, lambda trace, _: circuit_figure(trace), CIRCUIT_PARTS),
     "path_patching": Own(PATHS, lambda trace, _: paths_figure(trace), tuple(PATHS)),
     "neuron_examples": Own(NEURONS, lambda trace, _: neuron_figure(trace), NEURON_PARTS),
+    "sae": Own(SAE, sae_figure, tuple(SAE)),
+    "neuron_rules": Own(RULES, rules_figure, tuple(RULES)),
     "surprise": Own({"nats": ("token",)}, partial(surprise_figure, beside=True), ("nats", "entropy", "nats_alone")),
     "health": Own(
         HEALTH,

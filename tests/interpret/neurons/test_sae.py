@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from glassworks.core.errors import FileDamaged
 from glassworks.interpret.access.hooks import capture, patch
 from glassworks.interpret.control import randomised
+from glassworks.interpret.neurons.latents import chosen_latents, latent_examples
 from glassworks.interpret.neurons.sae import SAE, SAEConfig, fit_sae, rows_at, sae_loss
 from glassworks.interpret.neurons.sae_report import sae_report
 from glassworks.models.gpt.config import GPTConfig
@@ -291,3 +292,72 @@ def test_refuses_what_does_not_fit() -> None:
         fit_sae(nn.Identity(), lambda step: torch.ones(4, 4), "", CONFIGS["topk"], steps=1)
     with pytest.raises(ValueError, match="must be one point, not 2"):
         fit_sae(small(), batches, "blocks.*.resid_post", CONFIGS["topk"], steps=1)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# What latents fire on
+
+
+class Planted(nn.Module):
+    """Token i writes a one-hot vector of its own, so that a latent that reads coordinate i fires on token i alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.here = nn.Embedding.from_pretrained(torch.eye(8))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        made: Tensor = self.here(tokens)
+        return made
+
+
+def reader() -> SAE:
+    """An autoencoder whose latent i is coordinate i."""
+    sae = SAE(8, SAEConfig(8, k=1))
+    with torch.no_grad():
+        sae.encoder.copy_(torch.eye(8))
+        sae.decoder.copy_(torch.eye(8))
+    return sae
+
+
+def test_a_latents_examples_are_where_its_coordinate_is() -> None:
+    tokens = torch.arange(8).repeat(6, 1)
+    found = latent_examples(Planted(), reader(), tokens[:4], tokens[4:], "here", latents=[3, 5])
+    assert found.method == "neuron_examples"
+    assert (found.meta["unit"], found.meta["point"]) == ("latent", "here")
+    top = found.labels["example"].index("top 1")
+    before = found.labels["offset"].index("0")
+    assert found.arrays["window_token"][:, :, top, before].tolist() == [[3, 5], [3, 5]]
+    assert found.arrays["firing_rate"].tolist() == [[1 / 8] * 2] * 2
+    assert found.arrays["activation"][:, :, top].tolist() == [[1, 1], [1, 1]]
+    assert found.arrays["token_agreement"].tolist() == [1, 1]
+    assert found.arrays["token_agreement_control"].tolist() == [0, 0]
+
+
+def test_latents_are_shown_evenly_by_how_often_they_fire_and_rare_ones_are_left_out() -> None:
+    frequency = np.array([0.0, 0.8, 0.1, 0.7, 0.2, 0.6, 0.3, 0.5, 0.4, 0.001])
+    assert chosen_latents(frequency, 4, 0.01) == [3, 7, 6, 2]  # the middles of 1 3, 5 7, 8 6, 4 2
+    assert chosen_latents(frequency, 1, 0.01) == [8]
+    assert sorted(chosen_latents(np.zeros(3), 2, 0.1)) == [0, 1]
+    assert len(chosen_latents(np.ones(3), 9, 0.1)) == 3
+
+
+def test_the_report_shows_the_same_number_of_latents_of_both_networks_and_what_they_promote() -> None:
+    model, point = small(), "blocks.0.resid_post"
+    sae = fit_sae(model, batches, point, SAEConfig(32, k=4), steps=30)
+    names = [f"t{i}" for i in range(20)]
+    trace = sae_report(model, sae, batches, batches, point, loss_fn, fit_steps=30, steps=3, examples=3, names=names)
+    assert trace.arrays["latent"].shape == (2, 3)
+    for row in range(2):
+        frequency = trace.arrays["frequency"][row]
+        fires = frequency[trace.arrays["latent"][row]]
+        assert (np.diff(fires) <= 0).all()
+        held_out = trace.arrays["latent_firing_rate"][row, 1]
+        np.testing.assert_allclose(held_out, fires, atol=0.02)  # the batches come again in the same order
+    direction = sae.decoder[trace.arrays["latent"][0, 0]]
+    logits = model.head.weight.float() @ (direction * model.norm.weight)  # type: ignore[operator]
+    if model.config.architecture == "gpt2":
+        logits = model.head.weight.float() @ ((direction - direction.mean()) * model.norm.weight)  # type: ignore[operator]
+    assert trace.arrays["promoted_ids"][0, 0, 0] == int(logits.argmax())
+    assert set(trace.tokens) <= set(range(20))
+    none = sae_report(model, sae, batches, batches, point, loss_fn, fit_steps=2, steps=1, examples=0)
+    assert "latent" not in none.arrays

@@ -13,6 +13,7 @@ from glassworks.core.called import command
 from glassworks.interpret.causes import edge_legends as edges
 from glassworks.interpret.causes import legends as causes
 from glassworks.interpret.neurons import legends as neurons
+from glassworks.interpret.neurons import legends_of_fits as fits
 from glassworks.interpret.probing import legends as probing
 from glassworks.interpret.transformer.legends import attribution, heads, health, predictions
 from glassworks.trace.legend import Legend
@@ -125,7 +126,7 @@ METHODS: dict[str, Method] = {
         slow="over a minute on a model of 135 million weights",
     ),
     "sae": Method(
-        neurons.SAE,
+        fits.SAE,
         "neurons:sae",
         "neurons.sae_report:sae_report",
         reads=("data",),
@@ -146,9 +147,9 @@ METHODS: dict[str, Method] = {
         slow="over a minute on a model of 135 million weights",
     ),
     "neuron_rules": Method(
-        neurons.NEURON_RULES, "neurons:neuron_rules", "neurons.rule_report:rule_report", reads=("data",)
+        fits.NEURON_RULES, "neurons:neuron_rules", "neurons.rule_report:rule_report", reads=("data",)
     ),
-    "rule_swap": Method(neurons.RULE_SWAP, "neurons:rule_swap", "neurons.rule_swap:swap_in", reads=("data",)),
+    "rule_swap": Method(fits.RULE_SWAP, "neurons:rule_swap", "neurons.rule_swap:swap_in", reads=("data",)),
     "health": Method(health.HEALTH, "transformer:health", "transformer.health:health", reads=("data",), quick=True),
 }
 

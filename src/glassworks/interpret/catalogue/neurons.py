@@ -101,5 +101,6 @@ def sae(subject: Subject) -> Trace:
         fit_steps=steps,
         steps=max(1, len(held_out) // 8),
         repeats=repeats,
+        names=subject.texts,
         seed=subject.seed,
     )

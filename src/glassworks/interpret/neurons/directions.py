@@ -6,7 +6,7 @@ run, so this says what a neuron can do directly: later layers may read its direc
 layers rarely write for the head. Random directions say which numbers are no more than the width of the stream gives.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -14,9 +14,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from glassworks.interpret.access.arguments import public
-from glassworks.interpret.neurons.legends import NEURON_DIRECTIONS
+from glassworks.interpret.neurons.legends import LATENT_DIRECTIONS, NEURON_DIRECTIONS
+from glassworks.interpret.neurons.sae import SAE
 from glassworks.interpret.text_labels import texts_of
 from glassworks.models.gpt.model import GPT, Block
+from glassworks.trace.legend import Legend
 from glassworks.trace.trace import Trace
 
 RANDOM = 64
@@ -74,27 +76,11 @@ def neuron_directions(
         if found is not None and len(found) != size:
             raise ValueError(f"{name} (of {len(found)}) must name {size}")
     sides = directions(model, layer, neurons)
-    generator = torch.Generator().manual_seed(seed)
-    chance = torch.randn(RANDOM, config.n_embd, generator=generator).to(sides["output"])
-    out, median = sides["output"], sides["output"].norm(dim=1).median()
-    effects = LogitEffects(model)
-    random_effects = effects(chance / chance.norm(dim=1, keepdim=True) * median)
-    promoted, suppressed = extremes(effects, out, k)
-    arrays = {
-        "promoted": promoted[0],
-        "promoted_ids": promoted[1],
-        "promoted_control": random_effects.topk(k).values.mean(0),
-        "suppressed": suppressed[0],
-        "suppressed_ids": suppressed[1],
-        "nearest_control": cosines(chance, embeddings(model)).topk(k).values.mean(0),
-        "length": torch.stack([d.norm(dim=1) for d in sides.values()]),
-        "in_out_cosine": nn.functional.cosine_similarity(sides["input"], out),
-    }
-    near = [nearest(d, embeddings(model), k) for d in sides.values()]
-    arrays |= {"nearest": torch.stack([x for x, _ in near]), "nearest_ids": torch.stack([ids for _, ids in near])}
+    out, chance = sides["output"], random_directions(sides["output"], seed)
+    arrays = readings(model, sides, chance, k)
     labels = {"side": list(sides), "neuron": numbered(out, neurons)}
     if config.vocab_size <= WHOLE:
-        arrays["logit_effect"] = effects(out)
+        arrays["logit_effect"] = LogitEffects(model)(out)
         labels |= {} if names is None else {"vocabulary": list(names)}
     if probe is not None:
         if probe.size(1) != config.n_embd:
@@ -102,14 +88,77 @@ def neuron_directions(
         arrays["probe_cosine"] = torch.stack([cosines(d, probe.to(d)) for d in sides.values()])
         arrays["probe_control"] = cosines(chance, probe.to(chance)).abs().max().expand(len(sides))
         labels |= {} if probe_names is None else {"probe": list(probe_names)}
+    return to_trace(arrays, labels, names, {"layer": layer, "num_random": RANDOM, "seed": seed})
+
+
+@public
+@torch.no_grad()
+def latent_directions(
+    model: GPT,
+    sae: SAE,
+    *,
+    latents: Sequence[int] | None = None,
+    names: Sequence[str] | None = None,
+    k: int = 10,
+    seed: int = 0,
+) -> Trace:
+    """The same of the latents of an autoencoder of the residual stream: what each reads is its row of the encoder.
+
+    What it writes is its direction of the decoder, of length 1 where the stream's places lie about 1 a coordinate from
+    their mean. Axis neuron is the latents; sides are "input" and "output".
+    """
+    if sae.width != model.config.n_embd:
+        raise ValueError(f"sae (of {sae.width} numbers) must be of the residual stream of width {model.config.n_embd}")
+    which = list(range(sae.config.latents)) if latents is None else list(latents)
+    if not which or not all(0 <= i < sae.config.latents for i in which):
+        raise ValueError(f"latents (={which[:5]}, ...) must be numbers below {sae.config.latents}")
+    sides = {"input": sae.encoder[which].float(), "output": sae.decoder[which].float()}
+    arrays = readings(model, sides, random_directions(sides["output"], seed), k)
+    labels = {"side": list(sides), "neuron": [str(i) for i in which]}
+    return to_trace(arrays, labels, names, {"unit": "latent", "num_random": RANDOM, "seed": seed}, LATENT_DIRECTIONS)
+
+
+def random_directions(like: Float[Tensor, "F C"], seed: int) -> Float[Tensor, "R C"]:
+    """As many random directions as the controls are of, on the device of some others."""
+    return torch.randn(RANDOM, like.size(1), generator=torch.Generator().manual_seed(seed)).to(like)
+
+
+def readings(model: GPT, sides: Mapping[str, Tensor], chance: Tensor, k: int) -> dict[str, Tensor]:
+    """What directions (F, C) say in the vocabulary, and what random ones do."""
+    out, effects, words = sides["output"], LogitEffects(model), embeddings(model)
+    random_effects = effects(chance / chance.norm(dim=1, keepdim=True) * out.norm(dim=1).median())
+    promoted, suppressed = extremes(effects, out, k)
+    near = [nearest(d, words, k) for d in sides.values()]
+    return {
+        "promoted": promoted[0],
+        "promoted_ids": promoted[1],
+        "promoted_control": random_effects.topk(k).values.mean(0),
+        "suppressed": suppressed[0],
+        "suppressed_ids": suppressed[1],
+        "nearest_control": cosines(chance, words).topk(k).values.mean(0),
+        "length": torch.stack([d.norm(dim=1) for d in sides.values()]),
+        "in_out_cosine": nn.functional.cosine_similarity(sides["input"], out),
+        "nearest": torch.stack([x for x, _ in near]),
+        "nearest_ids": torch.stack([ids for _, ids in near]),
+    }
+
+
+def to_trace(
+    arrays: Mapping[str, Tensor],
+    labels: dict[str, list[str]],
+    names: Sequence[str] | None,
+    meta: dict[str, str | float | int],
+    legend: Legend = NEURON_DIRECTIONS,
+) -> Trace:
+    """The trace of some directions."""
     return Trace(
         method="neuron_directions",
-        legend=NEURON_DIRECTIONS,
+        legend=legend,
         arrays={name: to_numpy(x) for name, x in arrays.items()},
         axes={name: AXES[name] for name in arrays},
         labels=labels,
         tokens={} if names is None else texts_of(torch.cat([arrays[name].flatten() for name in IDS]), names),
-        meta={"layer": layer, "num_random": RANDOM, "seed": seed},
+        meta=meta,
     )
 
 

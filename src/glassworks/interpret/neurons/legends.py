@@ -1,4 +1,6 @@
-"""Legends of what is known of neurons, and of sparse autoencoders."""
+"""Legends of what is known of single neurons: what they fire on, their weights, what they do."""
+
+from dataclasses import replace
 
 from glassworks.trace.legend import Dimension, Legend, Quantity
 
@@ -52,6 +54,7 @@ NEURON_EXAMPLES = Legend(
     },
     numbers={
         "point": "",
+        "unit": "",
         "above": "",
         "seed": "",
         "num_inputs": "passages looked at",
@@ -120,7 +123,7 @@ NEURON_DIRECTIONS = Legend(
         "probe_cosine": Quantity("cosine with a probe’s directions"),
         "probe_control": Quantity("the largest of random directions", show="beside"),
     },
-    numbers={"layer": "", "num_random": "", "seed": ""},
+    numbers={"layer": "", "unit": "", "num_random": "", "seed": ""},
     axes={
         "neuron": Dimension("unit"),
         "vocabulary": Dimension("class"),
@@ -179,195 +182,13 @@ NEURON_ABLATION = Legend(
     },
 )
 
-NEURON_RULES = Legend(
-    title="Neurons as small rules",
-    question=(
-        "How many neurons do no more than answer which token stands here, which just before, and how far in we are?"
-    ),
+LATENT_DIRECTIONS = replace(
+    NEURON_DIRECTIONS,
+    title="What latents’ weights say",
+    question="By its weights alone, which tokens does a latent look for, and which does it make more likely?",
     reading=(
-        "For each neuron of the first and the last layer a small tree of such questions was grown on some text "
-        "and judged on other. R² is the share of the neuron’s ups and downs that the tree foretells: 1 all, 0 "
-        "no more than the mean does. The rules of the best explained neurons are written out; a rule says where"
-        " a neuron is strong."
+        "One line a latent. Promoted are the tokens whose logits its direction raises most, suppressed those it lowers "
+        "most; read are the tokens whose embeddings are nearest to what its encoder looks for. Nothing is run: this is "
+        "what it can do directly, not what later layers make of it."
     ),
-    nothing=(
-        "Trees grown on shuffled questions foretell nothing: an R² of about 0. An untrained network’s neurons "
-        "are explained in part as well, since each prefers some tokens. Above that row, training made neurons "
-        "of tokens; below it, they have learned something that such questions do not ask."
-    ),
-    control=(
-        "Trees grown on shuffled questions, and trees of an untrained network’s neurons; for firing (F1), "
-        "saying that it fires everywhere, which is much for a neuron that fires often. All on held-out text."
-    ),
-    quantities={
-        "feature": Quantity(
-            "the rules of the best explained neurons",
-            note=(
-                "Each line is a rule of one neuron: what must hold, its mean activation there, how often it "
-                "fires there, and on how many places of the text it was grown. Of each layer the five neurons "
-                "of highest R² on held-out text."
-            ),
-        ),
-        "threshold": Quantity("where a question divides", show="beside"),
-        "value": Quantity("mean activation at each node", show="beside"),
-        "fires": Quantity("how often it fires at each node", show="beside"),
-        "count": Quantity("places at each node", show="beside"),
-        "explained": Quantity(
-            "neurons that rules explain, in %",
-            note="Those with an R² of at least {min_r2} on held-out text.",
-            percent=True,
-        ),
-        "median_r2": Quantity("R² of the median neuron", show="beside"),
-        "median_f1": Quantity("F1 of the median neuron: how well rules tell whether it fires", show="beside"),
-        "r2": Quantity(
-            "how well rules foretell each neuron: R², all neurons in order",
-            note=(
-                "How many neurons have how much. A line above that of the untrained network is what training "
-                "made of tokens. Values below −0.2 are not drawn further down: a tree can be worse than the "
-                "mean."
-            ),
-        ),
-        "f1": Quantity("how well rules tell whether each neuron fires: F1, in order", show="folded"),
-        "f1_always": Quantity("saying that it fires everywhere", show="beside"),
-        "firing_rate": Quantity("how often each neuron fires, in % of places", show="folded", percent=True),
-        "feature_mean": Quantity("how common each feature is", show="kept"),
-        "held_out": Quantity("which passages were held out", show="kept"),
-    },
-    numbers={
-        "min_r2": "",
-        "above": "",
-        "depth": "",
-        "seed": "",
-        "num_places_fitted": "places that trees were grown on",
-        "num_places_scored": "held-out places",
-    },
-    axes={
-        "row": Dimension(
-            "class",
-            controls=(
-                "shuffled features",
-                "untrained network",
-            ),
-        ),
-        "neuron": Dimension("unit"),
-        "vocabulary": Dimension("class"),
-        "held_out_input": Dimension("example"),
-        "judged_input": Dimension("example"),
-        "feature": Dimension("class"),
-        "node": Dimension("unit"),
-    },
-    entries={
-        "trees": "rules",
-        "shuffled features": "rules of shuffled questions",
-        "untrained network": "an untrained network’s",
-    },
-)
-
-RULE_SWAP = Legend(
-    title="Rules instead of neurons",
-    question=("If small rules speak in the place of the neurons that they explain, does the model still say the same?"),
-    reading=(
-        "Bars are how far the model’s predictions move, in nats (KL divergence), when those neurons of the "
-        "middle layer that rules explain are replaced: by their rules, by the same rules with their questions "
-        "dealt out anew, or by their means. The shorter the rules’ bar beside the other two, the more the rules"
-        " hold of what those neurons said."
-    ),
-    nothing=(
-        "Rules that hold nothing do at least as much harm as the means, which say nothing at all; dealt-out "
-        "rules do more, since they speak at the wrong moments. Where few neurons are replaced, all bars are "
-        "short."
-    ),
-    control=(
-        "Rules with their questions dealt out anew, and the same neurons set to their means, on text that "
-        "nothing was fitted to."
-    ),
-    quantities={
-        "kl": Quantity(
-            "change of the predictions, in nats (KL divergence)",
-            note="The mean over places. The untouched model is 0 by definition and is left out.",
-            error="kl_error",
-        ),
-        "kl_error": Quantity("its standard error, over passages", show="beside"),
-        "top1": Quantity(
-            "how often the likeliest token stays the same, as a share of places",
-            note="1 is always.",
-            error="top1_error",
-        ),
-        "top1_error": Quantity("its standard error, over passages", show="beside"),
-        "num_replaced": Quantity("neurons replaced", show="beside"),
-        "judged": Quantity("which passages were judged", show="kept"),
-    },
-    numbers={"min_r2": "least R² of a neuron that is replaced", "rest": "", "num_inputs": "passages judged on"},
-    axes={
-        "replacement": Dimension(
-            "class",
-            controls=(
-                "random trees",
-                "mean ablation",
-            ),
-        ),
-        "place": Dimension("class"),
-    },
-    entries={
-        "reference": "nothing replaced",
-        "trees": "their rules",
-        "random trees": "rules dealt out anew",
-        "mean ablation": "their means",
-    },
-)
-
-SAE = Legend(
-    title="A dictionary of directions",
-    question=("Can the middle layer be written as a few of many directions at a time, each with a meaning of its own?"),
-    reading=(
-        "A sparse autoencoder learned {latents} directions, its latents, of which only a few may fire at each "
-        "place. A good one loses little: most of the variance is explained, and the model’s loss hardly rises "
-        "when the reconstruction takes the layer’s place. What a latent stands for is read from the texts that "
-        "it fires on."
-    ),
-    nothing=(
-        "An autoencoder of a random network explains much of the variance, too, since a layer that only repeats"
-        " its tokens is a sum of few directions as well. Only what stands above that column came with training."
-    ),
-    control=(
-        "An autoencoder of the same size fitted to a random network, both judged on held-out text; and for the "
-        "loss, zeros in the layer’s place."
-    ),
-    quantities={
-        "variance_explained": Quantity(
-            "share of the variance explained", note="1 is a perfect reconstruction, 0 no more than the mean says."
-        ),
-        "l0": Quantity("latents that fire at a place, on average", show="beside"),
-        "loss": Quantity("loss of the network, nats a token", show="beside"),
-        "loss_spliced": Quantity("loss with the reconstruction in the layer’s place, nats", show="beside"),
-        "loss_ablated": Quantity("loss with zeros in the layer’s place, nats", show="beside"),
-        "loss_recovered": Quantity(
-            "share of the loss recovered",
-            note=(
-                "1: nothing lost; 0: as bad as zeros. A random network’s loss hardly depends on the layer, and "
-                "zeros may even lower it, so its share says nothing."
-            ),
-            show="beside",
-        ),
-        "dead_share": Quantity("latents that never fire, in %", show="beside", percent=True),
-        "frequency": Quantity(
-            "how often each latent fires, in % of places",
-            note=(
-                "All latents in order, the most frequent first, on a logarithmic axis. A few that fire nearly "
-                "everywhere say little each; those at the end are dead on this text."
-            ),
-            percent=True,
-        ),
-        "latent_activation": Quantity(
-            "texts that single latents fire on",
-            note=(
-                "The number is the latent’s value at the underlined token. Strongest, at quantiles of where it "
-                "fires, and at random places: the strongest alone make many a latent look as if it had one "
-                "meaning."
-            ),
-        ),
-    },
-    numbers={"point": "", "latents": "latents", "kind": "", "steps": ""},
-    axes={"row": Dimension("class", controls=("random network",)), "latent": Dimension("unit")},
-    entries={"trained network": "this network", "random network": "a random network"},
 )

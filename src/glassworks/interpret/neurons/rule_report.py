@@ -21,12 +21,14 @@ from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.points import find_points
 from glassworks.interpret.access.tallies import activations_of
 from glassworks.interpret.control import randomised
-from glassworks.interpret.neurons.legends import NEURON_RULES
+from glassworks.interpret.neurons.legends_of_fits import NEURON_RULES
 from glassworks.interpret.neurons.rules import CHUNK_BYTES, Doubles, Rules, as_rows, check, fit_rules
 from glassworks.trace.legend import points as points_axis
 from glassworks.trace.trace import Trace
 
 TREE = ("feature", "threshold", "value", "fires", "count")
+TOLD = ("best", "second best", "median", "least")  # neurons whose rules are told in words, by their R²
+MOST_TOLD = 6  # rules of a neuron
 
 
 class Scores(NamedTuple):
@@ -126,6 +128,10 @@ def rule_report(
         firing_rate (point, neuron): the share of held-out places at which the neuron fires.
         feature, threshold, value, fires, count (point, neuron, node): the trees, as `Rules` has them.
         feature_mean (feature,): over the fitted places.  held_out (held_out_input,): rows of `inputs`.
+        told_neuron (point, told): the neurons whose rules are told in words: of each point the two of highest R², the
+            median one and the one of lowest, that which rules explain least.
+        told_rule, told_value, told_fires, told_count (point, told, rule): their strongest rules, as `Rules.rules` has
+            them; "" and NaN (0 places) where a tree has fewer.
     """
     train, test, rows = split(inputs, features, keep, held_out, seed)
     networks = {"trees": model, "untrained network": randomised(model, seed=seed + 1) if fresh is None else fresh}
@@ -157,12 +163,13 @@ def rule_report(
     }  # fmt: skip
     arrays = score_arrays(scores, min_r2) | tree_arrays(trees)
     arrays |= {"feature_mean": train.features.double().mean(0).numpy(), "held_out": rows.numpy()}
+    arrays |= told_arrays(trees, arrays["r2"][0])
     axes = {name: AXES.get(name, ("point", "neuron", "node")) for name in arrays}
     return Trace(
         "neuron_rules",
         arrays,
         axes,
-        {"row": list(scores), "point": found, "feature": list(trees[0].names)},
+        {"row": list(scores), "point": found, "feature": list(trees[0].names), "told": list(TOLD)},
         meta,
         legend=NEURON_RULES.with_axes(point=points_axis(found)),
     )
@@ -226,6 +233,8 @@ AXES = {
     "explained": ("row", "point"),
     "median_r2": ("row", "point"),
     "median_f1": ("row", "point"),
+    "told_neuron": ("point", "told"),
+    **dict.fromkeys(("told_rule", "told_value", "told_fires", "told_count"), ("point", "told", "rule")),
 }
 
 
@@ -251,6 +260,22 @@ def median(values: Doubles) -> Doubles:
     low, high = (np.take_along_axis(known, np.maximum(at, 0), -1) for at in ((number - 1) // 2, number // 2))
     middle: Doubles = np.where(number > 0, low / 2 + high / 2, np.nan)[..., 0]
     return middle
+
+
+def told_arrays(trees: Sequence[Rules], r2: np.ndarray) -> dict[str, np.ndarray]:
+    """The rules of some neurons of each point in words; r2 (point, neuron)."""
+    order = np.argsort(-np.where(np.isnan(r2), -np.inf, r2), axis=1, kind="stable")
+    known = np.maximum((~np.isnan(r2)).sum(1), 1)
+    place = np.stack([0 * known, np.minimum(1, known - 1), (known - 1) // 2, known - 1], 1)
+    neurons = np.take_along_axis(order, place, 1)
+    shape = (*neurons.shape, MOST_TOLD)
+    value, fires, count = np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, int)
+    words = np.full(shape, "", dtype=object)
+    for at in np.ndindex(*neurons.shape):
+        for i, rule in enumerate(trees[at[0]].rules(int(neurons[at]))[:MOST_TOLD]):
+            words[*at, i], value[*at, i], fires[*at, i], count[*at, i] = rule
+    told = {"told_neuron": neurons, "told_rule": words.astype(str)}
+    return told | {"told_value": value, "told_fires": fires, "told_count": count}
 
 
 def tree_arrays(trees: Sequence[Rules]) -> dict[str, np.ndarray]:

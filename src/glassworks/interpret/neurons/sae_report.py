@@ -1,8 +1,10 @@
 """How good a sparse autoencoder is, and how good one of a network that learned nothing would be."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -14,8 +16,12 @@ from glassworks.interpret.access.axes import Axes, axes_at
 from glassworks.interpret.access.hooks import patch
 from glassworks.interpret.access.stream import Batches, parts_of, spread
 from glassworks.interpret.control import randomised
-from glassworks.interpret.neurons.legends import SAE as LEGEND
+from glassworks.interpret.neurons.directions import latent_directions
+from glassworks.interpret.neurons.latents import chosen_latents, gathered, latent_examples
+from glassworks.interpret.neurons.legends_of_fits import SAE as LEGEND
 from glassworks.interpret.neurons.sae import SAE, fit_sae, rows_at
+from glassworks.interpret.text_labels import texts_of
+from glassworks.models.gpt.model import GPT
 from glassworks.models.modes import evaluating
 from glassworks.objectives.losses import LossFn, parted
 from glassworks.trace.trace import Trace
@@ -24,6 +30,12 @@ from glassworks.train.batch import move
 MEASURES = ("l0", "variance_explained", "loss", "loss_spliced", "loss_ablated", "loss_recovered", "dead_share")
 
 HARM = 1e-4  # of the loss: what zeros must do to it for a share of that to mean something
+LEAST = 8  # held-out places at which a latent fires whose examples are shown: enough for all its quantiles
+TOKENS = 6  # that a latent promotes
+EXAMPLES_BATCH = 8
+STREAM = r"blocks\.\d+\.resid_\w+"
+IDS = ("latent_window_token", "promoted_ids")
+PROMOTED = {"promoted_ids": ("shown", "top"), "promoted": ("shown", "top"), "promoted_control": ("top",)}
 
 
 @public
@@ -40,12 +52,17 @@ def sae_report(
     random_model: nn.Module | None = None,
     lr: float = 3e-3,
     repeats: int | None = None,
+    examples: int = 4,
+    names: Sequence[str] | None = None,
     seed: int = 0,
 ) -> Trace:
     """Judge an autoencoder on held-out activations, beside one of the same size fitted to a random network.
 
     A random network's activations, too, are sums of few directions to a degree, so only what stands above that row is
     of the training. Rows: "trained network", "random network".
+
+    It shows what some latents of both fire on: `examples` of those that fire at 8 or more held-out places, evenly by
+    how often (of four the middle of each quarter in that order), so that none is picked for its looks.
 
     Arrays, all (row,), on held-out activations:
         l0: how many latents fire at once, on average.
@@ -54,9 +71,15 @@ def sae_report(
         loss, loss_spliced, loss_ablated: of the plain model, with the reconstruction in the activations' place
             (spliced), and with zeros there (ablated).
         loss_recovered: (ablated - spliced) / (ablated - plain): 1 = nothing lost, 0 = as bad as zeros. NaN where
-            zeros change the loss by less than a ten-thousandth, which rounding may be much of.
+            zeros change the loss by less than a ten-thousandth, which rounding may be much of; where they lower it,
+            a ratio of two gains, which says nothing.
         dead_share: the share of latents that fire on no held-out row.
         frequency (row, latent): the share of rows on which each latent fires.
+        latent (row, shown): the latents that are shown.
+        latent_* (row, split, shown, ...): what `latent_examples` says of them, ranked on as much of the text they were
+            fitted on as is held out. Not of inputs that are dicts, or of several shapes.
+        promoted_ids, promoted (row, shown, top), promoted_control (row, top): of autoencoders of a GPT's residual
+            stream, as `latent_directions` has them.
 
     Args:
         model: the network the autoencoder was fitted on.
@@ -70,6 +93,8 @@ def sae_report(
         random_model: the control; None makes one, `randomised(model)`.
         lr: of the control's fit.
         repeats: after how many steps `batches` begin anew, as `fit_sae` takes it.
+        examples: how many latents are shown; 0 = none.
+        names: of the tokens, by id, for inputs that are tokens.
         seed: of the control.
     """
     if steps < 1:
@@ -83,13 +108,66 @@ def sae_report(
             rows.append(judge(net, one, held_out, point, loss_fn, steps, lambda done, told=told: report(told + done)))
     arrays = {name: np.array([row[name] for row in rows], np.float32) for name in MEASURES}
     frequency = np.stack([row["frequency"] for row in rows])
-    return Trace(
+    found = Trace(
         method="sae",
         legend=LEGEND,
         arrays={**arrays, "frequency": frequency},
         axes={**dict.fromkeys(arrays, ("row",)), "frequency": ("row", "latent")},
         labels={"row": ["trained network", "random network"]},
         meta={"point": point, "latents": sae.config.latents, "kind": sae.config.kind, "steps": steps},
+    )
+    if not examples or (texts := gathered(held_out, steps)) is None:
+        return found
+    fitted = gathered(batches, fit_steps if repeats is None else min(repeats, fit_steps), len(texts[0]))
+    if fitted is None:
+        return found
+    chosen = [chosen_latents(row["frequency"], examples, LEAST / row["places"]) for row in rows]
+    networks = list(zip((model, control), (sae, other), chosen, strict=True))
+    return with_latents(found, networks, fitted, texts, point, names, seed)
+
+
+def with_latents(
+    trace: Trace,
+    networks: Sequence[tuple[nn.Module, SAE, list[int]]],
+    fitted: tuple[Tensor, Tensor | None],
+    held_out: tuple[Tensor, Tensor | None],
+    point: str,
+    names: Sequence[str] | None,
+    seed: int,
+) -> Trace:
+    """The trace with what some latents of both autoencoders fire on, and the tokens that they promote."""
+    fires = [
+        latent_examples(
+            net,
+            sae,
+            fitted[0],
+            held_out[0],
+            point,
+            latents=latents,
+            keep=fitted[1],
+            keep_held_out=held_out[1],
+            batch_size=EXAMPLES_BATCH,
+            seed=seed,
+        )
+        for net, sae, latents in networks
+    ]
+    arrays = {"latent": np.array([latents for *_, latents in networks])}
+    axes: dict[str, tuple[str, ...]] = {"latent": ("row", "shown")}
+    for name, of in fires[0].axes.items():
+        arrays[f"latent_{name}"] = np.stack([one.arrays[name] for one in fires])
+        axes[f"latent_{name}"] = ("row", *("shown" if axis == "neuron" else axis for axis in of))
+    if re.fullmatch(STREAM, point) and all(isinstance(net, GPT) for net, *_ in networks):
+        said = [
+            latent_directions(cast(GPT, net), sae, latents=latents, k=TOKENS, seed=seed)
+            for net, sae, latents in networks
+        ]
+        for name, last in PROMOTED.items():
+            arrays[name], axes[name] = np.stack([one.arrays[name] for one in said]), ("row", *last)
+    ids = np.concatenate([arrays[name].ravel() for name in IDS if name in arrays] or [np.empty(0, np.int32)])
+    known = {} if names is None else texts_of(torch.from_numpy(ids[ids >= 0]), names)
+    labels = {name: fires[0].labels[name] for name in ("split", "example", "offset")}
+    return replace(
+        trace, arrays=trace.arrays | arrays, axes=trace.axes | axes, labels=trace.labels | labels, tokens=known
     )
 
 
@@ -132,6 +210,7 @@ def judge(
         "loss_recovered": (ablated - after) / harm if abs(harm) > HARM * abs(plain) else float("nan"),
         "dead_share": float((fired == 0).double().mean()),
         "frequency": (fired / count).float().numpy(),
+        "places": count,
     }
 
 

@@ -2,12 +2,12 @@
 
 import math
 
-from glassworks.draw.markup import Markup, join, scrolling, tag
+from glassworks.draw.markup import Markup, join, tag
 from glassworks.draw.scales import fixed, minus
 from glassworks.interpret.neurons.rule_report import rules_of as rules_of_report
 from glassworks.interpret.neurons.rules import Rule
-from glassworks.trace.neurons.figures import bar
-from glassworks.trace.neurons.view import Neuron, percent
+from glassworks.trace.neurons.rules import Told, rules_table
+from glassworks.trace.neurons.view import Neuron
 
 RULES = 6
 
@@ -22,35 +22,12 @@ def rules_of(neuron: Neuron) -> list[Rule]:
 
 def rules_figure(neuron: Neuron) -> Markup:
     """The tree's leaves as sentences, with what they are worth on held-out inputs."""
-    rules = rules_of(neuron)
-    largest = max((abs(rule.value) for rule in rules), default=0.0) or 1.0
-    head = tag("tr", *(tag("th", name, scope="col") for name in ("when", "mean activation", "fires", "seen")))
-    lines = [
-        tag(
-            "tr",
-            tag("th", *conditions(rule.words), scope="row"),
-            tag("td", minus(f"{rule.value:.3g}"), bar(rule.value / largest)),
-            tag("td", percent(rule.fires)),
-            tag("td", f"{rule.examples:,}"),
-        )
-        for rule in rules
-    ]
-    table = tag("table", tag("thead", head), tag("tbody", *lines[:RULES]), class_="comparison rules")
-    more = tag("table", tag("tbody", *lines[RULES:]), class_="comparison rules")
-    rest = [tag("details", tag("summary", f"The other {len(lines) - RULES} rules"), scrolling(more))]
     caption = (
         "A decision tree grown on other inputs, each leaf as the conditions that lead to it, the strongest first. "
         "“Fires” is how often the neuron did where they held, “seen” at how many places they held."
     )
-    body = tag("figure", scrolling(table), *(rest if len(lines) > RULES else []), tag("figcaption", caption))
-    return join([body, scores_table(neuron)])
-
-
-def conditions(words: str) -> list[str]:
-    """A rule, what does not hold paler than what does."""
-    parts = words.split(" and ")
-    joined = [part if i == 0 else f" and {part}" for i, part in enumerate(parts)]
-    return [tag("span", x) if part.startswith("not ") else x for part, x in zip(parts, joined, strict=True)]
+    table = rules_table([Told(*rule) for rule in rules_of(neuron)], RULES)
+    return join([tag("figure", table, tag("figcaption", caption)), scores_table(neuron)])
 
 
 def scores_table(neuron: Neuron) -> Markup:

@@ -26,11 +26,14 @@ KINDS = (
 def examples_figure(neuron: Neuron) -> Markup:
     """All kinds of examples, one scale of colours."""
     parts = [examples_of(neuron, *kind) for kind in KINDS]
+    return tag("figure", scale(neuron), *parts, tag("figcaption", agreement(neuron)), class_=face(neuron))
+
+
+def face(neuron: Neuron) -> str | None:
+    """The class of texts that read like source code: they stand in a face that keeps their columns."""
     shown = [neuron.examples(kind, split) for kind, split, _ in KINDS]
     texts = ["".join(text for _, _, text, _ in neuron.read(one)) for found in shown for one in found]
-    code = neuron.of.board is None and is_code("\n".join(texts))
-    said = tag("figcaption", agreement(neuron))
-    return tag("figure", scale(neuron), *parts, said, class_="code" if code else None)
+    return "code" if neuron.of.board is None and is_code("\n".join(texts)) else None
 
 
 def examples_of(neuron: Neuron, kind: str, split: int, title: str) -> Markup:
@@ -62,7 +65,7 @@ def token_span(neuron: Neuron, word: str, activations: list[float], here: bool) 
     colour = colour_of(max(activations, key=abs) / neuron.reach)
     numbers = ", ".join(minus(f"{activation:.4g}") for activation in activations)
     shown = word.replace("\n", "↵") or "∅"
-    space = "" if neuron.of.examples.labels.get("vocabulary") and neuron.of.board is None else " "
+    space = "" if neuron.of.are_words else " "
     kinds = " ".join([colour] * bool(colour) + ["here"] * here)
     return join([tag("span", shown, class_=kinds or None, title=f"“{visible(word)}” {numbers}"), space])
 
@@ -91,13 +94,14 @@ def scale(neuron: Neuron) -> Markup:
 def agreement(neuron: Neuron) -> str:
     """What the examples are, and whether the held-out ones are like the others."""
     said = (
-        "Each line is one place, every one of another input: the number is the neuron's activation at the underlined "
-        "token, and each token is coloured by the neuron's activation there (hover or tap for the number)."
+        f"Each line is one place, every one of another input: the number is the {neuron.of.unit}'s activation at the "
+        f"underlined token, and each token is coloured by the {neuron.of.unit}'s activation there (hover or tap for "
+        "the number)."
     )
     own, other = (neuron.value(neuron.of.examples, name) for name in ("token_agreement", "token_agreement_control"))
     if math.isfinite(own):
         said += f" Of the held-out strongest, {percent(own)} are at a token that is also among the strongest above"
-        said += f" (among another neuron's: {percent(other)})." if math.isfinite(other) else "."
+        said += f" (among another {neuron.of.unit}'s: {percent(other)})." if math.isfinite(other) else "."
     return said
 
 
@@ -157,20 +161,45 @@ def token_table(neuron: Neuron, title: str, name: str, side: tuple[int, ...]) ->
 # A trace of examples
 
 MAX_NEURONS = 4
+FIRST = 2
+"""Kinds of examples that are open: the strongest, and the strongest held out."""
 
 
 def neuron_figure(trace: Trace) -> Markup:
-    """What each neuron fires on: strongest, typical, random and weakest places, with the text around them."""
+    """What each neuron fires on: the first open, the others folded."""
     neurons = Neurons(trace)
-    shown = neurons.numbers[:MAX_NEURONS]
-    parts = [join([tag("h3", f"Neuron {number} of {neurons.point}"), one_neuron(neurons, number)]) for number in shown]
+    shown = [Neuron(neurons, number) for number in neurons.numbers[:MAX_NEURONS]]
+    parts = [
+        one_unit(neuron, f"{neurons.unit.capitalize()} {neuron.number}", often(neuron), folded=i > 0)
+        for i, neuron in enumerate(shown)
+    ]
     rest = len(neurons.numbers) - len(shown)
-    return join([*parts, tag("p", f"{rest:,} more neurons are in the trace.", class_="missing") if rest else ""])
+    return join(
+        [*parts, tag("p", f"{rest:,} more {neurons.unit}s are in the trace.", class_="missing") if rest else ""]
+    )
 
 
-def one_neuron(neurons: Neurons, number: int) -> Markup:
-    """How often one neuron fires, and its examples."""
-    neuron = Neuron(neurons, number)
-    often = " / ".join(percent(neuron.statistic("firing_rate", split)) for split in (0, 1))
-    said = tag("p", f"Fires at {often} of all places, on the text it was ranked on / on held-out text.", class_="about")
-    return join([said, examples_figure(neuron)])
+def often(neuron: Neuron) -> str:
+    """How often it fires, in a sentence."""
+    rates = [percent(neuron.statistic("firing_rate", split)) for split in (0, 1)]
+    return f"It fires at {rates[0]} of all places, at {rates[1]} on held-out text."
+
+
+def one_unit(neuron: Neuron, name: str, about: str, *more: str, folded: bool = False) -> Markup:
+    """A neuron or latent in a trace: its strongest examples, ranked beside held out, then the others, folded."""
+    pair = [tag("div", examples_of(neuron, *kind)) for kind in KINDS[:FIRST]]
+    others = [examples_of(neuron, *kind) for kind in KINDS[FIRST:]]
+    figure = tag(
+        "figure",
+        scale(neuron),
+        tag("div", *pair, class_="pair"),
+        tag("details", tag("summary", "From strong to weak, at random places, and weakest"), *others),
+        tag("figcaption", agreement(neuron)),
+        class_=face(neuron),
+    )
+    body = [tag("p", about, class_="about") if about else "", figure, *more]
+    if not folded:
+        return join([tag("h3", name) if name else "", *body])
+    tokens = ", ".join(f"“{visible(word)}”" for word in neuron.strongest_tokens())
+    where = f", most strongly at {tokens}" if tokens else ""
+    return tag("details", tag("summary", f"{name}{where}"), *body)

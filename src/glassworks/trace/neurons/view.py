@@ -96,10 +96,20 @@ class Neurons:
         """The neurons that get a page."""
         return [int(label) for label in self.examples.labels["neuron"]]
 
+    @property
+    def unit(self) -> str:
+        """What they are: neurons, or latents of an autoencoder."""
+        return str(self.examples.meta.get("unit", "neuron"))
+
+    @property
+    def are_words(self) -> bool:
+        """Whether the texts of tokens are known, and make a text one after the other."""
+        return self.board is None and ("vocabulary" in self.examples.labels or bool(self.examples.tokens))
+
     def token(self, id: int) -> str:
         """A token's text; its number where texts are not known."""
         names = self.examples.labels.get("vocabulary")
-        return names[id] if names is not None else f"#{id}"
+        return names[id] if names is not None else self.examples.tokens.get(id, f"#{id}")
 
 
 @dataclass(frozen=True, eq=False)

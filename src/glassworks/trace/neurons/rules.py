@@ -1,0 +1,154 @@
+"""Rules of neurons in words, and how well rules foretell all of them, beside the controls."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from glassworks.draw.chart import draw_legend
+from glassworks.draw.line_chart import NARROW, Chart, Line, line_chart
+from glassworks.draw.markup import Markup, join, scrolling, tag
+from glassworks.draw.scales import fixed, minus
+from glassworks.trace.general import Token, sentence
+from glassworks.trace.neurons.figures import bar
+from glassworks.trace.neurons.view import percent
+from glassworks.trace.trace import Trace
+
+
+class Told(NamedTuple):
+    """One leaf of a neuron's tree as it is told."""
+
+    words: str
+    value: float
+    """The neuron's mean activation there."""
+    fires: float
+    """How often it fires there."""
+    examples: int
+    """At how many places of the text it was grown on."""
+
+
+def rules_table(rules: Sequence[Told], shown: int) -> Markup:
+    """Rules as sentences, the strongest first, those beyond `shown` folded."""
+    largest = max((abs(rule.value) for rule in rules), default=0.0) or 1.0
+    head = tag("tr", *(tag("th", name, scope="col") for name in ("when", "mean activation", "fires", "seen")))
+    lines = [
+        tag(
+            "tr",
+            tag("th", *conditions(rule.words), scope="row"),
+            tag("td", minus(f"{rule.value:.3g}"), bar(rule.value / largest)),
+            tag("td", percent(rule.fires)),
+            tag("td", f"{rule.examples:,}"),
+        )
+        for rule in rules
+    ]
+    table = tag("table", tag("thead", head), tag("tbody", *lines[:shown]), class_="comparison rules")
+    if len(lines) <= shown:
+        return scrolling(table)
+    more = tag("table", tag("tbody", *lines[shown:]), class_="comparison rules")
+    rest = tag("details", tag("summary", f"The other {len(lines) - shown} rules"), scrolling(more))
+    return join([scrolling(table), rest])
+
+
+def conditions(words: str) -> list[str]:
+    """A rule, what does not hold paler than what does."""
+    parts = words.split(" and ")
+    joined = [part if i == 0 else f" and {part}" for i, part in enumerate(parts)]
+    return [tag("span", x) if part.startswith("not ") else x for part, x in zip(parts, joined, strict=True)]
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# A trace of `rule_report`
+
+RULES = 4
+TABLE = ("explained", "median_r2", "median_f1")
+FLOOR = -0.2
+"""R² is drawn from here to 1: a tree may be worse than the mean by any amount."""
+
+
+def rules_figure(trace: Trace, token: Token) -> Markup:
+    """The rules of some neurons of each point, all neurons' R² beside the controls', and what they come to."""
+    return join([told_rules(trace, token), r2_charts(trace, token), summary_table(trace, token)])
+
+
+def layers(trace: Trace) -> list[str]:
+    """The points, as layers where they are."""
+    about = trace.legend.dimension("point", trace.labels["point"])
+    return [f"{about.title} {tick}" if about.ticks else tick for tick in about.ticks or trace.labels["point"]]
+
+
+def told_rules(trace: Trace, token: Token) -> Markup:
+    """A neuron's rules after the other, the best explained one of each point open."""
+    about = trace.legend.of("told_rule")
+    parts = [tag("p", sentence(about.title, trace, token), class_="figure-title")]
+    for at, layer in enumerate(layers(trace)):
+        for k, place in enumerate(trace.labels["told"]):
+            neuron = int(trace.arrays["told_neuron"][at, k])
+            r2 = trace.arrays["r2"][:, at, neuron].astype(float).tolist()
+            chance = trace.labels["row"].index("shuffled features")
+            said = trace.legend.entries.get(place, place)
+            name = f"{layer.capitalize()}, neuron {neuron}, {said}"
+            about_it = f"R² {fixed(r2[0], 2)} (shuffled questions {fixed(r2[chance], 2)})"
+            table = rules_table(told(trace, (at, k)), RULES)
+            head = join([tag("b", name), f": {minus(about_it)}"])
+            parts.append(tag("details", tag("summary", head), table, open="" if k == 0 else None))
+    return tag("figure", *parts, tag("figcaption", sentence(about.note, trace, token)))
+
+
+def told(trace: Trace, at: tuple[int, int]) -> list[Told]:
+    """The rules of one neuron, those that there are."""
+    words, value, fires, count = (
+        trace.arrays[f"told_{name}"][at].tolist() for name in ("rule", "value", "fires", "count")
+    )
+    return [Told(*one) for one in zip(words, value, fires, count, strict=True) if one[0]]
+
+
+def r2_charts(trace: Trace, token: Token) -> Markup:
+    """All neurons' R², the best explained first, beside the controls', a chart a point on one axis."""
+    about, rows = trace.legend.of("r2"), [trace.legend.entries.get(row, row) for row in trace.labels["row"]]
+    ordered = -np.sort(-trace.arrays["r2"].astype(float), axis=2)
+    ranks = np.arange(1, ordered.shape[2] + 1)
+    charts = [
+        Chart(
+            [
+                Line(row, ranks, values, f"line{i}")
+                for i, (row, values) in enumerate(zip(rows, ordered[:, at], strict=True))
+            ],
+            "neurons, in order",
+            f"R², {layer}",
+            y_range=(FLOOR, 1.0),
+        )
+        for at, layer in enumerate(layers(trace))
+    ]
+    panels = [tag("div", line_chart(chart, NARROW, 230)) for chart in charts]
+    return tag(
+        "figure",
+        tag("p", sentence(about.title, trace, token), class_="figure-title"),
+        draw_legend(charts[0].lines),
+        tag("div", *panels, class_="panels"),
+        tag("figcaption", sentence(about.note, trace, token)),
+    )
+
+
+def summary_table(trace: Trace, token: Token) -> Markup:
+    """What the scores come to: a line for each point and row."""
+    titles = [sentence(trace.legend.of(name).title, trace, token) for name in TABLE]
+    head = tag("tr", tag("th", ""), *(tag("th", title, scope="col") for title in titles))
+    body = []
+    for at, layer in enumerate(layers(trace)):
+        for i, row in enumerate(trace.labels["row"]):
+            explained, r2, f1 = (float(trace.arrays[name][i, at]) for name in TABLE)
+            cells = (percent(explained), minus(fixed(r2, 2)), fixed(f1, 2))
+            name = f"{layer}: {trace.legend.entries.get(row, row)}"
+            body.append(tag("tr", tag("th", name, scope="row"), *(tag("td", cell) for cell in cells)))
+        always = (
+            np.nanmedian(trace.arrays["f1_always"][at])
+            if np.isfinite(trace.arrays["f1_always"][at]).any()
+            else math.nan
+        )
+        name = f"{layer}: {sentence(trace.legend.of('f1_always').title, trace, token)}"
+        body.append(
+            tag("tr", tag("th", name, scope="row"), tag("td", "–"), tag("td", "–"), tag("td", fixed(float(always), 2)))
+        )
+    table = tag("table", tag("thead", head), tag("tbody", *body), class_="comparison")
+    return tag("figure", scrolling(table), tag("figcaption", sentence(trace.legend.of("explained").note, trace, token)))
