@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from glassworks.draw.markup import Markup
-from glassworks.interpret.neurons.legends_of_fits import SAE
+from glassworks.interpret.neurons.fit_legends import SAE
 from glassworks.trace.neurons.latents import examples_in
 from glassworks.trace.render import trace_figure
 from glassworks.trace.trace import Trace

@@ -21,7 +21,7 @@ from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.points import find_points
 from glassworks.interpret.access.tallies import activations_of
 from glassworks.interpret.control import randomised
-from glassworks.interpret.neurons.legends_of_fits import NEURON_RULES
+from glassworks.interpret.neurons.fit_legends import NEURON_RULES
 from glassworks.interpret.neurons.rules import CHUNK_BYTES, Doubles, Rules, as_rows, check, fit_rules
 from glassworks.trace.legend import points as points_axis
 from glassworks.trace.trace import Trace

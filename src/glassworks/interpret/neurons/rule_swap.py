@@ -15,7 +15,7 @@ from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.axes import Axes, axes_at
 from glassworks.interpret.access.finite import run_model
 from glassworks.interpret.access.hooks import patch
-from glassworks.interpret.neurons.legends_of_fits import RULE_SWAP
+from glassworks.interpret.neurons.fit_legends import RULE_SWAP
 from glassworks.interpret.neurons.rule_report import activations, rules_of, score_rules, split
 from glassworks.interpret.neurons.rules import Rules
 from glassworks.interpret.transformer.lens import divergence
