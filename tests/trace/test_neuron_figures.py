@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from glassworks.draw.markup import Markup
-from glassworks.interpret.neurons.fit_legends import SAE
+from glassworks.interpret.neurons.fit_legends import NEURON_RULES, SAE
 from glassworks.trace.neurons.latents import examples_in
 from glassworks.trace.render import trace_figure
 from glassworks.trace.trace import Trace
@@ -81,3 +81,45 @@ def test_the_latents_of_a_trace_are_a_trace_of_examples() -> None:
     assert found.labels["neuron"] == ["2", "1"]
     assert (found.arrays["window_token"] == 2).all()
     assert found.axes["activation"] == ("split", "neuron", "example")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Rules
+
+
+def rules_trace(r2: np.ndarray) -> Trace:
+    """Rules of the neurons of one layer, of which one is told in words; r2 (row, neuron)."""
+    arrays = {
+        "explained": np.array([[0.5], [0.0]]),
+        "median_r2": np.array([[0.3], [-0.001]]),
+        "median_f1": np.array([[0.5], [0.1]]),
+        "r2": r2[:, None],
+        "f1_always": np.full((1, r2.shape[1]), 0.75),
+        "told_neuron": np.array([[1]]),
+        "told_rule": np.array([[["“a” and not “b”", ""]]]),
+        "told_value": np.array([[[2.5, np.nan]]]),
+        "told_fires": np.array([[[0.5, np.nan]]]),
+        "told_count": np.array([[[1234, 0]]]),
+    }
+    axes: dict[str, tuple[str, ...]] = dict.fromkeys(("explained", "median_r2", "median_f1"), ("row", "point"))
+    axes |= {"r2": ("row", "point", "neuron"), "f1_always": ("point", "neuron"), "told_neuron": ("point", "told")}
+    axes |= {name: ("point", "told", "rule") for name in arrays if name not in axes}
+    labels = {"row": ["trees", "shuffled features"], "point": ["mlp"], "told": ["best"]}
+    return Trace("neuron_rules", arrays, axes, labels, {"min_r2": 0.7}, legend=NEURON_RULES)
+
+
+def test_rules_are_written_out_with_their_r2_beside_that_of_shuffled_questions() -> None:
+    said = words(trace_figure(rules_trace(np.array([[0.3, 0.8], [-0.001, -0.004]]))))
+    assert "Mlp, neuron 1, the best explained : R² 0.80 (shuffled questions 0.00)" in said
+    assert "“a” and not “b” 2.5 50\u00a0% 1,234" in said
+    assert "mlp: saying that each fires everywhere – – 0.75" in said
+    assert "R² of at least 0.7" in said
+
+
+def test_noise_is_drawn_flat_and_very_bad_trees_do_not_set_the_scale() -> None:
+    for r2 in ([[0.001, 0.002], [-0.001, 0.0]], [[-50.0, 0.9], [0.0, 0.0]]):
+        drawn = trace_figure(rules_trace(np.array(r2)))
+        (plot,) = re.findall(r"<svg[^>]*role.*?</svg>", drawn, re.S)[:1]
+        assert ">1</text>" in plot  # the axis reaches 1, whatever the numbers
+        assert ">0</text>" in plot
+        assert "−50" not in plot

@@ -75,6 +75,20 @@ def test_finds_planted_rules_and_tells_them_from_neurons_without() -> None:
     assert len(trace.arrays["held_out"]) == 24
 
 
+def test_the_best_the_median_and_the_least_explained_neuron_are_told_in_words() -> None:
+    tokens, features = data()
+    report = rule_report(Planted(), tokens, features, "hidden", names=NAMES, depth=2, fresh=Planted(planted=False))
+    assert report.labels["told"] == ["best", "second best", "median", "least"]
+    assert report.arrays["told_neuron"].tolist() == [[0, 1, 1, 2]]  # the fourth is constant: it has no R²
+    assert report.arrays["told_rule"][0, 0, :2].tolist() == ["token 2", "not token 2"]
+    assert report.arrays["told_value"][0, 0, :2].tolist() == [3.0, 0.0]
+    assert report.arrays["told_rule"][0, 1, 0] == "token 4 and not first"
+    rules = rules_of(report, "hidden").rules(1)
+    assert report.arrays["told_count"][0, 1, : len(rules)].tolist() == [rule.examples for rule in rules]
+    assert report.arrays["told_count"][0, 1, len(rules) :].tolist() == [0] * (6 - len(rules))
+    assert np.isnan(report.arrays["told_fires"][0, 0, -1])
+
+
 def test_a_gpt_gets_its_untrained_row_by_itself_and_points_may_be_a_glob() -> None:
     model = GPT(GPTConfig("gpt2", 6, 9, 2, 2, 8), seed=5)
     tokens, features = data(40)

@@ -12,8 +12,8 @@ from typing import Any, Literal
 from glassworks.core.called import command
 from glassworks.interpret.causes import edge_legends as edges
 from glassworks.interpret.causes import legends as causes
-from glassworks.interpret.neurons import legends as neurons
 from glassworks.interpret.neurons import fit_legends as fits
+from glassworks.interpret.neurons import legends as neurons
 from glassworks.interpret.probing import legends as probing
 from glassworks.interpret.transformer.legends import attribution, heads, health, predictions
 from glassworks.trace.legend import Legend

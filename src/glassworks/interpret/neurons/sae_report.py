@@ -17,8 +17,8 @@ from glassworks.interpret.access.hooks import patch
 from glassworks.interpret.access.stream import Batches, parts_of, spread
 from glassworks.interpret.control import randomised
 from glassworks.interpret.neurons.directions import latent_directions
-from glassworks.interpret.neurons.latents import chosen_latents, gathered, latent_examples
 from glassworks.interpret.neurons.fit_legends import SAE as LEGEND
+from glassworks.interpret.neurons.latents import chosen_latents, gathered, latent_examples
 from glassworks.interpret.neurons.sae import SAE, fit_sae, rows_at
 from glassworks.interpret.text_labels import texts_of
 from glassworks.models.gpt.model import GPT

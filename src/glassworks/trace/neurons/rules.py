@@ -88,11 +88,16 @@ def told_rules(trace: Trace, token: Token) -> Markup:
             chance = trace.labels["row"].index("shuffled features")
             said = trace.legend.entries.get(place, place)
             name = f"{layer.capitalize()}, neuron {neuron}, {said}"
-            about_it = f"R² {fixed(r2[0], 2)} (shuffled questions {fixed(r2[chance], 2)})"
+            about_it = f"R² {score(r2[0])} (shuffled questions {score(r2[chance])})"
             table = rules_table(told(trace, (at, k)), RULES)
-            head = join([tag("b", name), f": {minus(about_it)}"])
+            head = join([tag("b", name), f": {about_it}"])
             parts.append(tag("details", tag("summary", head), table, open="" if k == 0 else None))
     return tag("figure", *parts, tag("figcaption", sentence(about.note, trace, token)))
+
+
+def score(value: float) -> str:
+    """R² or F1 in two decimals, 0 without a sign."""
+    return minus(fixed(round(value, 2) + 0.0, 2)) if math.isfinite(value) else "–"
 
 
 def told(trace: Trace, at: tuple[int, int]) -> list[Told]:
@@ -138,7 +143,7 @@ def summary_table(trace: Trace, token: Token) -> Markup:
     for at, layer in enumerate(layers(trace)):
         for i, row in enumerate(trace.labels["row"]):
             explained, r2, f1 = (float(trace.arrays[name][i, at]) for name in TABLE)
-            cells = (percent(explained), minus(fixed(r2, 2)), fixed(f1, 2))
+            cells = (percent(explained), score(r2), score(f1))
             name = f"{layer}: {trace.legend.entries.get(row, row)}"
             body.append(tag("tr", tag("th", name, scope="row"), *(tag("td", cell) for cell in cells)))
         always = (
@@ -148,7 +153,7 @@ def summary_table(trace: Trace, token: Token) -> Markup:
         )
         name = f"{layer}: {sentence(trace.legend.of('f1_always').title, trace, token)}"
         body.append(
-            tag("tr", tag("th", name, scope="row"), tag("td", "–"), tag("td", "–"), tag("td", fixed(float(always), 2)))
+            tag("tr", tag("th", name, scope="row"), tag("td", "–"), tag("td", "–"), tag("td", score(float(always))))
         )
     table = tag("table", tag("thead", head), tag("tbody", *body), class_="comparison")
     return tag("figure", scrolling(table), tag("figcaption", sentence(trace.legend.of("explained").note, trace, token)))
