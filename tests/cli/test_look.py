@@ -53,7 +53,7 @@ def test_a_first_look_at_a_run_draws_every_quick_method(home: Path, capsys: pyte
     for name in quick:
         assert isinstance(Trace.load(home / "runs/a/traces" / name), Trace)
         assert METHODS[name].legend.control in html.replace("&#x27;", "'")
-    assert "the one whose replacement changes the next word most" in html
+    assert "whose replacement turns the answer most" in html
     assert html.count("is no text: it stands between texts") == 1
 
 

@@ -14,8 +14,9 @@ import torch
 
 from glassworks.data.tokenizers.build import byte_tokenizer
 from glassworks.draw.arrays.kinds import Kind
+from glassworks.interpret.catalogue.contrasts import contrast
 from glassworks.interpret.catalogue.methods import METHODS, choose, function
-from glassworks.interpret.catalogue.subject import Subject, amounts, contrast, open_subject, split
+from glassworks.interpret.catalogue.subject import Subject, amounts, open_subject, split
 from glassworks.interpret.causes.graph import Graph
 from glassworks.interpret.control import randomised
 from glassworks.interpret.text_labels import TARGETS, text_targets, token_features

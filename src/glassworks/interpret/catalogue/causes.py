@@ -95,25 +95,47 @@ def circuit(subject: Subject) -> Trace:
 
 
 def steering(subject: Subject) -> Trace:
-    """The contrast's own direction in the middle layer, pushed along at the last token of the contrasting sentence."""
+    """The contrast's own direction at the last token, at the first layer that holds half of the answer there."""
     import torch
 
     from glassworks.interpret.access.finite import run_model
     from glassworks.interpret.access.hooks import capture
     from glassworks.interpret.causes.steering import steer
 
-    layers = subject.model.config.n_layer
-    point = f"blocks.{layers // 2}.resid_post"
+    point = f"blocks.{layer_of_half(subject)}.resid_post"
     with torch.no_grad(), capture(subject.model, point, positions=[-1]) as seen:
-        run_model(subject.model, torch.stack([subject.tokens, subject.against]))
+        logits = run_model(subject.model, torch.stack([subject.tokens, subject.against]))
+        goal = float(subject.metric(logits[:1]))
     return steer(
         subject.model,
         subject.against[None],
         seen[point][0, 0] - seen[point][1, 0],
         point,
         subject.metric,
-        scales=[-2, -1, -0.5, 0, 0.5, 1, 2],
+        scales=[-2, -1, -0.5, 0, 0.5, 1, 1.5, 2],
         positions=[-1],
-        wrong_point="blocks.0.resid_pre",
+        wrong_positions=[len(subject.tokens) // 2],
+        goal=goal,
         seed=subject.seed,
     )
+
+
+def layer_of_half(subject: Subject) -> int:
+    """The first layer behind which the last token's stream, patched, brings back half of the answer.
+
+    Before it a push has little to push: the answer has not come to that token yet. Behind the last one it is all there.
+    """
+    import numpy as np
+
+    from glassworks.interpret.causes.restart import BUDGET, in_evaluation
+    from glassworks.interpret.causes.sites import SITES, Place, metrics_of, taps_of
+    from glassworks.interpret.causes.sweeps import compare
+
+    model, site = subject.model, SITES["resid_post"]
+    with in_evaluation(model):
+        pair = subject.tokens[None], subject.against[None]
+        runs = compare(model, *pair, subject.metric, taps_of({"resid_post": site}))
+        places = [Place(layer, None, len(subject.tokens) - 1) for layer in range(model.config.n_layer)]
+        found = metrics_of(runs.corrupt, site, runs.donors(site), places, runs.metric, max_bytes=BUDGET)
+        enough = np.flatnonzero(runs.effect(found) >= 0.5)
+    return int(enough[0]) if len(enough) else model.config.n_layer - 1

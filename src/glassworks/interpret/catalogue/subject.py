@@ -4,7 +4,8 @@
     logit_lens(subject.model, subject.tokens, subject.labels, names=subject.texts)
 
 A run brings its own held-out text. A model folder has none: give `data`, or the model writes some itself, which is in
-its own words and so flatters it. Where a contrast is needed and none is given, one token of the sentence is replaced.
+its own words and so flatters it. Where a contrast is needed and none is given, one token of the sentence is replaced
+(`contrasts`).
 """
 
 from collections.abc import Callable, Mapping
@@ -12,7 +13,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
@@ -22,6 +22,7 @@ from glassworks.data.batches import Windows
 from glassworks.data.text.corpora import documents
 from glassworks.data.text.reading import Reading
 from glassworks.data.tokenizers.build import Tokenizer
+from glassworks.interpret.catalogue.contrasts import answers, contrast, sentence_of
 from glassworks.interpret.catalogue.run_traces import PASSAGE, SENTENCE, longest_document
 from glassworks.interpret.causes.metrics import Metric, logit_difference
 from glassworks.models.generation.sampling import continue_ids
@@ -114,19 +115,11 @@ class Subject:
     def answer(self) -> tuple[int, int]:
         """What the model says next after the sentence, and what it would rather say after the contrasting one.
 
-        The second is the contrast's own likeliest token or, if that is the same, of its five likeliest others the one
-        that has risen most.
+        The second is told by `contrasts.answers`.
         """
         with torch.no_grad():
-            clean, corrupt = self.model(torch.stack([self.tokens, self.against]))[:, -1].float().log_softmax(-1)
-        right, wrong = int(clean.argmax()), int(corrupt.argmax())
-        if right == wrong:
-            others = (
-                corrupt.index_fill(0, self.tokens.new_tensor([right]), -torch.inf)
-                .topk(min(5, len(corrupt) - 1))
-                .indices
-            )
-            wrong = int(others[(corrupt - clean)[others].argmax()])
+            clean, corrupt = self.model(torch.stack([self.tokens, self.against]))[:, -1].float()
+        right, wrong = (int(token) for token in answers(clean, corrupt))
         return right, wrong
 
     @cached_property
@@ -153,10 +146,11 @@ def open_subject(
 
     Args:
         name: the run, the folder or the file.
-        text: the sentence; None = the beginning of a held-out document, or what the model writes. At most 32 tokens of
-            it, and no more than the context, are drawn.
+        text: the sentence; None = of a held-out document, or of what the model writes, some tokens from the begin of a
+            line on, with something to explain: see `contrasts.sentence_of`. At most 32 tokens of it, and no more than
+            the context, are drawn.
         against: the contrasting sentence, of as many tokens; None = one token of the sentence is replaced by another
-            of its own, where that changes the model's next word most.
+            of its own, where that turns the answer most: see `contrasts.largest_turn`.
         data: a file or folder of text to measure on; None = the run's own, or what the model writes.
         reading: which column of tables in it, and whether to leave out what cannot be read.
         seed: of what the model writes and of what is drawn at random.
@@ -176,7 +170,7 @@ def open_subject(
             rows_of(Windows(corpus.val, 1, context(model), seed), corpus.val.num_tokens, amounts(model)[1]),
         )
         notes = {
-            "text": "The text is the beginning of a held-out document.",
+            "text": "The text is of a held-out document.",
             "data": "Numbers over much text are of the run's own held-out split.",
         }
     else:
@@ -192,7 +186,11 @@ def open_subject(
         notes["data"] += f" It is read as far as {sum(amounts(model)):,} tokens, since the model is large."
     if text is not None:
         passage, notes["text"] = torch.tensor([tokenizer.eot, *tokenizer.encode(text)]), "The text is the one given."
-    tokens = passage[: min(SENTENCE, model.config.n_ctx)]
+    longest = min(SENTENCE, model.config.n_ctx)
+    tokens = passage[:longest]
+    if text is None:
+        tokens = sentence_of(model, tokenizer, passage, longest, *([1] if model.num_params() > LARGE else []))
+        notes["text"] += " Of its first lines, and of their ends, it is what one replaced token changes most."
     if len(tokens) < 3:
         raise ValueError(f"text (={text!r}) must have at least 2 tokens, not {len(tokens) - 1}: give a longer one")
     left_out = len(passage) - len(tokens) if text is not None else 0
@@ -264,58 +262,3 @@ def written(model: GPT, tokenizer: Tokenizer, seed: int, own: bool) -> tuple[Ten
         "data": "No data was given: numbers over much text are of what the model writes itself, which flatters it.",
     }
     return passage, windows, notes
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# A contrast
-
-
-@torch.no_grad()
-def contrast(
-    model: GPT, tokenizer: Tokenizer, tokens: Int[Tensor, " T"], length: int, against: str | None
-) -> tuple[Tensor, str]:
-    """The contrasting sentence and a sentence on what it is; `length` is that of the text before it was cut."""
-    if against is not None:
-        other = torch.tensor([tokenizer.eot, *tokenizer.encode(against)])
-        if len(other) != length:
-            raise ValueError(
-                f"against (={against!r}) must have as many tokens as the text, {length - 1}, not {len(other) - 1}: "
-                "change single words of it, or leave it out"
-            )
-        other = other[: len(tokens)]
-        if other.equal(tokens):
-            if length > len(tokens):
-                raise ValueError(
-                    f"against (={against!r}) differs only after token {len(tokens) - 1}, and no more are looked at: "
-                    "change an earlier word, or give shorter texts"
-                )
-            raise ValueError(f"against (={against!r}) is the text itself: change a word of it, or leave it out")
-        return other, f"It is contrasted with “{against}”."
-    place, id = replacement(model, tokens, tokenizer.vocab_size)
-    other = tokens.clone()
-    other[place] = id
-    old, new = tokenizer.token(int(tokens[place])), tokenizer.token(id)
-    return other, (
-        f"Where a contrast is needed, token {place} “{old}” is replaced by “{new}”: of the sentence's tokens the one "
-        "whose replacement changes the next word most."
-    )
-
-
-def replacement(model: GPT, tokens: Int[Tensor, " T"], vocab_size: int) -> tuple[int, int]:
-    """The place whose token, replaced by another of the sentence, changes the last prediction most (KL), and by which.
-
-    The first and the last place stay. Each is tried with the next token of the sentence that differs from its own, or
-    with the id behind it.
-    """
-    ids, T = tokens.tolist(), len(tokens)
-    tried = []
-    for place in range(1, max(T - 1, 2)):
-        others = [
-            ids[(place + step) % T] for step in range(1, T) if ids[(place + step) % T] not in (ids[place], ids[0])
-        ]
-        tried.append((place, others[0] if others else (ids[place] + 1) % vocab_size))
-    rows = tokens.repeat(len(tried), 1)
-    rows[torch.arange(len(tried)), torch.tensor([place for place, _ in tried])] = torch.tensor([id for _, id in tried])
-    last = model(torch.cat([tokens[None], rows]))[:, -1].float().log_softmax(-1)
-    change = (last[0].exp() * (last[0] - last[1:])).sum(-1)
-    return tried[int(np.nan_to_num(change.numpy(), nan=-1.0).argmax())]
