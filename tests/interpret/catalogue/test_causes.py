@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from tests.interpret.catalogue.test_methods import make_subject
 
 from glassworks.interpret.catalogue.causes import layer_of_half, steering
 from glassworks.interpret.causes.patching import activation_patching
-from tests.interpret.catalogue.test_methods import make_subject
 
 
 def test_the_answer_is_steered_where_half_of_it_has_come_to_the_last_token() -> None:
