@@ -40,6 +40,7 @@ def test_words_and_lines_stand_out_from_the_paper(scheme: int) -> None:
     paper = variable("paper", scheme)
     assert all(contrast(variable(name, scheme), paper) >= 4.5 for name in ("ink", "soft", "mark"))
     assert all(contrast(variable(f"line{i}", scheme), paper) >= 3 for i in range(8))
+    assert contrast(variable("control", scheme), paper) >= 3
 
 
 @pytest.mark.parametrize("scheme", [0, 1])

@@ -71,6 +71,16 @@ def test_bars_are_as_long_as_on_the_page(tmp_path: Path) -> None:
     assert float(bars[1].attrib["x"]) == float(bars[0].attrib["x"]) - 160.0
 
 
+def test_dots_are_where_they_are_on_the_page(tmp_path: Path) -> None:
+    arrays = {"effect": np.array([0.5, 1.0, 0.0]), "random": np.array([0.25, 0.5, 0.0])}
+    legend = Legend(quantities={"effect": Quantity(controls=("random",))})
+    root, words = drawn(Trace("own", arrays, dict.fromkeys(arrays, ("head",)), legend=legend), tmp_path)
+    assert {"head 0", "head 1", "head 2", "1.00", "0.50", "0.00"} <= set(words)
+    dots = [(mark.attrib["stroke"], float(mark.attrib["cx"]) - 166) for mark in root.iter(f"{SVG}circle")]
+    ours, theirs = variables()["line0"], variables()["control"]
+    assert dots == [(theirs, 160), (ours, 320), (theirs, 80), (ours, 160), (theirs, 0), (ours, 0)]
+
+
 def test_attention_has_a_map_for_every_head_and_the_large_one(tmp_path: Path) -> None:
     weights = np.tril(np.ones((3, 3))) / np.arange(1, 4)[:, None]
     pattern, axes = np.broadcast_to(weights, (2, 2, 3, 3)), ("layer", "head", "query", "key")

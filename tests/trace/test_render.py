@@ -215,6 +215,47 @@ def test_marks_of_colours_are_round_numbers_in_their_places(values: list[float])
         assert all(len(re.sub(r"e.*|\D", "", said).strip("0")) <= 3 for _, said in marks), marks
 
 
+def test_controls_are_grey_and_stand_after_what_they_control() -> None:
+    labels = {"network": ["untrained", "model", "shuffled"]}
+    legend = Legend(axes={"network": Dimension("class", controls=("untrained", "shuffled"))})
+    for axes, shape in ((("network", "layer"), (3, 5)), (("network", "unit"), (3, 6)), (("network", "class"), (3, 4))):
+        page = trace_figure(
+            Trace("any", {"x": np.random.default_rng(0).random(shape)}, {"x": axes}, labels, legend=legend)
+        )
+        key = re.findall(r'<i class="key (\w+) \w+"></i>([^<]*)', page)
+        assert key == [("line0", "model"), ("control0", "untrained"), ("control1", "shuffled")]
+
+
+def test_numbered_things_are_sorted_dots_with_their_names_beside_their_controls() -> None:
+    arrays = {"effect": np.array([0.1, 0.75, -0.25]), "random": np.array([0.0, 0.5, 0.25])}
+    legend = Legend(
+        quantities={"effect": Quantity("the effect", controls=("random",)), "random": Quantity("by chance")}
+    )
+    page = trace_figure(
+        Trace("any", arrays, dict.fromkeys(arrays, ("unit",)), {"unit": ["3", "17", "40"]}, legend=legend)
+    )
+    assert re.findall(r'scope="row">([^<]*)<', page) == ["unit 17", "unit 3", "unit 40"]
+    assert re.findall(r'class="dot (\w+)" style="left:([\d.]+)%" title="([^"]*)"', page)[:2] == [
+        ("control0", "75.0", "by chance 0.5"),
+        ("line0", "100.0", "the effect 0.75"),
+    ]
+    assert "<path" not in page
+
+
+def test_a_chart_of_few_ticks_takes_no_more_room_than_they_need() -> None:
+    wide = [
+        re.findall(r"max-width:(\d+)px", trace_figure(Trace("any", {"x": np.arange(float(n))}, {"x": ("layer",)})))[0]
+        for n in (3, 6, 40)
+    ]
+    assert wide == ["305", "500", "760"]
+
+
+def test_maps_of_a_text_open_at_its_last_token_and_others_at_their_first() -> None:
+    for kind, opened in (("token", "scroll to-end"), ("position", "scroll")):
+        page = trace_figure(Trace("any", {"x": np.eye(5)}, {"x": ("layer", kind)}))
+        assert f'<div class="{opened}"' in page
+
+
 def test_numbers_are_said_in_three_digits() -> None:
     meta: dict[str, str | float | int] = {"loss": 4.62512, "tokens": 1200, "large": 12345.6}
     legend = Legend(measure="It is {loss} nats.")

@@ -13,12 +13,12 @@ from glassworks.draw.scales import Numbers, minus
 HOVERS = 160
 
 
-def chart_figure(chart: Chart, caption: str, *, legend: bool = False, height: int = 320) -> Markup:
+def chart_figure(chart: Chart, caption: str, *, legend: bool = False, height: int = 320, width: int = WIDE) -> Markup:
     """A chart with its caption, drawn for a wide and a narrow page, and what hovering over it says."""
     return tag(
         "figure",
         draw_legend(chart.lines) if legend else "",
-        tag("div", line_chart(chart, WIDE, height), class_="wide"),
+        tag("div", line_chart(chart, width, height), class_="wide", style=f"max-width:{width}px"),
         tag("div", line_chart(chart, NARROW, min(height, 280)), class_="narrow"),
         tag("figcaption", caption),
         class_="chart",

@@ -2,7 +2,8 @@
 
 Sequential scales run from the paper's colour to a strong one with lightness linear in OKLab (Ottosson 2020), hence even
 steps to the eye, also without colour vision. `heat` fills cells; `above` and `below` are the two halves of a scale that
-parts at zero, orange and blue, which every kind of colour vision tells apart; `surprise` and `chance` lie behind text
+parts at zero, orange and blue, which every kind of colour vision tells apart, and begin in one grey: around zero there
+is no sign; `surprise` and `chance` lie behind text
 and stay pale enough to read it. Lines are Okabe and Ito's eight colours (2008), lightened on dark paper.
 """
 
@@ -14,24 +15,24 @@ LEVELS = 16
 DEPTHS = 8
 
 Stop = tuple[float, float, float | int]  # OKLCH: lightness 0-1, chroma, hue in degrees
-NEUTRAL_LIGHT: Stop = (0.965, 0.004, 85)  # both halves of a scale begin in one colour: around zero there is no sign
-NEUTRAL_DARK: Stop = (0.25, 0.005, 260)
 LIGHT: dict[str, tuple[Stop, Stop, Stop]] = {
     "heat": ((0.965, 0.008, 220), (0.68, 0.10, 235), (0.33, 0.13, 268)),
-    "above": (NEUTRAL_LIGHT, (0.74, 0.13, 58), (0.42, 0.13, 40)),
-    "below": (NEUTRAL_LIGHT, (0.69, 0.10, 240), (0.36, 0.14, 265)),
+    "above": ((0.965, 0.0, 58), (0.74, 0.13, 58), (0.42, 0.13, 40)),
+    "below": ((0.965, 0.0, 240), (0.69, 0.10, 240), (0.36, 0.14, 265)),
     "surprise": ((0.99, 0.004, 85), (0.89, 0.08, 75), (0.74, 0.15, 48)),
     "chance": ((0.985, 0.004, 220), (0.89, 0.05, 228), (0.76, 0.10, 240)),
 }
 DARK: dict[str, tuple[Stop, Stop, Stop]] = {
     "heat": ((0.25, 0.015, 260), (0.56, 0.12, 245), (0.94, 0.08, 165)),
-    "above": (NEUTRAL_DARK, (0.55, 0.13, 50), (0.84, 0.13, 68)),
-    "below": (NEUTRAL_DARK, (0.55, 0.12, 250), (0.84, 0.10, 228)),
+    "above": ((0.25, 0.0, 50), (0.55, 0.13, 50), (0.84, 0.13, 68)),
+    "below": ((0.25, 0.0, 250), (0.55, 0.12, 250), (0.84, 0.10, 228)),
     "surprise": ((0.20, 0.006, 60), (0.34, 0.07, 55), (0.52, 0.135, 42)),
     "chance": ((0.22, 0.010, 255), (0.35, 0.06, 250), (0.50, 0.11, 245)),
 }
 FILLS = {"heat": "heat-back", "above": "above", "below": "below"}  # scales of cells that numbers may stand in: classes
 READABLE = 4.5
+CONTROL_LIGHT, CONTROL_DARK = "#7b7b84", "#8e8e98"  # what stands beside a result, so that it can be believed
+DASHES = ("5 4", "1.5 4", "9 3 2 3", "12 5")
 LINES_LIGHT = ("#0068a8", "#c65102", "#00805c", "#a84f86", "#8a6d00", "#3c8fc4", "#5d5d66", "#b0306a")
 LINES_DARK = ("#5bb8f0", "#f0a05a", "#4fc9a0", "#e29bc4", "#d9c452", "#9ad0f5", "#a9a9b4", "#ff8fb4")
 
@@ -45,7 +46,7 @@ def theme() -> Markup:
 
 def schemes() -> tuple[str, str]:
     """The variables on light and on dark paper."""
-    return variables(LIGHT, LINES_LIGHT), variables(DARK, LINES_DARK)
+    return variables(LIGHT, LINES_LIGHT, CONTROL_LIGHT), variables(DARK, LINES_DARK, CONTROL_DARK)
 
 
 def classes() -> str:
@@ -59,6 +60,7 @@ def classes() -> str:
         rules += [f".{fill}{level}{{color:var(--on-{scale}{level})}}" for scale, fill in FILLS.items()]
     rules += [f".line{i}{{--line:var(--line{i})}}" for i in range(len(LINES_LIGHT))]
     rules += [f".depth{i}{{--line:var(--heat{round(3 + 12 * i / (DEPTHS - 1))})}}" for i in range(DEPTHS)]
+    rules += [f".control{i}{{--line:var(--control);--dash:{dash}}}" for i, dash in enumerate(DASHES)]
     return "\n".join(rules)
 
 
@@ -67,14 +69,14 @@ def level(share: float | int) -> int:
     return round(min(max(share, 0.0), 1.0) * (LEVELS - 1)) if not math.isnan(share) else 0
 
 
-def variables(scales: dict[str, tuple[Stop, Stop, Stop]], lines: tuple[str, ...]) -> str:
+def variables(scales: dict[str, tuple[Stop, Stop, Stop]], lines: tuple[str, ...], control: str) -> str:
     """One scheme's variables."""
     found = []
     for name, stops in scales.items():
         for i in range(LEVELS):
             colour = hexadecimal(between(stops, i / (LEVELS - 1)))
             found += [f"--{name}{i}:{colour}"] + [f"--on-{name}{i}:{ink_on(colour)}"] * (name in FILLS)
-    return ";".join([*found, *(f"--line{i}:{colour}" for i, colour in enumerate(lines))])
+    return ";".join([*found, f"--control:{control}", *(f"--line{i}:{colour}" for i, colour in enumerate(lines))])
 
 
 def ink_on(colour: str) -> str:

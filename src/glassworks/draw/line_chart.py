@@ -23,7 +23,8 @@ class Line:
     x: Numbers
     y: Numbers
     colour: str = "line0"
-    """A class of the page's style: line0 to line7 tell things apart, depth0 to depth7 order them."""
+    """A class of the page's style: line0 to line7 tell things apart, depth0 to depth7 order them, and control0 to
+    control3 are what stands beside them."""
     style: Literal["line", "faint", "dots"] = "line"
     errors: Numbers | None = None
     """A standard error for each point, drawn as a whisker."""

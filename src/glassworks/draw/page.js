@@ -40,8 +40,9 @@
   for (const box of document.querySelectorAll(".scroll")) {
     const look = () => {
       const more = box.scrollWidth - box.clientWidth;
-      box.classList.toggle("before", box.scrollLeft > 1);
-      box.classList.toggle("after", box.scrollLeft < more - 1);
+      const from = box.scrollLeft + (box.classList.contains("to-end") ? more : 0); // there the end is 0, all else below
+      box.classList.toggle("before", from > 1);
+      box.classList.toggle("after", from < more - 1);
       if (more > 1) box.tabIndex = 0;
       else box.removeAttribute("tabindex");
     };

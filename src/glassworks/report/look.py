@@ -10,7 +10,7 @@ from glassworks.draw.code import is_code
 from glassworks.draw.markup import Markup, join, tag
 from glassworks.draw.page import document
 from glassworks.draw.scales import duration, short
-from glassworks.interpret.catalogue.methods import METHODS
+from glassworks.interpret.catalogue.methods import METHODS, WINGS
 from glassworks.interpret.catalogue.run import Outcome
 from glassworks.interpret.catalogue.subject import Subject
 from glassworks.trace.render import NO_TOKENIZER, explained
@@ -61,10 +61,20 @@ def look_of(subject: Subject, outcomes: Sequence[Outcome], opening: str) -> Look
 
 
 def page(look: Look) -> str:
-    """The page's HTML."""
-    links = [tag("a", METHODS[one.name].legend.title, href=f"#{one.name}") for one in look.outcomes]
-    body = [tag("section", *section(one, look), id=one.name) for one in look.outcomes]
-    return document(look.name, header(look), tag("nav", *links), *body, again(look))
+    """The page's HTML: the methods by wing, in the index at the top as below it."""
+    wings = {wing: [one for one in look.outcomes if METHODS[one.name].wing == wing] for wing in WINGS}
+    links = [tag("div", tag("h2", WINGS[wing]), *map(link, found)) for wing, found in wings.items() if found]
+    body = [
+        tag("section", tag("p", WINGS[wing], class_="kicker"), *section(one, look), id=one.name)
+        for wing, found in wings.items()
+        for one in found
+    ]
+    return document(look.name, header(look), tag("nav", *links, class_="index"), *body, again(look))
+
+
+def link(outcome: Outcome) -> Markup:
+    """A method's line of the index."""
+    return tag("a", METHODS[outcome.name].legend.title, href=f"#{outcome.name}")
 
 
 def header(look: Look) -> Markup:

@@ -71,7 +71,7 @@ def pieces(element: Element) -> Iterator[Piece]:
     elif element.tag == "img":
         yield pixels(element)
     elif element.tag == "table":
-        yield from (draw(element) for kind, draw in TABLES.items() if has(element, kind))
+        yield from (TABLES[kind](element) for kind in [kind for kind in TABLES if has(element, kind)][:1])
     elif has(element, "maps", "panels"):
         yield flow([piece for child in element for piece in pieces(child)], element)
     else:

@@ -138,7 +138,7 @@ def lens_figure(trace: Trace, token: Callable[[int], str]) -> Markup:
     return tag(
         "figure",
         legend("chance", ["probability 0", "0.5", "1"]),
-        scrolling(table, also="bleed"),
+        scrolling(table, also="bleed to-end"),
         tag("figcaption", caption),
     )
 

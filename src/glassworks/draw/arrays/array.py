@@ -53,6 +53,42 @@ class Drawn:
         return drawn
 
 
+SERIES = (0, 2, 3, 4, 7, 5, 6, 1)
+"""Lines of the page in the order in which things compared take them: the orange one last, which in maps is a sign."""
+CONTROLS = 4
+"""Ways to draw a control: grey, dashed in one way or another."""
+
+
+def looks_of(axis: Axis) -> list[tuple[str, str]]:
+    """The colour of each of some things compared, by its class, and its name: controls look alike wherever they are."""
+    found, mains, controls = list[tuple[str, str]](), 0, 0
+    for label in axis.labels:
+        if label in axis.controls:
+            found.append((f"control{controls % CONTROLS}", label))
+            controls += 1
+        else:
+            found.append((f"line{SERIES[mains % len(SERIES)]}", label))
+            mains += 1
+    return found
+
+
+def key(axis: Axis, kind: str) -> Markup:
+    """The names of things compared beside marks as they are drawn: "dots", "swatch" of a bar."""
+    spans = [tag("span", tag("i", class_=f"key {colour} {kind}"), name) for colour, name in looks_of(axis)]
+    return tag("p", *spans, class_="legend")
+
+
+def controls_last(drawn: Drawn) -> Drawn:
+    """The array with the controls along each axis after what they are controls of."""
+    for place, axis in enumerate(drawn.axes):
+        order = sorted(range(len(axis)), key=lambda i: axis.labels[i] in axis.controls)
+        if order != list(range(len(axis))):
+            axes = tuple(one.chosen(order) if one is axis else one for one in drawn.axes)
+            errors = None if drawn.errors is None else drawn.errors.take(order, place)
+            drawn = replace(drawn, values=drawn.values.take(order, place), axes=axes, errors=errors)
+    return drawn
+
+
 def caption(drawn: Drawn, more: str = "") -> str:
     """What is drawn, from the array's note or else its axes, and what is not."""
     names = [axis.name for axis in drawn.axes]

@@ -12,9 +12,10 @@ from glassworks.draw.arrays.kinds import ORDERS, Kind, Order
 from glassworks.draw.scales import evenly
 from glassworks.draw.tokens import labelled
 
-Drawing = Literal["strip", "bars", "groups", "lines", "sorted", "heat", "image"]
+Drawing = Literal["strip", "bars", "groups", "dots", "lines", "sorted", "heat", "image"]
 
 MAX_SERIES = 8
+MAX_DOTS = 4
 MAX_PANELS = 12
 MAX_BARS = 40
 MOST = 64
@@ -89,15 +90,27 @@ def plan(axes: Sequence[Axis]) -> Plan:
         return compared("lines", axes, numbered[0])
     if len(several) <= 1:
         shown = several[0] if several else len(axes) - 1
-        drawing: Drawing = "strip" if axes[shown].order == "text" else "bars"
+        drawing = SINGLE.get(axes[shown].order, "bars")
         return Plan(drawing, tuple(i for i in range(len(axes)) if i != shown), (shown,))
     if not numbered:
         largest = max(several, key=lambda i: len(axes[i]))
         found = compared("groups", axes, largest)
         if len(axes[largest]) <= MAX_BARS and len(found.shown) == 2 and len(axes[found.shown[0]]) <= 4:
+            return replace(found, drawing="dots") if axes[found.shown[0]].controls and compares(found, axes) else found
+    if len(numbered) == 1 and axes[numbered[0]].order == "index":
+        found = compared("dots", axes, numbered[0])
+        if len(found.shown) == 2 and len(axes[found.shown[0]]) <= MAX_DOTS and len(several) == 2:
             return found
     grid = (numbered if len(numbered) >= 2 else several)[-2:]
     return Plan("heat", tuple(i for i in range(len(axes)) if i not in grid), tuple(grid))
+
+
+def compares(found: Plan, axes: Sequence[Axis]) -> bool:
+    """Whether more is compared than bars below each other show."""
+    return len(axes[found.shown[0]]) > 2
+
+
+SINGLE: dict[Order, Drawing] = {"text": "strip", "index": "dots"}
 
 
 def compared(drawing: Drawing, axes: Sequence[Axis], along: int) -> Plan:

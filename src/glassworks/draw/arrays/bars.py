@@ -4,11 +4,9 @@ import math
 
 import numpy as np
 
-from glassworks.draw.arrays.array import Drawn, caption, place_name, title
+from glassworks.draw.arrays.array import Drawn, caption, key, looks_of, place_name, title
 from glassworks.draw.arrays.axes import MAX_BARS, MOST, Plan, panel_places
 from glassworks.draw.arrays.heatmap import colour_bar, colours_for, exact
-from glassworks.draw.chart import draw_legend
-from glassworks.draw.line_chart import Line
 from glassworks.draw.markup import Markup, tag
 from glassworks.draw.scales import figure
 from glassworks.draw.tokens import groups
@@ -21,31 +19,38 @@ def bars(drawn: Drawn, chosen: Plan) -> Markup:
     drawn = drawn.cut(MAX_BARS, chosen.shown[-1:])
     places, left_out = panel_places(drawn.axes, chosen.panels)
     entries = drawn.axes[chosen.shown[-1]].labels
-    names = drawn.axes[chosen.shown[0]].labels if len(chosen.shown) == 2 else ()
+    compared = drawn.axes[chosen.shown[0]] if len(chosen.shown) == 2 else None
+    colours = ["line0"] if compared is None else [colour for colour, _ in looks_of(compared)]
     finite = drawn.values[np.isfinite(drawn.values)]
     low, high = drawn.ends or (0.0, drawn.least)
     ends = float(finite.min(initial=min(low, 0.0))), float(finite.max(initial=high))
     panels = []
     for at in places:
         values, errors = drawn.part(at, chosen)
-        if not names:
+        if compared is None:
             values, errors = values[None], None if errors is None else errors[None]
         head = tag("caption", place_name(drawn, chosen, at)) if len(places) > 1 else ""
-        panels.append(tag("table", head, *rows(entries, values, errors, ends), class_="bars ledger"))
-    key = draw_legend([Line(name, (), (), f"line{i}") for i, name in enumerate(names)]) if names else ""
+        panels.append(tag("table", head, *rows(entries, values, errors, ends, colours), class_="bars ledger"))
+    legend = key(compared, "swatch") if compared is not None else ""
     said = caption(drawn, (ERRORS if drawn.errors is not None else "") + left_out)
-    return tag("figure", title(drawn), key, *panels, tag("figcaption", said))
+    return tag("figure", title(drawn), legend, *panels, tag("figcaption", said))
 
 
 def rows(
-    entries: tuple[str, ...], values: np.ndarray, errors: np.ndarray | None, ends: tuple[float, float]
+    entries: tuple[str, ...],
+    values: np.ndarray,
+    errors: np.ndarray | None,
+    ends: tuple[float, float],
+    colours: list[str],
 ) -> list[Markup]:
     """The lines of the table; `values` (things compared, entries)."""
     found = []
     for i, label in enumerate(entries):
         column = values[:, i].tolist()
         plus = [math.nan] * len(column) if errors is None else errors[:, i].tolist()
-        strips = [tag("span", bar(value, ends, f"line{k}"), class_="bar") for k, value in enumerate(column)]
+        strips = [
+            tag("span", bar(value, ends, colour), class_="bar") for value, colour in zip(column, colours, strict=True)
+        ]
         numbers = [tag("span", figure(value), *error(e)) for value, e in zip(column, plus, strict=True)]
         found.append(tag("tr", tag("th", label, scope="row"), tag("td", *strips), tag("td", *numbers)))
     return found

@@ -145,6 +145,8 @@ class Grid:
     title: str = ""
     errors: np.ndarray | None = None
     """A standard error for each value, told with it."""
+    from_end: bool = False
+    """Where it is wider than the screen, it opens at its last column, the answer's."""
 
 
 def heat_map(grid: Grid, colours: Colours, digits: Digits, room: int = 760) -> Markup:
@@ -163,13 +165,13 @@ def heat_map(grid: Grid, colours: Colours, digits: Digits, room: int = 760) -> M
     ]
     table = tag(
         "table",
-        tag("caption", grid.title) if grid.title else "",
+        tag("caption", tag("span", grid.title)) if grid.title else "",
         tag("thead", *head(grid, width)),
         tag("tbody", *body),
         class_="heat written" if written else "heat",
         style=f"--margin:{margin}px;--row:{height}px;width:{margin + width * num_columns}px",
     )
-    return scrolling(table)
+    return scrolling(table, also="to-end" if grid.from_end else "")
 
 
 def measures(grid: Grid, room: int) -> tuple[int, int, bool]:
@@ -183,7 +185,10 @@ def measures(grid: Grid, room: int) -> tuple[int, int, bool]:
 
 def head(grid: Grid, width: int) -> list[Markup]:
     """The axes' titles, and the columns' labels: upright where words are long, every n-th where numbers would touch."""
-    titles = [tag("th", grid.row_title, scope="col"), tag("th", f"{grid.column_title} →", colspan=len(grid.columns))]
+    titles = [
+        tag("th", grid.row_title, scope="col"),
+        tag("th", tag("span", f"{grid.column_title} →"), colspan=len(grid.columns)),
+    ]
     longest = 7 * max(columns(fitted(label, LONGEST)) for label in grid.columns) + 6
     if all(map(is_number, grid.columns)) or longest <= width:
         labels = every(

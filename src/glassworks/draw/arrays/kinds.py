@@ -19,7 +19,7 @@ Kind = Literal[
 ]
 """What an axis counts.
 
-    token                   the tokens of a text, which are read
+    token                   the tokens of a text, which are read to the last: what follows that is the answer
     position, layer, step   places in order
     value                   numbers on a scale: shares kept, strengths, ends of bins
     rank                    first, second, ...

@@ -1,19 +1,20 @@
 """Arrays as lines: along what is in order, or sorted where there are too many entries to tell apart."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from glassworks.draw.arrays.array import Drawn, caption, place_name, title
+from glassworks.draw.arrays.array import Drawn, caption, looks_of, place_name, title
 from glassworks.draw.arrays.axes import Axis, Plan, panel_places
 from glassworks.draw.arrays.heatmap import exact
 from glassworks.draw.chart import chart_figure, draw_legend
-from glassworks.draw.line_chart import NARROW, Chart, Line, line_chart
+from glassworks.draw.line_chart import NARROW, WIDE, Chart, Line, line_chart
 from glassworks.draw.markup import Markup, join, tag
 from glassworks.draw.scales import span
 
 DOTS = 48  # points of a line that are marked
+MANY = 99
+MARGINS, A_TICK = 110, 65  # pixels of a chart: what has few ticks is drawn in the room that they need
 NAMED = 5  # entries of sorted lines that are named
 
 
@@ -43,7 +44,10 @@ def lines(drawn: Drawn, chosen: Plan, more: str = "") -> Markup:
     compares = len(chosen.shown) == 2
     said = caption(drawn, f"{more}{' Whiskers are one standard error.' if drawn.errors is not None else ''}{left_out}")
     if len(charts) == 1:
-        return join([title(drawn), chart_figure(charts[0], said, legend=compares, height=300)])
+        x = along.numbers
+        count = len(along) if x is None else int(x[-1] - x[0]) + 1 if charts[0].counted else MANY
+        wide = min(WIDE, MARGINS + A_TICK * count)
+        return join([title(drawn), chart_figure(charts[0], said, legend=compares, height=300, width=wide)])
     key = draw_legend(charts[0].lines) if compares else ""
     panels = [tag("div", line_chart(chart, NARROW, 210)) for chart in charts]
     return tag("figure", title(drawn), key, tag("div", *panels, class_="panels"), tag("figcaption", said))
@@ -53,9 +57,9 @@ def series(drawn: Drawn, chosen: Plan, values: np.ndarray, errors: np.ndarray | 
     """The lines of one chart."""
     along = drawn.axes[chosen.shown[-1]]
     x = along.numbers or list(range(len(along)))
-    names: Sequence[str] = (drawn.name,)
+    looks = [("line0", drawn.name)]
     if len(chosen.shown) == 2:
-        names = drawn.axes[chosen.shown[0]].labels
+        looks = looks_of(drawn.axes[chosen.shown[0]])
     else:
         values, errors = values[None], None if errors is None else errors[None]
     return [
@@ -63,11 +67,11 @@ def series(drawn: Drawn, chosen: Plan, values: np.ndarray, errors: np.ndarray | 
             name,
             x,
             values[i],
-            f"line{i % 8}",
+            colour,
             "dots" if len(x) <= DOTS else "line",
             None if errors is None else errors[i],
         )
-        for i, name in enumerate(names)
+        for i, (colour, name) in enumerate(looks)
     ]
 
 

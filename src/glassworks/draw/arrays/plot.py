@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 
-from glassworks.draw.arrays.array import Drawn, arranged, caption, place_name, room, title
+from glassworks.draw.arrays.array import Drawn, arranged, caption, controls_last, place_name, room, title
 from glassworks.draw.arrays.axes import MOST, Axis, Plan, panel_places, plan
 from glassworks.draw.arrays.bars import bars, strip
+from glassworks.draw.arrays.dots import dots
 from glassworks.draw.arrays.heatmap import Grid, colour_bar, colours_for, digits_for, heat_map, measures
 from glassworks.draw.arrays.lines import lines, sorted_lines
 from glassworks.draw.image import Image, brightness, map_scale, reach_of
@@ -15,15 +16,18 @@ from glassworks.draw.markup import Markup, tag
 from glassworks.draw.scales import minus
 
 MAX_CELLS = 6000
+BESIDE = 12  # tokens along the columns of maps that still stand beside each other
 
 
 def draw(drawn: Drawn) -> Markup:
     """The figure of an array."""
+    drawn = controls_last(drawn)
     chosen = plan(drawn.axes)
     kinds = {
         "strip": strip,
         "bars": bars,
         "groups": bars,
+        "dots": dots,
         "lines": lines,
         "sorted": sorted_lines,
         "heat": heat,
@@ -43,12 +47,14 @@ def heat(drawn: Drawn, chosen: Plan) -> Markup:
     if len(places) > fit:
         left_out = f" The first {fit} of {len(places)} panels are shown."
         places = places[:fit]
-    colours, wide = colours_for(drawn.values, drawn.least, drawn.ends), room(drawn, chosen, len(places))
+    colours = colours_for(drawn.values, drawn.least, drawn.ends)
+    wide = room(drawn, chosen, 1 if columns.order == "text" and len(columns) > BESIDE else len(places))
     digits, grids = digits_for(drawn.values, colours.high), []
     for at in places:
         values, errors = drawn.part(at, chosen)
         name = place_name(drawn, chosen, at) if len(places) > 1 else ""
-        grids.append(Grid(values, rows.labels, columns.labels, rows.name, columns.name, name, errors))
+        at_end = columns.order == "text"
+        grids.append(Grid(values, rows.labels, columns.labels, rows.name, columns.name, name, errors, at_end))
     same = [said for grid in grids if (said := constant(grid))]
     maps = [tag("div") if constant(grid) else heat_map(grid, colours, digits, wide) for grid in grids]
     gaps = " Hatched cells have no number." if np.isnan(drawn.values).any() else ""

@@ -37,11 +37,24 @@ class Method:
     """Where it takes long, and how much processor time (see docs/pretrained.md); empty = about a minute at most."""
 
     @property
+    def wing(self) -> str:
+        """Which of `WINGS` it belongs to."""
+        return self.run.partition(":")[0]
+
+    @property
     def code(self) -> str:
         """Python that makes `trace` from a `subject`."""
         module, name = self.run.split(":")
         return f"from glassworks.interpret.catalogue.{module} import {name}\n\ntrace = {name}(subject)"
 
+
+WINGS = {
+    "transformer": "How the network computes",
+    "causes": "What causes the answer",
+    "probing": "What layers know",
+    "neurons": "Single neurons",
+}
+"""What the methods of each wing of `interpret` are about, in the order of a page."""
 
 METHODS: dict[str, Method] = {
     "surprise": Method(
