@@ -73,7 +73,7 @@ def table_row(row: Row) -> list[Markup]:
 
 def bars_figure(labels: Sequence[str], values: np.ndarray, errors: np.ndarray | None, caption: str) -> Markup:
     """A bar for each label."""
-    lines = bar_rows(tuple(labels), values[None], None if errors is None else errors[None], ends(values))
+    lines = bar_rows(tuple(labels), values[None], None if errors is None else errors[None], ends(values), [OURS])
     return tag("figure", tag("table", *lines, class_="bars ledger"), tag("figcaption", caption))
 
 
@@ -86,7 +86,9 @@ def rows_figure(rows: Sequence[Row], caption: str, *, prefix: str = "") -> Marku
     lines = [
         line
         for row, both in zip(rows, figures, strict=True)
-        for line in bar_rows((row.what.removeprefix(prefix),), np.array(both)[:, None], None, track)
+        for line in bar_rows(
+            (row.what.removeprefix(prefix),), np.array(both)[:, None], None, track, [OURS, PUBLISHED][: len(both)]
+        )
     ]
     key = draw_legend([Line("ours", (), (), OURS), Line("published", (), (), PUBLISHED)])
     shown = key if any(len(both) == 2 for both in figures) else ""
