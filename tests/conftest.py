@@ -6,9 +6,12 @@ import signal
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
+import jaxtyping
 import pytest
 import torch
+from tests.shapes import checked
 
+jaxtyping.jaxtyped = lambda **_: checked  # what --jaxtyping-packages writes before every function of ours
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores ctrl-C
 
 
