@@ -1,13 +1,13 @@
 """Pre-training ends with the same weights, however often it is stopped on the way."""
 
 import hashlib
-import multiprocessing
 import os
 import random
 import shutil
 import signal
 import time
 from dataclasses import replace
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
@@ -67,17 +67,17 @@ def test_the_same_recipe_gives_the_same_weights(tmp_path: Path, recipe: Recipe) 
     assert weights(other) != weights(runs[0])
 
 
-def test_killed_at_twenty_random_instants_it_ends_with_identical_weights(tmp_path: Path, recipe: Recipe) -> None:
+def test_killed_at_twenty_random_instants_it_ends_with_identical_weights(
+    tmp_path: Path, recipe: Recipe, processes: ForkServerContext
+) -> None:
     recipe = replace(recipe, steps=120, checkpoint_every=4)
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["glassworks.pretraining.run", "torch._dynamo"])  # what every optimizer imports
     whole, broken = (start(tmp_path / "runs" / name, recipe, []) for name in ("whole", "broken"))
-    child = context.Process(target=pretrain, args=(whole,))
+    child = processes.Process(target=pretrain, args=(whole,))
     child.start()
     child.join()  # the first one pays for the server
     (whole.path / "metrics.jsonl").unlink()
     shutil.rmtree(whole.path / "checkpoints")
-    child, began = context.Process(target=pretrain, args=(whole,)), time.monotonic()
+    child, began = processes.Process(target=pretrain, args=(whole,)), time.monotonic()
     child.start()
     while not complete_checkpoints(whole):
         time.sleep(0.005)
@@ -87,7 +87,7 @@ def test_killed_at_twenty_random_instants_it_ends_with_identical_weights(tmp_pat
 
     instants, reached, interval = random.Random(1), set[str](), (last - first) / 29  # between two checkpoints
     for kill in range(20):
-        child = context.Process(target=pretrain, args=(broken,))
+        child = processes.Process(target=pretrain, args=(broken,))
         child.start()
         if kill % 2:  # somewhere in the loop, or in the writing of a checkpoint
             while child.is_alive() and reached.issuperset(path.name for path in complete_checkpoints(broken)[-1:]):

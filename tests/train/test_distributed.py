@@ -4,11 +4,13 @@ import random
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
+from glassworks.cli.main import run
 from glassworks.core.runs import Run
 from glassworks.train.checkpoint import complete_checkpoints
 from glassworks.train.distributed import ranks
@@ -46,46 +48,51 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def runs(folder: Path) -> dict[int, Run]:
-    """The same recipe on one rank and on two."""
-    return {world: train(folder, world, "muon", f"muon-{world}") for world in (1, 2)}
+def alone(folder: Path) -> dict[str, Run]:
+    """Each recipe on one rank."""
+    for name in ("adamw", "muon"):
+        train(folder, "train", f"{name}.toml", "--name", f"{name}-1")
+    return {name: Run(folder / "runs" / f"{name}-1") for name in ("adamw", "muon")}
 
 
-def train(folder: Path, world: int, recipe: str, name: str, *flags: str) -> Run:
-    glassworks(folder, world, "train", f"{recipe}.toml", "--name", name, *flags)
-    return Run(folder / "runs" / name)
+def train(folder: Path, *words: str) -> None:
+    """A command in a folder, in this process, which may be a rank."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert run([*words]) == 0
 
 
-def glassworks(folder: Path, world: int, *words: str) -> None:
-    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={world}"] if world > 1 else []
-    command = [sys.executable, *launcher, "-m", "glassworks", *words]
+def losses(of: Run) -> list[float]:
+    return [row["loss"] for row in of.rows("metrics")]
+
+
+def test_two_ranks_that_torchrun_starts_have_the_losses_of_one(folder: Path, alone: dict[str, Run]) -> None:
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command = [*launcher, "-m", "glassworks", "train", "muon.toml", "--name", "muon-2"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
+    assert len(losses(alone["muon"])) == 20
+    assert losses(Run(folder / "runs" / "muon-2")) == pytest.approx(losses(alone["muon"]), abs=1e-5)
 
 
-def losses(run: Run) -> list[float]:
-    return [row["loss"] for row in run.rows("metrics")]
-
-
-def test_two_ranks_have_the_losses_of_one(runs: dict[int, Run]) -> None:
-    assert len(losses(runs[1])) == 20
-    assert losses(runs[2]) == pytest.approx(losses(runs[1]), abs=1e-5)
-
-
-def test_with_adamw_too(folder: Path) -> None:
-    one, two = (train(folder, world, "adamw", f"adamw-{world}") for world in (1, 2))
-    assert losses(two) == pytest.approx(losses(one), abs=1e-5)
+def test_with_adamw_too(folder: Path, alone: dict[str, Run], on_ranks: Callable[..., None]) -> None:
+    on_ranks(2, train, folder, "train", "adamw.toml", "--name", "adamw-2")
+    assert losses(Run(folder / "runs" / "adamw-2")) == pytest.approx(losses(alone["adamw"]), abs=1e-5)
 
 
 @pytest.mark.parametrize(("began", "goes_on"), [(2, 1), (1, 2)])
-def test_a_checkpoint_resumes_on_another_number_of_ranks(runs: dict[int, Run], began: int, goes_on: int) -> None:
-    folder = runs[began].path.parent.parent
+def test_a_checkpoint_resumes_on_another_number_of_ranks(
+    folder: Path, alone: dict[str, Run], on_ranks: Callable[..., None], began: int, goes_on: int
+) -> None:
     resumed = Run(folder / "runs" / f"{began}-then-{goes_on}")
-    shutil.copytree(runs[began].path, resumed.path)
+    if began == 1:
+        shutil.copytree(alone["muon"].path, resumed.path)
+    else:
+        on_ranks(began, train, folder, "train", "muon.toml", "--name", resumed.path.name)
     shutil.rmtree(complete_checkpoints(resumed)[-1])
     assert complete_checkpoints(resumed)[-1].name == "step_000010"
-    glassworks(folder, goes_on, "train", "--resume", str(resumed.path))
-    assert losses(resumed) == pytest.approx(losses(runs[1]), abs=1e-5)
+    on_ranks(goes_on, train, folder, "train", "--resume", str(resumed.path))
+    assert losses(resumed) == pytest.approx(losses(alone["muon"]), abs=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,6 @@
 """Parts and ranks never change what a loss means, however many targets each of them has."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -101,15 +99,10 @@ def ranked(out: str) -> None:
             assert "gloo" not in file.read_text()  # one at work while Python ends aborts the process
 
 
-def test_ranks_with_different_numbers_of_targets_mean_the_same_as_one(tmp_path: Path) -> None:
-    script = tmp_path / "ranked.py"
-    script.write_text(
-        "import sys; sys.path.insert(0, sys.argv[1]); import test_gradient; test_gradient.ranked(sys.argv[2])"
-    )
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script)]
-    command += [str(Path(__file__).parent), str(tmp_path / "out.json")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stderr
+def test_ranks_with_different_numbers_of_targets_mean_the_same_as_one(
+    tmp_path: Path, on_ranks: Callable[..., None]
+) -> None:
+    on_ranks(2, ranked, str(tmp_path / "out.json"))
     loss, moved, ranks = json.loads((tmp_path / "out.json").read_text())
     assert ranks == 0 + 1  # each was asked
     whole, plain = trained(next_token_loss, padded())

@@ -166,10 +166,13 @@ class Linear(nn.Linear):
 WORTH = 2**20
 """Multiplications of a product from which oneDNN's start is made up for."""
 
+FEATURES = getattr(torch.cpu, "get_capabilities", dict)()
+"""What torch tells of this CPU: of the versions that we work with, the oldest tell nothing."""
+
 MKL_IS_SLOW: bool = (
     torch.backends.cpu.get_cpu_capability() == "AVX512"
-    and "AMD" in str(torch.cpu.get_capabilities().get("cpu_name"))
-    and bool(torch.cpu.get_capabilities().get("avx_vnni"))
+    and "AMD" in str(FEATURES.get("cpu_name"))
+    and bool(FEATURES.get("avx_vnni"))
     and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
 )
 """Whether this is AMD's CPU with AVX512 that is 512 bits wide, which MKL leaves unused: from Zen 5 on, as is AVX-VNNI.
