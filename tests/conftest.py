@@ -11,6 +11,7 @@ import pytest
 import torch
 from tests.shapes import checked
 
+os.fsync = lambda file: None  # no test cuts the power
 jaxtyping.jaxtyped = lambda **_: checked  # what --jaxtyping-packages writes before every function of ours
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores ctrl-C
 

@@ -23,7 +23,8 @@ def checked(thing: Any, **_: object) -> Any:
         return thing
     if "<locals>" in thing.__qualname__:
         return thing
-    with patch.object(thing, "__annotations__", {name: known(hint, thing) for name, hint in thing.__annotations__.items()}):
+    hints = {name: known(hint, thing) for name, hint in thing.__annotations__.items()}
+    with patch.object(thing, "__annotations__", hints):
         body = beartype(thing)
 
     @functools.wraps(thing)
