@@ -18,7 +18,7 @@ from glassworks.data.text.reading import Reading, described
 from glassworks.data.text.shards import Corpus, open_corpus, prepare
 from glassworks.data.text.splits import PIECE, Splitter
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
+DATA = Path(__file__).parents[4] / "shared" / "data"
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from glassworks.reproductions.makemore.rows import gradient_rows
 from glassworks.reproductions.makemore.run import run
 from glassworks.reproductions.makemore.words import Words, read_words
 
-NAMES = Path(__file__).parents[3] / "shared" / "data" / "names.txt"
+NAMES = Path(__file__).parents[4] / "shared" / "data" / "names.txt"
 RANDOM = random.Random(0)
 WORDS = ["".join(RANDOM.choices("abcdé", (9, 5, 3, 2, 1), k=RANDOM.randint(1, 6))) for _ in range(300)]
 STEPS = 20
