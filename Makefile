@@ -14,7 +14,7 @@ PEERS_PIP := $(PEERS_VENV)/bin/python $(INSTALL)
 OLDEST_PYTHON ?= python$(shell sed -n 's/^requires-python = ">=\(.*\)"/\1/p' pyproject.toml)
 OLDEST_TORCH := $(shell sed -n 's/.*"torch>=\(.*\)",/\1.0/p' pyproject.toml)
 OLDEST_VENV := .venv-oldest
-OLDEST_TESTS := tests/test_package.py tests/models tests/objectives tests/optim tests/train tests/interpret/access
+OLDEST_TESTS := tests/test_package.py $(addprefix tests/,models objectives optim train pretraining interpret/access)
 MICROGRAD ?= $(abspath $(wildcard $(PEERS)/micrograd))
 MINBPE ?= $(abspath $(wildcard $(PEERS)/minbpe))
 

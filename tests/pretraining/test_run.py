@@ -7,12 +7,12 @@ import shutil
 import signal
 import time
 from dataclasses import replace
-from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from tests.processes import processes
 
 from glassworks.core.errors import FileDamaged, RunError
 from glassworks.core.runs import Run
@@ -67,9 +67,7 @@ def test_the_same_recipe_gives_the_same_weights(tmp_path: Path, recipe: Recipe) 
     assert weights(other) != weights(runs[0])
 
 
-def test_killed_at_twenty_random_instants_it_ends_with_identical_weights(
-    tmp_path: Path, recipe: Recipe, processes: ForkServerContext
-) -> None:
+def test_killed_at_twenty_random_instants_it_ends_with_identical_weights(tmp_path: Path, recipe: Recipe) -> None:
     recipe = replace(recipe, steps=120, checkpoint_every=4)
     whole, broken = (start(tmp_path / "runs" / name, recipe, []) for name in ("whole", "broken"))
     child = processes.Process(target=pretrain, args=(whole,))

@@ -4,11 +4,11 @@ import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from tests.processes import on_ranks
 
 from glassworks.cli.main import run
 from glassworks.core.runs import Run
@@ -75,14 +75,14 @@ def test_two_ranks_that_torchrun_starts_have_the_losses_of_one(folder: Path, alo
     assert losses(Run(folder / "runs" / "muon-2")) == pytest.approx(losses(alone["muon"]), abs=1e-5)
 
 
-def test_with_adamw_too(folder: Path, alone: dict[str, Run], on_ranks: Callable[..., None]) -> None:
+def test_with_adamw_too(folder: Path, alone: dict[str, Run]) -> None:
     on_ranks(2, train, folder, "train", "adamw.toml", "--name", "adamw-2")
     assert losses(Run(folder / "runs" / "adamw-2")) == pytest.approx(losses(alone["adamw"]), abs=1e-5)
 
 
 @pytest.mark.parametrize(("began", "goes_on"), [(2, 1), (1, 2)])
 def test_a_checkpoint_resumes_on_another_number_of_ranks(
-    folder: Path, alone: dict[str, Run], on_ranks: Callable[..., None], began: int, goes_on: int
+    folder: Path, alone: dict[str, Run], began: int, goes_on: int
 ) -> None:
     resumed = Run(folder / "runs" / f"{began}-then-{goes_on}")
     if began == 1:

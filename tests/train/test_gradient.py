@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.processes import on_ranks
 from torch import Tensor, nn
 
 from glassworks.models.gpt.config import GPTConfig
@@ -99,9 +100,7 @@ def ranked(out: str) -> None:
             assert "gloo" not in file.read_text()  # one at work while Python ends aborts the process
 
 
-def test_ranks_with_different_numbers_of_targets_mean_the_same_as_one(
-    tmp_path: Path, on_ranks: Callable[..., None]
-) -> None:
+def test_ranks_with_different_numbers_of_targets_mean_the_same_as_one(tmp_path: Path) -> None:
     on_ranks(2, ranked, str(tmp_path / "out.json"))
     loss, moved, ranks = json.loads((tmp_path / "out.json").read_text())
     assert ranks == 0 + 1  # each was asked

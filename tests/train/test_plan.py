@@ -2,12 +2,12 @@
 
 import dataclasses
 from functools import partial
-from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 import torch
+from tests.processes import processes
 
 from glassworks.data.text.shards import prepare
 from glassworks.models.gpt.config import GPTConfig
@@ -80,7 +80,7 @@ C_PLUS_PLUS = pytest.mark.skipif(not can_compile(CPU), reason="there is no C++ c
 @pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=[pytest.mark.slow, C_PLUS_PLUS])])
 @pytest.mark.parametrize("architecture", ["gpt2", "nanochat"])
 def test_a_compiled_loss_is_one_graph_with_the_models_value_and_gradient(
-    architecture: str, backend: str, tmp_path: Path, processes: ForkServerContext
+    architecture: str, backend: str, tmp_path: Path
 ) -> None:
     """In a process of its own: torch cannot compile through the checks of shapes that tests run with."""
     child = processes.Process(target=compare, args=(architecture, backend, tmp_path / "out"))

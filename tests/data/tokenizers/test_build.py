@@ -47,7 +47,7 @@ TRICKY = [
 ]
 TEXT = st.one_of(st.sampled_from(TRICKY), st.text(max_size=80), st.text("ab '\n\té1٣Ω<|>", max_size=80))
 ALPHABET = {chr(i) for i in range(0x110000) if (i < 0x600 or i % 13 == 0) and not 0xD800 <= i < 0xE000}
-"""Characters of all planes, more than 2^16 of them: all that there are would take as long as the rest of these tests."""
+"""Characters of all planes, more than 2^16 of them: all would take as long as the rest of these tests."""
 PIECES = pre_tokenizers.Split(tokenizers.Regex(PATTERN), "isolated")
 KINDS = ["bytes", "chars", "bpe", "gpt2"]
 

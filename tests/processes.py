@@ -1,0 +1,30 @@
+"""Processes of their own, for the tests of ranks and of kills: started from a server that has imported torch once."""
+
+import multiprocessing
+import os
+import socket
+from collections.abc import Callable
+from typing import Any
+
+processes = multiprocessing.get_context("forkserver")
+processes.set_forkserver_preload(["glassworks.pretraining.run", "torch._dynamo"])  # what every optimizer imports
+
+
+def on_ranks(world: int, function: Callable[..., object], *given: Any) -> None:
+    """Call a function on so many ranks, which find their places as under torchrun."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    ranks = [processes.Process(target=as_rank, args=(rank, world, port, function, *given)) for rank in range(world)]
+    for rank in ranks:
+        rank.start()
+    for rank in ranks:
+        rank.join(240)
+    assert [rank.exitcode for rank in ranks] == [0] * world
+
+
+def as_rank(rank: int, world: int, port: int, function: Callable[..., object], *given: Any) -> None:
+    """Call a function as one rank of several."""
+    place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": world, "MASTER_ADDR": "localhost", "MASTER_PORT": port}
+    os.environ.update({name: str(value) for name, value in place.items()})
+    function(*given)
