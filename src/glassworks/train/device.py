@@ -53,7 +53,7 @@ def pick_precision(precision: Precision, device: torch.device, width: int) -> to
 
 def has_bfloat16_units() -> bool:
     """Whether this CPU multiplies bfloat16 in hardware, and torch tells so: the oldest that we work with does not."""
-    features = getattr(torch.cpu, "get_capabilities", dict)()
+    features: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(features.get("avx512_bf16") or features.get("amx_bf16"))
 
 

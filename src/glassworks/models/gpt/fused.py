@@ -166,7 +166,7 @@ class Linear(nn.Linear):
 WORTH = 2**20
 """Multiplications of a product from which oneDNN's start is made up for."""
 
-FEATURES = getattr(torch.cpu, "get_capabilities", dict)()
+FEATURES: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
 """What torch tells of this CPU: of the versions that we work with, the oldest tell nothing."""
 
 MKL_IS_SLOW: bool = (
