@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from glassworks.report.run_page import write_report
     from glassworks.trace.trace import Trace
     from glassworks.train.fit import fit
+    from glassworks.train.opening import open_run, open_text
 
 __version__ = "0.1.0"
 
@@ -43,7 +44,9 @@ __all__ = [
     "load_model",
     "load_tokenizer",
     "model_of",
+    "open_run",
     "open_subject",
+    "open_text",
     "patch",
     "pretrain",
     "save_model",
@@ -65,6 +68,7 @@ HOMES = {
     "models.generation.completion": ("generate",),
     "report.run_page": ("write_report",),
     "train.fit": ("fit",),
+    "train.opening": ("open_run", "open_text"),
     "pretraining.run": ("corpus_of_run", "model_of", "pretrain", "start"),
     "pretraining.recipe": ("Recipe",),
 }
