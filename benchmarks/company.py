@@ -91,7 +91,8 @@ def othello(done: Callable[[], None]) -> None:
     import torch
 
     from glassworks.pretraining.network import build
-    from glassworks.reproductions.othello.training import GameBatches, expected_loss, experiment
+    from glassworks.reproductions.othello.recipe import experiment
+    from glassworks.reproductions.othello.training import GameBatches, expected_loss
     from glassworks.train.fit import fit
 
     told = experiment("quick")

@@ -23,12 +23,11 @@ from glassworks.optim.config import OptimizerConfig
 from glassworks.pretraining.recipe import Recipe
 from glassworks.reproductions.finding import Finding, Row
 from glassworks.reproductions.othello import run as othello
+from glassworks.reproductions.othello.recipe import GameRecipe, experiment
 from glassworks.reproductions.othello.training import (
     GameBatches,
-    GameRecipe,
     OpenedGames,
     expected_loss,
-    experiment,
     held_out,
     recipe_of,
     score,

@@ -1,8 +1,8 @@
 """Othello-GPT: a network that is shown nothing but moves keeps the board, and finds legal moves by local rules.
 
-Trained on random games (othello_training.py), it is asked three things: does it play by the rules it was never told, is
-there a board in its activations that it uses (othello_world.py), and of what parts is its knowledge of the rules made
-(othello_heuristics.py). As the board is known, it also judges what autoencoders find (othello_sae.py).
+Trained on random games (training.py), it is asked three things: does it play by the rules it was never told, is
+there a board in its activations that it uses (world.py), and of what parts is its knowledge of the rules made
+(heuristics.py). As the board is known, it also judges what autoencoders find (sae.py).
 
 Sources: Li et al. 2023, "Emergent World Representations" (arXiv 2210.13382); Nanda, Lee and Wattenberg 2023, "Emergent
 Linear Representations" (arXiv 2309.00941); jylin04 et al. 2024, "OthelloGPT learned a bag of heuristics".
@@ -24,7 +24,8 @@ from glassworks.models.gpt.model import GPT
 from glassworks.reproductions.finding import Finding, Row
 from glassworks.reproductions.folder import on_two_cores, open_or_create
 from glassworks.reproductions.othello.games import FRESH, kept, scrambled
-from glassworks.reproductions.othello.training import GameRecipe, experiment, held_out, score, train, tree_size
+from glassworks.reproductions.othello.recipe import GameRecipe, experiment
+from glassworks.reproductions.othello.training import held_out, score, train, tree_size
 
 TITLE = "Othello-GPT: a board inside a network that is shown only moves"
 SOURCE = "Li et al. 2023; Nanda, Lee and Wattenberg 2023 (arXiv 2309.00941); jylin04 et al. 2024"
