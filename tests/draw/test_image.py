@@ -1,12 +1,13 @@
 """Images: what is in the file is what was given."""
 
 import io
+import re
 
 import numpy as np
 import pytest
 from PIL import Image as Opened
 
-from glassworks.draw.image import Image, brightness, png, rgba
+from glassworks.draw.image import Image, brightness, image, png, reach_of, rgba
 
 
 def opened(data: bytes) -> np.ndarray:
@@ -32,6 +33,22 @@ def test_maps_part_at_zero_and_are_clear_there_and_where_there_is_no_number() ->
     assert found[0, :, 3].tolist() == [255, 0, 128, 0]
     assert found[0, 0, 2] > found[0, 0, 0]  # blue below
     assert found[0, 2, 0] > found[0, 2, 2]  # orange above
+
+
+def test_pixels_that_are_seen_are_squares_of_one_size_and_no_image_is_wider_than_the_page() -> None:
+    def width(columns: int, room: int) -> int:
+        return int(re.findall(r'width="(\d+)"', image(Image(np.ones((columns, columns))), room))[0])
+
+    assert [width(28, 140), width(28, 224), width(5, 350), width(224, 350), width(400, 350)] == [140, 224, 80, 350, 350]
+    assert 'class="pixels fine"' in image(Image(np.ones((400, 400))), 350)
+
+
+def test_single_peaks_do_not_make_a_map_pale() -> None:
+    values = np.random.default_rng(0).normal(size=(100, 100))
+    values[3, 4] = 50.0
+    assert reach_of(values) < 3.5
+    assert reach_of(np.zeros((2, 2))) == 1.0
+    assert reach_of(np.eye(200)[:100]) == 1.0
 
 
 def test_bytes_and_shares_are_bright_alike() -> None:

@@ -81,6 +81,16 @@ def test_dots_are_where_they_are_on_the_page(tmp_path: Path) -> None:
     assert dots == [(theirs, 160), (ours, 320), (theirs, 80), (ours, 160), (theirs, 0), (ours, 0)]
 
 
+def test_images_stand_beside_each_other_under_their_names_below_their_scale(tmp_path: Path) -> None:
+    rng, axes = np.random.default_rng(0), ("class", "pixel_row", "pixel_column")
+    trace = Trace("maps", {"weight": rng.normal(size=(3, 28, 28))}, {"weight": axes}, {"class": ["zero", "one", "two"]})
+    root, words = drawn(trace, tmp_path)
+    assert {"Weight", "zero", "one", "two"} <= set(words)
+    images = list(root.iter(f"{SVG}image"))
+    assert [(image.attrib["width"], image.attrib["height"]) for image in images] == [("224", "224")] * 3
+    assert len([fill for fill in fills(root) if fill.startswith("rgb")]) == 16
+
+
 def test_attention_has_a_map_for_every_head_and_the_large_one(tmp_path: Path) -> None:
     weights = np.tril(np.ones((3, 3))) / np.arange(1, 4)[:, None]
     pattern, axes = np.broadcast_to(weights, (2, 2, 3, 3)), ("layer", "head", "query", "key")

@@ -16,7 +16,8 @@ from glassworks.draw.colour_scale import coloured_scale
 from glassworks.draw.markup import Markup, tag
 from glassworks.draw.scales import short
 
-ABOVE, BELOW = (214, 96, 20), (18, 112, 184)
+ABOVE, BELOW = (222, 108, 28), (40, 132, 208)  # that stand out from light and from dark paper
+COARSE = 3  # from this size on, pixels are squares, all of one size
 STEPS = 16
 
 
@@ -31,9 +32,10 @@ class Image:
 
 
 def image(picture: Image, width: int = 350) -> Markup:
-    """An image as wide as it may be, its pixels no larger than 16."""
+    """An image as wide as it may be, pixels at most 16 wide; where they are seen, they are squares of one size."""
     rows, columns = picture.pixels.shape[:2]
-    wide = min(width, 16 * columns)
+    scale = min(16, width / columns)
+    wide = columns * int(scale) if scale >= COARSE else width
     data = base64.b64encode(png(rgba(picture))).decode()
     drawn = tag(
         "img",
@@ -41,7 +43,7 @@ def image(picture: Image, width: int = 350) -> Markup:
         alt=f"{picture.title or 'image'}, {rows} × {columns} pixels",
         width=wide,
         height=max(1, round(wide * rows / columns)),
-        class_="pixels",
+        class_="pixels" if scale >= 1 else "pixels fine",
     )
     return tag("div", tag("p", picture.title, class_="head-name") if picture.title else "", drawn)
 
@@ -61,8 +63,9 @@ def rgba(picture: Image) -> np.ndarray:
 
 
 def reach_of(values: np.ndarray) -> float:
-    """Where the colours of maps end: at the largest size, or at 1 if all is 0."""
-    return float(abs(values[np.isfinite(values)]).max(initial=0.0)) or 1.0
+    """Where the colours of maps end: at the 99th percentile of the sizes, or at the largest, or at 1 if all is 0."""
+    sizes = abs(values[np.isfinite(values)])
+    return (float(np.quantile(sizes, 0.99, method="higher")) or float(sizes.max())) if sizes.any() else 1.0
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -76,14 +79,16 @@ def png(pixels: np.ndarray) -> bytes:
     )
 
 
-def map_scale(reach: float) -> Markup:
-    """The colours of a map with their numbers."""
+def map_scale(reach: float, most: float = 0.0) -> Markup:
+    """The colours of a map with their numbers; a plus at the end where the largest goes beyond."""
     shares = [(2 * i + 1) / (2 * STEPS) - 0.5 for i in range(STEPS)]
     strip = [
         tag("i", style=f"background:rgb{ABOVE if share > 0 else BELOW};opacity:{2 * abs(share):.2f}".replace(" ", ""))
         for share in shares
     ]
-    return coloured_scale(strip, [(share, short((2 * share - 1) * reach)) for share in (0.0, 0.25, 0.5, 0.75, 1.0)])
+    marks = [(share, short((2 * share - 1) * reach)) for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    marks[-1] = (1.0, marks[-1][1] + "+" * (most > reach * (1 + 1e-6)))
+    return coloured_scale(strip, marks)
 
 
 def brightness(pixels: np.ndarray) -> np.ndarray:

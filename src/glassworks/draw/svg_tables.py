@@ -85,12 +85,27 @@ def scale(element: Element, width: float = 420.0) -> Piece:
     (strip, marks) = list(element)
     levels = list(strip)
     side = width / max(len(levels), 1)
-    parts = [box(i * side, 0.0, side, 10.0, fill_of(cell.get("class", "")) or "none") for i, cell in enumerate(levels)]
+    parts = []
+    for i, cell in enumerate(levels):
+        own = re.search(r"background:(rgb[^;]*);opacity:([\d.]+)", cell.get("style", ""))
+        fill = own[1] if own else fill_of(cell.get("class", "")) or "none"
+        parts.append(
+            tag("rect", x=i * side, y=0.0, width=side, height=10.0, fill=fill, opacity=own[2] if own else None)
+        )
     for mark in marks:
         share = percent(mark, "left")
         anchor = "start" if share < 0.02 else "end" if share > 0.98 else "middle"
         parts.append(written(text_of(mark), share * width, 24.0, text_anchor=anchor))
     return Piece(join(parts), width, 32.0, leads=True)
+
+
+def stack(pieces: Sequence[Piece]) -> Piece:
+    """Pieces below each other as one: a title and what it is of."""
+    parts, top, width = list[Markup](), 0.0, 0.0
+    for piece in pieces:
+        parts.append(tag("g", piece.markup, transform=f"translate(0 {top:g})"))
+        top, width = top + piece.height + (4 if piece.leads else 0), max(width, piece.width)
+    return Piece(join(parts), width, top)
 
 
 def flow(pieces: Sequence[Piece], element: Element) -> Piece:

@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element
 from glassworks.draw.markup import Markup, tag
 from glassworks.draw.names import capital, words
 from glassworks.draw.paper import rules, variables
-from glassworks.draw.svg_tables import GAP, TABLES, Piece, flow, has, key, scale, text_of, written
+from glassworks.draw.svg_tables import GAP, TABLES, Piece, flow, has, key, scale, stack, text_of, written
 from glassworks.trace.render import trace_figure
 from glassworks.trace.trace import Trace
 
@@ -61,7 +61,7 @@ def pieces(element: Element) -> Iterator[Piece]:
     if has(element, "figure-title"):
         yield Piece(written(capital(text_of(element))), 0.0, 16.0, leads=True, opens=True)
     elif has(element, "head-name"):
-        yield Piece(written("   ".join(map(text_of, element))), 0.0, 16.0, leads=True)
+        yield Piece(written("   ".join(map(text_of, element)) or text_of(element)), 0.0, 16.0, leads=True)
     elif has(element, "legend"):
         yield Piece(key(element), 0.0, 16.0, leads=True)
     elif has(element, "scale"):
@@ -73,7 +73,7 @@ def pieces(element: Element) -> Iterator[Piece]:
     elif element.tag == "table":
         yield from (TABLES[kind](element) for kind in [kind for kind in TABLES if has(element, kind)][:1])
     elif has(element, "maps", "panels"):
-        yield flow([piece for child in element for piece in pieces(child)], element)
+        yield flow([stack(found) for child in element if (found := list(pieces(child)))], element)
     else:
         for child in element:
             yield from pieces(child)

@@ -118,7 +118,7 @@ def arranged(drawn: Drawn, chosen: Plan, panels: list[Markup]) -> Markup:
     several = [len(drawn.axes[i]) for i in chosen.panels if len(drawn.axes[i]) > 1]
     if len(panels) == 1:
         return panels[0]
-    if len(several) == 2 and several[1] <= 4 and several[0] * several[1] == len(panels):
+    if len(several) == 2 and several[1] <= 4 and len(panels) % several[1] == 0:
         return scrolling(tag("div", *panels, class_="maps squared", style=f"--columns:{several[1]}"))
     return tag("div", *panels, class_="maps")
 

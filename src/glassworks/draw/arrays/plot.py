@@ -5,17 +5,18 @@ import math
 import numpy as np
 
 from glassworks.draw.arrays.array import Drawn, arranged, caption, controls_last, place_name, room, title
-from glassworks.draw.arrays.axes import MOST, Axis, Plan, panel_places, plan
+from glassworks.draw.arrays.axes import MAX_PANELS, MOST, Axis, Plan, panel_places, plan
 from glassworks.draw.arrays.bars import bars, strip
 from glassworks.draw.arrays.dots import dots
-from glassworks.draw.arrays.heatmap import Grid, colour_bar, colours_for, digits_for, heat_map, measures
+from glassworks.draw.arrays.heatmap import Grid, colour_bar, colours_for, digits_for, heat_map, measures, rounded_up
 from glassworks.draw.arrays.lines import lines, sorted_lines
 from glassworks.draw.image import Image, brightness, map_scale, reach_of
 from glassworks.draw.image import image as picture
 from glassworks.draw.markup import Markup, tag
-from glassworks.draw.scales import minus
+from glassworks.draw.scales import figure, minus
 
 MAX_CELLS = 6000
+SIDES = {1: 420, 2: 350, 4: 224, MAX_PANELS: 140}  # pixels of an image where there are so many beside each other
 BESIDE = 12  # tokens along the columns of maps that still stand beside each other
 
 
@@ -55,8 +56,8 @@ def heat(drawn: Drawn, chosen: Plan) -> Markup:
         name = place_name(drawn, chosen, at) if len(places) > 1 else ""
         at_end = columns.order == "text"
         grids.append(Grid(values, rows.labels, columns.labels, rows.name, columns.name, name, errors, at_end))
-    same = [said for grid in grids if (said := constant(grid))]
-    maps = [tag("div") if constant(grid) else heat_map(grid, colours, digits, wide) for grid in grids]
+    same = [said for grid in grids if (said := constant(grid, colours.high))]
+    maps = [heat_map(grid, colours, digits, wide) for grid in grids if not constant(grid, colours.high)]
     gaps = " Hatched cells have no number." if np.isnan(drawn.values).any() else ""
     decided = bool(np.isin(drawn.values[~np.isnan(drawn.values)], (0, 1)).all())
     in_cells = " Filled cells are 1, the others 0." if decided else ""
@@ -65,14 +66,14 @@ def heat(drawn: Drawn, chosen: Plan) -> Markup:
     if not decided and len(same) < len(grids) and measures(grids[0], wide)[2]:
         in_cells += digits.said(np.stack([grid.values for grid in grids]))
     said = caption(drawn, in_cells + gaps + colours.beyond + largest_error(drawn) + left_out)
-    key = Markup("") if decided else colour_bar(colours)
-    return tag("figure", title(drawn), key, arranged(drawn, chosen, maps), tag("figcaption", said))
+    key = Markup("") if decided or not maps else colour_bar(colours)
+    return tag("figure", title(drawn), key, arranged(drawn, chosen, maps) if maps else "", tag("figcaption", said))
 
 
-def constant(grid: Grid) -> str:
-    """The number that all of many cells hold, after their title, which needs no map; nothing for others."""
+def constant(grid: Grid, high: float) -> str:
+    """The number that all of many cells hold but for rounding, after their title, which needs no map; "" for others."""
     value = float(grid.values.flat[0])
-    if grid.values.size < 2 or not math.isfinite(value) or not (grid.values == value).all():
+    if grid.values.size < 2 or not math.isfinite(value) or not (abs(grid.values - value) <= 1e-5 * high).all():
         return ""
     return f"{grid.title} {minus(f'{value:.3g}')}".strip()
 
@@ -94,15 +95,16 @@ def image(drawn: Drawn, chosen: Plan) -> Markup:
     places, left_out = panel_places(drawn.axes, chosen.panels)
     is_picture = len(chosen.shown) == 3
     values = brightness(drawn.values) if is_picture else drawn.values
-    reach = max(reach_of(values), drawn.least)
+    reach = max(map(abs, drawn.ends)) if drawn.ends else max(rounded_up(reach_of(values)), drawn.least)
+    most = float(abs(values[np.isfinite(values)]).max(initial=0.0))
     order = [i for i in range(values.ndim) if i not in chosen.shown] + list(chosen.shown)
     turned = values.transpose(order)
-    wide = room(drawn, chosen, len(places))
+    side = next(side for most, side in SIDES.items() if len(places) <= most)
     panels = [
-        picture(Image(turned[at], place_name(drawn, chosen, at) if len(places) > 1 else "", reach), wide)
+        picture(Image(turned[at], place_name(drawn, chosen, at) if len(places) > 1 else "", reach), side)
         for at in places
     ]
-    key = "" if is_picture else map_scale(reach)
-    return tag(
-        "figure", title(drawn), key, arranged(drawn, chosen, panels), tag("figcaption", caption(drawn, left_out))
-    )
+    key = "" if is_picture else map_scale(reach, most)
+    beyond = f" A few reach {figure(most)}." if not is_picture and most > reach * (1 + 1e-6) else ""
+    drawings = tag("div", *panels, class_="maps images small" if len(places) > 4 else "maps images")
+    return tag("figure", title(drawn), key, drawings, tag("figcaption", caption(drawn, beyond + left_out)))
