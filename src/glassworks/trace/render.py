@@ -18,6 +18,7 @@ from glassworks.trace.health import CONTROL, dead_units, scale_figure
 from glassworks.trace.neurons.figures import neuron_figure
 from glassworks.trace.neurons.latents import MEASURES, sae_figure
 from glassworks.trace.neurons.rules import rules_figure
+from glassworks.trace.probing import probe_figure
 from glassworks.trace.texts import lens_figure, surprise_figure
 from glassworks.trace.trace import Trace
 
@@ -92,6 +93,11 @@ RULES: dict[str, tuple[str, ...]] = {
     "r2": ("row", "point", "neuron"),
     "explained": ("row", "point"),
 }
+PROBE: dict[str, tuple[str, ...]] = {
+    "accuracy": ("row", "point"),
+    "error": ("row", "point"),
+    "target_accuracy": ("row", "point", "target"),
+}
 HEALTH = {"activation_rms": ("layer", "site"), "gradient_rms": ("layer", "part"), "dead_fraction": ("layer",)}
 OWN = {
     "attention": Own(
@@ -105,6 +111,7 @@ OWN = {
     "circuit": Own(CIRCUIT, lambda trace, _: circuit_figure(trace), CIRCUIT_PARTS),
     "path_patching": Own(PATHS, lambda trace, _: paths_figure(trace), tuple(PATHS)),
     "neuron_examples": Own(NEURONS, lambda trace, _: neuron_figure(trace), NEURON_PARTS),
+    "probe": Own(PROBE, probe_figure, tuple(PROBE)),
     "sae": Own(SAE, sae_figure, tuple(SAE)),
     "neuron_rules": Own(RULES, rules_figure, tuple(RULES)),
     "surprise": Own({"nats": ("token",)}, partial(surprise_figure, beside=True), ("nats", "entropy", "nats_alone")),

@@ -1,16 +1,19 @@
 """What can be read off the layers of a `Subject`, and how alike they are."""
 
+from dataclasses import replace
+
 from glassworks.interpret.catalogue.subject import Subject
 from glassworks.trace.trace import Trace
 
 
 def probe(subject: Subject) -> Trace:
     """Questions about the text, asked of every layer."""
+    from glassworks.interpret.probing.legends import PROBE
     from glassworks.interpret.probing.report import probe
     from glassworks.interpret.text_labels import CLASSES, TARGETS, text_targets
 
     rows, held_out, size = subject.fewer(subject.fitting[:128], 32), subject.fewer(subject.held_out, 16), 16
-    return probe(
+    found = probe(
         subject.model,
         lambda step: (rows[size * step :][:size], text_targets(rows[size * step :][:size], subject.texts)),
         lambda step: (held_out[size * step :][:size], text_targets(held_out[size * step :][:size], subject.texts)),
@@ -21,16 +24,18 @@ def probe(subject: Subject) -> Trace:
         targets=TARGETS,
         seed=subject.seed,
     )
+    return replace(found, legend=PROBE.with_axes(point=found.legend.axes["point"]))
 
 
 def mlp_probe(subject: Subject) -> Trace:
     """The same questions, also asked by a probe with a hidden layer of 32."""
+    from glassworks.interpret.probing.legends import MLP_PROBE
     from glassworks.interpret.probing.report import probe
     from glassworks.interpret.text_labels import CLASSES, TARGETS, text_targets
 
     rows, held_out, size = subject.fewer(subject.fitting[:128], 32), subject.fewer(subject.held_out, 16), 16
     passes = 20 if subject.is_large else 10  # of fewer rows it takes more to learn as much
-    return probe(
+    found = probe(
         subject.model,
         lambda step: (rows[size * step :][:size], text_targets(rows[size * step :][:size], subject.texts)),
         lambda step: (held_out[size * step :][:size], text_targets(held_out[size * step :][:size], subject.texts)),
@@ -44,6 +49,7 @@ def mlp_probe(subject: Subject) -> Trace:
         lr=1e-2,
         seed=subject.seed,
     )
+    return replace(found, legend=MLP_PROBE.with_axes(point=found.legend.axes["point"]))
 
 
 def similarity(subject: Subject) -> Trace:

@@ -4,14 +4,12 @@ from glassworks.trace.legend import Dimension, Legend, Quantity
 
 NEURON_RULES = Legend(
     title="Neurons as small rules",
-    question=(
-        "How many neurons do no more than answer which token stands here, which just before, and how far in we are?"
-    ),
+    question="How many neurons do no more than answer a few simple questions, such as which token stands here?",
     reading=(
-        "For each neuron of the first and the last layer a small tree of such questions was grown on some text "
-        "and judged on other. R² is the share of the neuron’s ups and downs that the tree foretells: 1 all, 0 "
-        "no more than the mean does. The rules of some neurons are written out; a rule says where a neuron is "
-        "strong."
+        "For each neuron a small tree of questions about its place, such as which token stands there, which just "
+        "before and how far in we are, was grown on some inputs and judged on others. R² is the share of the neuron’s "
+        "ups and downs that the tree foretells: 1 all, 0 no more than the mean does. The rules of some are written "
+        "out; a rule says where a neuron is strong."
     ),
     nothing=(
         "Trees grown on shuffled questions foretell nothing: an R² of about 0. An untrained network’s neurons "
@@ -102,17 +100,16 @@ NEURON_RULES = Legend(
 
 RULE_SWAP = Legend(
     title="Rules instead of neurons",
-    question=("If small rules speak in the place of the neurons that they explain, does the model still say the same?"),
+    question="If small rules speak in the place of the neurons that they explain, does the model still say the same?",
     reading=(
-        "Bars are how far the model’s predictions move, in nats (KL divergence), when those neurons of the "
-        "middle layer that rules explain are replaced: by their rules, by the same rules with their questions "
-        "dealt out anew, or by their means. The shorter the rules’ bar beside the other two, the more the rules"
-        " hold of what those neurons said."
+        "How far the model’s predictions move, in nats (KL divergence), when those neurons that rules explain are "
+        "replaced: by their rules, by the same rules with their questions dealt out anew, or by their means. The "
+        "nearer to 0 the rules beside the other two, the more they hold of what those neurons said."
     ),
     nothing=(
         "Rules that hold nothing do at least as much harm as the means, which say nothing at all; dealt-out "
-        "rules do more, since they speak at the wrong moments. Where few neurons are replaced, all bars are "
-        "short."
+        "rules do more, since they speak at the wrong moments. Where few neurons are replaced, all are "
+        "near 0."
     ),
     control=(
         "Rules with their questions dealt out anew, and the same neurons set to their means, on text that "
@@ -177,10 +174,10 @@ LATENTS = {
 
 SAE = Legend(
     title="A dictionary of directions",
-    question="Can the middle layer be written as a few of many directions at a time, each with a meaning of its own?",
+    question="Can a layer be written as a few of many directions at a time, each with a meaning of its own?",
     reading=(
-        "A sparse autoencoder learned {latents} directions, its latents, of which only a few may fire at each "
-        "place. A good one loses little: most of the variance is explained, and the model’s loss hardly rises "
+        "A sparse autoencoder of {point} learned {latents} directions, its latents, of which only a few may fire "
+        "at each place. A good one loses little: most of the variance is explained, and the model’s loss hardly rises "
         "when the reconstruction takes the layer’s place. What a latent stands for is read from the texts that "
         "it fires on: a meaning has to hold on held-out text and from strong to weak."
     ),

@@ -6,7 +6,7 @@ from glassworks.trace.legend import Dimension, Legend, Quantity
 
 NEURON_EXAMPLES = Legend(
     title="What neurons fire on",
-    question="On which texts do single neurons of the middle layer fire, and do they have one meaning?",
+    question="On which texts do single neurons fire, and do they have one meaning?",
     reading=(
         "Each line is a passage, and each token is coloured by the neuron’s activation there, orange above zero"
         " and blue below; the number is that of the underlined token. Read down: strongest places, strongest on"

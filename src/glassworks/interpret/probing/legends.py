@@ -1,9 +1,97 @@
 """Legends of probes and of similarity."""
 
+from dataclasses import replace
+
 from glassworks.trace.legend import Dimension, Legend, Quantity
 
-PROBE = Legend(
+ANSWERS = Legend(
     title="What layers know",
+    question="Can the answers be read off each layer by a straight line?",
+    reading=(
+        "At each layer a linear probe, one weighted sum for each answer, is trained to answer the questions from what "
+        "passes there. Upwards is the share it gets right on examples it was not trained on."
+    ),
+    nothing=(
+        "Where a layer knows nothing, the probe is no better than on a random network, on shuffled answers, or "
+        "than always giving the commonest answer."
+    ),
+    control=(
+        "The same probe on a network with random weights (what the input gives away by itself), on the answers "
+        "of other examples (what position and commonness give away), and the commonest answer always."
+    ),
+    quantities={
+        "accuracy": Quantity(
+            "share of answers that are right, over all questions",
+            note=(
+                "A point above its controls by several of its whiskers is knowledge; one that is level with the"
+                " random network was in the input all along. Whiskers are one standard error over examples."
+            ),
+            error="error",
+        ),
+        "error": Quantity("its standard error, over examples", show="beside"),
+        "target_accuracy": Quantity("share of answers that are right, question by question"),
+        "class_recall": Quantity(
+            "share of each answer’s places that are found",
+            note=("All questions together. A probe that leans to one answer finds much of it and little of the other."),
+            show="folded",
+            ends=(0.0, 1.0),
+        ),
+        "class_share": Quantity("how common each answer is", show="folded", ends=(0.0, 1.0)),
+    },
+    numbers={"examples": "held-out examples", "labels": "answers judged"},
+    axes={
+        "row": Dimension(
+            "class",
+            controls=(
+                "linear, random network",
+                "linear, shuffled labels",
+                "MLP, random network",
+                "MLP, shuffled labels",
+                "majority",
+            ),
+        ),
+        "target": Dimension("class", "question"),
+        "class": Dimension("class", "answer"),
+    },
+    entries={
+        "linear": "linear probe",
+        "linear, random network": "the same on a random network",
+        "linear, shuffled labels": "the same on shuffled answers",
+        "MLP": "probe with a hidden layer",
+        "MLP, random network": "that on a random network",
+        "MLP, shuffled labels": "that on shuffled answers",
+        "majority": "always the commonest answer",
+    },
+)
+
+HIDDEN_ANSWERS = replace(
+    ANSWERS,
+    title="Knowledge read nonlinearly",
+    question="Does a probe with a hidden layer find what a straight line cannot?",
+    reading=(
+        "As for the linear probe, with a second one of some hidden units beside it. Where it stands above the "
+        "linear one, the layer holds the fact, but not as one direction."
+    ),
+    nothing=(
+        "A probe with a hidden layer can compute an answer itself: if it finds as much on a random network, it "
+        "was not the layer that knew."
+    ),
+    control="Both probes on a random network and on the answers of other examples, and the commonest answer always.",
+)
+"""The same with a probe that has a hidden layer beside it."""
+
+OF_TEXT = {
+    **ANSWERS.quantities,
+    "target_accuracy": Quantity(
+        "share of answers that are right, question by question",
+        note=(
+            "Whether a token holds white space is in its embedding. Whether the one before did can only be "
+            "known where attention has carried it there."
+        ),
+    ),
+}
+PROBE = replace(
+    ANSWERS,
     question="Can five simple facts about the text be read off each layer by a straight line?",
     reading=(
         "At each layer a linear probe, one weighted sum for each answer, is trained to answer yes-no questions "
@@ -11,130 +99,12 @@ PROBE = Legend(
         "before, does it begin with a capital, is it in the second half of its passage. Upwards is the share it"
         " gets right on text it was not trained on."
     ),
-    nothing=(
-        "Where a layer knows nothing, the probe is no better than on a random network, on shuffled answers, or "
-        "than always giving the commoner answer."
-    ),
-    control=(
-        "The same probe on a network with random weights (what the input gives away by itself), on the answers "
-        "of other texts (what position and commonness give away), and the commoner answer always."
-    ),
-    quantities={
-        "accuracy": Quantity(
-            "share of answers that are right, over all five questions",
-            note=(
-                "A point above its controls by several of its whiskers is knowledge; one that is level with the"
-                " random network was in the input all along. Whiskers are one standard error over passages."
-            ),
-            error="error",
-        ),
-        "error": Quantity("its standard error, over passages", show="beside"),
-        "target_accuracy": Quantity(
-            "share of answers that are right, question by question",
-            note=(
-                "Whether a token holds white space is in its embedding. Whether the one before did can only be "
-                "known where attention has carried it there."
-            ),
-        ),
-        "class_recall": Quantity(
-            "share of the “no” and of the “yes” answers that are found",
-            note=(
-                "All five questions together. A probe that leans to one answer finds much of it and little of "
-                "the other."
-            ),
-            show="folded",
-        ),
-        "class_share": Quantity("how common each answer is", show="folded"),
-    },
-    numbers={"examples": "held-out passages", "labels": "answers judged"},
-    axes={
-        "row": Dimension(
-            "class",
-            controls=(
-                "linear, random network",
-                "linear, shuffled labels",
-                "MLP, random network",
-                "MLP, shuffled labels",
-                "majority",
-            ),
-        ),
-        "target": Dimension("class", "question"),
-        "class": Dimension("class", "answer"),
-    },
-    entries={
-        "linear": "linear probe",
-        "linear, random network": "the same on a random network",
-        "linear, shuffled labels": "the same on shuffled answers",
-        "MLP": "probe with a hidden layer",
-        "MLP, random network": "that on a random network",
-        "MLP, shuffled labels": "that on shuffled answers",
-        "majority": "always the commoner answer",
-    },
+    quantities=OF_TEXT,
 )
-
-MLP_PROBE = Legend(
-    title="Knowledge read nonlinearly",
-    question="Does a probe with a hidden layer find facts that a straight line cannot?",
-    reading=(
-        "As for the linear probe, with a second one of 32 hidden units beside it. Where it stands above the "
-        "linear one, the layer holds the fact, but not as one direction."
-    ),
-    nothing=(
-        "A probe with a hidden layer can compute an answer itself: if it finds as much on a random network, it "
-        "was not the layer that knew."
-    ),
-    control=("Both probes on a random network and on the answers of other texts, and the commoner answer always."),
-    quantities={
-        "accuracy": Quantity(
-            "share of answers that are right, over all five questions",
-            note=(
-                "A point above its controls by several of its whiskers is knowledge; one that is level with the"
-                " random network was in the input all along. Whiskers are one standard error over passages."
-            ),
-            error="error",
-        ),
-        "error": Quantity("its standard error, over passages", show="beside"),
-        "target_accuracy": Quantity(
-            "share of answers that are right, question by question",
-            note=(
-                "Whether a token holds white space is in its embedding. Whether the one before did can only be "
-                "known where attention has carried it there."
-            ),
-        ),
-        "class_recall": Quantity(
-            "share of the “no” and of the “yes” answers that are found",
-            note=(
-                "All five questions together. A probe that leans to one answer finds much of it and little of "
-                "the other."
-            ),
-            show="folded",
-        ),
-        "class_share": Quantity("how common each answer is", show="folded"),
-    },
-    numbers={"examples": "held-out passages", "labels": "answers judged"},
-    axes={
-        "row": Dimension(
-            "class",
-            controls=(
-                "linear, random network",
-                "linear, shuffled labels",
-                "MLP, random network",
-                "MLP, shuffled labels",
-                "majority",
-            ),
-        ),
-        "target": Dimension("class", "question"),
-        "class": Dimension("class", "answer"),
-    },
-    entries={
-        "linear": "linear probe",
-        "linear, random network": "the same on a random network",
-        "linear, shuffled labels": "the same on shuffled answers",
-        "MLP": "probe with a hidden layer",
-        "MLP, random network": "that on a random network",
-        "MLP, shuffled labels": "that on shuffled answers",
-        "majority": "always the commoner answer",
-    },
+MLP_PROBE = replace(
+    HIDDEN_ANSWERS,
+    question="Does a probe with a hidden layer find facts about the text that a straight line cannot?",
+    quantities=OF_TEXT,
 )
 
 SIMILARITY = Legend(
@@ -157,19 +127,15 @@ SIMILARITY = Legend(
     ),
     quantities={
         "similarity": Quantity(
-            "similarity of each pair of layers (CKA, 0 to 1)", note="The three maps share one scale, from 0 to 1."
+            "similarity of each pair of layers (CKA)",
+            note=(
+                "All maps share one scale, from 0 to 1. In the second the columns are the layers of the random network."
+            ),
+            ends=(0.0, 1.0),
         ),
     },
     numbers={"steps": "", "seed": ""},
-    axes={
-        "row": Dimension(
-            "class",
-            controls=(
-                "with a random network",
-                "rows in random order",
-            ),
-        )
-    },
+    axes={"row": Dimension("class", controls=("with a random network", "rows in random order"))},
     entries={
         "models": "this network with itself",
         "with a random network": "this network with a random one",
@@ -177,7 +143,8 @@ SIMILARITY = Legend(
     },
 )
 
-SVCCA = Legend(
+SVCCA = replace(
+    SIMILARITY,
     title="Layers, compared by directions",
     question="Do two layers hold the same information, whatever directions they write it in?",
     reading=(
@@ -194,30 +161,15 @@ SVCCA = Legend(
         " what matching gives by chance."
     ),
     quantities={
-        "similarity": Quantity(
-            "similarity of each pair of layers (SVCCA, 0 to 1)", note="The three maps share one scale, from 0 to 1."
-        ),
+        "similarity": replace(SIMILARITY.quantities["similarity"], title="similarity of each pair of layers (SVCCA)"),
         "directions": Quantity(
             "directions that hold 99 % of each layer’s variance",
             note=(
                 "Where they are few, some coordinates of the stream are far larger than all others, and "
                 "similarity is of those alone."
             ),
+            least=1.0,
         ),
-    },
-    numbers={"steps": "", "seed": ""},
-    axes={
-        "row": Dimension(
-            "class",
-            controls=(
-                "with a random network",
-                "rows in random order",
-            ),
-        )
-    },
-    entries={
-        "models": "this network with itself",
-        "with a random network": "this network with a random one",
-        "rows in random order": "chance: places in random order",
+        "other_directions": Quantity("directions of the other network’s layers", show="folded"),
     },
 )

@@ -13,7 +13,7 @@ from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.stream import IGNORE, Batches, stream
 from glassworks.interpret.control import randomised
 from glassworks.interpret.probing.labels import check_labels, labels_of, with_shuffled
-from glassworks.interpret.probing.legends import MLP_PROBE, PROBE
+from glassworks.interpret.probing.legends import ANSWERS, HIDDEN_ANSWERS
 from glassworks.interpret.probing.probes import MAX_BYTES, Job, fit_jobs
 from glassworks.interpret.probing.readers import Probes
 from glassworks.trace.legend import points as points_axis
@@ -81,7 +81,7 @@ def probe(
     arrays = [scores({name: array[i] if name in PER_PROBE else array for name, array in t.items()}) for _, t, i in rows]
     return Trace(
         method="probe",
-        legend=(PROBE if hidden is None else MLP_PROBE).with_axes(point=points_axis(where)),
+        legend=(ANSWERS if hidden is None else HIDDEN_ANSWERS).with_axes(point=points_axis(where)),
         arrays={name: np.stack([each[name] for each in arrays]) for name in arrays[0]}
         | {"class_share": (real_tally["class_count"] / real_tally["class_count"].sum()).numpy().astype(np.float32)},
         axes={

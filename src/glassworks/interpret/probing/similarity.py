@@ -11,6 +11,7 @@ be turned to look alike: so do the same pairs with the rows of one side in rando
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -77,11 +78,12 @@ def similarity(
     found, beside = (compare(model, net, batches, points, theirs, steps, seed) for net in (second, control))
     counts = {"directions": found.directions, "other_directions": found.other_directions if other is not None else ()}
     sizes = {name: np.array(count) for name, count in counts.items() if count}
+    legend = SVCCA if method == "svcca" else SIMILARITY
+    if other is not None:
+        legend = replace(legend, entries={**legend.entries, "models": "this network with the other"})
     return Trace(
         method=f"similarity_{method}",
-        legend=(SVCCA if method == "svcca" else SIMILARITY).with_axes(
-            **{"point": points_axis(found.points), "other point": points_axis(found.others)}
-        ),
+        legend=legend.with_axes(**{"point": points_axis(found.points), "other point": points_axis(found.others)}),
         arrays={"similarity": np.stack([found.values, beside.values, found.floor]).astype(np.float32)} | sizes,
         axes={"similarity": ("row", "point", "other point")}
         | {name: ("point",) if name == "directions" else ("other point",) for name in sizes},
