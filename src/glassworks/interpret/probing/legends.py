@@ -45,8 +45,6 @@ ANSWERS = Legend(
             controls=(
                 "linear, random network",
                 "linear, shuffled labels",
-                "MLP, random network",
-                "MLP, shuffled labels",
                 "majority",
             ),
         ),
@@ -77,6 +75,19 @@ HIDDEN_ANSWERS = replace(
         "was not the layer that knew."
     ),
     control="Both probes on a random network and on the answers of other examples, and the commonest answer always.",
+    axes={
+        **ANSWERS.axes,
+        "row": Dimension(
+            "class",
+            controls=(
+                "linear, random network",
+                "linear, shuffled labels",
+                "MLP, random network",
+                "MLP, shuffled labels",
+                "majority",
+            ),
+        ),
+    },
 )
 """The same with a probe that has a hidden layer beside it."""
 
