@@ -184,14 +184,25 @@ def bars(table: Element, *, left: float = 166.0, track: float = 320.0, numbers: 
         height = LINE * max(len(strips), 1)
         parts.append(written(text_of(label), 0.0, top + height / 2 + 4, font_size=12.0))
         for i, (strip, number) in enumerate(zip(strips, [*figures] or [figures], strict=False)):
-            (mark,), y = list(strip), top + LINE * i
+            (mark, *beside), y = list(strip), top + LINE * i
             start, length = percent(mark, "margin-left"), percent(mark, "width")
             parts.append(box(left, y + 3.5, track, 8.0, variables()["wash"]))
             parts.append(box(left + start * track, y + 3.5, length * track, 8.0, line_of(mark)))
+            parts += [reach(one, left, y, track) for one in beside]
             edge = left + track + numbers
             parts.append(written(text_of(number), edge, y + 11.5, text_anchor="end", fill=variables()["ink"]))
         top += height + 6
     return Piece(join(parts), left + track + numbers, top)
+
+
+def reach(element: Element, left: float, y: float, track: float) -> Markup:
+    """What stands beside a bar: a stroke, or a whisker."""
+    start, end = (
+        left + percent(element, "left") * track,
+        left + (percent(element, "left") + percent(element, "width")) * track,
+    )
+    path = f"M{start:.1f} {y + 2:g}v11M{end:.1f} {y + 2:g}v11M{start:.1f} {y + 7.5:g}H{end:.1f}"
+    return tag("path", d=path, stroke=variables()["ink"], stroke_width=1.5, fill="none")
 
 
 def line_of(element: Element) -> str:

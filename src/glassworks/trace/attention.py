@@ -4,10 +4,13 @@ import math
 
 import numpy as np
 
-from glassworks.draw.colours import level
-from glassworks.draw.markup import Markup, scrolling, tag
+from glassworks.draw.colour_scale import coloured_scale
+from glassworks.draw.colours import LEVELS, level
+from glassworks.draw.markup import Markup, join, scrolling, tag
 from glassworks.draw.scales import evenly, left_out, short
-from glassworks.draw.tokens import continued, fitted, groups, labelled, legend
+from glassworks.draw.tokens import continued, fitted, groups, labelled
+from glassworks.trace.general import Token, sentence
+from glassworks.trace.heads import heads_figure
 from glassworks.trace.texts import MAX_POSITIONS
 from glassworks.trace.trace import Trace
 
@@ -27,58 +30,113 @@ def attention_figure(trace: Trace) -> Markup:
     if not length or not num_layers or not num_heads:
         return tag("p", "The attention trace holds no tokens.", class_="missing")
     words = labelled(trace.labels.get("query", []))[:length] or [""] * length
-    layers, heads = evenly(num_layers, MAX_LAYERS), evenly(num_heads, MAX_HEADS)
-    sharp = min(((layer, head) for layer in layers for head in heads), key=lambda at: entropy(pattern[at]))
+    chosen = carrier(trace, length)
+    layers, heads = shown(num_layers, MAX_LAYERS, chosen[0]), shown(num_heads, MAX_HEADS, chosen[1])
     rows = [
-        tag("tr", tag("th", f"layer {layer}", scope="row"), *(small_map(pattern, layer, head, sharp) for head in heads))
+        tag(
+            "tr", tag("th", f"layer {layer}", scope="row"), *(small_map(pattern, layer, head, chosen) for head in heads)
+        )
         for layer in layers
     ]
     top = tag("tr", tag("th", "head"), *(tag("th", str(head), scope="col", title=f"head {head}") for head in heads))
     grid = tag(
         "table", tag("thead", top), tag("tbody", *rows), class_="heads", style=f"min-width:{62 + 46 * len(heads)}px"
     )
-    shown = (len(layers), num_layers, "layers"), (len(heads), num_heads, "heads"), (length, tokens, "tokens")
+    counts = (len(layers), num_layers, "layers"), (len(heads), num_heads, "heads"), (length, tokens, "tokens")
     caption = (
         "Every head of every layer while the model reads this sentence: rows are the tokens that look, columns the "
-        "tokens looked at, and each row's weights sum to 1. The large one is the sharpest head (lowest entropy); "
-        f"choose another, and it is drawn below its row.{continued(words)}{left_out(*shown)}"
+        "tokens looked at, and each row’s weights sum to 1. The large one is the head that brings most to the last "
+        "token from a token between the first and itself; choose another, and it is drawn below its row. Colours grow "
+        f"with the root of the weight, so that small ones are seen.{continued(words)}{left_out(*counts)}"
     )
     return tag(
         "figure",
-        legend("heat-back", ["weight 0", "0.06", "0.25", "0.56", "1"]),
+        weights_legend(),
         scrolling(grid),
-        large_map(pattern[sharp], words, sharp),
+        large_map(pattern[chosen], words, chosen),
         tag("figcaption", caption),
         class_="attention",
     )
 
 
-def moved_figure(trace: Trace) -> Markup:
-    """How much each head moves from where to where, as small maps on one scale; nothing if the trace does not say."""
+def carrier(trace: Trace, length: int) -> tuple[int, int]:
+    """Layer and head of what moves most to the last token from one between the first and itself.
+
+    A head with nothing to do rests on the first token, whose value is nearly nothing: the sharpest look often brings
+    nothing. Weights decide where the trace does not say what is moved.
+    """
+    moves = trace.arrays.get("moved", trace.arrays["pattern"])
+    brought = np.nan_to_num(moves[:, :, length - 1, 1 : length - 1].astype(float), posinf=0.0)
+    if not brought.size:
+        return 0, 0
+    layer, head = np.unravel_index(int(brought.max(-1).argmax()), brought.shape[:2])
+    return int(layer), int(head)
+
+
+def shown(total: int, most: int, chosen: int) -> list[int]:
+    """At most so many of some layers or heads, evenly spaced, the chosen one in the place of its neighbour.
+
+    >>> shown(30, 4, 24)
+    [0, 10, 24, 29]
+    """
+    found = evenly(total, most)
+    if chosen not in found:
+        nearest = min(range(len(found)), key=lambda i: (abs(found[i] - chosen), found[i] in (0, total - 1)))
+        found[nearest] = chosen
+    return found
+
+
+def weights_legend() -> Markup:
+    """Colours that grow with the root of a weight."""
+    shares = (0.0, 0.01, 0.1, 0.5, 1.0)
+    strip = [tag("i", class_=f"heat-back{i}") for i in range(LEVELS)]
+    return coloured_scale(strip, [(math.sqrt(share), short(share)) for share in shares])
+
+
+def moved_figure(trace: Trace, token: Token) -> Markup:
+    """How much each head moves from where to where, as small maps, a scale a layer; nothing if the trace has none."""
     if "moved" not in trace.arrays:
         return Markup("")
     tokens = trace.arrays["moved"].shape[2]
     moved = np.nan_to_num(trace.arrays["moved"][:, :, :MAX_POSITIONS, :MAX_POSITIONS].astype(float), posinf=0.0)
-    largest = float(moved.max(initial=0.0)) or 1.0
-    layers, heads = evenly(moved.shape[0], MAX_LAYERS), evenly(moved.shape[1], MAX_HEADS)
-    shown = (
+    if not moved.size:
+        return Markup("")
+    chosen = carrier(trace, moved.shape[2])
+    layers, heads = shown(moved.shape[0], MAX_LAYERS, chosen[0]), shown(moved.shape[1], MAX_HEADS, chosen[1])
+    counts = (
         (len(layers), len(moved), "layers"),
         (len(heads), moved.shape[1], "heads"),
         (len(moved[0, 0]), tokens, "tokens"),
     )
     rows = []
     for layer in layers:
-        names = [f"layer {layer}, head {head}: at most {moved[layer, head].max(initial=0.0):.3g}" for head in heads]
+        largest = float(moved[layer].max()) or 1.0
+        names = [f"layer {layer}, head {head}: at most {short(moved[layer, head].max())}" for head in heads]
         maps = [head_map(np.clip(moved[layer, head] / largest, 0.0, 1.0)) for head in heads]
         cells = [tag("td", drawn, title=name) for drawn, name in zip(maps, names, strict=True)]
-        rows.append(tag("tr", tag("th", f"layer {layer}", scope="row"), *cells))
-    grid = tag("table", tag("tbody", *rows), class_="heads", style=f"width:{62 + 82 * len(heads)}px;max-width:100%")
-    caption = (
-        "What the same heads move: the norm of what each adds to the stream, from each token. A strong weight on a "
-        f"token whose value is nearly nothing moves nearly nothing, and fades here.{left_out(*shown)}"
+        end = tag("td", tag("small", f"{short(largest)}"), title=f"the largest of layer {layer}", class_="most")
+        rows.append(tag("tr", tag("th", f"layer {layer}", scope="row"), *cells, end))
+    grid = tag(
+        "table", tag("tbody", *rows), class_="heads moved", style=f"width:{110 + 82 * len(heads)}px;max-width:100%"
     )
-    marks = ["norm 0", *(short(largest * share) for share in (0.06, 0.25, 0.56, 1.0))]
-    return tag("figure", legend("heat-back", marks), scrolling(grid), tag("figcaption", caption))
+    about = trace.legend.of("moved")
+    caption = (
+        f"{sentence(about.note, trace, token)} Colours grow with the root of the length; each layer’s largest, which "
+        f"stands at the end of its row, is the strongest colour.{left_out(*counts)}"
+    )
+    heading = tag("p", sentence(about.title, trace, token), class_="figure-title")
+    return tag("figure", heading, scrolling(grid), tag("figcaption", caption))
+
+
+def habits_figure(trace: Trace, token: Token) -> Markup:
+    """What heads look at on average, and how spread out they look, each beside the controls' numbers."""
+    figures = []
+    if trace.axes.get("habit") == ("network", "place", "layer", "head"):
+        figures.append(heads_figure(trace, "habit", token))
+    if trace.axes.get("entropy") == ("network", "layer", "head") and trace.arrays["entropy"].size:
+        high = float(np.nan_to_num(trace.arrays["entropy"].astype(float)).max()) or 1.0
+        figures.append(heads_figure(trace, "entropy", token, high=high, lowest=True))
+    return join(figures)
 
 
 def small_map(pattern: np.ndarray, layer: int, head: int, chosen: tuple[int, int]) -> Markup:

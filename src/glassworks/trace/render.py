@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from glassworks.draw.markup import Markup, join, tag
-from glassworks.trace.attention import attention_figure, moved_figure
+from glassworks.trace.attention import attention_figure, habits_figure, moved_figure
+from glassworks.trace.attribution import logit_figure, neuron_logit_figure, stream_figure
 from glassworks.trace.circuit import circuit_figure, curve_figure, paths_figure
 from glassworks.trace.general import Token, general_figure, missing, sentence, words_of
+from glassworks.trace.heads import scores_figure
 from glassworks.trace.health import CONTROL, dead_units, scale_figure
 from glassworks.trace.neurons.figures import neuron_figure
 from glassworks.trace.neurons.latents import MEASURES, sae_figure
@@ -85,6 +87,10 @@ NEURONS: dict[str, tuple[str, ...]] = {
     "window_activation": ("split", "neuron", "example", "offset"),
 }
 NEURON_PARTS = (*NEURONS, "window_token", "row", "position", "scale", "zeros", "vocabulary_count")
+TERMS = ("term", "vocabulary_mean", "vocabulary_std")
+LOGIT: dict[str, tuple[str, ...]] = dict.fromkeys(TERMS, ("component", "position")) | {"target": ("position",)}
+NEURON_TERMS: dict[str, tuple[str, ...]] = dict.fromkeys(TERMS, ("layer", "neuron"))
+STREAM: dict[str, tuple[str, ...]] = {"share": ("network", "component", "position")}
 OWN_LENS = Own(LENS, lens_figure, (*LENS, "entropy"))
 SAE: dict[str, tuple[str, ...]] = {**dict.fromkeys(MEASURES, ("row",)), "frequency": ("row", "latent")}
 RULES: dict[str, tuple[str, ...]] = {
@@ -102,11 +108,15 @@ HEALTH = {"activation_rms": ("layer", "site"), "gradient_rms": ("layer", "part")
 OWN = {
     "attention": Own(
         {"pattern": ("layer", "head", "query", "key")},
-        lambda trace, _: join([attention_figure(trace), moved_figure(trace)]),
-        ("pattern", "moved"),
+        lambda trace, token: join([attention_figure(trace), moved_figure(trace, token), habits_figure(trace, token)]),
+        ("pattern", "moved", "habit", "entropy"),
     ),
+    "head_scores": Own({"score": ("network", "pattern", "layer", "head")}, scores_figure, ("score", "error", "loss")),
     "logit_lens": OWN_LENS,
     "tuned_lens": OWN_LENS,
+    "logit_attribution": Own(LOGIT, logit_figure, (*LOGIT, "against", "logit")),
+    "neuron_attribution": Own(NEURON_TERMS, neuron_logit_figure, (*TERMS, "activation")),
+    "residual_decomposition": Own(STREAM, stream_figure, ("share", "norm", "cosine", "write", "stream")),
     "faithfulness_curve": Own(CURVE, lambda trace, _: curve_figure(trace), CURVE_PARTS),
     "circuit": Own(CIRCUIT, lambda trace, _: circuit_figure(trace), CIRCUIT_PARTS),
     "path_patching": Own(PATHS, lambda trace, _: paths_figure(trace), tuple(PATHS)),

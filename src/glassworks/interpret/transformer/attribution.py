@@ -25,7 +25,7 @@ from torch import Tensor
 from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.checks import check_room
 from glassworks.interpret.tokens import check
-from glassworks.interpret.transformer.decomposition import Parts, decompose, places
+from glassworks.interpret.transformer.decomposition import Parts, component_axis, decompose, places
 from glassworks.interpret.transformer.legends.attribution import LOGIT_ATTRIBUTION, NEURON_ATTRIBUTION
 from glassworks.interpret.transformer.lens import blocks_of, counted, to_numpy
 from glassworks.models.gpt.model import GPT
@@ -90,7 +90,7 @@ def logit_attribution(
         single["against"] = goal.against
     return Trace(
         method="logit_attribution",
-        legend=LOGIT_ATTRIBUTION,
+        legend=LOGIT_ATTRIBUTION.with_axes(component=component_axis(components)),
         arrays={name: to_numpy(x) for name, x in (arrays | single).items()},
         axes=dict.fromkeys(arrays, ("component", "position")) | dict.fromkeys(single, ("position",)),
         labels={"component": components, "position": [labels[i] for i in positions]},
@@ -145,7 +145,7 @@ def neuron_attribution(
         meta["against"] = int(goal.against)
     return Trace(
         method="neuron_attribution",
-        legend=NEURON_ATTRIBUTION,
+        legend=NEURON_ATTRIBUTION.with_axes(component=component_axis(names)),
         arrays={name: to_numpy(torch.stack(x)) for name, x in found.items()} | {"rest": to_numpy(rest)},
         axes=dict.fromkeys(found, ("layer", "neuron")) | {"rest": ("component",)},
         labels={"layer": counted(config.n_layer), "component": names},

@@ -21,6 +21,7 @@ from glassworks.interpret.tokens import check
 from glassworks.interpret.transformer.legends.attribution import RESIDUAL_DECOMPOSITION
 from glassworks.interpret.transformer.lens import blocks_of, output_weights, to_numpy, untrained
 from glassworks.models.gpt.model import GPT
+from glassworks.trace.legend import Dimension
 from glassworks.trace.trace import Trace
 
 
@@ -105,7 +106,7 @@ def residual_decomposition(
     axes = ("network", "component", "position")
     return Trace(
         method="residual_decomposition",
-        legend=RESIDUAL_DECOMPOSITION,
+        legend=RESIDUAL_DECOMPOSITION.with_axes(component=component_axis(parts.labels)),
         arrays={
             "write": to_numpy(parts.writes),
             "stream": to_numpy(parts.stream),
@@ -137,6 +138,21 @@ def measure(parts: Parts) -> tuple[Tensor, Tensor, Tensor]:
     norm, along = parts.writes.norm(dim=-1), (parts.writes * parts.stream).sum(-1)
     length = parts.stream.norm(dim=-1).clamp(min=1e-30)
     return norm, along / (norm * length).clamp(min=1e-30), along / length.square()
+
+
+def component_axis(names: Sequence[str]) -> Dimension:
+    """The axis of some components, in words.
+
+    >>> component_axis(["embed", "0.attn.2", "0.attn.bias", "3.mlp", "norm.bias"]).ticks
+    ('embed', 'layer 0, head 2', 'layer 0, attention’s bias', 'layer 3, MLP', 'norm.bias')
+    """
+    said = {"mlp": "MLP", "mlp.bias": "MLP’s bias", "attn.bias": "attention’s bias"}
+    ticks = []
+    for name in names:
+        layer, _, part = name.partition(".")
+        part = said.get(part, part.replace("attn.", "head "))
+        ticks.append(f"layer {layer}, {part}" if layer.isdecimal() else name)
+    return Dimension("class", "component", ticks=tuple(ticks))
 
 
 def places(positions: Sequence[int], length: int) -> list[int]:

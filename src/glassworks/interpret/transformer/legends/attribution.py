@@ -6,26 +6,25 @@ LOGIT_ATTRIBUTION = Legend(
     title="Who wrote the prediction",
     question="Which heads and MLPs put the predicted token’s logit where it is?",
     reading=(
-        "A logit is a sum with one term for each component: the embedding, each head, each MLP. Each column is "
-        "a place in the sentence, each row a component; orange raised the logit of the token predicted there, "
-        "blue lowered it, in units of logit. What counts is how far a term stands above what the same write "
-        "adds to the average token, for what lifts all logits alike changes no probability."
+        "A logit is a sum with one term for each component: the embedding, each head, each MLP. What lifts all "
+        "logits alike changes no probability, so a bar is how far a term stands above what the same write adds "
+        "to the average token of the vocabulary: to the right it speaks for the token that is predicted, to the "
+        "left against it."
     ),
     nothing=(
-        "Without anything to find, the token predicted is the one whose terms happen to add up: many small "
-        "ones, hardly any more than three deviations from what the same write adds to other tokens."
+        "Without anything to find, the token predicted is the one whose terms happen to add up: bars reach "
+        "two or three times as far as their whiskers, as the luckiest of thousands of tokens do, and none much farther."
     ),
     control=(
-        "Beside each term what the same write adds to all other tokens of the vocabulary, on average and in "
-        "spread; and the terms sum to the model’s logit."
+        "The whisker at each zero: how far what the same write adds to the vocabulary’s other tokens is spread, one "
+        "standard deviation to both sides. And the terms of all components sum to the model’s logit, to rounding."
     ),
     quantities={
         "term": Quantity(
             "what each component adds to the logit of the token predicted",
             note=(
-                "Read down a column: with the embedding at the top, the terms add up to that place’s logit. A "
-                "term is only what is written for the last step to read; what a head does by way of later "
-                "layers is in their terms."
+                "A term is only what is written for the last step to read; what a head does by way of later layers "
+                "is in their terms."
             ),
             controls=("vocabulary_mean",),
         ),
@@ -45,7 +44,7 @@ LOGIT_ATTRIBUTION = Legend(
         ),
         "scale": Quantity("the number that the final norm divides by, held as it is", show="folded"),
     },
-    numbers={"unexplained": "largest part of a logit that the terms leave out"},
+    numbers={"unexplained": ""},
     axes={"component": Dimension("class"), "position": Dimension("token")},
     entries={"embed": "embedding", "position": "position embedding", "norm.bias": "final norm’s bias"},
     ids=(
@@ -59,25 +58,21 @@ NEURON_ATTRIBUTION = Legend(
     question="Which single neurons raised or lowered the logit of the token predicted after the last one?",
     reading=(
         "Each neuron adds its activation times what its output weights say about the predicted token "
-        "“{target}”. The list has the neurons that add most and take most, by layer and number, in units of "
-        "logit; the curve shows whether few neurons do it or many."
+        "“{target}”. A bar is how far that stands above what the same neuron adds to the average token of the "
+        "vocabulary: to the right it speaks for “{target}”, to the left against it."
     ),
     nothing=(
         "In an untrained network the largest terms are those that chance leaves among so many neurons, about "
-        "three deviations from what the same neuron adds to other tokens, and none stands apart from the next."
+        "three times as far as their whiskers reach; none stands apart from the next."
     ),
     control=(
-        "What the same activations add to the average token of the vocabulary; with the other components’ "
-        "terms, the neurons’ sum to the logit."
+        "The whisker at each zero: one standard deviation of what the same neuron adds to other tokens. And with "
+        "the other components’ terms, the neurons’ sum to the logit."
     ),
     quantities={
         "term": Quantity(
             "what each neuron adds to the logit of “{target}”",
-            note=(
-                "The ten that raise it most and the ten that lower it most, each beside what it adds to the "
-                "average token. Below it all neurons in order of their term: a curve that drops at once is the "
-                "work of a few."
-            ),
+            note=("The ten that raise it most and the ten that lower it most; hovering tells their activations."),
             controls=("vocabulary_mean",),
         ),
         "vocabulary_mean": Quantity("what it adds to the average token", show="beside", error="vocabulary_std"),
@@ -86,11 +81,12 @@ NEURON_ATTRIBUTION = Legend(
         "rest": Quantity(
             "what everything that is no neuron adds to it",
             note="The embedding, the heads, and biases where there are any.",
+            show="folded",
         ),
     },
     numbers={
-        "logit": "the logit: all terms together",
-        "output": "the logit as the model returns it",
+        "logit": "",
+        "output": "",
         "target": "",
         "position": "",
     },
@@ -107,8 +103,8 @@ RESIDUAL_DECOMPOSITION = Legend(
     question="At the last token, how much of the final residual stream did each component write?",
     reading=(
         "The stream is the sum of what the embedding, each head and each MLP wrote. A bar is a component’s "
-        "share of the stream’s squared length: shares sum to 1; one below 0 writes against the rest, and one "
-        "above 1 is cancelled in part by others."
+        "share of the stream’s squared length, a stroke the same component’s in an untrained network. Shares sum "
+        "to 1; one below 0 writes against the rest, and one above 1 is cancelled in part by others."
     ),
     nothing=(
         "An untrained network’s components write in unrelated directions, so each has a share in proportion to "
@@ -120,18 +116,22 @@ RESIDUAL_DECOMPOSITION = Legend(
     quantities={
         "share": Quantity(
             "share of the stream’s squared length that each component wrote",
-            note="Shares of one network sum to 1, in this model and in the untrained one.",
+            note=(
+                "The components with the largest shares in either network, by layer. Hovering tells the length of what "
+                "each writes, and its cosine with the stream: two unrelated directions of this width have about "
+                "±{chance_cosine}."
+            ),
         ),
-        "norm": Quantity("length of what each component writes", note="In units of the stream.", show="folded"),
+        "norm": Quantity("length of what each component writes", note="In units of the stream.", show="beside"),
         "cosine": Quantity(
             "whether it writes along the final stream: cosine",
-            note=("1 is along it, −1 against it. Two unrelated directions of this width have about ±{chance_cosine}."),
-            show="folded",
+            note="1 is along it, −1 against it. Two unrelated directions of this width have about ±{chance_cosine}.",
+            show="beside",
         ),
         "write": Quantity("the vectors", show="kept"),
         "stream": Quantity("their sum", show="kept"),
     },
-    numbers={"chance_cosine": "", "unexplained": "largest coordinate of the stream that the writes leave out"},
+    numbers={"chance_cosine": "", "unexplained": ""},
     axes={
         "component": Dimension("class"),
         "position": Dimension("token"),

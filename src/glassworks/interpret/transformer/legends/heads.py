@@ -23,9 +23,8 @@ ATTENTION = Legend(
         "pattern": Quantity(
             "share of its attention that each head gives to each token",
             note=(
-                "The large square is the head with the sharpest look, the lowest entropy; choose another, and "
-                "it is drawn below its row. Colours grow with the square root of the weight, so that small ones"
-                " are seen."
+                "The large square is the head that brings most to the last token from a token between the first "
+                "and itself; choose another, and it is drawn below its row."
             ),
         ),
         "moved": Quantity(
@@ -111,13 +110,13 @@ HEAD_SCORES = Legend(
         ),
     },
     numbers={
-        "best_previous": "best head at looking one back",
-        "best_duplicate": "best head at finding the same token",
-        "best_induction": "best induction head",
-        "first_half_loss": "loss while the tokens are new, nats",
-        "induction_loss": "loss when they come again, nats",
-        "first_half_loss_untrained": "untrained: loss while they are new, nats",
-        "induction_loss_untrained": "untrained: loss when they come again, nats",
+        "best_previous": "head that stands out at looking one back",
+        "best_duplicate": "at finding the same token",
+        "best_induction": "at induction",
+        "first_half_loss": "",
+        "induction_loss": "",
+        "first_half_loss_untrained": "",
+        "induction_loss_untrained": "",
         "seed": "",
         "batch": "",
         "length": "",
