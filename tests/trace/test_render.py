@@ -339,55 +339,6 @@ def test_pairs_that_no_edge_joins_have_no_number() -> None:
     assert sorted(title.rpartition(": ")[2] for title in titles) == ["7", "no number", "no number", "no number"]
 
 
-def test_a_circuit_is_a_graph_of_its_edges_beside_what_others_carry() -> None:
-    writers = ["embed", "a0.h0", "a0.h1", "m0", "a1.h1", "m1"]
-    heads = [[f"a{layer}.{x}" for x in ("h0.q", "h1.q", "h0.k", "h0.v")] for layer in range(2)]
-    readers = [*heads[0], "m0", *heads[1], "m1", "logits"]
-    kept = np.zeros((6, 11), bool)
-    kept[[0, 2, 4], [3, 8, 10]] = True  # the value that both heads share is read from the head that writes
-    score = np.where(kept, np.array([0.5, 0, -0.25, 0, 1.0, 0])[:, None], 0)
-    curve = dict.fromkeys(("edges", "faithfulness", "complement"), np.array([0, 1]))
-    trace = Trace(
-        "circuit",
-        {"kept": kept, "score": score, "same_size": np.array([[0.125, 0.0625]]), **curve},
-        {"kept": ("writer", "reader"), "score": ("writer", "reader"), "same_size": ("pairs", "draw")}
-        | dict.fromkeys(curve, ("size",)),
-        {"writer": writers, "reader": readers, "pairs": ["searched on"]},
-        {"circuit_faithfulness": 0.75, "circuit_complement": -0.5},
-    )
-    reader, page = read(trace), trace_figure(trace)
-    assert 'class="scroll" tabindex="0"><svg class="plot" style="min-width:608px"' in page
-    edges = re.findall(
-        r'class="line edge (line\d)" style="stroke-width:([\d.]+)"><title>(\S+) → (\S+): (\S+)</title>', page
-    )
-    assert edges == [
-        ("line0", "2", "a0.h1", "a1.h0.v", "-0.25"),
-        ("line1", "3", "embed", "a0.h0.v", "0.5"),
-        ("line1", "5", "a1.h1", "logits", "1"),
-    ]
-    marks = re.findall(r"<title>([^<→]+)</title><rect", page)
-    assert sorted(marks) == ["a0.h1", "a1.h1", "embed", "logits"]
-    for said in ("the circuit0.75", "all other edges−0.5", "random circuit 10.125", "random circuit 20.0625"):
-        assert said in reader.text
-    empty = replace(trace, arrays=trace.arrays | {"kept": kept & False})
-    assert "No edge is kept" in read(empty).text
-
-
-def test_paths_without_an_effect_wait_to_be_opened() -> None:
-    effect = np.zeros((30, 2))
-    effect[3, 0], effect[7, 1], effect[8, 0], effect[29, 0] = 0.5, -1.0, 0.01, 9.0
-    edge = np.ones((30, 2), bool)
-    edge[29, 0] = False
-    arrays = {"effect": effect, "control": effect / 4, "edge": edge}
-    labels = {"writer": [f"a0.h{i}" for i in range(30)], "reader": ["m0", "logits"]}
-    page = trace_figure(Trace("path_patching", arrays, dict.fromkeys(arrays, ("writer", "reader")), labels))
-    first, rest = page.split("<details>")
-    assert re.findall(r'<th scope="row">([^<]*)</th>', first) == ["a0.h7 → logits", "a0.h3 → m0"]
-    assert re.findall(r"<span>([^<]*)</span>", first)[-4:] == ["−1", "−0.25", "0.5", "0.125"]
-    assert rest.startswith("<summary>All 59 paths</summary>")
-    assert rest.count('class="heat') == 2
-
-
 def test_small_shares_are_in_percent() -> None:
     arrays = {"explained": np.array([[0.02, 0.0293]])}
     legend = Legend(quantities={"explained": Quantity("explained, in %", percent=True)})
@@ -401,7 +352,7 @@ def test_the_metric_that_effects_are_of_is_named_with_its_tokens_and_unit() -> N
     model, (clean, corrupt) = GPT(GPTConfig("gpt2", 8, 8, 1, 1, 4)), torch.arange(6).view(2, 1, 3)
     one = logit_difference(torch.tensor([5]), torch.tensor([6]))
     text = read(activation_patching(model, clean, corrupt, one, sites="z")).text
-    assert "measured as the logit of “#5”" in text
+    assert "Measured is the logit of “#5”" in text
     assert "less the logit of “#6”" in text
 
 

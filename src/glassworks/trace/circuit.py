@@ -1,39 +1,38 @@
-"""Paths and circuits: the paths that tell most, and edges as a graph with how much of the behaviour they carry."""
+"""Circuits: edges as a graph, and how much of the behaviour they carry beside other edges."""
 
 import re
 from collections.abc import Sequence
 
 import numpy as np
 
-from glassworks.draw.arrays.array import Drawn, title
-from glassworks.draw.arrays.axes import Axis, Plan
-from glassworks.draw.arrays.bars import bars
-from glassworks.draw.arrays.lines import lines
-from glassworks.draw.arrays.plot import heat
-from glassworks.draw.line_chart import WIDE, text
+from glassworks.draw.chart import chart_figure
+from glassworks.draw.dot_plot import DotPlot, Marks, dot_plot
+from glassworks.draw.line_chart import WIDE, Chart, Level, Line, text
 from glassworks.draw.markup import Markup, join, scrolling, tag
 from glassworks.draw.scales import number
-from glassworks.trace.general import axis_of, missing
+from glassworks.trace.components import component, connection
+from glassworks.trace.effects import CONTROL, SHARE, figure
+from glassworks.trace.general import Token, missing, sentence
 from glassworks.trace.trace import Trace
 
 MOST = 300  # edges that are drawn
-ROW, LEFT, MIDDLE, HALF, HEAD = 46.0, 70.0, 110.0, 12.0, 42.0
+ROW, LEFT, MIDDLE, HALF, HEAD = 46.0, 82.0, 110.0, 12.0, 66.0
 """Heights of a row and of half a node; where rows begin, and from there the MLPs; the least width of a head."""
 
 Row = tuple[float, int]
 """A layer and its part: heads 0, the MLP 1. The embedding is before all, the logits are behind."""
 
 
-def circuit_figure(trace: Trace) -> Markup:
+def circuit_figure(trace: Trace, token: Token) -> Markup:
     """A circuit's edges, how much of the behaviour they carry beside other edges, and the curve."""
-    return join([edges_figure(trace), controls_figure(trace), curve_figure(trace)])
+    return join([edges_figure(trace, token), controls_figure(trace, token), curve_figure(trace, token)])
 
 
 # ----------------------------------------------------------------------------------------------------------------------
 # The graph
 
 
-def edges_figure(trace: Trace) -> Markup:
+def edges_figure(trace: Trace, token: Token) -> Markup:
     """The kept edges between components, from the embedding down to the logits."""
     writers, readers = names_of(trace, "writer", 0), names_of(trace, "reader", 1)
     score = np.nan_to_num(trace.arrays["score"].astype(float))
@@ -44,12 +43,12 @@ def edges_figure(trace: Trace) -> Markup:
     group = len(heads_of(writers)) // max(1, len(heads_of(readers, ".k"))) or 1
     more = f" Of {len(found):,} edges the {MOST} with the largest estimates are drawn." if len(found) > MOST else ""
     said = (
-        "The circuit: who reads what whom wrote, from the embedding down to the logits; heads are h0, h1, …. The "
-        "thicker an edge, the larger the share of the difference that it was estimated to carry, orange above zero and "
-        "blue below; hovering tells it, and whether it is read as query (q), key (k) or value (v)."
+        "From the embedding at the top to the answer at the bottom. Hovering an edge tells how much it was estimated "
+        "to carry, and whether it is read as query, key or value."
     )
-    heading = title(Drawn("edges kept", score, ()))
-    return tag("figure", heading, scrolling(graph(kept, group)), tag("figcaption", said + more))
+    about = trace.legend.of("kept")
+    title, note = sentence(about.title, trace, token), sentence(about.note, trace, token)
+    return figure(title, scrolling(graph(kept, group)), f"{said} {note}{more}")
 
 
 def names_of(trace: Trace, axis: str, place: int) -> Sequence[str]:
@@ -69,7 +68,10 @@ def graph(kept: Sequence[tuple[str, str, float]], group: int) -> Markup:
     largest = max(abs(score) for *_, score in kept) or 1.0
     return tag(
         "svg",
-        *(edge(where[w], where[node], f"{w} → {reader}", score, largest) for w, node, reader, score in joined),
+        *(
+            edge(where[w], where[node], connection(w, reader, grouped=group > 1), score, largest)
+            for w, node, reader, score in joined
+        ),
         *(text(layer_name(row), 0, ROW * (i + 0.5) + 4, "start") for i, row in enumerate(rows)),
         *(node_mark(name, *place) for name, place in where.items()),
         class_="plot",
@@ -115,15 +117,18 @@ def head_of(name: str) -> int:
 
 def layer_name(row: Row) -> str:
     """What stands at the beginning of a row."""
-    return f"layer {row[0]:.0f}" if 0 <= row[0] < np.inf else ""
+    if not 0 <= row[0] < np.inf:
+        return ""
+    return f"layer {row[0]:.0f}, MLP" if row[1] else f"layer {row[0]:.0f}"
 
 
 def node_mark(name: str, x: float, y: float) -> Markup:
     """A component by its name."""
-    shown = re.sub(r"^a\d+\.", "", name) if name.startswith("a") else re.sub(r"^m\d+$", "MLP", name)
+    shown = re.sub(r"^a\d+\.h", "head ", name) if name.startswith("a") else re.sub(r"^m\d+$", "MLP", name)
+    shown = {"embed": "embedding", "logits": "the answer"}.get(shown, shown)
     wide = 7 * len(shown) + 14
     box = tag("rect", x=x - wide / 2, y=y - HALF, width=wide, height=2 * HALF, rx=HALF, class_="node")
-    return tag("g", tag("title", name), box, text(shown, x, y + 4, "middle", "node-name"))
+    return tag("g", tag("title", component(name)), box, text(shown, x, y + 4, "middle", "node-name"))
 
 
 def edge(start: tuple[float, float], end: tuple[float, float], words: str, score: float, largest: float) -> Markup:
@@ -143,78 +148,60 @@ def edge(start: tuple[float, float], end: tuple[float, float], words: str, score
 # How much it carries
 
 
-def controls_figure(trace: Trace) -> Markup:
+def controls_figure(trace: Trace, token: Token) -> Markup:
     """How much of the behaviour the circuit carries, all other edges, and random circuits of the same size."""
     if trace.axes.get("same_size") != ("pairs", "draw"):
         return Markup("")
+    found, about = [], trace.legend.of("same_size")
     random = trace.arrays["same_size"].astype(float)
-    found = [
-        [number(trace.meta.get(f"{name}_{which}")) for which in ("faithfulness", "complement")]
-        for name in ("circuit", "held_out")[: len(random)]
-    ]
-    values = np.concatenate([np.array(found), random[: len(found)]], 1)
-    entries = ("the circuit", "all other edges", *(f"random circuit {i + 1}" for i in range(random.shape[1])))
-    pairs = tuple(trace.labels.get("pairs") or map(str, range(len(random))))[: len(found)]
-    axes = (Axis("pairs", "class", pairs, len(pairs)), Axis("edges", "class", entries, len(entries)))
-    note = (
-        "How much of the difference comes back with these edges alone: 1 is all of it, 0 none. Random circuits have as "
-        "many edges, all on ways from the embedding to the logits."
-    )
-    drawn = Drawn("faithfulness of the circuit", values, axes, None, note)
-    return bars(drawn, Plan("bars", (0,), (1,)) if len(values) == 1 else Plan("groups", (), (0, 1)))
+    pairs = trace.labels.get("pairs") or [str(i) for i in range(len(random))]
+    for i, name in enumerate(("circuit", "held_out")[: len(random)]):
+        own = [number(trace.meta.get(f"{name}_{which}")) for which in ("faithfulness", "complement")]
+        rows = ["the circuit", "all other connections", *(f"random circuit {k + 1}" for k in range(random.shape[1]))]
+        none = [np.nan] * random.shape[1]
+        marks = [
+            Marks("found by the search", [*own, *none]),
+            Marks("of as many connections at random", [np.nan, np.nan, *random[i]], colour=CONTROL, hollow=True),
+        ]
+        title = sentence(about.title, trace, token) + (f", {pairs[i]}" if len(random) > 1 else "")
+        plot = DotPlot(rows, marks, SHARE, (0.0, 1.0), levels=(1.0,))
+        found.append(figure(title, dot_plot(plot), sentence(about.note, trace, token)))
+    return join(found)
 
 
-def curve_figure(trace: Trace) -> Markup:
+OUTSIDE = (-0.5, 1.5)
+"""What the curve's chart shows at the most: lines that leave it are cut off."""
+
+
+def curve_figure(trace: Trace, token: Token) -> Markup:
     """How much of a behaviour comes back as edges are kept, beside keeping them in random order."""
     drawn = trace.axes.get("random") == ("draw", "size")
     random = trace.arrays["random"].astype(float) if drawn else np.empty((0, len(trace.arrays["edges"])))
-    named = {
-        "kept: the best edges": trace.arrays["faithfulness"],
-        "kept: all others": trace.arrays["complement"],
-        "kept: as many at random": random.mean(0) if len(random) else np.full(random.shape[1], np.nan),
-    }
-    values = np.stack([array.astype(float) for array in named.values()])
-    errors = np.full_like(values, np.nan)
-    if len(random) > 1:
-        errors[2] = random.std(0, ddof=1) / len(random) ** 0.5
-    labels = tuple(str(int(edges)) for edges in trace.arrays["edges"])
-    axes = (Axis("kept", "class", tuple(named), len(named)), Axis("edges", "value", labels, len(labels)))
-    note = (
-        "How much of the difference between the two texts comes back when only some edges carry the clean run, those "
-        "of the largest estimates first: 1 is all of it, 0 none."
-    )
-    return lines(Drawn("faithfulness by number of edges", values, axes, errors, note), Plan("lines", (), (0, 1)))
+    sizes = [str(int(edges)) for edges in trace.arrays["edges"]]
+    x = list(range(len(sizes)))
+    lines = [
+        Line("the best", x, trace.arrays["faithfulness"].astype(float), "line0", "dots"),
+        Line("all others", x, trace.arrays["complement"].astype(float), "line1", "dots"),
+    ]
+    if len(random):
+        errors = random.std(0, ddof=1) / len(random) ** 0.5 if len(random) > 1 else None
+        lines.append(Line("as many at random", x, random.mean(0), CONTROL, "dots", errors))
+    if "kept_edges" in trace.meta:
+        at = float(np.interp(float(trace.meta["kept_edges"]), trace.arrays["edges"].astype(float), x))
+        lines.append(Line("the circuit", [at], [number(trace.meta.get("circuit_faithfulness"))], "line3", "dots"))
+    every = np.concatenate([np.asarray(line.y, dtype=float) for line in lines])
+    every = every[np.isfinite(every)]
+    ends = max(OUTSIDE[0], min(0.0, *every)) - 0.05, min(OUTSIDE[1], max(1.0, *every)) + 0.05
+    about = trace.legend.of("faithfulness")
+    note = sentence(about.note, trace, token) or NOTE
+    if (every < ends[0]).any() or (every > ends[1]).any():
+        note += " Lines that leave the chart go further."
+    title = sentence(about.title, trace, token)
+    chart = Chart(lines, "connections kept", "share of the answer", [Level("", 1.0)], ends, x_labels=sizes)
+    return join([tag("p", title, class_="figure-title"), chart_figure(chart, note, legend=True, height=300)])
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# Paths
-
-
-MAX_PATHS = 20
-LEAST_SHARE = 0.02
-"""Of the largest effect: what a path must have to be drawn by itself."""
-
-
-def paths_figure(trace: Trace) -> Markup:
-    """The paths with the largest effects, each beside a random change along it; all of them wait to be opened."""
-    parts = {name: np.where(trace.arrays["edge"], trace.arrays[name], np.nan).astype(float) for name in PATHS}
-    sizes = np.nan_to_num(abs(parts["effect"]))
-    order = np.argsort(-sizes, axis=None, kind="stable")[:MAX_PATHS]
-    chosen = [np.unravel_index(i, sizes.shape) for i in order if sizes.flat[i] >= LEAST_SHARE * sizes.max()]
-    axes = tuple(axis_of(trace, axis, size) for axis, size in zip(("writer", "reader"), sizes.shape, strict=True))
-    names = tuple(f"{axes[0].labels[writer]} → {axes[1].labels[reader]}" for writer, reader in chosen)
-    values = np.array([[part[at] for at in chosen] for part in parts.values()])
-    count = int(np.count_nonzero(trace.arrays["edge"]))
-    note = (
-        "What the answer gains when one component reads what another wrote on the clean text: 0 is nothing, 1 all of "
-        "the difference between the texts. a1.h3 is head 3 of layer 1, m1 the layer's MLP; .v is what a head reads as "
-        f"value. Of {count:,} paths these have the largest effects; below a fiftieth of the largest none is drawn."
-    )
-    along = (Axis("array", "class", tuple(PATHS.values()), 2), Axis("path", "class", names, len(names)))
-    first = bars(Drawn("the paths that tell most", values, along, None, note), Plan("groups", (), (0, 1)))
-    every = [heat(Drawn(said, parts[name], axes), Plan("heat", (), (0, 1))) for name, said in PATHS.items()]
-    return join([first, tag("details", tag("summary", f"All {count:,} paths"), *every)])
-
-
-PATHS = {"effect": "effect of each path", "control": "a random change along it"}
-"""The arrays of path patching, as they are called."""
+NOTE = (
+    "How much of the difference between the two texts comes back when only some edges carry the clean run, those of "
+    "the largest estimates first: 1 is all of it, 0 none."
+)

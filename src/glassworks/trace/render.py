@@ -13,7 +13,9 @@ from functools import partial
 from glassworks.draw.markup import Markup, join, tag
 from glassworks.trace.attention import attention_figure, habits_figure, moved_figure
 from glassworks.trace.attribution import logit_figure, neuron_logit_figure, stream_figure
-from glassworks.trace.circuit import circuit_figure, curve_figure, paths_figure
+from glassworks.trace.circuit import circuit_figure, curve_figure
+from glassworks.trace.edges import guessed_edges_figure, paths_figure
+from glassworks.trace.effects import effects_figure, guesses_figure, steering_figure
 from glassworks.trace.general import Token, general_figure, missing, sentence, words_of
 from glassworks.trace.heads import scores_figure
 from glassworks.trace.health import CONTROL, dead_units, scale_figure
@@ -40,7 +42,8 @@ def trace_figure(trace: Trace, token: Token | None = None) -> Markup:
         return join([*words_of(trace, token, "measure"), general_figure(trace, token)])
     if all(trace.arrays[name].size for name in own.needs):
         drawn = own.draw(trace, token)
-        return join([*words_of(trace, token, "measure"), drawn, general_figure(trace, token, own.without)])
+        left_out = trace.arrays if own.without is None else own.without
+        return join([*words_of(trace, token, "measure"), drawn, general_figure(trace, token, left_out)])
     return missing("The trace is empty: there is nothing to draw.")
 
 
@@ -67,7 +70,8 @@ class Own:
 
     needs: dict[str, tuple[str, ...]]
     draw: Callable[[Trace, Token], Markup]
-    without: Collection[str]
+    without: Collection[str] | None
+    """Arrays; None = all."""
 
 
 LENS = {
@@ -80,7 +84,6 @@ CURVE: dict[str, tuple[str, ...]] = dict.fromkeys(("edges", "faithfulness", "com
 CURVE_PARTS = (*CURVE, "random")
 CIRCUIT = {**CURVE, "kept": ("writer", "reader"), "score": ("writer", "reader")}
 CIRCUIT_PARTS = (*CURVE_PARTS, "kept", "same_size", "same_size_edges")
-PATHS: dict[str, tuple[str, ...]] = dict.fromkeys(("effect", "control", "edge"), ("writer", "reader"))
 NEURONS: dict[str, tuple[str, ...]] = {
     "activation": ("split", "neuron", "example"),
     "histogram": ("split", "neuron", "bin"),
@@ -117,9 +120,14 @@ OWN = {
     "logit_attribution": Own(LOGIT, logit_figure, (*LOGIT, "against", "logit")),
     "neuron_attribution": Own(NEURON_TERMS, neuron_logit_figure, (*TERMS, "activation")),
     "residual_decomposition": Own(STREAM, stream_figure, ("share", "norm", "cosine", "write", "stream")),
-    "faithfulness_curve": Own(CURVE, lambda trace, _: curve_figure(trace), CURVE_PARTS),
-    "circuit": Own(CIRCUIT, lambda trace, _: circuit_figure(trace), CIRCUIT_PARTS),
-    "path_patching": Own(PATHS, lambda trace, _: paths_figure(trace), tuple(PATHS)),
+    "activation_patching": Own({}, effects_figure, None),
+    "attribution_patching": Own({}, guesses_figure, None),
+    "ablation": Own({}, effects_figure, None),
+    "steering": Own({"metric": ("row", "scale"), "deviation": ("row", "scale")}, steering_figure, None),
+    "faithfulness_curve": Own(CURVE, curve_figure, CURVE_PARTS),
+    "circuit": Own(CIRCUIT, circuit_figure, CIRCUIT_PARTS),
+    "path_patching": Own(dict.fromkeys(("effect", "control", "edge"), ("writer", "reader")), paths_figure, None),
+    "edge_attribution": Own({"score": ("writer", "reader"), "edge": ("writer", "reader")}, guessed_edges_figure, None),
     "neuron_examples": Own(NEURONS, lambda trace, _: neuron_figure(trace), NEURON_PARTS),
     "probe": Own(PROBE, probe_figure, tuple(PROBE)),
     "sae": Own(SAE, sae_figure, tuple(SAE)),

@@ -195,7 +195,7 @@ def test_the_legend_says_which_answer_in_which_unit_and_shares_of_how_much() -> 
     own = said(lambda logits: 1e-3 * logits[:, -1, 0])
     assert "the given function" in own.measure
     assert "nats" not in own.measure
-    assert own.quantities["resid_pre"].least == 1
+    assert own.quantities["resid_pre"].ends == (-1, 1)
     same = said(logit_difference(ones, 2 * ones), clean)
     assert "nothing to share out" in same.measure
     assert same.nothing.startswith("On this page there is nothing")
@@ -208,7 +208,7 @@ def test_shares_of_little_are_not_stretched_over_the_scale() -> None:
         judged(ACTIVATION_PATCHING, told, answers=(scale, 0.0), scale=scale, told=True, pairs=1)
         for told, scale in ((facts, 0.1), (facts, 8.0), ({}, 0.1))
     )
-    reach = [legend.quantities["resid_pre"].least for legend in (little, much, other)]
+    reach = [legend.quantities["resid_pre"].ends[1] for legend in (little, much, other)]
     assert reach == pytest.approx([10.0, 1.0, 1.0])
     assert "colours and axes end at a whole nat" in little.measure
     assert "0.10 nats in all" in little.nothing

@@ -89,7 +89,7 @@ def circuit(subject: Subject) -> Trace:
         subject.tokens[None],
         subject.against[None],
         subject.metric,
-        threshold=0.01 if subject.is_large else 0.05,  # a large model's many edges each carry less
+        threshold=0.01,
         seed=subject.seed,
     )
 
@@ -98,6 +98,7 @@ def steering(subject: Subject) -> Trace:
     """The contrast's own direction at the last token, at the first layer that holds half of the answer there."""
     import torch
 
+    from glassworks.draw.tokens import visible
     from glassworks.interpret.access.finite import run_model
     from glassworks.interpret.access.hooks import capture
     from glassworks.interpret.causes.steering import steer
@@ -106,7 +107,8 @@ def steering(subject: Subject) -> Trace:
     with torch.no_grad(), capture(subject.model, point, positions=[-1]) as seen:
         logits = run_model(subject.model, torch.stack([subject.tokens, subject.against]))
         goal = float(subject.metric(logits[:1]))
-    return steer(
+    elsewhere = len(subject.tokens) // 2
+    trace = steer(
         subject.model,
         subject.against[None],
         seen[point][0, 0] - seen[point][1, 0],
@@ -114,10 +116,12 @@ def steering(subject: Subject) -> Trace:
         subject.metric,
         scales=[-2, -1, -0.5, 0, 0.5, 1, 1.5, 2],
         positions=[-1],
-        wrong_positions=[len(subject.tokens) // 2],
+        wrong_positions=[elsewhere],
         goal=goal,
         seed=subject.seed,
     )
+    trace.meta["wrong_place"] = f"the same layer, at token {elsewhere} “{visible(subject.labels[elsewhere])}”"
+    return trace
 
 
 def layer_of_half(subject: Subject) -> int:

@@ -36,7 +36,7 @@ PATH_PATCHING = Legend(
             ),
             controls=("control",),
             where="edge",
-            least=1.0,
+            ends=(-1.0, 1.0),
         ),
         "control": Quantity("a random change along it", show="beside", where="edge"),
         "edge": Quantity("whether there is such a connection", show="kept"),
@@ -74,13 +74,13 @@ EDGE_ATTRIBUTION = Legend(
         "estimate": Quantity(
             "connections that were really cut: guess and truth, as shares of the answer",
             controls=("true",),
-            least=1.0,
+            ends=(-1.0, 1.0),
         ),
         "true": Quantity("what cutting it takes away", show="beside"),
         "score": Quantity(
             "guessed share of the answer that each connection carries",
             where="edge",
-            least=1.0,
+            ends=(-1.0, 1.0),
         ),
         "edge": Quantity("whether there is such a connection", show="kept"),
         **PAIR_QUANTITIES,
@@ -89,9 +89,9 @@ EDGE_ATTRIBUTION = Legend(
         **PAIR_NUMBERS,
         "steps": "",
         "at": "",
-        "pearson": "correlation of guess and truth (Pearson’s r)",
-        "spearman": "correlation of their ranks (Spearman’s ρ)",
-        "shuffled": "correlation of shuffled guesses (r)",
+        "pearson": "",
+        "spearman": "",
+        "shuffled": "",
     },
     axes=AXES,
     ids=IDS,
@@ -108,8 +108,9 @@ CIRCUIT = Legend(
     ),
     nothing=(
         "If nothing in particular were needed, random circuits of as many connections would keep as much of the "
-        "answer, or all the others would keep it without these. A search always fits what it is given: it finds a "
-        "circuit in an untrained network as well, for a difference of a fraction of a nat."
+        "answer, or all the others would keep it without these. A search always fits what it is given, in an "
+        "untrained network as well; but there it needs a large part of all connections, for a difference of a "
+        "fraction of a nat."
     ),
     control=(
         "Random circuits of the same size, the connections in random order, and all the others without the circuit."

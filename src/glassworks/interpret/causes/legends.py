@@ -22,29 +22,29 @@ SITES = {
     "q": ("the query of each head", ""),
     "k": ("the key of each head", ""),
     "v": ("the value of each head", ""),
-    "z": ("what each head reads off", ""),
+    "z": ("what each head reads off", "At all tokens at once, or token by token where those stand across."),
     "pattern": ("where each head looks", ""),
     "mlp": ("the hidden layer of each MLP", ""),
 }
 """Places of a sweep in words, and what is to be seen there."""
 
 
-def sweep(of: str, kept: str, control: str, true: str, note: str, least: float) -> dict[str, Quantity]:
+def sweep(of: str, kept: str, control: str, note: str, least: float, ends: tuple[float, ...]) -> dict[str, Quantity]:
     """The quantities of a sweep: of each site what was found, and beside the largest of it random changes."""
     found: dict[str, Quantity] = {}
     for site, (title, more) in SITES.items():
         found |= {
-            site: Quantity(f"{title}: {of}", note=more, least=least),
+            site: Quantity(f"{title}: {of}", note=more, least=least, ends=ends),
             f"{site}_control_true": Quantity(
                 f"{title}: the largest effects beside random changes",
                 note=note,
                 controls=(f"{site}_control",),
                 least=least,
+                ends=ends,
             ),
             f"{site}_control": Quantity(control, show="beside", error=f"{site}_deviation"),
             f"{site}_deviation": Quantity("spread over random directions (standard deviation)", show="beside"),
             f"{site}_metric": Quantity(f"{title}: {kept}", show="kept"),
-            f"{site}_true": Quantity(true, show="beside"),
         }
     return found
 
@@ -74,9 +74,9 @@ ACTIVATION_PATCHING = Legend(
             "share of the answer that comes back",
             "the answer with each patch",
             "random changes of the same size there: their mean ± deviation",
-            "",
             "The cells of largest effect, then some drawn from the others that differ.",
-            1.0,
+            0.0,
+            (-1.0, 1.0),
         ),
         **PAIR_QUANTITIES,
     },
@@ -103,7 +103,7 @@ ATTRIBUTION_PATCHING = Legend(
         **{
             name: Quantity(
                 f"{title}: guessed share of the answer", note="Beside it what patching does.",
-                controls=(f"{name}_true",), least=1.0,
+                controls=(f"{name}_true",), ends=(-1.0, 1.0),
             )
             for name, (title, _) in SITES.items()
         },
@@ -115,15 +115,7 @@ ATTRIBUTION_PATCHING = Legend(
     },
     numbers={
         **PAIR_NUMBERS,
-        **{
-            f"{name}_{measure}": f"{title}: {words}"
-            for name, (title, _) in SITES.items()
-            for measure, words in (
-                ("pearson", "correlation of guess and truth (Pearson’s r)"),
-                ("spearman", "correlation of their ranks (Spearman’s ρ)"),
-                ("shuffled", "correlation of shuffled guesses (r)"),
-            )
-        },
+        **{f"{name}_{measure}": "" for name in SITES for measure in ("pearson", "spearman", "shuffled")},
     },
     axes=SWEEP_AXES,
     ids=IDS,
@@ -151,9 +143,9 @@ ABLATION = Legend(
             "change of the answer when it is silenced, in nats",
             "the answer with each silenced",
             "a random change of the same size: mean ± deviation",
-            "",
             "At all tokens at once. In one colour a way of silencing and, hollow, random changes of the same size.",
             1.0,
+            (),
         ),
         "plain": Quantity("the answer with nothing silenced", show="kept"),
     },
@@ -172,7 +164,7 @@ STEERING = Legend(
     title="Steering the answer",
     question=f"Does pushing one place along one direction bring about {ANSWER}?",
     reading=(
-        "The model reads the contrasting text, and to {place} a multiple of one direction is added. Across stands "
+        "The model reads the contrasting text, and a multiple of one direction is added to {place}. Across stands "
         "the multiple, upwards the answer. Where the direction is the text’s own value there less the contrasting "
         "one’s, at 1 the place holds exactly what it holds on the text: how far that is from the text’s own answer "
         "says how much of it is held there, and how much is still on its way from other tokens."

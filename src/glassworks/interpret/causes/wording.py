@@ -1,5 +1,6 @@
 """What an intervention's numbers are of, in words: which answer against which, in which unit, shares of how much."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -20,7 +21,7 @@ PAIR_QUANTITIES = {
     "corrupt": Quantity("the answer on the contrasting text, of each pair", show="kept"),
 }
 SWEEP_AXES = {
-    "position": Dimension("token"),
+    "position": Dimension("token", "token"),
     "pair": Dimension("example"),
     "kv_head": Dimension("head", "key/value head"),
     "kind": Dimension("class", "silenced"),
@@ -57,7 +58,7 @@ def judged(
     """A legend of two runs with what is measured, in words, and scales that noise does not fill.
 
     Args:
-        legend: speaks of `ANSWER`; the scales of shares reach 1 (`least`).
+        legend: speaks of `ANSWER`; the scales of shares end at -1 and 1 (`ends`).
         facts: of the metric, as `metrics.facts_of` has them.
         answers: the metric of the clean and the corrupt run, their means.
         scale: what effects are divided by.
@@ -78,9 +79,9 @@ def judged(
     if little and unit:
         measure += " That is little: colours and axes end at a whole nat, so that small numbers look small."
         nothing = f"On this page there is next to nothing, {said(abs(scale))} nats in all. {nothing}"
-    reach = max(1.0, LITTLE / abs(scale)) if told and unit else 1.0
+    reach = float(math.ceil(LITTLE / abs(scale))) if little and unit else 1.0
     found = spoken(replace(legend, measure=measure, nothing=nothing), facts)
-    shares = {name: replace(one, least=one.least * reach) for name, one in found.quantities.items()}
+    shares = {name: replace(one, ends=tuple(e * reach for e in one.ends)) for name, one in found.quantities.items()}
     return replace(found, quantities=shares)
 
 
