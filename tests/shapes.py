@@ -7,8 +7,10 @@ from types import SimpleNamespace
 from typing import Any, get_type_hints
 from unittest.mock import patch
 
-from beartype import beartype
-from jaxtyping import jaxtyped
+from beartype import BeartypeConf, beartype
+from jaxtyping import TypeCheckError, jaxtyped
+
+CONFIG = BeartypeConf(violation_type=TypeCheckError)
 
 
 def checked(thing: Any, **_: object) -> Any:
@@ -25,7 +27,7 @@ def checked(thing: Any, **_: object) -> Any:
         return thing
     hints = {name: known(hint, thing) for name, hint in thing.__annotations__.items()}
     with patch.object(thing, "__annotations__", hints):
-        body = beartype(thing)
+        body = beartype(conf=CONFIG)(thing)
 
     @functools.wraps(thing)
     def call(*args: Any, **kwargs: Any) -> Any:
