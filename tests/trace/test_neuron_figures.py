@@ -5,7 +5,9 @@ import re
 import numpy as np
 
 from glassworks.draw.markup import Markup
-from glassworks.interpret.neurons.fit_legends import NEURON_RULES, SAE
+from glassworks.interpret.neurons.fit_legends import NEURON_RULES, RULE_SWAP, SAE
+from glassworks.interpret.neurons.legends import NEURON_ABLATION, NEURON_DIRECTIONS
+from glassworks.trace.neurons.effects import decades, reach
 from glassworks.trace.neurons.latents import examples_in
 from glassworks.trace.render import trace_figure
 from glassworks.trace.trace import Trace
@@ -123,3 +125,91 @@ def test_noise_is_drawn_flat_and_very_bad_trees_do_not_set_the_scale() -> None:
         assert ">1</text>" in plot  # the axis reaches 1, whatever the numbers
         assert ">0</text>" in plot
         assert "−50" not in plot
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Neurons taken away, replaced, and by their weights
+
+
+def ablation_trace(effect: list[float], others: list[float]) -> Trace:
+    """Effects of neurons 10, 11, ... and of others."""
+    values, beside = np.array(effect), np.array(others)
+    arrays = {"effect": values, "effect_error": np.full_like(values, 1e-4), "kl": abs(values), "mean": values}
+    arrays |= {"larger": np.array([0.25] * len(values)), "control_effect": beside, "control_kl": abs(beside)}
+    axes: dict[str, tuple[str, ...]] = dict.fromkeys(arrays, ("neuron",))
+    axes |= {"control_effect": ("control",), "control_kl": ("control",)}
+    labels = {"neuron": [str(10 + i) for i in range(len(values))], "control": [str(i) for i in range(len(beside))]}
+    return Trace("neuron_ablation", arrays, axes, labels, {"point": "mlp"}, legend=NEURON_ABLATION)
+
+
+def places(table: str, kind: str) -> list[float]:
+    """Where the marks of a kind lie, in percent of the axis."""
+    return [float(x) for x in re.findall(rf'class="dot {kind}" style="left:([\d.]+)%', table)]
+
+
+def test_neurons_stand_by_their_effect_with_the_others_below_on_the_same_axis() -> None:
+    drawn = trace_figure(ablation_trace([0.1, 0.5, -0.5], [0.25, 0.0]))
+    first = drawn.split("</table>")[0]
+    assert re.findall(r'<th scope="row">([^<]*)</th>', first) == ["neuron 11", "neuron 10", "neuron 12", "2 others"]
+    found = places(first, "line0")
+    assert found[0] > found[1] > found[2]
+    zero = float(re.findall(r'class="zero" style="left:([\d.]+)%', first)[0])
+    half = places(first, "control2")
+    assert half[1] == zero
+    assert abs((half[0] - zero) / (found[0] - zero) - 0.5) < 0.01
+    assert "As far from 0 as neuron 11, which is farthest, are 25\u00a0% of the others." in words(drawn)
+
+
+def test_effects_of_an_untrained_network_are_not_stretched_over_the_axis() -> None:
+    first = trace_figure(ablation_trace([0.0004, -0.0004, 0.0], [0.0003, -0.0002])).split("</table>")[0]
+    found = places(first, "line0") + places(first, "control2")
+    assert max(found) - min(found) < 5
+
+
+def test_an_axis_holds_all_numbers_and_zero() -> None:
+    assert reach([1.0, 2.0, np.nan], 0.01) == (0.0, 2.0)
+    assert reach([-1.0, 0.001], 0.01) == (-1.0, 0.01)
+    assert reach([], 0.0) == (0.0, 1.0)
+    assert decades([0.002, 0.11, 0.0]) == (0.001, 1.0)
+    assert decades([0.0, np.nan]) == (0.1, 1.0)
+
+
+def test_rules_stand_before_their_controls_and_the_untouched_network_is_left_out() -> None:
+    kl = np.array([[0.0], [0.01], [1.0], [0.1]])
+    arrays = {"kl": kl, "kl_error": kl / 10, "top1": 1 - kl / 2, "top1_error": kl / 10}
+    arrays |= {"num_replaced": np.array([33]), "num_neurons": np.array([512])}
+    axes = {name: ("place",) if name.startswith("num") else ("replacement", "place") for name in arrays}
+    labels = {"replacement": ["reference", "trees", "random trees", "mean ablation"], "place": ["mlp"]}
+    drawn = trace_figure(Trace("neuron_rules_swapped_in", arrays, axes, labels, {"min_r2": 0.5}, legend=RULE_SWAP))
+    assert "mlp: 33 of 512 neurons replaced" in drawn
+    names = re.findall(r'<th scope="row">([^<]*)</th>', drawn)
+    assert names == ["their rules", "their means", "rules dealt out anew"] * 2
+    first, second = drawn.split("</table>")[:2]
+    left = [places(first, kind)[0] for kind in ("line0", "control0", "control1")]
+    assert abs((left[1] - left[0]) - (left[2] - left[1])) < 0.3  # tenfold each
+    assert places(second, "line0") == [99.5]
+
+
+def test_tokens_are_coloured_where_they_go_beyond_random_directions() -> None:
+    arrays = {
+        "promoted": np.array([[3.0, 0.5], [0.9, 0.5]]),
+        "promoted_ids": np.array([[1, 2], [2, 1]]),
+        "suppressed": np.array([[-0.5, -0.4], [-2.0, -0.1]]),
+        "suppressed_ids": np.array([[1, 2], [2, 1]]),
+        "promoted_control": np.array([1.0, 0.8]),
+        "nearest": np.array([[[0.3, 0.2], [0.3, 0.2]]]),
+        "nearest_ids": np.array([[[1, 2], [3, 0]]]),
+        "nearest_control": np.array([0.4, 0.35]),
+    }
+    axes: dict[str, tuple[str, ...]] = dict.fromkeys(arrays, ("neuron", "top"))
+    axes |= {"promoted_control": ("top",), "nearest_control": ("top",)}
+    axes |= dict.fromkeys(("nearest", "nearest_ids"), ("side", "neuron", "top"))
+    labels = {"side": ["input"], "neuron": ["4", "7"]}
+    drawn = trace_figure(
+        Trace("neuron_directions", arrays, axes, labels, {"layer": 0}, TEXTS, legend=NEURON_DIRECTIONS)
+    )
+    coloured = re.findall(r'<span class="surprise(\d+)">([^<]*)<', drawn)
+    assert coloured == [("15", "·cat"), ("15", "·dog")]  # three times, and twice what a random direction reaches
+    assert words(drawn).count("random directions 1 0.8") == 1
+    assert words(drawn).count("random directions −1 −0.8") == 1
+    assert "to what it reads" in words(drawn)

@@ -19,6 +19,8 @@ from glassworks.trace.effects import effects_figure, guesses_figure, steering_fi
 from glassworks.trace.general import Token, general_figure, missing, sentence, words_of
 from glassworks.trace.heads import scores_figure
 from glassworks.trace.health import CONTROL, dead_units, scale_figure
+from glassworks.trace.neurons.directions import directions_tables
+from glassworks.trace.neurons.effects import ablation_figure, swap_figure
 from glassworks.trace.neurons.figures import neuron_figure
 from glassworks.trace.neurons.latents import MEASURES, sae_figure
 from glassworks.trace.neurons.rules import rules_figure
@@ -102,6 +104,19 @@ RULES: dict[str, tuple[str, ...]] = {
     "r2": ("row", "point", "neuron"),
     "explained": ("row", "point"),
 }
+DIRECTIONS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("promoted", "promoted_ids", "suppressed", "suppressed_ids"), ("neuron", "top")),
+    **dict.fromkeys(("nearest", "nearest_ids"), ("side", "neuron", "top")),
+    **dict.fromkeys(("promoted_control", "nearest_control"), ("top",)),
+}
+ABLATION: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("effect", "effect_error", "kl", "larger"), ("neuron",)),
+    **dict.fromkeys(("control_effect", "control_kl"), ("control",)),
+}
+SWAP: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("kl", "kl_error", "top1", "top1_error"), ("replacement", "place")),
+    **dict.fromkeys(("num_replaced", "num_neurons"), ("place",)),
+}
 PROBE: dict[str, tuple[str, ...]] = {
     "accuracy": ("row", "point"),
     "error": ("row", "point"),
@@ -129,6 +144,9 @@ OWN = {
     "path_patching": Own(dict.fromkeys(("effect", "control", "edge"), ("writer", "reader")), paths_figure, None),
     "edge_attribution": Own({"score": ("writer", "reader"), "edge": ("writer", "reader")}, guessed_edges_figure, None),
     "neuron_examples": Own(NEURONS, lambda trace, _: neuron_figure(trace), NEURON_PARTS),
+    "neuron_directions": Own(DIRECTIONS, directions_tables, tuple(DIRECTIONS)),
+    "neuron_ablation": Own(ABLATION, ablation_figure, tuple(ABLATION)),
+    "neuron_rules_swapped_in": Own(SWAP, swap_figure, tuple(SWAP)),
     "probe": Own(PROBE, probe_figure, tuple(PROBE)),
     "sae": Own(SAE, sae_figure, tuple(SAE)),
     "neuron_rules": Own(RULES, rules_figure, tuple(RULES)),

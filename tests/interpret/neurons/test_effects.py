@@ -6,7 +6,7 @@ from torch import nn
 
 from glassworks.interpret.access.hooks import capture
 from glassworks.interpret.neurons import effects as neuron_effects
-from glassworks.interpret.neurons.effects import neuron_ablation
+from glassworks.interpret.neurons.effects import largest_writers, neuron_ablation
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
 
@@ -109,3 +109,20 @@ def test_refuses_bad_input() -> None:
         neuron_ablation(model, tokens(), POINT, loss=lambda logits, x: logits.sum())
     with pytest.raises(ValueError, match="no rows of two or more tokens"):
         neuron_ablation(nn.Sequential(nn.Linear(3, 2)), torch.ones(4, 3), "0")
+
+
+def test_the_largest_writers_are_those_whose_change_is_long_and_a_constant_one_is_none() -> None:
+    model = small("gpt2")
+    with torch.no_grad():
+        mlp = model.blocks[0].mlp
+        mlp.down.weight[:, 7] *= 50  # type: ignore[index, operator, union-attr]
+        mlp.down.weight[:, 3] *= 1000  # type: ignore[index, operator, union-attr]
+        mlp.up.weight[3] = 0  # type: ignore[index, operator, union-attr]
+        mlp.up.bias[3] = 2  # type: ignore[index, operator, union-attr]
+    found = largest_writers(model, tokens(), 0, 4)
+    assert found[0] == 7
+    assert 3 not in found
+    assert len(set(found)) == 4
+    bare = GPT(GPTConfig("qwen3", 11, 8, 1, 2, 8, n_inner=0))
+    with pytest.raises(ValueError, match=r"layer \(=0\) has no MLP"):
+        largest_writers(bare, tokens(), 0, 4)

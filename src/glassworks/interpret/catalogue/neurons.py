@@ -30,15 +30,15 @@ def neuron_directions(subject: Subject) -> Trace:
 
 
 def neuron_ablation(subject: Subject) -> Trace:
-    """What some neurons of the middle layer do to the loss."""
-    from glassworks.interpret.neurons.effects import neuron_ablation
+    """What the neurons of the middle layer that write most do to the loss."""
+    from glassworks.interpret.neurons.effects import largest_writers, neuron_ablation
 
-    layer = subject.model.config.n_layer // 2
+    layer, rows = subject.model.config.n_layer // 2, subject.fewer(subject.held_out[:16], 4)
     return neuron_ablation(
         subject.model,
-        subject.fewer(subject.held_out[:16], 4),
+        rows,
         f"blocks.{layer}.mlp.post",
-        neurons=range(min(16, subject.model.config.width_of_mlp)),
+        neurons=largest_writers(subject.model, rows, layer, 16),
         controls=32,
         seed=subject.seed,
     )

@@ -6,7 +6,7 @@ from functools import partial
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Shaped
+from jaxtyping import Int, Shaped
 from torch import Tensor, nn
 
 from glassworks.core.progress import Report, tracked
@@ -14,6 +14,7 @@ from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.axes import Axes, axes_at
 from glassworks.interpret.access.finite import run_model
 from glassworks.interpret.access.hooks import capture, patch
+from glassworks.interpret.access.tallies import activations_of
 from glassworks.interpret.neurons.legends import NEURON_ABLATION
 from glassworks.interpret.transformer.lens import divergence
 from glassworks.models.gpt.model import GPT, Block
@@ -116,6 +117,23 @@ def neuron_ablation(
         labels={"neuron": [str(i) for i in asked], "control": [str(i) for i in drawn]},
         meta={"point": point, "num_inputs": len(inputs), "seed": seed},
     )
+
+
+@torch.no_grad()
+def largest_writers(model: GPT, tokens: Int[Tensor, "B T"], layer: int, count: int) -> list[int]:
+    """The neurons of an MLP that change the residual stream most: deviation of the activation times length written.
+
+    What a neuron writes at every place alike is no more than a bias, and stays when it is set to its mean.
+    """
+    point = f"blocks.{layer}.mlp.post"
+    if not model.config.width_of_mlp:
+        raise ValueError(f"layer (={layer}) has no MLP, so it has no neurons: choose another model")
+    spread = activations_of(model, tokens, point).flatten(0, 1).std(0)
+    block = model.blocks[layer]
+    assert isinstance(block, Block)
+    size = spread * block.mlp.down.weight.float().norm(dim=0)
+    found: list[int] = size.topk(min(count, len(size))).indices.tolist()
+    return found
 
 
 def mean_activation(model: nn.Module, batches: Sequence[Tensor], point: str, axes: Mapping[int, Axes]) -> Tensor:

@@ -118,7 +118,10 @@ RULE_SWAP = Legend(
     quantities={
         "kl": Quantity(
             "change of the predictions, in nats (KL divergence)",
-            note="The mean over places. The untouched model is 0 by definition and is left out.",
+            note=(
+                "The mean over places. The means of the neurons say nothing of the text: only rules that lie left of "
+                "them hold what the neurons said."
+            ),
             error="kl_error",
         ),
         "kl_error": Quantity("its standard error, over passages", show="beside"),
@@ -129,6 +132,7 @@ RULE_SWAP = Legend(
         ),
         "top1_error": Quantity("its standard error, over passages", show="beside"),
         "num_replaced": Quantity("neurons replaced", show="beside"),
+        "num_neurons": Quantity("neurons that there are", show="beside"),
         "judged": Quantity("which passages were judged", show="kept"),
     },
     numbers={"min_r2": "least R² of a neuron that is replaced", "rest": "", "num_inputs": "passages judged on"},

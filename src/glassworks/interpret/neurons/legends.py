@@ -78,7 +78,7 @@ NEURON_DIRECTIONS = Legend(
     title="What neurons’ weights say",
     question="By its weights alone, which tokens does a neuron look for, and which does it make more likely?",
     reading=(
-        "One line a neuron of layer {layer}. Promoted are the tokens whose logits it raises most when it fires,"
+        "One line a neuron. Promoted are the tokens whose logits it raises most when it fires,"
         " suppressed those it lowers most; read are the tokens whose embeddings are nearest to what it looks "
         "for. Nothing is run: this is what it can do directly, not what later layers make of it."
     ),
@@ -86,28 +86,25 @@ NEURON_DIRECTIONS = Legend(
         "A neuron with no say about single tokens has numbers no larger than a random direction’s, and its "
         "tokens have nothing in common."
     ),
-    control="Random directions as long as the median neuron’s, in the last line of each table.",
+    control="Random directions as long as the median neuron’s: what they reach is the last line of each table.",
     quantities={
         "promoted_ids": Quantity(
             "tokens whose logits it raises most",
             note=(
-                "The colour is by how much, for an activation of 1 and a stream of root mean square 1, above "
-                "the average token."
+                "The number is by how much, for an activation of 1 and a stream of root mean square 1, above the "
+                "average token. Coloured are those beyond what a random direction raises its own strongest token by."
             ),
-            colours="promoted",
         ),
         "promoted": Quantity("by how much, in logits", show="beside"),
         "promoted_control": Quantity("the same for random directions", show="beside"),
-        "suppressed_ids": Quantity(
-            "tokens whose logits it lowers most",
-            note="As above, downwards; random directions lower logits by as much as they raise others.",
-            colours="suppressed",
-        ),
+        "suppressed_ids": Quantity("tokens whose logits it lowers most", note="As above, downwards."),
         "suppressed": Quantity("by how much, in logits", show="beside"),
         "nearest_ids": Quantity(
-            "tokens whose embeddings are nearest to what it reads and what it writes",
-            note="The colour is the cosine, 1 for the same direction.",
-            colours="nearest",
+            "tokens whose embeddings are nearest",
+            note=(
+                "The number is the cosine, 1 for the same direction. Coloured are those beyond what a random "
+                "direction’s nearest token reaches."
+            ),
         ),
         "nearest": Quantity("their cosine", show="beside"),
         "nearest_control": Quantity("the same for random directions", show="beside"),
@@ -117,6 +114,7 @@ NEURON_DIRECTIONS = Legend(
                 "Above 0 it writes more of what it reads, below 0 it erases it. Two unrelated directions have "
                 "about one over the square root of the width."
             ),
+            ends=(-1.0, 1.0),
         ),
         "length": Quantity("length of each direction", show="folded"),
         "logit_effect": Quantity("effect on every token’s logit", show="kept"),
@@ -140,29 +138,33 @@ NEURON_DIRECTIONS = Legend(
     ),
 )
 
+LEAST = 0.005  # nats a token
+
 NEURON_ABLATION = Legend(
     title="Neurons taken away",
     question="How much worse does the model predict when one neuron says the same everywhere?",
     reading=(
-        "Each bar is a neuron of {point}, set to its mean activation at every place. To the right the loss "
-        "rises, so the neuron was of use; ± is one standard error over passages."
+        "Each dot is a neuron of {point}, set to its mean activation at every place. To the right the loss "
+        "rises, so the neuron was of use; the whisker is one standard error over passages."
     ),
     nothing=(
-        "Most neurons matter little: an effect within the range of the other neurons’, or within its own error "
-        "of 0, says nothing."
+        "Most neurons matter little, alone: an effect within the range of the other neurons’, or within its own "
+        "error of 0, says nothing."
     ),
-    control="Other neurons of the layer, drawn at random and silenced in the same way.",
+    control="Other neurons of the layer, drawn at random and silenced in the same way: the marks of the last line.",
     quantities={
         "effect": Quantity(
             "rise of the loss without the neuron, in nats a token",
-            note="The lower strip has a mark for each of the other neurons, on the same axis.",
+            note="The axis reaches at least five thousandths of a nat, so that noise is not stretched over it.",
             error="effect_error",
+            least=LEAST,
         ),
         "effect_error": Quantity("its standard error, over passages", show="beside"),
         "control_effect": Quantity("rise of the loss without other neurons, drawn at random, in nats", show="beside"),
         "kl": Quantity(
             "change of the prediction without it, in nats (KL divergence)",
             note="How far all predictions move, for better or worse. It is never below 0.",
+            least=LEAST,
         ),
         "control_kl": Quantity("change of the prediction without other neurons, in nats", show="beside"),
         "larger": Quantity(
@@ -191,4 +193,5 @@ LATENT_DIRECTIONS = replace(
         "most; read are the tokens whose embeddings are nearest to what its encoder looks for. Nothing is run: this is "
         "what it can do directly, not what later layers make of it."
     ),
+    control="Random directions as long as the latents’: what they reach is the last line of each table.",
 )

@@ -72,7 +72,7 @@ def swap_in(
         top1 (replacement, place): how often both put the same token first.
         kl_error, top1_error (replacement, place): their standard errors, over inputs.
         <measure>, <measure>_error (replacement, place).
-        num_replaced (place,): neurons.
+        num_replaced, num_neurons (place,): neurons replaced, and those that there are.
         judged (judged_input,): the rows of `inputs` that the numbers are of.
     """
     points = report.labels["point"]
@@ -106,8 +106,7 @@ def swap_in(
             for name, values in look(model, inputs[rows], mask, rows, edits, list(places), measures or {}).items():
                 found.setdefault(name, []).append(values)
             told(sum(map(len, next(iter(found.values())))))
-    number = {p: int(c.sum()) for p, c in chosen.items()}
-    return to_trace(found, places, number, judged[kept], {"min_r2": min_r2, "rest": rest})
+    return to_trace(found, places, chosen, judged[kept], {"min_r2": min_r2, "rest": rest})
 
 
 def deal(rules: Rules, seed: int) -> Rules:
@@ -187,13 +186,18 @@ def look(
 def to_trace(
     found: Mapping[str, list[Tensor]],
     places: Mapping[str, Sequence[str]],
-    chosen: Mapping[str, int],
+    chosen: Mapping[str, Tensor],
     judged: Tensor,
     meta: dict[str, str | float | int],
 ) -> Trace:
     """Means and standard errors over the inputs."""
-    arrays = {"num_replaced": np.array([sum(chosen[p] for p in group) for group in places.values()])}
-    axes: dict[str, tuple[str, ...]] = {"num_replaced": ("place",), "judged": ("judged_input",)}
+    groups = [torch.cat([chosen[p] for p in group]) for group in places.values()]
+    arrays = {
+        "num_replaced": np.array([int(one.sum()) for one in groups]),
+        "num_neurons": np.array([len(one) for one in groups]),
+    }
+    axes: dict[str, tuple[str, ...]] = {"judged": ("judged_input",)}
+    axes |= dict.fromkeys(arrays, ("place",))
     for name, parts in found.items():
         values = torch.cat(parts)
         arrays[name] = values.mean(0).numpy()
