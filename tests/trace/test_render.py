@@ -256,6 +256,12 @@ def test_maps_of_a_text_open_at_its_last_token_and_others_at_their_first() -> No
         assert f'<div class="{opened}"' in page
 
 
+def test_a_chart_has_room_for_the_names_of_its_ticks() -> None:
+    labels = ["embedding", "0", "1", "2", "3"]
+    page = trace_figure(Trace("any", {"x": np.arange(5.0)}, {"x": ("layer",)}, {"layer": labels}))
+    assert set(labels) <= set(re.findall(r'class="label">([^<]+)<', page.split('class="narrow"')[0]))
+
+
 def test_numbers_are_said_in_three_digits() -> None:
     meta: dict[str, str | float | int] = {"loss": 4.62512, "tokens": 1200, "large": 12345.6}
     legend = Legend(measure="It is {loss} nats.")

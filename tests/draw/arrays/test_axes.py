@@ -29,7 +29,7 @@ from glassworks.draw.arrays.kinds import ORDERS, Kind
         ({"control": 3, "layer": 6, "head": 4}, "heat", ["layer", "head"]),
         ({"control": 3, "layer": 6, "class": 4}, "lines", ["control", "layer"]),
         ({"control": 3, "class": 6}, "dots", ["control", "class"]),
-        ({"control": 2, "class": 6}, "groups", ["control", "class"]),
+        ({"class": 2, "other class": 6}, "groups", ["class", "other class"]),
         ({"control": 3, "class": 2, "unit": 500}, "sorted", ["control", "unit"]),
         ({"class": 20, "other class": 6}, "heat", ["class", "other class"]),
         ({"pixel_row": 5, "pixel_column": 5}, "image", ["pixel_row", "pixel_column"]),

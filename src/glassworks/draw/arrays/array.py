@@ -73,7 +73,7 @@ def looks_of(axis: Axis) -> list[tuple[str, str]]:
 
 
 def key(axis: Axis, kind: str) -> Markup:
-    """The names of things compared beside marks as they are drawn: "dots", "swatch" of a bar."""
+    """The names of things compared beside marks as they are drawn: "mark" of a dot, "swatch" of a bar."""
     spans = [tag("span", tag("i", class_=f"key {colour} {kind}"), name) for colour, name in looks_of(axis)]
     return tag("p", *spans, class_="legend")
 

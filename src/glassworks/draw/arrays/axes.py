@@ -96,18 +96,13 @@ def plan(axes: Sequence[Axis]) -> Plan:
         largest = max(several, key=lambda i: len(axes[i]))
         found = compared("groups", axes, largest)
         if len(axes[largest]) <= MAX_BARS and len(found.shown) == 2 and len(axes[found.shown[0]]) <= 4:
-            return replace(found, drawing="dots") if axes[found.shown[0]].controls and compares(found, axes) else found
+            return replace(found, drawing="dots") if axes[found.shown[0]].controls else found
     if len(numbered) == 1 and axes[numbered[0]].order == "index":
         found = compared("dots", axes, numbered[0])
         if len(found.shown) == 2 and len(axes[found.shown[0]]) <= MAX_DOTS and len(several) == 2:
             return found
     grid = (numbered if len(numbered) >= 2 else several)[-2:]
     return Plan("heat", tuple(i for i in range(len(axes)) if i not in grid), tuple(grid))
-
-
-def compares(found: Plan, axes: Sequence[Axis]) -> bool:
-    """Whether more is compared than bars below each other show."""
-    return len(axes[found.shown[0]]) > 2
 
 
 SINGLE: dict[Order, Drawing] = {"text": "strip", "index": "dots"}

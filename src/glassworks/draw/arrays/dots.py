@@ -22,7 +22,8 @@ def dots(drawn: Drawn, chosen: Plan) -> Markup:
     places, left_out = panel_places(drawn.axes, chosen.panels)
     entries, compared = drawn.axes[chosen.shown[-1]], drawn.axes[chosen.shown[0]] if len(chosen.shown) == 2 else None
     ends = reach(drawn)
-    panels, kind = [], "dots bars ledger" if drawn.errors is not None else "dots bars ledger short"
+    several = compared is not None and len(compared) - len(compared.controls) > 1
+    panels, kind = [], "dots bars ledger" if several or drawn.errors is not None else "dots bars ledger short"
     for at in places:
         values, errors = drawn.part(at, chosen)
         if compared is None:
@@ -41,7 +42,7 @@ def dots(drawn: Drawn, chosen: Plan) -> Markup:
         )
     more = " The largest stand first." if entries.order == "index" and len(entries) > 1 else ""
     more += " Whiskers are one standard error." if drawn.errors is not None else ""
-    legend = key(compared, "dots") if compared is not None else ""
+    legend = key(compared, "mark") if compared is not None else ""
     return tag("figure", title(drawn), legend, *panels, tag("figcaption", caption(drawn, more + left_out)))
 
 
@@ -70,7 +71,7 @@ def rows(
         for k in reversed(range(len(names))):  # what is asked about lies above its controls
             value, error = float(values[k, i]), float("nan") if errors is None else float(errors[k, i])
             marks += mark(value, error, looks[k][0], f"{names[k]} {exact(value, error)}".strip(), ends)
-        said = " · ".join(minus(fixed(float(values[k, i]), decimals)) for k in main)
+        said = " · ".join(minus(fixed(float(values[k, i]), decimals)) for k in main[:2] if len(main) <= 2)
         plus = "" if errors is None or not np.isfinite(errors[main[0], i]) else f" ± {errors[main[0], i]:.2g}"
         name = f"{entries.name} {label}" if label.isdecimal() else label
         number = tag("td", said, tag("small", plus) if plus and len(main) == 1 else "")

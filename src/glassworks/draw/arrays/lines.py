@@ -46,7 +46,8 @@ def lines(drawn: Drawn, chosen: Plan, more: str = "") -> Markup:
     if len(charts) == 1:
         x = along.numbers
         count = len(along) if x is None else int(x[-1] - x[0]) + 1 if charts[0].counted else MANY
-        wide = min(WIDE, MARGINS + A_TICK * count)
+        tick = A_TICK if x is not None else max(A_TICK, 7 * max(map(len, along.labels)) + 16)
+        wide = min(WIDE, MARGINS + tick * count)
         return join([title(drawn), chart_figure(charts[0], said, legend=compares, height=300, width=wide)])
     key = draw_legend(charts[0].lines) if compares else ""
     panels = [tag("div", line_chart(chart, NARROW, 210)) for chart in charts]
