@@ -163,7 +163,7 @@ def test_neurons_stand_by_their_effect_with_the_others_below_on_the_same_axis() 
 def test_effects_of_an_untrained_network_are_not_stretched_over_the_axis() -> None:
     first = trace_figure(ablation_trace([0.0004, -0.0004, 0.0], [0.0003, -0.0002])).split("</table>")[0]
     found = places(first, "line0") + places(first, "control2")
-    assert max(found) - min(found) < 5
+    assert max(found) - min(found) < 10
 
 
 def test_an_axis_holds_all_numbers_and_zero() -> None:

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from glassworks.interpret.neurons.directions import neuron_directions
+from glassworks.interpret.neurons.directions import latent_directions, neuron_directions
 from glassworks.interpret.neurons.effects import neuron_ablation
 from glassworks.interpret.neurons.examples import Examples, neuron_examples
 from glassworks.interpret.neurons.features import neuron_features
+from glassworks.interpret.neurons.latents import latent_examples
 from glassworks.interpret.neurons.rule_report import rule_report
+from glassworks.interpret.neurons.sae import SAE, SAEConfig
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
 from glassworks.report.neurons.page import index_page, neuron_page, write_neuron_pages
@@ -191,3 +193,26 @@ def test_refuses_traces_that_do_not_belong_together(neurons: Neurons) -> None:
     wrong = Neurons(neurons.examples, features=neurons.features, board=Board(1, {"mine": [np.int64(99).item()]}))
     with pytest.raises(ValueError, match="number 99"):
         neuron_page(wrong, 3)
+
+
+def test_latents_of_an_autoencoder_have_pages_as_neurons_have(tmp_path: Path) -> None:
+    model, (tokens, _) = small(), data()
+    sae = SAE(8, SAEConfig(12, k=2), seed=1)
+    few = Examples(k=2, before=3, after=2)
+    point = "blocks.1.resid_post"
+    found = latent_examples(model, sae, tokens[:30], tokens[30:], point, latents=[2, 5, 7], examples=few, names=NAMES)
+    neurons = Neurons(found, directions=latent_directions(model, sae, latents=[2, 5, 7], names=NAMES, k=3))
+    index = write_neuron_pages(tmp_path, neurons)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "index.html", "latent_2.html", "latent_5.html", "latent_7.html",
+    ]  # fmt: skip
+    page = (tmp_path / "latent_5.html").read_text("utf-8")
+    assert f"Latent 5 of {point}" in page
+    assert "It promotes" in page
+    assert 'href="latent_7.html"' in page
+    listed = index.read_text("utf-8")
+    assert "3 latents" in listed
+    assert 'href="latent_2.html"' in listed
+    for html in (page, listed):
+        assert "neuron" not in re.sub(r"<style>.*?</style>|<script>.*?</script>|class=\"[^\"]*\"", "", html, flags=re.S)
+        assert "Neuron" not in html

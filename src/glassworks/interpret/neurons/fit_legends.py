@@ -145,6 +145,7 @@ RULE_SWAP = Legend(
             ),
         ),
         "place": Dimension("class"),
+        "judged_input": Dimension("example"),
     },
     entries={
         "reference": "nothing replaced",

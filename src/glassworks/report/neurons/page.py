@@ -1,6 +1,7 @@
 """A page a neuron, and an index of them: a folder of static files that open offline, on a phone and on dark paper.
 
     write_neuron_pages(Path("neurons"), Neurons(examples, rules=report, directions=..., ablation=...))
+    write_neuron_pages(Path("latents"), Neurons(latent_examples(...), directions=latent_directions(...)))
 
 Pages are complete without their script, which adds numbers on hovering and the index's sorting.
 """
@@ -29,22 +30,22 @@ __all__ = ["Board", "Neurons", "index_page", "neuron_page", "write_neuron_pages"
 
 
 def write_neuron_pages(folder: Path, neurons: Neurons, *, report: Report = silent) -> Path:
-    """Write `neuron_17.html` and so on, then `index.html`, into a folder; return the index's path.
+    """Write `neuron_17.html` and so on (`latent_17.html`), then `index.html`, into a folder; return the index's path.
 
     Each file is written atomically, and the index last, so a page that it names exists. Files of the same names are
     replaced, others stay. A page is about 60 kB.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for done, number in enumerate(neurons.numbers, 1):
-        write_text(folder / file_of(number), neuron_page(neurons, number))
+        write_text(folder / file_of(neurons, number), neuron_page(neurons, number))
         report(done)
     write_text(folder / INDEX, index_page(neurons))
     return folder / INDEX
 
 
-def file_of(number: int) -> str:
+def file_of(neurons: Neurons, number: int) -> str:
     """The name of a neuron's page."""
-    return f"neuron_{number}.html"
+    return f"{neurons.unit}_{number}.html"
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -54,7 +55,9 @@ def file_of(number: int) -> str:
 def neuron_page(neurons: Neurons, number: int) -> str:
     """The HTML of a neuron's page."""
     if number not in neurons.numbers:
-        raise ValueError(f"number (={number}) must be one of the {len(neurons.numbers)} neurons of the examples")
+        raise ValueError(
+            f"number (={number}) must be one of the {len(neurons.numbers)} {neurons.unit}s of the examples"
+        )
     neuron = Neuron(neurons, number)
     parts = [
         ("examples", "Where it fires", lambda: [examples_figure(neuron)]),
@@ -67,7 +70,7 @@ def neuron_page(neurons: Neurons, number: int) -> str:
     drawn = [(name, title, figures) for name, title, draw in parts if draw is not None and (figures := draw())]
     links = [tag("a", title, href=f"#{name}") for name, title, _ in drawn]
     sections = [tag("section", tag("h2", title), *figures, id=name) for name, title, figures in drawn]
-    title = f"Neuron {number} of {neurons.point}"
+    title = f"{neurons.unit.capitalize()} {number} of {neurons.point}"
     return document(title, header(neuron), tag("nav", *links), *sections, neighbours(neuron))
 
 
@@ -82,8 +85,8 @@ def header(neuron: Neuron) -> Markup:
     figures = [tag("div", tag("dt", name), tag("dd", value)) for name, value in key_figures(neuron)]
     return tag(
         "header",
-        tag("p", join([tag("a", "All neurons", href=INDEX), tag("span", where)]), class_="kicker"),
-        tag("h1", f"Neuron {neuron.number}"),
+        tag("p", join([tag("a", f"All {neuron.of.unit}s", href=INDEX), tag("span", where)]), class_="kicker"),
+        tag("h1", f"{neuron.of.unit.capitalize()} {neuron.number}"),
         tag("p", verdict(neuron), class_="verdict"),
         tag("dl", *figures, class_="keys"),
     )
@@ -93,7 +96,7 @@ def verdict(neuron: Neuron) -> str:
     """What the numbers say, in sentences."""
     rate, held_out = neuron.statistic("firing_rate"), neuron.statistic("firing_rate", 1)
     if rate == 0 and held_out == 0:
-        return "A dead neuron: it fired at none of the places looked at."
+        return f"A dead {neuron.of.unit}: it fired at none of the places looked at."
     tokens = [f"“{visible(word)}”" for word in neuron.strongest_tokens()]
     said = f"It fires at {percent(rate)} of places" + (f", most strongly at {', '.join(tokens)}." if tokens else ".")
     r2, chance = neuron.score("r2"), neuron.score("r2", "shuffled features")
@@ -125,12 +128,11 @@ def key_figures(neuron: Neuron) -> list[tuple[str, str]]:
 
 def neighbours(neuron: Neuron) -> Markup:
     """Links to the pages before and after."""
-    numbers = neuron.of.numbers
-    at = numbers.index(neuron.number)
-    links = [tag("a", f"← neuron {numbers[at - 1]}", href=file_of(numbers[at - 1]))] if at else []
-    links.append(tag("a", "all neurons", href=INDEX))
-    if at + 1 < len(numbers):
-        links.append(tag("a", f"neuron {numbers[at + 1]} →", href=file_of(numbers[at + 1])))
+    of, unit = neuron.of, neuron.of.unit
+    at = of.numbers.index(neuron.number)
+    links = [tag("a", f"← {unit} {number}", href=file_of(of, number)) for number in of.numbers[max(at - 1, 0) : at]]
+    links.append(tag("a", f"all {unit}s", href=INDEX))
+    links += [tag("a", f"{unit} {number} →", href=file_of(of, number)) for number in of.numbers[at + 1 : at + 2]]
     return tag("footer", tag("nav", *links))
 
 
@@ -142,11 +144,13 @@ def index_page(neurons: Neurons) -> str:
     """The HTML of the index: one line a neuron, sortable by every column."""
     every = [Neuron(neurons, number) for number in neurons.numbers]
     columns = [column for column in COLUMNS if any(column.cell(neuron)[0] != "–" for neuron in every)]
-    head = tag("tr", *(tag("th", one.name, scope="col", title=one.about, class_=one.kind) for one in columns))
+    head = tag(
+        "tr", *(tag("th", named(one, neurons), scope="col", title=one.about, class_=one.kind) for one in columns)
+    )
     body = []
     for neuron in every:
         cells = [column.cell(neuron) for column in columns]
-        link = tag("a", cells[0][0], href=file_of(neuron.number))
+        link = tag("a", cells[0][0], href=file_of(neurons, neuron.number))
         first = tag("th", link, scope="row", data_sort=str(neuron.number))
         rest = [
             tag("td", shown, data_sort=sort_key(value), class_=column.kind)
@@ -155,7 +159,7 @@ def index_page(neurons: Neurons) -> str:
         body.append(tag("tr", first, *rest))
     table = tag("table", tag("thead", head), tag("tbody", *body), class_="comparison neurons")
     dead = sum(neuron.statistic("firing_rate") == 0 == neuron.statistic("firing_rate", 1) for neuron in every)
-    said = f"{len(every):,} neurons, " + (
+    said = f"{len(every):,} {neurons.unit}s, " + (
         f"{dead:,} of them dead: they fired at none of the places looked at." if dead else "none of them dead."
     )
     if neurons.rules is not None:
@@ -166,10 +170,10 @@ def index_page(neurons: Neurons) -> str:
         said += f" Neurons of the layer whose rules explain at least {least} of their held-out variance: {shares}."
     about = "Choose a column's head to sort by it; hover over it for what it means."
     return document(
-        f"Neurons of {neurons.point}",
+        f"{neurons.unit.capitalize()}s of {neurons.point}",
         tag(
             "header",
-            tag("p", neurons.model or "Glassworks neurons", class_="kicker"),
+            tag("p", neurons.model or f"Glassworks {neurons.unit}s", class_="kicker"),
             tag("h1", neurons.point),
             tag("p", said, class_="verdict"),
         ),
@@ -189,6 +193,11 @@ class Column(NamedTuple):
     about: str
     cell: Callable[[Neuron], Cell]
     kind: Literal["words"] | None = None
+
+
+def named(column: Column, neurons: Neurons) -> str:
+    """What a column is called."""
+    return neurons.unit if column.name == "neuron" else column.name
 
 
 def number_cell(shown: str, value: float) -> Cell:

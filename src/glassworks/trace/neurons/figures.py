@@ -130,7 +130,8 @@ def directions_figure(neuron: Neuron) -> Markup:
     cosine = neuron.value(trace, "in_out_cosine")
     caption = (
         "By its weights alone. Promoted and suppressed: what an activation of 1 adds to a token's logit, directly and "
-        f"before the final norm's division; a random direction as long as the median neuron's reaches {control:.2g}. "
+        f"before the final norm's division; a random direction as long as the median {neuron.of.unit}'s reaches "
+        f"{control:.2g}. "
         f"Read: the cosine with a token's embedding; a random direction reaches {near_control:.2g}. The cosine between "
         f"what it reads and what it writes is {signed(cosine)}."
     )
