@@ -115,3 +115,10 @@ def test_hovering_tells_the_numbers_themselves() -> None:
 def test_a_long_run_stays_small() -> None:
     y = np.random.default_rng(0).normal(size=100_000)
     assert len(chart_figure(Chart([Line("a", np.arange(len(y)), y)], "step", "y"), "caption")) < 60_000
+
+
+def test_names_of_ticks_stay_within_the_drawing() -> None:
+    names = ["blocks.0.resid_post", "1", "blocks.3.resid_post"]
+    svg = line_chart(Chart([Line("a", range(3), range(3))], "point", "", x_labels=names), 350, 210)
+    places = {name: float(x) for x, _, _, name in LABEL.findall(svg)}
+    assert all(3 * len(name) <= x <= 350 - 3 * len(name) for name, x in places.items() if name in names)

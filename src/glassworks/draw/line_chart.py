@@ -13,6 +13,7 @@ from glassworks.draw.scales import Numbers, Real, log_ticks, minus, short, span,
 
 WIDE, NARROW = 760, 350
 LINE_HEIGHT = 14.0
+LETTER = 6.6
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def line_chart(chart: Chart, width: int = WIDE, height: int = 320) -> Markup:
 
 def make_frame(chart: Chart, width: int, height: int) -> Frame:
     """Leave room for labels, and choose ranges that hold what is drawn."""
-    room = 6.6 * max((len(line.name) for line in chart.lines), default=0) + 14 if chart.named else 14
+    room = LETTER * max((len(line.name) for line in chart.lines), default=0) + 14 if chart.named else 14
     y_range = chart.y_range or span(
         np.concatenate([[], *(line.y for line in chart.lines), [level.y for level in chart.levels]]), log=chart.log
     )
@@ -216,7 +217,8 @@ def draw_axes(chart: Chart, frame: Frame, width: int) -> Markup:
         if not chart.counted or value == round(value):
             x = frame.x(value)
             parts.append(tag("line", x1=x, x2=x, y1=frame.bottom, y2=frame.bottom + 4, class_="tick"))
-            parts.append(text(words, x, frame.bottom + 18, "middle"))
+            half = LETTER * len(words) / 2
+            parts.append(text(words, min(max(x, half), max(width - half, half)), frame.bottom + 18, "middle"))
             if chart.below and value:
                 parts.append(text(short(value * chart.below[1]), x, frame.bottom + 33, "middle", "second"))
     parts.append(tag("line", x1=frame.left, x2=frame.right, y1=frame.bottom, y2=frame.bottom, class_="base"))

@@ -51,7 +51,7 @@ class Method:
 WINGS = {
     "transformer": "How the network computes",
     "causes": "What causes the answer",
-    "probing": "What layers know",
+    "probing": "What is in the layers",
     "neurons": "Single neurons",
 }
 """What the methods of each wing of `interpret` are about, in the order of a page."""
