@@ -206,6 +206,14 @@ def test_ends_that_are_given_hold_whatever_the_numbers_are() -> None:
     assert effects.beyond == " A few reach 1.44."
 
 
+def test_colours_of_numbers_that_span_much_are_logarithmic_where_the_legend_says_so() -> None:
+    colours = colours_for(np.array([0.0, 0.02, 2.0, 189.0]), log=True)
+    assert next(said for _, said in colours.marks()) == "0.01"
+    levels = [int(colours.level(x).removeprefix("heat-back")) for x in (0.0, 0.02, 2.0, 189.0)]
+    assert levels[0] < levels[1] < levels[2] < levels[3]
+    assert levels[2] in (7, 8)
+
+
 @given(st.lists(st.floats(-1e30, 1e30), min_size=1, max_size=6))
 def test_marks_of_colours_are_round_numbers_in_their_places(values: list[float]) -> None:
     marks = list(colours_for(np.array(values)).marks())

@@ -55,7 +55,7 @@ class Quantity:
     percent: bool = False
     """A share that is shown in percent."""
     log: bool = False
-    """On a logarithmic scale."""
+    """On a logarithmic scale: lines, and the colours of maps."""
 
 
 @dataclass(frozen=True)

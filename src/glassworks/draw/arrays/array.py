@@ -28,7 +28,7 @@ class Drawn:
     ends: tuple[float, ...] = ()
     """The two ends of the scale, if they are given; lines and bars may go on beyond them."""
     log: bool = False
-    """Lines on a logarithmic scale."""
+    """Lines and colours on a logarithmic scale."""
 
     def part(self, places: tuple[int, ...], chosen: Plan) -> tuple[np.ndarray, np.ndarray | None]:
         """Values and errors at one place along the panels' axes, their axes in the order of the plan."""

@@ -14,7 +14,7 @@ import numpy as np
 from glassworks.draw.colour_scale import coloured_scale
 from glassworks.draw.colours import LEVELS, level
 from glassworks.draw.markup import Markup, scrolling, tag
-from glassworks.draw.scales import figure, minus, short, ticks
+from glassworks.draw.scales import figure, log_ticks, minus, short, ticks
 from glassworks.draw.tokens import columns, fitted
 
 ROUND = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
@@ -32,6 +32,8 @@ class Colours:
     signed: bool
     most: float
     """The largest of the sizes, which lies beyond `high` where a few cells stand far out."""
+    log: bool = False
+    """On a logarithmic scale of numbers above 0; what is not above `low` is as pale as that."""
 
     def level(self, value: float) -> str:
         """The class of a number's colour."""
@@ -39,7 +41,13 @@ class Colours:
             return "nan"
         if self.signed:
             return f"{'above' if value >= 0 else 'below'}{level(abs(value) / self.high)}"  # level 0 is one colour
-        return f"heat-back{level((value - self.low) / (self.high - self.low))}"
+        return f"heat-back{level(self.share(value))}"
+
+    def share(self, value: float) -> float:
+        """A number's place along the colours, from 0 to 1."""
+        if self.log:
+            return math.log(max(value, self.low) / self.low) / math.log(self.high / self.low)
+        return (value - self.low) / (self.high - self.low)
 
     @property
     def beyond(self) -> str:
@@ -51,21 +59,26 @@ class Colours:
         marks = [-self.high, -self.high / 2, 0.0, self.high / 2, self.high] if self.signed else self.ticks()
         for mark in marks:
             more = "+" * (mark == self.high and self.most > self.high * (1 + 1e-6))
-            yield (mark - self.low) / (self.high - self.low), f"{short(mark)}{more}"
+            yield min(max(self.share(mark), 0.0), 1.0), f"{short(mark)}{more}"
 
     def ticks(self) -> list[float]:
         """Round numbers of a scale of one sign; its ends, if no number in between is short."""
-        found = ticks(self.low, self.high, 5)
+        found = log_ticks(self.low, self.high, 5) if self.log else ticks(self.low, self.high, 5)
         return found if len(found) > 1 and len(set(map(short, found))) == len(found) else [self.low, self.high]
 
 
-def colours_for(values: np.ndarray, least: float = 0.0, ends: Sequence[float] = ()) -> Colours:
+def colours_for(values: np.ndarray, least: float = 0.0, ends: Sequence[float] = (), log: bool = False) -> Colours:
     """The scale that fits: from zero, or around it where signs differ by as much as a colour shows.
 
-    It reaches `least` from 0 if the numbers do not; `ends` are where it ends whatever the numbers are.
+    It reaches `least` from 0 if the numbers do not; `ends` are where it ends whatever the numbers are. `log` is for
+    numbers above 0 that span much: down to a ten-thousandth of the largest.
     """
     finite = values[np.isfinite(values)]
     most = float(abs(finite).max(initial=0.0))
+    if log and (positive := finite[finite > 0]).size:
+        high = rounded_up(float(positive.max()))
+        low = 10.0 ** math.floor(math.log10(max(float(positive.min()), 1e-4 * high)))
+        return Colours(low, high, signed=False, most=high, log=True)
     if ends:
         low, high = ends
         reach = max(-low, high)

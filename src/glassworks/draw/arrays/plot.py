@@ -48,7 +48,7 @@ def heat(drawn: Drawn, chosen: Plan) -> Markup:
     if len(places) > fit:
         left_out = f" The first {fit} of {len(places)} panels are shown."
         places = places[:fit]
-    colours = colours_for(drawn.values, drawn.least, drawn.ends)
+    colours = colours_for(drawn.values, drawn.least, drawn.ends, drawn.log)
     wide = room(drawn, chosen, 1 if columns.order == "text" and len(columns) > BESIDE else len(places))
     digits, grids = digits_for(drawn.values, colours.high), []
     for at in places:
