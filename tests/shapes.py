@@ -25,6 +25,8 @@ def checked(thing: Any, **_: object) -> Any:
         return thing
     if "<locals>" in thing.__qualname__:
         return thing
+    if inspect.isgeneratorfunction(thing):  # beartype would check it when it is asked for the first time
+        return jaxtyped(thing, typechecker=beartype)
     hints = {name: known(hint, thing) for name, hint in thing.__annotations__.items()}
     with patch.object(thing, "__annotations__", hints):
         body = beartype(conf=CONFIG)(thing)
