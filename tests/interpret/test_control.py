@@ -3,36 +3,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.interpret.networks import CONFIGS, drawn, tokens
 from torch import nn
 
 from glassworks.interpret.control import beside, randomised
 from glassworks.interpret.transformer.lens import divergence, residual_streams
-from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
 from glassworks.models.io import save_model
 from glassworks.trace.trace import Trace
 
-CONFIGS = {
-    "gpt2": GPTConfig("gpt2", 50, 16, 2, 2, 32),
-    "llama": GPTConfig("llama", 50, 16, 2, 2, 32),
-    "qwen3": GPTConfig("qwen3", 50, 16, 2, 2, 32),
-    "nanochat": GPTConfig("nanochat", 50, 16, 2, 2, 32),
-    "attention only": GPTConfig("nanochat", 50, 16, 2, 2, 32, n_inner=0),
-}
-TOKENS = torch.randint(50, (4, 16), generator=torch.Generator().manual_seed(0))
-
-
-def trained(name: str) -> GPT:
-    model = GPT(CONFIGS[name], seed=9)
-    with torch.no_grad():
-        for p in model.parameters():
-            p.normal_(0, 3.0, generator=torch.Generator().manual_seed(1))
-    return model
-
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_a_gpts_control_is_made_as_training_begins_and_none_of_its_matrices_is_zero(name: str) -> None:
-    model = trained(name)
+    model = drawn(name, 3.0, n_ctx=16, n_embd=32)
     control, again, other = (randomised(model, seed=seed) for seed in (3, 3, 4))
     fresh = dict(GPT(model.config, seed=3).named_parameters())
     for (key, p), q, r in zip(control.named_parameters(), again.parameters(), other.parameters(), strict=True):
@@ -45,22 +28,22 @@ def test_a_gpts_control_is_made_as_training_begins_and_none_of_its_matrices_is_z
             else:
                 assert float(p.detach().std()) == pytest.approx(p.size(1) ** -0.5, rel=0.1)
     with torch.no_grad():
-        loss = nn.functional.cross_entropy(control(TOKENS)[:, :-1].flatten(0, 1), TOKENS[:, 1:].flatten())
+        loss = nn.functional.cross_entropy(control(tokens(4, 16))[:, :-1].flatten(0, 1), tokens(4, 16)[:, 1:].flatten())
     assert abs(float(loss) - np.log(50)) < 1.5
 
 
 @pytest.mark.parametrize("name", ["gpt2", "llama", "qwen3", "nanochat"])
 def test_the_layers_of_a_gpts_control_do_not_agree_of_themselves(name: str) -> None:
-    control = randomised(trained(name), seed=0)
+    control = randomised(drawn(name, 3.0, n_ctx=16, n_embd=32), seed=0)
     assert isinstance(control, GPT)
     with torch.no_grad():
-        streams = residual_streams(control, TOKENS)
+        streams = residual_streams(control, tokens(4, 16))
         first, last = (control.unembed(x).log_softmax(-1) for x in (streams[0], streams[-1]))
         assert float(divergence(last, first).mean()) > 1e-4
 
 
 def test_a_gpts_control_keeps_precision_and_mode_and_leaves_the_model() -> None:
-    model = trained("nanochat").to(torch.bfloat16).train()
+    model = drawn("nanochat", 3.0, n_ctx=16, n_embd=32).to(torch.bfloat16).train()
     before = {key: value.clone() for key, value in model.state_dict().items()}
     state = torch.random.get_rng_state()
     control = randomised(model, seed=0)
@@ -72,7 +55,7 @@ def test_a_gpts_control_keeps_precision_and_mode_and_leaves_the_model() -> None:
 
 
 def test_a_compiled_gpt_has_the_control_of_the_gpt() -> None:
-    model = trained("gpt2")
+    model = drawn("gpt2", 3.0, n_ctx=16, n_embd=32)
     pairs = zip(
         randomised(torch.compile(model, backend="eager"), seed=1).parameters(),
         randomised(model, seed=1).parameters(),
@@ -83,7 +66,7 @@ def test_a_compiled_gpt_has_the_control_of_the_gpt() -> None:
 
 def test_a_hugging_face_model_is_drawn_by_its_own_rule(tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")
-    save_model(trained("gpt2"), tmp_path / "m")
+    save_model(drawn("gpt2", 3.0, n_ctx=16, n_embd=32), tmp_path / "m")
     model = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "m").eval()
     control, again = (randomised(model, seed=2) for _ in range(2))
     assert type(control) is type(model)
@@ -94,7 +77,7 @@ def test_a_hugging_face_model_is_drawn_by_its_own_rule(tmp_path: Path) -> None:
     assert float(model.state_dict()["transformer.wte.weight"].std()) > 1
     assert state["lm_head.weight"].data_ptr() == state["transformer.wte.weight"].data_ptr()
     with torch.no_grad():
-        loss = control(TOKENS, labels=TOKENS).loss
+        loss = control(tokens(4, 16), labels=tokens(4, 16)).loss
     assert float(loss) == pytest.approx(np.log(50), abs=0.3)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.interpret.networks import drawn
 from torch import Tensor, nn
 
 import glassworks.interpret as room
@@ -24,7 +25,6 @@ from glassworks.interpret.probing.probes import fit_probes
 from glassworks.interpret.probing.report import probe
 from glassworks.interpret.transformer.health import health
 from glassworks.interpret.transformer.lens import attention_patterns, logit_lens, surprise
-from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
 
 TOKENS = [3, 1, 4, 1, 5]
@@ -32,14 +32,6 @@ TOKENS = [3, 1, 4, 1, 5]
 
 for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
     importlib.import_module(module.name)
-
-
-def small() -> GPT:
-    torch.manual_seed(0)
-    model = GPT(GPTConfig("gpt2", 12, 8, 2, 2, 16))
-    for p in model.parameters():
-        nn.init.normal_(p, 0, 0.3)
-    return model
 
 
 def test_the_function_of_every_method_is_public() -> None:
@@ -92,7 +84,7 @@ def test_what_is_no_module_is_refused_in_one_line(name: str) -> None:
 
 
 def test_a_compiled_gpt_is_the_gpt() -> None:
-    model = small()
+    model = drawn()
     compiled = torch.compile(model, backend="eager")
     labels = [str(i) for i in TOKENS]
     one, two = (logit_lens(m, torch.tensor(TOKENS), labels).arrays["kl"] for m in (model, compiled))
@@ -101,7 +93,7 @@ def test_a_compiled_gpt_is_the_gpt() -> None:
 
 @pytest.mark.parametrize("kind", [list, np.array, lambda x: np.array(x, np.uint16)[::-1][::-1], torch.tensor])
 def test_arrays_and_lists_are_tokens(kind: Callable[[Any], Any]) -> None:
-    model, labels = small(), [str(i) for i in TOKENS]
+    model, labels = drawn(), [str(i) for i in TOKENS]
     wanted = surprise(model, torch.tensor(TOKENS), labels).arrays["nats"]
     np.testing.assert_array_equal(surprise(model, kind(TOKENS), labels).arrays["nats"], wanted)
     assert attention_patterns(model, kind(TOKENS), labels).arrays["pattern"].shape == (2, 2, 5, 5)
@@ -129,7 +121,7 @@ def test_arrays_and_lists_are_labels_and_activations() -> None:
 @pytest.mark.parametrize("wrong", ["text", {"ids": [1]}, 3, [[1, 2], [3]], ["a", "b"], object()])
 def test_what_is_no_tensor_is_refused_in_one_line(wrong: object) -> None:
     with pytest.raises(ValueError, match="^tokens must be a tensor, an array or lists of numbers"):
-        surprise(small(), wrong, ["a"])
+        surprise(drawn(), wrong, ["a"])
 
 
 @pytest.mark.parametrize("name", list(PUBLIC))
@@ -142,14 +134,14 @@ def test_one_text_is_not_taken_letter_by_letter(name: str) -> None:
         if str in kinds or not any("Sequence" in str(kind) for kind in kinds):
             continue
         given = {p.name: dummy(parts_of_type(p.annotation)) for p in required}
-        given |= {"model": small()} if "model" in parameters else {}
+        given |= {"model": drawn()} if "model" in parameters else {}
         given |= {p.name: torch.zeros(1) for p in required if "Tensor" in str(p.annotation)}
         with pytest.raises(ValueError, match=f"^{parameter.name} .*is one text: give a list"):
             f(**(given | {parameter.name: "abcde"}))
 
 
 def test_methods_work_under_inference_mode() -> None:
-    model = small()
+    model = drawn()
     metric = logit_difference(torch.tensor([2]), torch.tensor([7]))
     clean, corrupt = torch.tensor([TOKENS]), torch.tensor([[3, 1, 4, 2, 5]])
     wanted = attribution_patching(model, clean, corrupt, metric, check=2).arrays["resid_pre"]
@@ -160,7 +152,7 @@ def test_methods_work_under_inference_mode() -> None:
             np.testing.assert_array_equal(found.arrays["resid_pre"], wanted)
         assert health(model, inside[0], inside[1]).meta["loss"] > 0
         assert torch.is_inference_mode_enabled()
-        frozen = small()
+        frozen = drawn()
     np.testing.assert_array_equal(attribution_patching(model, *inside, metric, check=2).arrays["resid_pre"], wanted)
     with pytest.raises(ValueError, match="^the model's weights were made under torch.inference_mode"):
         attribution_patching(frozen, clean, corrupt, metric)

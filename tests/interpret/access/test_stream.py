@@ -3,19 +3,14 @@ import threading
 
 import pytest
 import torch
+from tests.interpret.networks import fresh
 from torch import Tensor, nn
 
 from glassworks.interpret.access.hooks import capture
 from glassworks.interpret.access.stream import Batches, chunks, gather, spread, stream
 from glassworks.interpret.control import randomised
-from glassworks.models.gpt.config import GPTConfig
-from glassworks.models.gpt.model import GPT
 
 POINTS = ["blocks.0.resid_post", "blocks.1.attn.z"]
-
-
-def small() -> GPT:
-    return GPT(GPTConfig("gpt2", 12, 8, 2, 2, 16))
 
 
 def tokens(step: int) -> Tensor:
@@ -23,7 +18,7 @@ def tokens(step: int) -> Tensor:
 
 
 def test_rows_are_what_capture_sees_at_the_places_kept() -> None:
-    model, keep = small(), torch.rand(4, 8, generator=torch.Generator().manual_seed(9)) < 0.5
+    model, keep = fresh(), torch.rand(4, 8, generator=torch.Generator().manual_seed(9)) < 0.5
     found = list(stream(model, lambda step: (tokens(step), keep), POINTS, steps=3))
     for step, rows in enumerate(found):
         with torch.no_grad(), capture(model, POINTS) as seen:
@@ -34,7 +29,7 @@ def test_rows_are_what_capture_sees_at_the_places_kept() -> None:
 
 
 def test_logits_that_nobody_reads_are_not_made() -> None:
-    model, sizes = small(), list[int]()
+    model, sizes = fresh(), list[int]()
     model.head.register_forward_hook(lambda _m, _a, out: sizes.append(out.size(1)))
     for points in (POINTS, "blocks.*.resid_post", "head", ["blocks.0.resid_post", "norm"]):
         (rows,) = stream(model, tokens, points, steps=1)
@@ -46,13 +41,13 @@ def test_labels_choose_the_rows_that_have_one() -> None:
     labels = torch.full((4, 8, 2), -100)
     labels[1, 2] = torch.tensor([1, -100])
     labels[3, 0] = torch.tensor([0, 2])
-    (rows,) = stream(small(), lambda step: (tokens(step), labels), POINTS, steps=1)
+    (rows,) = stream(fresh(), lambda step: (tokens(step), labels), POINTS, steps=1)
     assert rows.labels.tolist() == [[1, -100], [0, 2]]
     assert rows.example.tolist() == [1, 3]
 
 
 def test_chunks_hold_the_same_rows() -> None:
-    model = small()
+    model = fresh()
     plain = torch.cat([rows.values[POINTS[0]] for rows in stream(model, tokens, POINTS, steps=5)])
     row = 4 * (16 + 16)
     found = [part.values[POINTS[0]].clone() for part in chunks(model, tokens, POINTS, steps=5, max_bytes=100 * row)]
@@ -63,7 +58,7 @@ def test_chunks_hold_the_same_rows() -> None:
 def test_a_block_leaves_room_for_the_work_on_it_and_is_not_begun_without_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    model, row = small(), 4 * (16 + 16)
+    model, row = fresh(), 4 * (16 + 16)
     sizes = [len(part) for part in chunks(model, tokens, POINTS, steps=5, max_bytes=100 * row, work=lambda rows: row)]
     assert max(sizes) <= 50
     assert sum(sizes) == 160
@@ -76,27 +71,27 @@ def test_a_block_leaves_room_for_the_work_on_it_and_is_not_begun_without_memory(
 def test_blocks_do_not_depend_on_how_many_rows_the_first_batch_has(total: int | None) -> None:
     row = 4 * (16 + 16)
     sparse = lambda step: (tokens(step), torch.arange(32).view(4, 8) < (1 if step == 0 else 32))  # noqa: E731
-    (whole,) = chunks(small(), sparse, POINTS, steps=5, max_bytes=1 << 20, total=total)
+    (whole,) = chunks(fresh(), sparse, POINTS, steps=5, max_bytes=1 << 20, total=total)
     assert len(whole) == 1 + 4 * 32
-    rows = [part.values[POINTS[0]] for part in stream(small(), sparse, POINTS, steps=5)]
+    rows = [part.values[POINTS[0]] for part in stream(fresh(), sparse, POINTS, steps=5)]
     assert torch.equal(whole.values[POINTS[0]], torch.cat(rows))
-    sizes = [len(x) for x in chunks(small(), sparse, POINTS, steps=5, max_bytes=100 * row, total=total)]
+    sizes = [len(x) for x in chunks(fresh(), sparse, POINTS, steps=5, max_bytes=100 * row, total=total)]
     assert sizes == ([97, 32] if total is None else [65, 64])
 
 
 def test_gathering_too_much_says_a_size_above_the_limit() -> None:
     row = 4 * (16 + 16)
-    assert len(gather(small(), tokens, POINTS, steps=5, max_bytes=160 * row)) == 160
+    assert len(gather(fresh(), tokens, POINTS, steps=5, max_bytes=160 * row)) == 160
     with pytest.raises(ValueError, match=r"need (\d+,?)+ bytes or more, above max_bytes") as caught:
-        gather(small(), tokens, POINTS, steps=5, max_bytes=159 * row)
+        gather(fresh(), tokens, POINTS, steps=5, max_bytes=159 * row)
     said, limit = (int(x.replace(",", "")) for x in re.findall(r"[\d,]{4,}\d", str(caught.value)))
     assert said > limit == 159 * row
     thin = lambda step: (tokens(step), torch.arange(8).expand(4, 8) < (8 if step == 0 else 2))  # noqa: E731
-    assert len(gather(small(), thin, POINTS, steps=5, max_bytes=70 * row)) == 32 + 4 * 8
+    assert len(gather(fresh(), thin, POINTS, steps=5, max_bytes=70 * row)) == 32 + 4 * 8
 
 
 def test_values_that_are_not_finite_are_named_with_where_they_begin() -> None:
-    model = small()
+    model = fresh()
     with torch.no_grad():
         model.blocks[1].attn.qkv.weight.fill_(torch.nan)
     with pytest.raises(ValueError, match=r"blocks.1.attn.z holds NaN in \d+ of 32 rows.*weights of blocks.1.attn.qkv"):
@@ -113,7 +108,7 @@ class Root(nn.Module):
 
 
 def test_inputs_may_be_a_dict_of_keywords() -> None:
-    model = small()
+    model = fresh()
     (plain,) = stream(model, tokens, POINTS, steps=1)
     (named,) = stream(model, lambda step: {"tokens": tokens(step)}, POINTS, steps=1)
     assert torch.equal(plain.values[POINTS[0]], named.values[POINTS[0]])
@@ -122,7 +117,7 @@ def test_inputs_may_be_a_dict_of_keywords() -> None:
 
 def test_keywords_are_those_of_the_thread_that_gave_them() -> None:
     """Another thread's plain call was taken for a dict of them."""
-    model, found = small(), list[Tensor | Exception]()
+    model, found = fresh(), list[Tensor | Exception]()
 
     def other() -> None:
         try:
@@ -142,7 +137,7 @@ def test_only_a_mask_or_labels_are_taken() -> None:
     def with_keep(keep: Tensor) -> Batches:
         return lambda step: (tokens(step), keep)
 
-    model = small()
+    model = fresh()
     with pytest.raises(ValueError, match=r"labels of torch.float32: give a bool mask, or labels as whole numbers"):
         list(stream(model, with_keep(torch.ones(4, 8, 1)), POINTS, steps=1))
     with pytest.raises(ValueError, match=r"mask of torch.int64: here it must be bool, as mask.bool\(\)"):
@@ -170,9 +165,9 @@ def test_a_row_of_a_convolutions_map_is_one_place_with_all_channels() -> None:
 
 def test_refuses_no_batches_and_masks_that_do_not_fit() -> None:
     with pytest.raises(ValueError, match="steps"):
-        list(stream(small(), tokens, POINTS, steps=0))
+        list(stream(fresh(), tokens, POINTS, steps=0))
     with pytest.raises(ValueError, match="3"):
-        list(stream(small(), lambda step: (tokens(step), torch.ones(3, 8, dtype=torch.bool)), POINTS, steps=1))
+        list(stream(fresh(), lambda step: (tokens(step), torch.ones(3, 8, dtype=torch.bool)), POINTS, steps=1))
 
 
 def test_a_randomised_network_is_another_and_the_callers_generator_is_as_it_was() -> None:

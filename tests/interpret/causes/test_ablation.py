@@ -1,32 +1,17 @@
 import numpy as np
 import pytest
 import torch
+from tests.interpret.networks import ARCHITECTURES, drawn, fresh
+from tests.interpret.planted import induction_model
 from torch import Tensor, nn
 
 from glassworks.interpret.causes import ablation as module
 from glassworks.interpret.causes.ablation import ablate_points, ablation, check_kinds, other_rows
 from glassworks.interpret.causes.metrics import AtPosition, log_probability
-from glassworks.interpret.causes.planted import induction_model
 from glassworks.interpret.causes.restart import store
 from glassworks.interpret.causes.sites import SITES, metrics_of
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
-
-CONFIGS = {
-    "gpt2": GPTConfig("gpt2", 50, 8, 2, 2, 16),
-    "llama": GPTConfig("llama", 50, 8, 2, 4, 16, n_kv_head=2),
-    "qwen3": GPTConfig("qwen3", 50, 8, 2, 4, 16, n_kv_head=2),
-    "nanochat": GPTConfig("nanochat", 50, 8, 2, 2, 16, n_kv_head=1),
-}
-
-
-def random_model(name: str) -> GPT:
-    model = GPT(CONFIGS[name])
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for p in model.parameters():
-            p.copy_(torch.empty(p.shape).normal_(0, 0.3, generator=generator))
-    return model
 
 
 def two_rows() -> Tensor:
@@ -37,9 +22,9 @@ def metric() -> AtPosition:
     return log_probability(torch.tensor([1, 2]))
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_ablation_equals_whole_runs_with_the_values_replaced(name: str) -> None:
-    model, tokens, layer = random_model(name), two_rows(), 1
+    model, tokens, layer = drawn(name), two_rows(), 1
     trace = ablation(model, tokens, metric(), sites=["z", "k", "mlp_out"], controls=0)
     assert trace.labels["kind"] == ["zero", "mean", "resample"]
     for site in ("z", "k", "mlp_out"):
@@ -66,7 +51,7 @@ def replace(x: Tensor, new: Tensor, head: int | None) -> Tensor:
 
 
 def test_a_position_alone_can_be_silenced() -> None:
-    model, tokens = random_model("gpt2"), two_rows()
+    model, tokens = drawn("gpt2"), two_rows()
     change = ablation(model, tokens, metric(), sites="resid_post", by_position=True, controls=0).arrays["resid_post"]
     assert change.shape == (3, 2, 5)
     assert (change[:, 1, :-1] == 0).all()  # behind the last layer only the position that is judged counts
@@ -74,7 +59,7 @@ def test_a_position_alone_can_be_silenced() -> None:
 
 
 def test_rows_that_are_alike_are_their_own_mean_and_sample() -> None:
-    model, tokens = random_model("qwen3"), two_rows()[:1].expand(2, -1)
+    model, tokens = drawn("qwen3"), two_rows()[:1].expand(2, -1)
     trace = ablation(model, tokens, log_probability(torch.tensor([1, 1])), controls=0)
     for site in ("z", "mlp_out"):
         np.testing.assert_allclose(trace.arrays[site][1:], 0, atol=1e-5)
@@ -82,7 +67,7 @@ def test_rows_that_are_alike_are_their_own_mean_and_sample() -> None:
 
 
 def test_another_reference_is_averaged_and_drawn_from() -> None:
-    model, tokens = random_model("gpt2"), two_rows()
+    model, tokens = drawn("gpt2"), two_rows()
     reference = two_rows()[:1].expand(4, -1)  # four times the first row
     change = ablation(model, tokens, metric(), sites="z", reference=reference, controls=0).arrays["z_metric"]
     np.testing.assert_allclose(change[1], change[2], atol=1e-5)
@@ -123,7 +108,7 @@ def test_resampling_never_draws_the_row_itself_and_is_seeded() -> None:
     draws = [other_rows(5, 5, True, generator) for _ in range(50)]
     assert all((rows != torch.arange(5)).all() for rows in draws)
     assert len({int(rows[0]) for rows in draws}) == 4
-    model, tokens = random_model("gpt2"), torch.randint(50, (4, 5), generator=generator)
+    model, tokens = drawn("gpt2"), torch.randint(50, (4, 5), generator=generator)
     score = log_probability(torch.tensor([1, 2, 3, 4]))
     runs = [ablation(model, tokens, score, seed=seed, controls=3).arrays for seed in (0, 0, 1)]
     np.testing.assert_array_equal(runs[0]["z"], runs[1]["z"])
@@ -132,7 +117,7 @@ def test_resampling_never_draws_the_row_itself_and_is_seeded() -> None:
 
 
 def test_refuses_what_does_not_fit() -> None:
-    model, tokens = random_model("gpt2"), two_rows()
+    model, tokens = drawn("gpt2"), two_rows()
     with pytest.raises(ValueError, match="reference .1 row. must be at least 2"):
         ablation(model, tokens[:1], log_probability(torch.tensor([1])))
     with pytest.raises(ValueError, match="must be some of zero, mean, resample"):
@@ -185,6 +170,6 @@ def test_the_control_of_a_point_is_as_far_away_as_the_ablation_and_in_no_like_di
 
 
 def test_points_that_cannot_be_silenced_beside_a_control_are_refused() -> None:
-    model = GPT(CONFIGS["gpt2"])
+    model = fresh("gpt2")
     with pytest.raises(ValueError, match=r"points: embed:in has shape \(2, 5\) and dtype torch.int64"):
         ablate_points(model, two_rows(), metric(), "embed:in")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from tests.interpret.networks import ARCHITECTURES, METRIC, drawn, pair
 
 from glassworks.interpret.access.hooks import capture, patch
 from glassworks.interpret.causes.attribution_patching import attribution_patching
@@ -11,32 +11,10 @@ from glassworks.interpret.causes.sites import SITES
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
 
-CONFIGS = {
-    "gpt2": GPTConfig("gpt2", 50, 8, 2, 2, 16),
-    "llama": GPTConfig("llama", 50, 8, 2, 4, 16, n_kv_head=2),
-    "qwen3": GPTConfig("qwen3", 50, 8, 2, 4, 16, n_kv_head=2),
-    "nanochat": GPTConfig("nanochat", 50, 8, 2, 2, 16, n_kv_head=1),
-}
-METRIC = logit_difference(torch.tensor([1, 2]), torch.tensor([4, 5]))
 
-
-def random_model(name: str) -> GPT:
-    model = GPT(CONFIGS[name])
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for p in model.parameters():
-            p.copy_(torch.empty(p.shape).normal_(0, 0.3, generator=generator))
-    return model
-
-
-def inputs() -> tuple[Tensor, Tensor]:
-    clean, corrupt = torch.randint(50, (2, 2, 6), generator=torch.Generator().manual_seed(1))
-    return clean, corrupt
-
-
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_the_estimate_is_the_derivative_of_patching(name: str) -> None:
-    model, (clean, corrupt) = random_model(name), inputs()
+    model, (clean, corrupt) = drawn(name), pair()
     trace = attribution_patching(model, clean, corrupt, METRIC, sites=list(SITES), check=0)
     small = 1e-3
     for site, kind in SITES.items():
@@ -55,15 +33,15 @@ def test_the_estimate_is_the_derivative_of_patching(name: str) -> None:
         assert found == pytest.approx(slope, rel=1e-2, abs=1e-3), site
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_identical_inputs_have_exactly_no_attribution(name: str) -> None:
-    model, (clean, _) = random_model(name), inputs()
+    model, (clean, _) = drawn(name), pair()
     trace = attribution_patching(model, clean, clean, METRIC, sites=list(SITES), check=0)
     assert all((trace.arrays[site] == 0).all() for site in SITES)
 
 
 def test_the_truth_beside_it_is_activation_patching() -> None:
-    model, (clean, corrupt) = random_model("qwen3"), inputs()
+    model, (clean, corrupt) = drawn("qwen3"), pair()
     for by_position in (True, False):
         estimate = attribution_patching(model, clean, corrupt, METRIC, sites=["z", "v"], by_position=by_position)
         true = activation_patching(model, clean, corrupt, METRIC, sites=["z", "v"], by_position=by_position)
@@ -74,7 +52,7 @@ def test_the_truth_beside_it_is_activation_patching() -> None:
 
 
 def test_correlations_are_those_of_the_arrays_and_beat_the_shuffled_estimate() -> None:
-    model, (clean, corrupt) = random_model("gpt2"), inputs()
+    model, (clean, corrupt) = drawn("gpt2"), pair()
     trace = attribution_patching(model, clean, corrupt, METRIC, sites="z")
     guess, true = trace.arrays["z"].ravel(), trace.arrays["z_true"].ravel()
     assert trace.meta["z_pearson"] == pytest.approx(np.corrcoef(guess, true)[0, 1], abs=1e-6)
@@ -87,13 +65,13 @@ def test_correlations_are_those_of_the_arrays_and_beat_the_shuffled_estimate() -
 
 
 def test_the_truth_may_be_sampled() -> None:
-    model, (clean, corrupt) = random_model("gpt2"), inputs()
+    model, (clean, corrupt) = drawn("gpt2"), pair()
     true = attribution_patching(model, clean, corrupt, METRIC, sites="z", check=7).arrays["z_true"]
     assert np.isfinite(true).sum() == 7
 
 
 def test_it_takes_two_forward_passes_and_one_backward() -> None:
-    model, (clean, corrupt) = random_model("gpt2"), inputs()
+    model, (clean, corrupt) = drawn("gpt2"), pair()
     calls = {"forward": 0, "backward": 0}
     count = lambda key: calls.__setitem__(key, calls[key] + 1)  # noqa: E731
     handles = [
@@ -107,7 +85,7 @@ def test_it_takes_two_forward_passes_and_one_backward() -> None:
 
 
 def test_frozen_parameters_training_mode_and_no_grad_change_nothing() -> None:
-    model, (clean, corrupt) = random_model("gpt2"), inputs()
+    model, (clean, corrupt) = drawn("gpt2"), pair()
     expected = attribution_patching(model, clean, corrupt, METRIC, sites="q", check=0).arrays["q"]
     model.train().requires_grad_(False)
     with torch.no_grad():
@@ -118,7 +96,7 @@ def test_frozen_parameters_training_mode_and_no_grad_change_nothing() -> None:
 
 
 def test_slopes_at_the_reference_of_a_divergence_are_refused() -> None:
-    model, (clean, corrupt) = random_model("gpt2"), inputs()
+    model, (clean, corrupt) = drawn("gpt2"), pair()
     with torch.no_grad():
         there, here = kl_divergence(model(clean)), kl_divergence(model(corrupt))
     assert attribution_patching(model, clean, corrupt, there, check=0).arrays["resid_pre"].any()
@@ -132,13 +110,13 @@ def test_correlations_that_do_not_exist_are_left_out() -> None:
     with torch.no_grad():
         for p in model.parameters():
             p.normal_(0, 0.3, generator=generator)
-    trace = attribution_patching(model, *inputs(), METRIC, sites=["z", "mlp_out"])
+    trace = attribution_patching(model, *pair(), METRIC, sites=["z", "mlp_out"])
     assert "z_pearson" in trace.meta
     assert not any(name.startswith("mlp_out") for name in trace.meta)
 
 
 def test_refuses_what_has_no_gradient_or_cannot_be_counted() -> None:
-    model, (clean, corrupt) = random_model("gpt2"), inputs()
+    model, (clean, corrupt) = drawn("gpt2"), pair()
     with pytest.raises(ValueError, match="without a gradient: leave out argmax, detach"):
         attribution_patching(model, clean, corrupt, lambda logits: METRIC(logits).detach())
     with pytest.raises(ValueError, match="torch.int64: it must give floats"):

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 import torch
+from tests.interpret.networks import CONFIGS, METRIC, drawn, pair
+from tests.interpret.planted import CIRCUIT, induction_model
 from torch import Tensor
 
 from glassworks.interpret.causes.circuits import (
@@ -15,34 +17,10 @@ from glassworks.interpret.causes.edges import Ablated
 from glassworks.interpret.causes.graph import TAPS, Graph
 from glassworks.interpret.causes.metrics import AtPosition, kl_divergence, logit_difference
 from glassworks.interpret.causes.paths import path_patching
-from glassworks.interpret.causes.planted import CIRCUIT, induction_model
 from glassworks.interpret.causes.restart import in_evaluation
 from glassworks.interpret.causes.sweeps import compare
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
-
-CONFIGS = {
-    "gpt2": GPTConfig("gpt2", 50, 8, 2, 2, 16),
-    "llama": GPTConfig("llama", 50, 8, 2, 4, 16, n_kv_head=2),
-    "qwen3": GPTConfig("qwen3", 50, 8, 2, 4, 16, n_kv_head=2, head_dim=6),
-    "nanochat": GPTConfig("nanochat", 50, 8, 2, 2, 16, n_kv_head=1),
-    "attention only": GPTConfig("qwen3", 50, 8, 2, 2, 16, n_inner=0),
-}
-METRIC = logit_difference(torch.tensor([1, 2]), torch.tensor([4, 5]))
-
-
-def random_model(name: str) -> GPT:
-    model = GPT(CONFIGS[name])
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for p in model.parameters():
-            p.copy_(torch.empty(p.shape).normal_(0, 0.3, generator=generator))
-    return model
-
-
-def inputs() -> tuple[Tensor, Tensor]:
-    clean, corrupt = torch.randint(50, (2, 2, 5), generator=torch.Generator().manual_seed(1))
-    return clean, corrupt
 
 
 def planted(which: str) -> tuple[GPT, Tensor, Tensor, AtPosition]:
@@ -68,7 +46,7 @@ def test_the_planted_model_completes_repetitions_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_all_edges_are_the_clean_run_and_none_the_corrupt_one(name: str) -> None:
-    model, (clean, corrupt) = random_model(name), inputs()
+    model, (clean, corrupt) = drawn(name), pair()
     with in_evaluation(model):
         for metric in (METRIC, lambda logits: logits[..., 3].mean(1)):
             ablated = Ablated(compare(model, clean, corrupt, metric, TAPS), 2**26)
@@ -80,7 +58,7 @@ def test_all_edges_are_the_clean_run_and_none_the_corrupt_one(name: str) -> None
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_one_cut_edge_is_a_patched_path(name: str) -> None:
-    model, (clean, corrupt) = random_model(name), inputs()
+    model, (clean, corrupt) = drawn(name), pair()
     paths = path_patching(model, corrupt, clean, METRIC, readers="*")  # from the corrupt run into the clean one
     graph = Graph(model.config)
     exists = np.argwhere(graph.edges)
@@ -93,7 +71,7 @@ def test_one_cut_edge_is_a_patched_path(name: str) -> None:
 
 
 def test_a_run_begins_where_it_reads_a_cut_edge() -> None:
-    model, (clean, corrupt) = random_model("llama"), inputs()
+    model, (clean, corrupt) = drawn("llama"), pair()
     graph, called = Graph(model.config), []
     for layer, block in enumerate(model.blocks):
         block.mlp.register_forward_hook(lambda *_, layer=layer: called.append(layer))
@@ -108,7 +86,7 @@ def test_a_run_begins_where_it_reads_a_cut_edge() -> None:
 
 
 def test_batches_of_any_size_give_the_same_and_too_big_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, (clean, corrupt) = random_model("gpt2"), inputs()
+    model, (clean, corrupt) = drawn("gpt2"), pair()
     random = np.random.default_rng(0)
     edges = Graph(model.config).edges
     keep = edges & (random.random((7, *edges.shape)) < 0.7)
@@ -130,12 +108,12 @@ def test_batches_of_any_size_give_the_same_and_too_big_is_refused(monkeypatch: p
 
 def test_identical_inputs_have_exactly_no_attribution() -> None:
     for name in CONFIGS:
-        model, (clean, _) = random_model(name), inputs()
+        model, (clean, _) = drawn(name), pair()
         assert (edge_attribution(model, clean, clean, METRIC, check=0).arrays["score"] == 0).all()
 
 
 def test_it_takes_two_forward_passes_and_one_backward() -> None:
-    model, (clean, corrupt) = random_model("gpt2"), inputs()
+    model, (clean, corrupt) = drawn("gpt2"), pair()
     calls = {"forward": 0, "backward": 0}
     handles = [
         model.register_forward_hook(lambda *_: calls.__setitem__("forward", calls["forward"] + 1)),
@@ -148,7 +126,7 @@ def test_it_takes_two_forward_passes_and_one_backward() -> None:
 
 
 def test_pairs_are_averaged_and_memory_does_not_change_the_scores() -> None:
-    model, (clean, corrupt) = random_model("qwen3"), inputs()
+    model, (clean, corrupt) = drawn("qwen3"), pair()
     right, wrong = torch.tensor([1, 2]), torch.tensor([4, 5])
     whole = edge_attribution(model, clean, corrupt, METRIC, check=0, max_bytes=2**12)
     parts = [
@@ -160,7 +138,7 @@ def test_pairs_are_averaged_and_memory_does_not_change_the_scores() -> None:
 
 
 def test_the_scores_agree_with_true_cuts_where_the_model_is_smooth() -> None:
-    model, (clean, corrupt) = random_model("gpt2"), inputs()
+    model, (clean, corrupt) = drawn("gpt2"), pair()
     trace = edge_attribution(model, clean, corrupt, METRIC, check=40, steps=4)
     assert trace.arrays["estimate"].shape == trace.arrays["true"].shape == (40,)
     assert float(trace.meta["pearson"]) > 0.9
@@ -207,7 +185,7 @@ def test_the_curve_goes_from_the_corrupt_run_to_the_clean_one() -> None:
 
 
 def test_dead_ends_are_dropped_without_changing_the_run() -> None:
-    model, (clean, corrupt) = random_model("qwen3"), inputs()
+    model, (clean, corrupt) = drawn("qwen3"), pair()
     graph = Graph(model.config)
     keep = graph.edges & (np.random.default_rng(0).random(graph.edges.shape) < 0.15)
     keep[:, graph.readers.index("logits")] = False
@@ -291,14 +269,14 @@ def test_slopes_at_the_reference_of_a_divergence_are_refused_and_found_at_the_ot
 
 
 def test_at_the_corrupt_run_the_scores_are_its_slopes() -> None:
-    model, (clean, corrupt) = random_model("gpt2"), inputs()
+    model, (clean, corrupt) = drawn("gpt2"), pair()
     forth = edge_attribution(model, clean, corrupt, METRIC, at="corrupt", check=0)
     back = edge_attribution(model, corrupt, clean, METRIC, at="clean", check=0)
     np.testing.assert_allclose(forth.arrays["score"], back.arrays["score"], rtol=1e-4, atol=1e-6)
 
 
 def test_a_metric_without_a_gradient_is_refused() -> None:
-    model, (clean, corrupt) = random_model("gpt2"), inputs()
+    model, (clean, corrupt) = drawn("gpt2"), pair()
     for metric in (lambda logits: METRIC(logits.detach()), lambda logits: logits.argmax(-1).float().mean(1)):
         with pytest.raises(ValueError, match="without a gradient: leave out argmax, detach"):
             edge_attribution(model, clean, corrupt, metric)

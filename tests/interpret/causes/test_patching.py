@@ -4,6 +4,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 import torch
+from tests.interpret.networks import CONFIGS, drawn, tokens
 from torch import Tensor, nn
 
 from glassworks.interpret.causes import patching
@@ -18,29 +19,12 @@ from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
 from glassworks.trace.legend import Legend
 
-CONFIGS = {
-    "gpt2": GPTConfig("gpt2", 50, 8, 2, 2, 16),
-    "llama": GPTConfig("llama", 50, 8, 2, 4, 16, n_kv_head=2),
-    "qwen3": GPTConfig("qwen3", 50, 8, 2, 4, 16, n_kv_head=2, head_dim=6),
-    "nanochat": GPTConfig("nanochat", 50, 8, 2, 2, 16, n_kv_head=1),
-    "attention only": GPTConfig("qwen3", 50, 8, 2, 2, 16, n_inner=0),
-}
 T = 5
-
-
-def random_model(config: GPTConfig) -> GPT:
-    """Weights drawn anew: at initialisation some are zero."""
-    model = GPT(config)
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for p in model.parameters():
-            p.copy_(torch.empty(p.shape).normal_(0, 0.3, generator=generator))
-    return model
 
 
 def inputs() -> tuple[Tensor, Tensor]:
     """Three pairs that differ from position 1 on."""
-    clean, corrupt = torch.randint(50, (2, 3, T), generator=torch.Generator().manual_seed(1))
+    clean, corrupt = tokens(2, 3, T)
     corrupt[:, 0] = clean[:, 0]
     return clean, corrupt
 
@@ -83,7 +67,7 @@ def hooked(model: nn.Module, point: str, hook: Callable[..., Tensor | None]) -> 
 @pytest.mark.parametrize("by_position", [True, False])
 @pytest.mark.parametrize("name", CONFIGS)
 def test_the_sweep_equals_a_loop_of_whole_runs(name: str, by_position: bool) -> None:
-    model, (clean, corrupt) = random_model(CONFIGS[name]), inputs()
+    model, (clean, corrupt) = drawn(name), inputs()
     for metric in (difference(3), lambda logits: logits[..., 7].mean(1)):
         trace = activation_patching(
             model, clean, corrupt, metric, sites=list(SITES), by_position=by_position, controls=0, max_bytes=2**19
@@ -102,7 +86,7 @@ def test_the_sweep_equals_a_loop_of_whole_runs(name: str, by_position: bool) -> 
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_patching_everything_gives_the_clean_run_and_nothing_the_corrupt_one(name: str) -> None:
-    model, (clean, corrupt) = random_model(CONFIGS[name]), inputs()
+    model, (clean, corrupt) = drawn(name), inputs()
     sites = ["resid_pre", "resid_post"]
     whole = activation_patching(model, clean, corrupt, difference(), sites=sites, by_position=False).arrays
     np.testing.assert_allclose(whole["resid_pre"], 1, atol=1e-4)
@@ -114,7 +98,7 @@ def test_patching_everything_gives_the_clean_run_and_nothing_the_corrupt_one(nam
 
 
 def test_patching_a_run_with_itself_changes_nothing() -> None:
-    model, (clean, _) = random_model(CONFIGS["qwen3"]), inputs()
+    model, (clean, _) = drawn("qwen3"), inputs()
     trace = activation_patching(model, clean, clean, difference(), sites=list(SITES))
     for site in SITES:
         np.testing.assert_allclose(trace.arrays[site], 0, atol=1e-5)
@@ -122,7 +106,7 @@ def test_patching_a_run_with_itself_changes_nothing() -> None:
 
 
 def test_positions_behind_the_one_that_is_judged_have_no_effect() -> None:
-    model, (clean, corrupt) = random_model(CONFIGS["nanochat"]), inputs()
+    model, (clean, corrupt) = drawn("nanochat"), inputs()
     effect = activation_patching(model, clean, corrupt, difference(2), sites="z").arrays["z"]
     assert effect.shape == (2, 2, T)
     assert (effect[:, :, 3:] == 0).all()
@@ -130,7 +114,7 @@ def test_positions_behind_the_one_that_is_judged_have_no_effect() -> None:
 
 
 def test_batches_of_any_size_give_the_same() -> None:
-    model, (clean, corrupt) = random_model(CONFIGS["gpt2"]), inputs()
+    model, (clean, corrupt) = drawn("gpt2"), inputs()
     one, many = (
         activation_patching(model, clean, corrupt, difference(), sites=["z", "k"], max_bytes=size).arrays
         for size in (2**16, 2**26)
@@ -140,7 +124,7 @@ def test_batches_of_any_size_give_the_same() -> None:
 
 
 def test_controls_are_random_changes_of_the_same_norm() -> None:
-    model, (clean, corrupt) = random_model(CONFIGS["gpt2"]), inputs()
+    model, (clean, corrupt) = drawn("gpt2"), inputs()
     first, second, other = (
         activation_patching(model, clean, corrupt, difference(), sites="z", controls=5, seed=seed) for seed in (0, 0, 1)
     )
@@ -155,7 +139,7 @@ def test_controls_are_random_changes_of_the_same_norm() -> None:
 
 def test_controls_stand_at_the_largest_effects_and_at_a_few_others() -> None:
     """At places drawn from all, most had no effect, so that their controls could be held against nothing."""
-    model, (clean, corrupt) = random_model(CONFIGS["gpt2"]), inputs()
+    model, (clean, corrupt) = drawn("gpt2"), inputs()
     trace = activation_patching(model, clean, corrupt, difference(), sites="z", controls=8, draws=3)
     sizes = abs(trace.arrays["z_control_true"])
     largest = np.sort(abs(trace.arrays["z"]).ravel())[::-1]
@@ -166,7 +150,7 @@ def test_controls_stand_at_the_largest_effects_and_at_a_few_others() -> None:
 
 
 def test_a_place_is_called_by_its_token() -> None:
-    model, (clean, corrupt) = random_model(CONFIGS["gpt2"]), inputs()
+    model, (clean, corrupt) = drawn("gpt2"), inputs()
     labels = [" a", " b", *(" c" for _ in range(clean.size(1) - 2))]
     trace = activation_patching(model, clean, corrupt, difference(), labels=labels, controls=100, draws=1)
     names = set(trace.labels["resid_pre_place"])
@@ -176,7 +160,7 @@ def test_a_place_is_called_by_its_token() -> None:
 
 
 def test_the_legend_says_which_answer_in_which_unit_and_shares_of_how_much() -> None:
-    model, (clean, corrupt) = random_model(CONFIGS["gpt2"]), inputs()
+    model, (clean, corrupt) = drawn("gpt2"), inputs()
     ones = torch.ones(len(clean), dtype=torch.long)
 
     def said(metric: Metric, corrupt: Tensor = corrupt) -> Legend:
@@ -219,9 +203,9 @@ def test_shares_of_little_are_not_stretched_over_the_scale() -> None:
 def test_what_a_control_puts_in_is_as_far_away_as_the_patch_and_in_no_like_direction(
     site: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = GPTConfig("gpt2", 50, 8, 2, 1, 64) if site != "pattern" else GPTConfig("gpt2", 50, 64, 2, 1, 16)
-    model, given = random_model(config), []
-    clean, corrupt = torch.randint(50, (2, 3, config.n_ctx), generator=torch.Generator().manual_seed(1))
+    length, width = (8, 64) if site != "pattern" else (64, 16)
+    model, given = drawn("gpt2", n_ctx=length, n_head=1, n_embd=width), []
+    clean, corrupt = tokens(2, 3, length)
     monkeypatch.setattr(patching, "metrics_of", lambda *args, **kw: given.append(args[2]) or metrics_of(*args, **kw))
     trace = activation_patching(model, clean, corrupt, difference(), sites=site, by_position=False)
     patch, control = given
@@ -236,17 +220,17 @@ def test_what_a_control_puts_in_is_as_far_away_as_the_patch_and_in_no_like_direc
 
 
 def test_works_in_bfloat16_and_on_one_token() -> None:
-    model = random_model(CONFIGS["qwen3"]).to(torch.bfloat16)
+    model = drawn("qwen3").to(torch.bfloat16)
     clean, corrupt = inputs()
     arrays = activation_patching(model, clean, corrupt, difference(), sites=list(SITES)).arrays
     assert all(np.isfinite(array).all() for array in arrays.values())
-    model = random_model(CONFIGS["gpt2"])
+    model = drawn("gpt2")
     short = activation_patching(model, clean[:, 1:2], corrupt[:, 1:2], difference()).arrays["resid_pre"]
     np.testing.assert_allclose(short, 1, atol=1e-4)
 
 
 def test_the_model_is_left_as_it_was() -> None:
-    model, (clean, corrupt) = random_model(CONFIGS["gpt2"]).train(), inputs()
+    model, (clean, corrupt) = drawn("gpt2").train(), inputs()
     activation_patching(model, clean, corrupt, difference(), sites=list(SITES))
     assert model.training
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
@@ -254,7 +238,7 @@ def test_the_model_is_left_as_it_was() -> None:
 
 
 def test_refuses_what_does_not_fit() -> None:
-    model, (clean, corrupt) = random_model(CONFIGS["gpt2"]), inputs()
+    model, (clean, corrupt) = drawn("gpt2"), inputs()
     with pytest.raises(ValueError, match=r"sites \(='resid_pr'\).*nearest: resid_pre"):
         activation_patching(model, clean, corrupt, difference(), sites="resid_pr")
     with pytest.raises(ValueError, match=r"clean \(3, 5\) and corrupt \(3, 4\)"):
@@ -278,7 +262,7 @@ def test_refuses_what_does_not_fit() -> None:
 
 
 def test_a_stored_run_has_the_models_own_values() -> None:
-    model, (clean, _) = random_model(CONFIGS["nanochat"]), inputs()
+    model, (clean, _) = drawn("nanochat"), inputs()
     stored = store(model, clean, ["attn.z"])
     with torch.no_grad():
         assert torch.equal(stored.logits, model(clean))
@@ -410,7 +394,7 @@ def test_memory_that_is_not_there_is_refused_before_it_is_taken(monkeypatch: pyt
     with pytest.raises(ValueError, match=r"needs 81,920,000 bytes, 8,388,608 are free: give fewer or smaller inputs"):
         patch_points(model, torch.zeros(256, 4), torch.ones(256, 4), lambda out: out[:, 0], "0")
     assert not sizes
-    small = random_model(CONFIGS["gpt2"])
+    small = drawn("gpt2")
     monkeypatch.setattr("glassworks.interpret.access.checks.free_memory", lambda: 2**14)
     with pytest.raises(ValueError, match=r"needs [0-9,]+ bytes, 16,384 are free: give a smaller max_bytes"):
         activation_patching(small, *inputs(), difference())

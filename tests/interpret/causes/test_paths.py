@@ -3,6 +3,8 @@ from contextlib import ExitStack
 import numpy as np
 import pytest
 import torch
+from tests.interpret.networks import CONFIGS, METRIC, drawn, pair
+from tests.interpret.planted import CIRCUIT, induction_model
 from torch import Tensor
 
 from glassworks.interpret.access.hooks import capture
@@ -11,34 +13,9 @@ from glassworks.interpret.causes.edge_attribution import edge_attribution
 from glassworks.interpret.causes.graph import TAPS, Graph, raw_heads, writes
 from glassworks.interpret.causes.metrics import logit_difference
 from glassworks.interpret.causes.paths import path_patching
-from glassworks.interpret.causes.planted import CIRCUIT, induction_model
 from glassworks.interpret.causes.restart import store
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
-
-CONFIGS = {
-    "gpt2": GPTConfig("gpt2", 50, 8, 2, 2, 16),
-    "llama": GPTConfig("llama", 50, 8, 2, 4, 16, n_kv_head=2),
-    "qwen3": GPTConfig("qwen3", 50, 8, 2, 4, 16, n_kv_head=2, head_dim=6),
-    "nanochat": GPTConfig("nanochat", 50, 8, 2, 2, 16, n_kv_head=1),
-    "attention only": GPTConfig("qwen3", 50, 8, 2, 2, 16, n_inner=0),
-}
-METRIC = logit_difference(torch.tensor([1, 2]), torch.tensor([4, 5]))
-
-
-def random_model(name: str) -> GPT:
-    model = GPT(CONFIGS[name])
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for p in model.parameters():
-            p.copy_(torch.empty(p.shape).normal_(0, 0.3, generator=generator))
-    return model
-
-
-def inputs() -> tuple[Tensor, Tensor]:
-    clean, corrupt = torch.randint(50, (2, 2, 5), generator=torch.Generator().manual_seed(1))
-    return clean, corrupt
-
 
 # ----------------------------------------------------------------------------------------------------------------------
 # The graph
@@ -46,7 +23,7 @@ def inputs() -> tuple[Tensor, Tensor]:
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_writes_and_biases_sum_to_the_stream(name: str) -> None:
-    model, (clean, _) = random_model(name), inputs()
+    model, (clean, _) = drawn(name), pair()
     with torch.no_grad():
         stored = store(model, clean, TAPS)
         total = writes(stored).sum(0)
@@ -57,7 +34,7 @@ def test_writes_and_biases_sum_to_the_stream(name: str) -> None:
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_queries_keys_and_values_from_the_stream_are_the_taps(name: str) -> None:
-    model, (clean, _) = random_model(name), inputs()
+    model, (clean, _) = drawn(name), pair()
     block = model.blocks[1]
     with torch.no_grad():
         stored = store(model, clean, ["attn.q"])
@@ -125,7 +102,7 @@ def by_freezing(
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_an_edge_equals_the_published_procedure_with_whole_runs(name: str) -> None:
-    model, (clean, corrupt) = random_model(name), inputs()
+    model, (clean, corrupt) = drawn(name), pair()
     readers = {"a1.h1.q": (1, "attn.q", 1), "a1.h0.k": (1, "attn.k", 0), "a1.h0.v": (1, "attn.v", 0)}
     if name != "attention only":
         readers["m1"] = (1, "mlp_out", 0)
@@ -137,7 +114,7 @@ def test_an_edge_equals_the_published_procedure_with_whole_runs(name: str) -> No
 
 
 def test_an_edge_to_the_logits_adds_the_change_to_the_last_stream() -> None:
-    model, (clean, corrupt) = random_model("nanochat"), inputs()
+    model, (clean, corrupt) = drawn("nanochat"), pair()
 
     def plain(logits: Tensor) -> Tensor:
         return logits[..., 3].sum(1)
@@ -152,7 +129,7 @@ def test_an_edge_to_the_logits_adds_the_change_to_the_last_stream() -> None:
 
 
 def test_a_reader_before_the_writer_hears_nothing() -> None:
-    model, (clean, corrupt) = random_model("gpt2"), inputs()
+    model, (clean, corrupt) = drawn("gpt2"), pair()
     trace = path_patching(model, clean, corrupt, METRIC, writers=["m0", "a1.h0"], readers=["a0.h0.q", "m1"])
     graph = Graph(model.config)
     assert trace.meta["writers"] == f"2 of {len(graph.writers)}"
@@ -166,10 +143,10 @@ def test_a_reader_before_the_writer_hears_nothing() -> None:
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_for_tiny_differences_paths_are_the_slopes_and_sum_up(name: str) -> None:
-    model = random_model(name)
+    model = drawn(name)
     with torch.no_grad():  # tokens 0 and 1 hardly differ: everything is linear
         model.embed.weight[1] = model.embed.weight[0] + 0.02 * model.embed.weight[2]
-    clean, corrupt = inputs()
+    clean, corrupt = pair()
     clean[:, 2], corrupt[:, :] = 0, clean
     corrupt[:, 2] = 1
     paths = path_patching(model, clean, corrupt, METRIC, readers="*")
@@ -199,7 +176,7 @@ def test_what_a_control_sends_is_as_large_as_the_write_and_in_a_random_direction
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     model, sent = GPT(GPTConfig("gpt2", 50, 8, 2, 2, 128), seed=1), []
-    clean, corrupt = inputs()
+    clean, corrupt = pair()
     read = paths.read
     monkeypatch.setattr(paths, "read", lambda *args: sent.append(args[2]) or read(*args))
     path_patching(model, clean, corrupt, METRIC, writers=["embed", "m0"])
@@ -214,7 +191,7 @@ def test_what_a_control_sends_is_as_large_as_the_write_and_in_a_random_direction
 
 
 def test_refuses_unknown_nodes() -> None:
-    model, (clean, corrupt) = random_model("gpt2"), inputs()
+    model, (clean, corrupt) = drawn("gpt2"), pair()
     with pytest.raises(ValueError, match=r"readers \(='a1.h1.z'\) match no node; nearest: a1.h1"):
         path_patching(model, clean, corrupt, METRIC, readers="a1.h1.z")
     for name in ("writers", "readers"):

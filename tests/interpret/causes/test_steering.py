@@ -4,13 +4,12 @@ import math
 import numpy as np
 import pytest
 import torch
+from tests.interpret.networks import fresh
 from torch import Tensor, nn
 
 from glassworks.interpret.access.hooks import patch
 from glassworks.interpret.causes.metrics import log_probability
 from glassworks.interpret.causes.steering import mean_difference, reflect, steer
-from glassworks.models.gpt.config import GPTConfig
-from glassworks.models.gpt.model import GPT
 
 TOKENS = torch.randint(20, (5, 8), generator=torch.Generator().manual_seed(0))
 
@@ -27,10 +26,6 @@ class Reader(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.second(self.turn(self.first(x))) @ self.listened
-
-
-def small() -> GPT:
-    return GPT(GPTConfig("gpt2", 20, 8, 2, 2, 16))
 
 
 def rows(output: Tensor) -> Tensor:
@@ -54,7 +49,7 @@ def test_a_planted_direction_moves_the_output_and_no_other_does() -> None:
 
 
 def test_the_wrong_place_is_the_farthest_tap_of_the_same_shape_by_itself() -> None:
-    model, metric = small(), log_probability(TOKENS[:, 0])
+    model, metric = fresh(), log_probability(TOKENS[:, 0])
     for point, expected in (
         ("blocks.1.resid_post", "blocks.0.resid_pre"),
         ("blocks.0.resid_pre", "blocks.1.resid_post"),
@@ -89,7 +84,7 @@ def test_a_reflection_has_the_rows_of_a_push() -> None:
 
 
 def test_inputs_may_be_a_dict_of_keywords() -> None:
-    model, metric = small(), log_probability(TOKENS[:, 0])
+    model, metric = fresh(), log_probability(TOKENS[:, 0])
     for how in ("add", "reflect"):
         plain, named = (
             steer(model, inputs, torch.ones(16), "blocks.0.resid_post", metric, scales=[1], how=how)  # type: ignore[arg-type]
@@ -100,7 +95,7 @@ def test_inputs_may_be_a_dict_of_keywords() -> None:
 
 
 def test_a_scale_of_zero_is_the_plain_run_exactly() -> None:
-    model, metric = small(), log_probability(TOKENS[:, 0])
+    model, metric = fresh(), log_probability(TOKENS[:, 0])
     trace = steer(model, TOKENS, torch.ones(16), "blocks.0.resid_post", metric, scales=[0, 3])
     with torch.no_grad():
         plain = metric(model(TOKENS))
@@ -109,7 +104,7 @@ def test_a_scale_of_zero_is_the_plain_run_exactly() -> None:
 
 
 def test_only_the_chosen_positions_are_pushed() -> None:
-    model, metric = small(), log_probability(TOKENS[:, 0], position=3)
+    model, metric = fresh(), log_probability(TOKENS[:, 0], position=3)
     push = torch.arange(16.0)
     last, all_of = (
         steer(model, TOKENS, push, "blocks.1.resid_post", metric, scales=[1], positions=where).arrays["metric"][0, 0]
@@ -121,7 +116,7 @@ def test_only_the_chosen_positions_are_pushed() -> None:
 
 
 def test_the_wrong_place_may_be_other_positions_of_the_same_point() -> None:
-    model, metric = small(), log_probability(TOKENS[:, 0], position=3)
+    model, metric = fresh(), log_probability(TOKENS[:, 0], position=3)
     trace = steer(
         model,
         TOKENS,
@@ -168,7 +163,7 @@ def test_reflecting_twice_is_nothing_and_erasing_leaves_none() -> None:
 
 
 def test_refuses_what_cannot_steer() -> None:
-    model, metric, point = small(), log_probability(TOKENS[:, 0]), "blocks.0.resid_post"
+    model, metric, point = fresh(), log_probability(TOKENS[:, 0]), "blocks.0.resid_post"
     with pytest.raises(ValueError, match=r"direction \(15,\) does not fit values \(5, 8, 16\)"):
         steer(model, TOKENS, torch.ones(15), point, metric, scales=[1])
     with pytest.raises(ValueError, match="longer than 0"):

@@ -1,26 +1,16 @@
 import numpy as np
 import pytest
 import torch
+from tests.interpret.networks import ARCHITECTURES, drawn
 
 from glassworks.interpret.neurons.directions import directions, neuron_directions
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT, Block
 
-ARCHITECTURES = ["gpt2", "llama", "qwen3", "nanochat"]
-
-
-def small(architecture: str) -> GPT:
-    model = GPT(GPTConfig(architecture=architecture, vocab_size=23, n_ctx=8, n_layer=2, n_head=2, n_embd=16))  # type: ignore[arg-type]
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for p in model.parameters():
-            p.copy_(torch.empty(p.shape).normal_(0, 0.5, generator=generator))
-    return model
-
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_promoted_tokens_are_those_of_the_models_own_unembedding(architecture: str) -> None:
-    model = small(architecture)
+    model = drawn(architecture, 0.5, vocab_size=23)
     trace = neuron_directions(model, 1, k=5)
     out = model.blocks[1].mlp.down.weight.T  # type: ignore[union-attr]
     with torch.no_grad():
@@ -40,7 +30,7 @@ def test_promoted_tokens_are_those_of_the_models_own_unembedding(architecture: s
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_moving_the_stream_along_a_reading_direction_moves_the_neuron_and_nothing_else_does(architecture: str) -> None:
-    model = small(architecture)
+    model = drawn(architecture, 0.5, vocab_size=23)
     block = model.blocks[0]
     assert isinstance(block, Block)
     read = directions(model, 0, None)["input"].detach()
@@ -56,7 +46,7 @@ def test_moving_the_stream_along_a_reading_direction_moves_the_neuron_and_nothin
 
 
 def test_a_planted_neuron_reads_and_writes_its_tokens() -> None:
-    model = small("nanochat")
+    model = drawn("nanochat", 0.5, vocab_size=23)
     block = model.blocks[1]
     assert isinstance(block, Block)
     with torch.no_grad():
@@ -75,7 +65,7 @@ def test_a_planted_neuron_reads_and_writes_its_tokens() -> None:
 
 
 def test_random_neurons_look_like_the_random_control() -> None:
-    model = small("nanochat")
+    model = drawn("nanochat", 0.5, vocab_size=23)
     trace = neuron_directions(model, 0, k=3, seed=4)  # the weights were drawn from 0, too
     ratio = trace.arrays["promoted"].mean(0) / trace.arrays["promoted_control"]
     assert (abs(ratio - 1) < 0.2).all()
@@ -91,7 +81,7 @@ def test_qwen3_has_a_gate_and_large_vocabularies_are_not_kept_whole() -> None:
 
 
 def test_refuses_bad_input() -> None:
-    model = small("gpt2")
+    model = drawn("gpt2", 0.5, vocab_size=23)
     with pytest.raises(ValueError, match=r"layer \(=2\)"):
         neuron_directions(model, 2)
     with pytest.raises(ValueError, match=r"k \(=24\)"):

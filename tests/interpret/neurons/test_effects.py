@@ -2,37 +2,22 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from tests.interpret.networks import ARCHITECTURES, drawn, tokens
 from torch import nn
 
 from glassworks.interpret.access.hooks import capture
 from glassworks.interpret.neurons import effects as neuron_effects
 from glassworks.interpret.neurons.effects import largest_writers, neuron_ablation
-from glassworks.models.gpt.config import GPTConfig
-from glassworks.models.gpt.model import GPT
 
-ARCHITECTURES = ["gpt2", "llama", "qwen3", "nanochat"]
 POINT = "blocks.0.mlp.post"
-
-
-def small(architecture: str) -> GPT:
-    model = GPT(GPTConfig(architecture=architecture, vocab_size=11, n_ctx=8, n_layer=2, n_head=2, n_embd=8))  # type: ignore[arg-type]
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for p in model.parameters():
-            p.copy_(torch.empty(p.shape).normal_(0, 0.5, generator=generator))
-    return model
-
-
-def tokens(B: int = 10) -> torch.Tensor:
-    return torch.randint(11, (B, 8), generator=torch.Generator().manual_seed(1))
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_batched_runs_from_behind_the_block_are_whole_runs(architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = small(architecture)
-    batched = neuron_ablation(model, tokens(), POINT, batch_size=4, controls=5, neurons=[0, 3, 17])
+    model = drawn(architecture, 0.5, n_embd=8)
+    batched = neuron_ablation(model, tokens(10, 8), POINT, batch_size=4, controls=5, neurons=[0, 3, 17])
     monkeypatch.setattr(neuron_effects, "BEHIND", "nothing")
-    plain = neuron_ablation(model, tokens(), POINT, batch_size=10, controls=5, neurons=[0, 3, 17])
+    plain = neuron_ablation(model, tokens(10, 8), POINT, batch_size=10, controls=5, neurons=[0, 3, 17])
     for name, array in plain.arrays.items():
         np.testing.assert_allclose(batched.arrays[name], array, rtol=2e-3, atol=2e-5, err_msg=name)
     assert abs(plain.arrays["effect"]).max() > 1e-3
@@ -41,7 +26,7 @@ def test_batched_runs_from_behind_the_block_are_whole_runs(architecture: str, mo
 
 
 def test_effect_is_the_loss_with_a_weight_moved_into_a_bias() -> None:
-    model, x = small("gpt2"), tokens()
+    model, x = drawn("gpt2", 0.5, n_embd=8), tokens(10, 8)
     with torch.no_grad(), capture(model, POINT) as seen:
         before = model(x)
         mean = seen[POINT].mean((0, 1))
@@ -59,10 +44,10 @@ def test_effect_is_the_loss_with_a_weight_moved_into_a_bias() -> None:
 
 
 def test_a_neuron_that_writes_nothing_has_no_effect_and_all_controls_are_larger() -> None:
-    model = small("nanochat")
+    model = drawn("nanochat", 0.5, n_embd=8)
     with torch.no_grad():
         model.blocks[0].mlp.down.weight[:, 2] = 0  # type: ignore[union-attr]
-    trace = neuron_ablation(model, tokens(), POINT, neurons=[2])
+    trace = neuron_ablation(model, tokens(10, 8), POINT, neurons=[2])
     assert abs(trace.arrays["effect"][0]) < 1e-6
     assert trace.arrays["kl"][0] < 1e-6
     assert trace.arrays["larger"][0] > 0.9
@@ -96,33 +81,32 @@ def test_a_channel_of_a_convolution_is_a_neuron() -> None:
 
 
 def test_refuses_bad_input() -> None:
-    model = small("gpt2")
+    model = drawn("gpt2", 0.5, n_embd=8)
     with pytest.raises(ValueError, match="must not be empty"):
-        neuron_ablation(model, tokens(0), POINT)
+        neuron_ablation(model, tokens(0, 8), POINT)
     with pytest.raises(ValueError, match="below the 32"):
-        neuron_ablation(model, tokens(), POINT, neurons=[-1])
+        neuron_ablation(model, tokens(10, 8), POINT, neurons=[-1])
     with pytest.raises(ValueError, match=r"controls \(=0\)"):
-        neuron_ablation(model, tokens(), POINT, controls=0)
+        neuron_ablation(model, tokens(10, 8), POINT, controls=0)
     with pytest.raises(ValueError, match="one place, not 2"):
-        neuron_ablation(model, tokens(), "blocks.*.mlp.post")
+        neuron_ablation(model, tokens(10, 8), "blocks.*.mlp.post")
     with pytest.raises(ValueError, match="one number an input"):
-        neuron_ablation(model, tokens(), POINT, loss=lambda logits, x: logits.sum())
+        neuron_ablation(model, tokens(10, 8), POINT, loss=lambda logits, x: logits.sum())
     with pytest.raises(ValueError, match="no rows of two or more tokens"):
         neuron_ablation(nn.Sequential(nn.Linear(3, 2)), torch.ones(4, 3), "0")
 
 
 def test_the_largest_writers_are_those_whose_change_is_long_and_a_constant_one_is_none() -> None:
-    model = small("gpt2")
+    model = drawn("gpt2", 0.5, n_embd=8)
     with torch.no_grad():
         mlp = model.blocks[0].mlp
         mlp.down.weight[:, 7] *= 50  # type: ignore[index, operator, union-attr]
         mlp.down.weight[:, 3] *= 1000  # type: ignore[index, operator, union-attr]
         mlp.up.weight[3] = 0  # type: ignore[index, operator, union-attr]
         mlp.up.bias[3] = 2  # type: ignore[index, operator, union-attr]
-    found = largest_writers(model, tokens(), 0, 4)
+    found = largest_writers(model, tokens(10, 8), 0, 4)
     assert found[0] == 7
     assert 3 not in found
     assert len(set(found)) == 4
-    bare = GPT(GPTConfig("qwen3", 11, 8, 1, 2, 8, n_inner=0))
     with pytest.raises(ValueError, match=r"layer \(=0\) has no MLP"):
-        largest_writers(bare, tokens(), 0, 4)
+        largest_writers(drawn("attention only"), tokens(10, 8), 0, 4)

@@ -1,28 +1,19 @@
 import numpy as np
 import pytest
 import torch
+from tests.interpret.networks import drawn, tokens
 from torch import nn
 
 from glassworks.interpret.access.hooks import capture
 from glassworks.interpret.neurons.examples import Examples, neuron_examples
-from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
 
 POINT = "blocks.1.mlp.post"
 SMALL = Examples(k=3, quantiles=(0.9, 0.5, 0.1), sample=20, before=2, after=1)
 
 
-def small(architecture: str = "nanochat") -> GPT:
-    model = GPT(GPTConfig(architecture=architecture, vocab_size=11, n_ctx=8, n_layer=2, n_head=2, n_embd=8))  # type: ignore[arg-type]
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for p in model.parameters():
-            p.copy_(torch.empty(p.shape).normal_(0, 0.5, generator=generator))
-    return model
-
-
-def tokens(B: int, seed: int = 1) -> torch.Tensor:
-    return torch.randint(11, (B, 8), generator=torch.Generator().manual_seed(seed))
+def texts(B: int, seed: int = 1) -> torch.Tensor:
+    return tokens(B, 8, below=11, seed=seed)
 
 
 def activations(model: GPT, inputs: torch.Tensor) -> torch.Tensor:
@@ -32,8 +23,8 @@ def activations(model: GPT, inputs: torch.Tensor) -> torch.Tensor:
 
 
 def test_strongest_and_weakest_are_those_of_a_sort_one_an_input() -> None:
-    model, inputs = small("gpt2"), tokens(20)
-    arrays = neuron_examples(model, inputs, tokens(9, 2), POINT, examples=SMALL, batch_size=7).arrays
+    model, inputs = drawn("gpt2", 0.5, vocab_size=11), texts(20)
+    arrays = neuron_examples(model, inputs, texts(9, seed=2), POINT, examples=SMALL, batch_size=7).arrays
     a = activations(model, inputs)
     top, weakest = a.amax(1).topk(3, 0).values.T, -(-a).amax(1).topk(3, 0).values.T
     np.testing.assert_allclose(arrays["activation"][0, :, :3], top, rtol=1e-5, atol=1e-6)
@@ -43,10 +34,10 @@ def test_strongest_and_weakest_are_those_of_a_sort_one_an_input() -> None:
 
 
 def test_every_activation_is_the_models_own_at_its_place_and_around_it() -> None:
-    model, texts = small(), (tokens(20), tokens(9, 2))
-    trace = neuron_examples(model, *texts, POINT, examples=SMALL, batch_size=4)
+    model, both = drawn("nanochat", 0.5, vocab_size=11), (texts(20), texts(9, seed=2))
+    trace = neuron_examples(model, *both, POINT, examples=SMALL, batch_size=4)
     checked = 0
-    for split, text in enumerate(texts):
+    for split, text in enumerate(both):
         a = np.pad(activations(model, text).numpy(), ((0, 0), (2, 1), (0, 0)), constant_values=np.nan)
         ids = np.pad(text.numpy(), ((0, 0), (2, 1)), constant_values=-1)
         row, position = trace.arrays["row"][split], trace.arrays["position"][split]
@@ -62,7 +53,7 @@ def test_every_activation_is_the_models_own_at_its_place_and_around_it() -> None
 
 
 def test_quantiles_are_ordered_and_of_places_where_it_fires() -> None:
-    model, inputs = small(), tokens(60)
+    model, inputs = drawn("nanochat", 0.5, vocab_size=11), texts(60)
     trace = neuron_examples(model, inputs, inputs, POINT, examples=SMALL)
     values = trace.arrays["activation"][0, :, 3:6]
     fires = trace.arrays["firing_rate"][0] > 0.5
@@ -76,7 +67,7 @@ def test_quantiles_are_ordered_and_of_places_where_it_fires() -> None:
 
 
 def test_statistics_and_histogram_count_every_place() -> None:
-    model, inputs = small(), tokens(30)
+    model, inputs = drawn("nanochat", 0.5, vocab_size=11), texts(30)
     arrays = neuron_examples(model, inputs, inputs[:1], POINT, examples=SMALL, batch_size=4).arrays
     a = activations(model, inputs).flatten(0, 1).double().numpy()
     np.testing.assert_allclose(arrays["firing_rate"][0], (a > 0).mean(0), rtol=1e-6)
@@ -92,10 +83,10 @@ def test_statistics_and_histogram_count_every_place() -> None:
 
 
 def test_a_silent_neuron_is_dead_and_its_examples_are_missing() -> None:
-    model = small()
+    model = drawn("nanochat", 0.5, vocab_size=11)
     with torch.no_grad():
         model.blocks[1].mlp.up.weight[5] = 0  # type: ignore[union-attr]
-    trace = neuron_examples(model, tokens(10), tokens(10, 2), POINT, neurons=[5, 3], examples=SMALL)
+    trace = neuron_examples(model, texts(10), texts(10, seed=2), POINT, neurons=[5, 3], examples=SMALL)
     assert trace.labels["neuron"] == ["5", "3"]
     assert trace.arrays["firing_rate"][:, 0].tolist() == [0, 0]
     assert trace.arrays["zeros"][:, 0].tolist() == [1, 1]
@@ -105,7 +96,7 @@ def test_a_silent_neuron_is_dead_and_its_examples_are_missing() -> None:
 
 
 def test_masked_places_are_never_examples_nor_counted() -> None:
-    model, inputs = small(), tokens(12)
+    model, inputs = drawn("nanochat", 0.5, vocab_size=11), texts(12)
     keep = torch.zeros(12, 8, dtype=torch.bool)
     keep[:, 3:5] = True
     trace = neuron_examples(model, inputs, inputs, POINT, keep=keep, keep_held_out=keep, examples=SMALL, batch_size=5)
@@ -125,13 +116,19 @@ def test_a_neuron_that_detects_a_token_agrees_with_itself_and_not_with_another()
             out: torch.Tensor = self.post(nn.functional.one_hot(x, 11)[..., [2, 7]].float())
             return out
 
-    trace = neuron_examples(Detector(), tokens(40), tokens(40, 2), "post", names=[f"<{i}>" for i in range(11)])
+    trace = neuron_examples(
+        Detector(),
+        texts(40),
+        texts(40, seed=2),
+        "post",
+        names=[f"<{i}>" for i in range(11)],
+    )
     assert trace.arrays["token_agreement"].tolist() == [1, 1]
     assert trace.arrays["token_agreement_control"].tolist() == [0, 0]
     assert (trace.arrays["window_token"][:, 0, :8, 16] == 2).all()
-    assert trace.arrays["vocabulary_count"].tolist() == torch.bincount(tokens(40).flatten(), minlength=11).tolist()
+    assert trace.arrays["vocabulary_count"].tolist() == torch.bincount(texts(40).flatten(), minlength=11).tolist()
 
-    alone = neuron_examples(Detector(), tokens(40), tokens(40, 2), "post", neurons=[1])
+    alone = neuron_examples(Detector(), texts(40), texts(40, seed=2), "post", neurons=[1])
     assert alone.arrays["token_agreement"].tolist() == [1]
     assert np.isnan(alone.arrays["token_agreement_control"]).tolist() == [True]  # not the neuron itself
 
@@ -162,7 +159,7 @@ def test_works_on_any_module_and_the_result_does_not_depend_on_batches() -> None
 
 
 def test_refuses_bad_input() -> None:
-    model, inputs = small(), tokens(4)
+    model, inputs = drawn("nanochat", 0.5, vocab_size=11), texts(4)
     with pytest.raises(ValueError, match=r"k \(=0\)"):
         Examples(k=0)
     with pytest.raises(ValueError, match="quantiles"):
@@ -171,8 +168,8 @@ def test_refuses_bad_input() -> None:
         neuron_examples(model, inputs, inputs, "blocks.1.mlp.pst")
     with pytest.raises(ValueError, match="one place, not 2"):
         neuron_examples(model, inputs, inputs, "blocks.*.mlp.post")
-    with pytest.raises(ValueError, match="below the 32"):
-        neuron_examples(model, inputs, inputs, POINT, neurons=[32])
+    with pytest.raises(ValueError, match="below the 64"):
+        neuron_examples(model, inputs, inputs, POINT, neurons=[64])
     with pytest.raises(ValueError, match=r"held out inputs \(0, 8\)"):
         neuron_examples(model, inputs, inputs[:0], POINT)
     with pytest.raises(ValueError, match="counts 0 places"):

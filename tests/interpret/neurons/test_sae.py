@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from tests.interpret.networks import fresh
 from torch import Tensor, nn
 
 from glassworks.core.errors import FileDamaged
@@ -14,8 +15,6 @@ from glassworks.interpret.control import randomised
 from glassworks.interpret.neurons.latents import chosen_latents, latent_examples
 from glassworks.interpret.neurons.sae import SAE, SAEConfig, fit_sae, rows_at, sae_loss
 from glassworks.interpret.neurons.sae_report import sae_report
-from glassworks.models.gpt.config import GPTConfig
-from glassworks.models.gpt.model import GPT
 
 WIDTH, PLANTED, ACTIVE = 16, 24, 3
 TOKENS = torch.randint(20, (64, 9), generator=torch.Generator().manual_seed(0))
@@ -61,7 +60,7 @@ def test_as_many_latents_fire_as_asked_for() -> None:
 
 
 def test_directions_have_length_one_and_the_model_is_untouched() -> None:
-    model = small()
+    model = fresh()
     before = {name: p.clone() for name, p in model.state_dict().items()}
     sae = fit_sae(model, batches, "blocks.0.resid_post", SAEConfig(32, k=4), steps=5)
     torch.testing.assert_close(sae.decoder.norm(dim=1), torch.ones(32))
@@ -69,7 +68,7 @@ def test_directions_have_length_one_and_the_model_is_untouched() -> None:
 
 
 def test_batches_that_come_again_are_read_once_and_the_fit_is_the_same() -> None:
-    model, calls = small(), list[int]()
+    model, calls = fresh(), list[int]()
     model.register_forward_hook(lambda *_: calls.append(0))
     config = SAEConfig(32, k=4)
     read = lambda step: batches(step % 3)  # noqa: E731
@@ -83,10 +82,6 @@ def test_batches_that_come_again_are_read_once_and_the_fit_is_the_same() -> None
         fit_sae(model, read, "blocks.0.resid_post", config, steps=8, repeats=0)
 
 
-def small() -> GPT:
-    return GPT(GPTConfig("gpt2", 20, 8, 2, 2, 16))
-
-
 def batches(step: int) -> Tensor:
     return TOKENS[8 * (step % 8) :][:8, :-1]
 
@@ -97,7 +92,7 @@ def loss_fn(model: nn.Module, tokens: Tensor) -> Tensor:
 
 
 def test_the_report_has_the_random_network_beside_it() -> None:
-    model, point = small(), "blocks.0.resid_post"
+    model, point = fresh(), "blocks.0.resid_post"
     sae = fit_sae(model, batches, point, SAEConfig(32, k=4), steps=30)
     trace = sae_report(model, sae, batches, batches, point, loss_fn, fit_steps=30, steps=3)
     assert trace.labels["row"] == ["trained network", "random network"]
@@ -109,7 +104,7 @@ def test_the_report_has_the_random_network_beside_it() -> None:
 
 
 def test_the_control_is_an_autoencoder_of_a_network_with_other_weights() -> None:
-    model, point = small(), "blocks.0.resid_post"
+    model, point = fresh(), "blocks.0.resid_post"
     sae = fit_sae(model, batches, point, SAEConfig(32, k=4), steps=5)
     trace = sae_report(model, sae, batches, batches, point, loss_fn, fit_steps=7, steps=2, seed=3)
     control = randomised(model, seed=4)
@@ -129,7 +124,7 @@ def test_the_control_is_an_autoencoder_of_a_network_with_other_weights() -> None
 @pytest.mark.parametrize("point", ["blocks.0.resid_post", "blocks.1.attn.z"])
 def test_variance_and_loss_are_those_of_a_reconstruction_by_hand(point: str) -> None:
     """With an autoencoder whose bias is far from the held-out mean, and which is neither perfect nor useless."""
-    model = small()
+    model = fresh()
     with torch.no_grad():
         for p in model.parameters():
             p.mul_(3)
@@ -162,7 +157,7 @@ def test_variance_and_loss_are_those_of_a_reconstruction_by_hand(point: str) -> 
 
 
 def test_a_perfect_autoencoder_recovers_the_whole_loss() -> None:
-    model, point = small(), "blocks.0.resid_post"
+    model, point = fresh(), "blocks.0.resid_post"
     sae = SAE(16, SAEConfig(32, k=32))
     with torch.no_grad():  # each direction and its opposite: every vector is a sum of them
         sae.decoder.copy_(torch.cat([torch.eye(16), -torch.eye(16)]))
@@ -191,7 +186,7 @@ def test_inputs_are_moved_to_where_the_model_is(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(
         "glassworks.interpret.neurons.sae_report.move", lambda x, device: moved.append(str(device)) or x
     )
-    model, point = small(), "blocks.0.resid_post"
+    model, point = fresh(), "blocks.0.resid_post"
     sae_report(model, SAE(16, SAEConfig(32, k=2)), batches, batches, point, loss_fn, fit_steps=1, steps=1)
     assert moved == ["cpu", "cpu"]
 
@@ -256,7 +251,7 @@ def test_one_that_was_stopped_is_not_returned() -> None:
 def test_a_mask_must_be_bool() -> None:
     with pytest.raises(ValueError, match=r"mask of torch.int64: here it must be bool"):
         fit_sae(
-            small(),
+            fresh(),
             lambda step: (batches(step), torch.ones(8, 8, dtype=torch.int64)),
             "blocks.0.resid_post",
             SAEConfig(32, k=4),
@@ -291,7 +286,7 @@ def test_refuses_what_does_not_fit() -> None:
     with pytest.raises(ValueError, match="must differ"):
         fit_sae(nn.Identity(), lambda step: torch.ones(4, 4), "", CONFIGS["topk"], steps=1)
     with pytest.raises(ValueError, match="must be one point, not 2"):
-        fit_sae(small(), batches, "blocks.*.resid_post", CONFIGS["topk"], steps=1)
+        fit_sae(fresh(), batches, "blocks.*.resid_post", CONFIGS["topk"], steps=1)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -342,7 +337,7 @@ def test_latents_are_shown_evenly_by_how_often_they_fire_and_rare_ones_are_left_
 
 
 def test_the_report_shows_the_same_number_of_latents_of_both_networks_and_what_they_promote() -> None:
-    model, point = small(), "blocks.0.resid_post"
+    model, point = fresh(), "blocks.0.resid_post"
     sae = fit_sae(model, batches, point, SAEConfig(32, k=4), steps=30)
     names = [f"t{i}" for i in range(20)]
     trace = sae_report(model, sae, batches, batches, point, loss_fn, fit_steps=30, steps=3, examples=3, names=names)

@@ -7,6 +7,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from tests.interpret.networks import fresh
 from torch import Tensor, nn
 
 from glassworks.interpret.access.hooks import capture
@@ -16,7 +17,6 @@ from glassworks.interpret.probing.logistic import logistic
 from glassworks.interpret.probing.probes import fit_probes
 from glassworks.interpret.probing.readers import Probes
 from glassworks.interpret.probing.report import probe
-from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
 
 N, C, K = 3000, 24, 4
@@ -91,10 +91,6 @@ def test_the_penalty_is_scikit_learns(classes: int, factor: float) -> None:
     assert each[1].norm() < 0.01 * each[0].norm()
 
 
-def small() -> GPT:
-    return GPT(GPTConfig("gpt2", 12, 8, 2, 2, 16))
-
-
 def batches(step: int) -> tuple[Tensor, Tensor]:
     """Tokens, and two questions: the token's parity, which the embedding tells, and a coin, which nothing tells."""
     generator = torch.Generator().manual_seed(step)
@@ -104,7 +100,7 @@ def batches(step: int) -> tuple[Tensor, Tensor]:
 
 def test_the_probe_stands_beside_what_tells_nothing() -> None:
     trace = probe(
-        small(),
+        fresh(),
         batches,
         lambda step: batches(1000 + step),
         ["blocks.0.resid_pre", "blocks.1.resid_post"],
@@ -137,9 +133,9 @@ def by_hand(probes: Probes, model: GPT, steps: range) -> tuple[np.ndarray, np.nd
 
 def test_rows_are_those_of_the_model_and_of_a_network_with_other_weights() -> None:
     """Accuracy and error by hand: a ratio's standard error, with examples as units."""
-    model = small()
+    model = fresh()
     with torch.no_grad():
-        model.embed.weight[:, :] = 0.1 * model.embed.weight[:, :] + torch.arange(12)[:, None] % 2  # parity is easy
+        model.embed.weight[:, :] = 0.1 * model.embed.weight[:, :] + torch.arange(50)[:, None] % 2  # parity is easy
     control = randomised(model, seed=6)
     trace = probe(
         model,
@@ -311,7 +307,7 @@ def test_an_mlp_probe_learns_what_a_linear_one_cannot() -> None:
 
 
 def test_probes_come_back_from_their_file(tmp_path: Path) -> None:
-    model = small()
+    model = fresh()
     probes = fit_probes(model, batches, "blocks.0.resid_pre", classes=2, steps=4)
     probes.save(tmp_path / "probes.safetensors")
     again = Probes.load(tmp_path / "probes.safetensors")
@@ -324,9 +320,15 @@ def test_refuses_labels_that_are_none() -> None:
         return batches(step)[0], torch.full((16, 8, 1), 7)
 
     with pytest.raises(ValueError, match="7"):
-        fit_probes(small(), wrong, "blocks.0.resid_pre", classes=2, steps=1)
+        fit_probes(fresh(), wrong, "blocks.0.resid_pre", classes=2, steps=1)
     for labels in (torch.zeros(16, 8, 1), torch.ones(16, 8, dtype=torch.bool), None):
         with pytest.raises(ValueError, match="as labels: give"):
-            fit_probes(small(), lambda step, y=labels: (batches(step)[0], y), "blocks.0.resid_pre", classes=2, steps=1)
+            fit_probes(
+                fresh(),
+                lambda step, y=labels: (batches(step)[0], y),
+                "blocks.0.resid_pre",
+                classes=2,
+                steps=1,
+            )
     with pytest.raises(ValueError, match="all of them are -100"):
         fit_probes(nn.Identity(), lambda step: (torch.ones(3, 2), torch.full((3, 1), -100)), "", classes=2, steps=1)

@@ -1,40 +1,17 @@
 import numpy as np
 import pytest
 import torch
+from tests.interpret.networks import CONFIGS, LABELS, drawn, tokens
 
 from glassworks.interpret.access.hooks import capture, patch
 from glassworks.interpret.transformer.decomposition import decompose, residual_decomposition
 from glassworks.interpret.transformer.lens import untrained
-from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
-
-V = 37
-CONFIGS = {
-    "gpt2": GPTConfig("gpt2", V, 12, 2, 3, 24),
-    "llama": GPTConfig("llama", V, 12, 2, 4, 24, n_kv_head=2),
-    "qwen3": GPTConfig("qwen3", V, 12, 2, 4, 24, n_kv_head=2, head_dim=8),
-    "nanochat": GPTConfig("nanochat", V, 12, 2, 4, 32, n_kv_head=2),
-    "attention only": GPTConfig("nanochat", V, 12, 2, 2, 16, n_inner=0),
-}
-LABELS = list("abcdefgh")
-
-
-def random_model(name: str) -> GPT:
-    model = GPT(CONFIGS[name])
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for p in model.parameters():
-            p.copy_(torch.empty(p.shape).normal_(0, 0.3, generator=generator))
-    return model
-
-
-def tokens() -> torch.Tensor:
-    return torch.randint(V, (8,), generator=torch.Generator().manual_seed(1))
 
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_the_writes_sum_to_the_last_blocks_output(name: str) -> None:
-    model = random_model(name)
+    model = drawn(name)
     trace = residual_decomposition(model, tokens(), LABELS, positions=[0, 3, -1])
     with torch.no_grad(), capture(model, "blocks.1.resid_post") as seen:
         model(tokens()[None])
@@ -48,7 +25,7 @@ def test_the_writes_sum_to_the_last_blocks_output(name: str) -> None:
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_a_heads_part_is_what_goes_missing_without_it(name: str) -> None:
-    model, heads = random_model(name), CONFIGS[name].n_head
+    model, heads = drawn(name), CONFIGS[name].n_head
     parts = decompose(model, tokens(), [5])
     for head in range(heads):
         keep = (torch.arange(heads) != head).float()[:, None]
@@ -65,21 +42,21 @@ def test_a_heads_part_is_what_goes_missing_without_it(name: str) -> None:
 
 
 def test_only_what_an_architecture_has_is_named() -> None:
-    assert decompose(random_model("qwen3"), tokens(), [0]).labels == [
+    assert decompose(drawn("qwen3"), tokens(), [0]).labels == [
         "embed", *(f"0.attn.{h}" for h in range(4)), "0.mlp", *(f"1.attn.{h}" for h in range(4)), "1.mlp",
     ]  # fmt: skip
-    assert decompose(random_model("gpt2"), tokens(), [0]).labels[:8] == [
-        "embed", "position", "0.attn.0", "0.attn.1", "0.attn.2", "0.attn.bias", "0.mlp", "0.mlp.bias",
+    assert decompose(drawn("gpt2"), tokens(), [0]).labels[:8] == [
+        "embed", "position", "0.attn.0", "0.attn.1", "0.attn.bias", "0.mlp", "0.mlp.bias", "1.attn.0",
     ]  # fmt: skip
 
 
 def test_norms_and_cosines_are_those_of_the_writes() -> None:
-    trace = residual_decomposition(random_model("nanochat"), tokens(), LABELS)
+    trace = residual_decomposition(drawn("nanochat"), tokens(), LABELS)
     write, stream = trace.arrays["write"][:, 0], trace.arrays["stream"][0]
     np.testing.assert_allclose(trace.arrays["norm"][0, :, 0], np.linalg.norm(write, axis=-1), rtol=1e-5)
     cosine = write @ stream / np.linalg.norm(write, axis=-1) / np.linalg.norm(stream)
     np.testing.assert_allclose(trace.arrays["cosine"][0, :, 0], cosine, atol=1e-5)
-    assert trace.meta["chance_cosine"] == pytest.approx(32**-0.5)
+    assert trace.meta["chance_cosine"] == pytest.approx(16**-0.5)
 
 
 def test_an_untrained_network_stands_beside() -> None:
@@ -88,7 +65,7 @@ def test_an_untrained_network_stands_beside() -> None:
         assert trace.labels["network"] == ["model", "untrained"]
         for array in ("norm", "cosine", "share"):
             assert np.array_equal(trace.arrays[array][0], trace.arrays[array][1])
-        other = residual_decomposition(random_model(name), tokens(), LABELS, seed=3)
+        other = residual_decomposition(drawn(name), tokens(), LABELS, seed=3)
         assert np.array_equal(other.arrays["norm"][1], trace.arrays["norm"][1])
         assert not np.array_equal(other.arrays["norm"][0], trace.arrays["norm"][0])
         written = [i for i, x in enumerate(trace.labels["component"]) if "bias" not in x and x[2:] != "mlp"]
@@ -96,13 +73,13 @@ def test_an_untrained_network_stands_beside() -> None:
 
 
 def test_refuses_positions_that_are_not_there_and_what_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = random_model("gpt2")
+    model = drawn("gpt2")
     with pytest.raises(ValueError, match=r"position \(=8\) must be within the 8 tokens"):
         residual_decomposition(model, tokens(), LABELS, positions=[8])
     with pytest.raises(ValueError, match="positions are empty"):
         residual_decomposition(model, tokens(), LABELS, positions=[])
-    with pytest.raises(ValueError, match=r"tokens \(=37\) must be from 0 to 36"):
-        residual_decomposition(model, torch.tensor([1, 37]), list("ab"))
-    monkeypatch.setattr("glassworks.interpret.access.checks.free_memory", lambda: 4000)
-    with pytest.raises(ValueError, match=r"needs 4,032 bytes, 4,000 are free"):
-        residual_decomposition(model, tokens(), LABELS)
+    with pytest.raises(ValueError, match=r"tokens \(=50\) must be from 0 to 49"):
+        residual_decomposition(model, torch.tensor([1, 50]), list("ab"))
+    monkeypatch.setattr("glassworks.interpret.access.checks.free_memory", lambda: 2000)
+    with pytest.raises(ValueError, match=r"needs 2,304 bytes, 2,000 are free"):
+        residual_decomposition(drawn("gpt2", vocab_size=11), tokens(below=11), LABELS)

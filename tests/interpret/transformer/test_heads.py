@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from tests.interpret.networks import ARCHITECTURES, CONFIGS, drawn, fresh
+from tests.interpret.planted import induction_model
 
 from glassworks.interpret.access.hooks import capture, patch
-from glassworks.interpret.causes.planted import induction_model
 from glassworks.interpret.control import randomised
 from glassworks.interpret.transformer import heads
 from glassworks.interpret.transformer.heads import PATTERNS, head_scores, look_at_repeats, repeated_tokens
@@ -12,26 +13,10 @@ from glassworks.interpret.transformer.lens import untrained
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
 
-CONFIGS = {
-    "gpt2": GPTConfig("gpt2", 50, 24, 2, 2, 16),
-    "llama": GPTConfig("llama", 50, 24, 2, 4, 16, n_kv_head=2),
-    "qwen3": GPTConfig("qwen3", 50, 24, 2, 4, 16, n_kv_head=2, head_dim=8),
-    "nanochat": GPTConfig("nanochat", 50, 24, 2, 4, 32, n_kv_head=2),
-}
 
-
-def random_model(name: str) -> GPT:
-    model = GPT(CONFIGS[name])
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for p in model.parameters():
-            p.copy_(torch.empty(p.shape).normal_(0, 0.5, generator=generator))
-    return model
-
-
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_scores_are_the_published_definitions_written_as_loops(name: str) -> None:
-    model = random_model(name)
+    model = drawn(name, 0.5, n_ctx=24)
     trace = head_scores(model, seed=3, batch=3, length=7)
     tokens = repeated_tokens(model, seed=3, batch=3, length=7)
     with torch.no_grad(), capture(model, "blocks.*.attn.pattern") as seen:
@@ -49,7 +34,7 @@ def test_scores_are_the_published_definitions_written_as_loops(name: str) -> Non
 
 
 def test_a_head_that_does_nothing_else_scores_one() -> None:
-    model = random_model("gpt2")
+    model = drawn("gpt2", 0.5, n_ctx=24)
     T = 12
     previous = torch.eye(T).roll(1, 0)
     previous[0] = torch.eye(T)[0]
@@ -73,26 +58,26 @@ def test_a_head_that_does_nothing_else_scores_one() -> None:
 
 
 def test_the_uniform_row_is_one_over_the_tokens_seen() -> None:
-    trace = head_scores(random_model("nanochat"), batch=2, length=8)
+    trace = head_scores(drawn("nanochat", 0.5, n_ctx=24), batch=2, length=8)
     row = trace.arrays["score"][2]
     np.testing.assert_allclose(row[0], np.mean([1 / (t + 1) for t in range(1, 16)]), rtol=1e-5)
     np.testing.assert_allclose(row[1:], np.mean([1 / (t + 1) for t in range(8, 16)]), rtol=1e-5)
     np.testing.assert_allclose(trace.arrays["loss"][2], np.log(50), rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_a_network_with_fresh_weights_scores_the_floor(name: str) -> None:
-    fresh = randomised(GPT(CONFIGS[name]), seed=5)
-    assert isinstance(fresh, GPT)
-    trace = head_scores(fresh, seed=5, batch=4)
+    model = randomised(fresh(name, n_ctx=24), seed=5)
+    assert isinstance(model, GPT)
+    trace = head_scores(model, seed=5, batch=4)
     assert trace.labels["network"] == ["model", "untrained", "uniform"]
     assert np.array_equal(trace.arrays["score"][0], trace.arrays["score"][1])
     np.testing.assert_allclose(trace.arrays["score"][1], trace.arrays["score"][2], atol=0.15)
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_the_untrained_row_is_of_another_network_than_the_model(name: str) -> None:
-    model = random_model(name)
+    model = drawn(name, 0.5, n_ctx=24)
     trace = head_scores(model, seed=5, batch=4)
     other = head_scores(untrained(model, 5), seed=5, batch=4)
     for array in ("score", "loss"):
@@ -123,7 +108,7 @@ def test_memory_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_loss_of_each_half_is_the_models_cross_entropy() -> None:
-    model = random_model("qwen3")
+    model = drawn("qwen3", 0.5, n_ctx=24)
     trace = head_scores(model, seed=1, batch=3, length=6, first=9)
     tokens = repeated_tokens(model, seed=1, batch=3, length=6, first=9)
     with torch.no_grad():
@@ -142,7 +127,7 @@ def test_no_head_is_called_the_best_that_no_control_is_clearly_below() -> None:
 
 
 def test_tokens_come_twice_and_once_each_where_the_vocabulary_suffices() -> None:
-    model = GPT(CONFIGS["gpt2"])
+    model = fresh("gpt2", n_ctx=24)
     tokens = repeated_tokens(model, seed=0, batch=5, length=11, first=49)
     assert tokens.shape == (5, 23)
     assert (tokens[:, 0] == 49).all()
@@ -157,7 +142,7 @@ def test_tokens_come_twice_and_once_each_where_the_vocabulary_suffices() -> None
 
 
 def test_equal_seeds_give_equal_traces_however_many_sequences_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = random_model("nanochat")
+    model = drawn("nanochat", 0.5, n_ctx=24)
     once, other = head_scores(model, seed=2, batch=5), head_scores(model, seed=4, batch=5)
     assert not np.array_equal(once.arrays["score"], other.arrays["score"])
     monkeypatch.setattr(heads, "MAX_NUMBERS", 2 * 4 * 24**2)
@@ -168,7 +153,7 @@ def test_equal_seeds_give_equal_traces_however_many_sequences_fit(monkeypatch: p
 
 
 def test_refuses_what_cannot_be_measured() -> None:
-    model = random_model("gpt2")
+    model = drawn("gpt2", 0.5, n_ctx=24)
     with pytest.raises(ValueError, match=r"batch \(=0\)"):
         head_scores(model, batch=0)
     with pytest.raises(ValueError, match=r"length \(=13\) must be between 2 and 12"):

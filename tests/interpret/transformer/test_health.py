@@ -1,23 +1,10 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from tests.interpret.networks import ARCHITECTURES, drawn
 from torch import nn
 
 from glassworks.interpret.transformer.health import UpdateRatios, health, update_ratios, weight_copies
-from glassworks.models.gpt.config import GPTConfig
-from glassworks.models.gpt.model import GPT
-
-ARCHITECTURES = ["gpt2", "llama", "qwen3", "nanochat"]
-
-
-def random_model(architecture: str) -> GPT:
-    config = GPTConfig(architecture=architecture, vocab_size=11, n_ctx=8, n_layer=2, n_head=2, n_embd=16)  # type: ignore[arg-type]
-    model = GPT(config)
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for p in model.parameters():
-            p.copy_(torch.empty(p.shape).normal_(0, 0.3, generator=generator))
-    return model
 
 
 def batch() -> tuple[torch.Tensor, torch.Tensor]:
@@ -27,7 +14,7 @@ def batch() -> tuple[torch.Tensor, torch.Tensor]:
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_scales_match_a_plain_forward_and_backward(architecture: str) -> None:
-    model, (inputs, targets) = random_model(architecture), batch()
+    model, (inputs, targets) = drawn(architecture), batch()
     trace = health(model, inputs, targets)
     outputs: dict[str, torch.Tensor] = {}
     tap = model.blocks[1].get_submodule("mlp_out")
@@ -45,7 +32,7 @@ def test_scales_match_a_plain_forward_and_backward(architecture: str) -> None:
 
 
 def test_counts_units_that_never_fire() -> None:
-    model = random_model("nanochat")
+    model = drawn("nanochat")
     with torch.no_grad():
         model.blocks[0].mlp.up.weight[:16] = 0  # 16 of 64 hidden units
     dead = health(model, *batch()).arrays["dead_fraction"]
@@ -55,7 +42,7 @@ def test_counts_units_that_never_fire() -> None:
 
 
 def test_leaves_gradients_weights_and_mode_alone_even_without_gradients_on() -> None:
-    model = random_model("gpt2").train()
+    model = drawn("gpt2").train()
     before = {name: p.clone() for name, p in model.named_parameters()}
     with torch.no_grad():
         health(model, *batch())
@@ -78,7 +65,7 @@ def test_update_ratio_of_a_known_step() -> None:
 
 
 def test_update_ratio_of_no_step_is_zero() -> None:
-    model = random_model("qwen3")
+    model = drawn("qwen3")
     assert set(update_ratios(weight_copies(model), model).values()) == {0.0}
 
 

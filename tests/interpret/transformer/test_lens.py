@@ -2,36 +2,17 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from tests.interpret.networks import ARCHITECTURES, CONFIGS, LABELS, drawn, tokens
 
 from glassworks.interpret.access.hooks import capture
 from glassworks.interpret.transformer.lens import attention_patterns, logit_lens, surprise, untrained
-from glassworks.models.gpt.config import GPTConfig
-from glassworks.models.gpt.model import GPT
-
-ARCHITECTURES = ["gpt2", "llama", "qwen3", "nanochat"]
-LABELS = list("abcdefgh")
-
-
-def random_model(architecture: str) -> GPT:
-    """Weights drawn anew: at initialisation some are zero."""
-    config = GPTConfig(architecture=architecture, vocab_size=11, n_ctx=8, n_layer=3, n_head=2, n_embd=16)  # type: ignore[arg-type]
-    model = GPT(config)
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for p in model.parameters():
-            p.copy_(torch.empty(p.shape).normal_(0, 0.5, generator=generator))
-    return model
-
-
-def tokens() -> torch.Tensor:
-    return torch.randint(11, (8,), generator=torch.Generator().manual_seed(1))
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_attention_rows_sum_to_one_and_the_future_is_zero(architecture: str) -> None:
-    trace = attention_patterns(random_model(architecture), tokens(), LABELS)
+    trace = attention_patterns(drawn(architecture, 0.5, n_layer=3), tokens(), LABELS)
     pattern = trace.arrays["pattern"]
-    assert pattern.shape == (3, 2, 8, 8)
+    assert pattern.shape == (3, CONFIGS[architecture].n_head, 8, 8)
     np.testing.assert_allclose(pattern.sum(-1), 1, atol=1e-6)
     assert (pattern[..., *np.triu_indices(8, 1)] == 0).all()
     assert trace.labels["query"] == LABELS
@@ -39,7 +20,7 @@ def test_attention_rows_sum_to_one_and_the_future_is_zero(architecture: str) -> 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_heads_habits_stand_beside_an_untrained_networks_and_a_uniform_heads(architecture: str) -> None:
-    model = random_model(architecture)
+    model = drawn(architecture, 0.5, n_layer=3)
     trace = attention_patterns(model, tokens(), LABELS)
     other = attention_patterns(untrained(model), tokens(), LABELS)
     assert trace.labels["network"] == ["model", "untrained", "uniform"]
@@ -61,7 +42,7 @@ def test_a_heads_habits_stand_beside_an_untrained_networks_and_a_uniform_heads(a
 
 
 def test_attention_pattern_mixes_the_values_into_z() -> None:
-    model = random_model("gpt2")
+    model = drawn("gpt2", 0.5, n_layer=3)
     trace = attention_patterns(model, tokens(), LABELS)
     with torch.no_grad(), capture(model, ["blocks.1.attn.v", "blocks.1.attn.z"]) as seen:
         model(tokens()[None])
@@ -71,14 +52,14 @@ def test_attention_pattern_mixes_the_values_into_z() -> None:
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_what_a_head_moves_is_the_norm_of_the_weighted_value_behind_its_output_matrix(architecture: str) -> None:
-    model = random_model(architecture)
+    model = drawn(architecture, 0.5, n_layer=3)
     trace = attention_patterns(model, tokens(), LABELS)
     with torch.no_grad(), capture(model, "blocks.2.attn.v") as seen:
         model(tokens()[None])
     v, D = seen["blocks.2.attn.v"][0], model.config.width_of_head  # (T, K, D)
-    for head in range(2):
+    for head in range(H := model.config.n_head):
         value = (
-            v[:, head // (2 // v.size(1))] @ model.blocks[2].attn.proj.weight[:, head * D : (head + 1) * D].T.detach()
+            v[:, head // (H // v.size(1))] @ model.blocks[2].attn.proj.weight[:, head * D : (head + 1) * D].T.detach()
         )
         expected = trace.arrays["pattern"][2, head] * value.norm(dim=-1).numpy()
         np.testing.assert_allclose(trace.arrays["moved"][2, head], expected, rtol=1e-3, atol=1e-5)
@@ -86,7 +67,7 @@ def test_what_a_head_moves_is_the_norm_of_the_weighted_value_behind_its_output_m
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_last_row_of_the_lens_is_the_models_own_output_exactly(architecture: str) -> None:
-    model, ids = random_model(architecture), tokens()
+    model, ids = drawn(architecture, 0.5, n_layer=3), tokens()
     arrays = logit_lens(model, ids, LABELS, k=4).arrays
     with torch.no_grad():
         log_probability = model(ids[None])[0].log_softmax(-1)
@@ -104,7 +85,7 @@ def test_the_last_row_of_the_lens_is_the_models_own_output_exactly(architecture:
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_lens_says_how_far_each_layer_is_from_the_last(architecture: str) -> None:
-    model, ids = random_model(architecture), tokens()
+    model, ids = drawn(architecture, 0.5, n_layer=3), tokens()
     kl = logit_lens(model, ids, LABELS).arrays["kl"]
     with torch.no_grad(), capture(model, "blocks.1.resid_pre") as seen:
         last = model(ids[None])[0].log_softmax(-1)
@@ -119,7 +100,7 @@ def test_the_lens_says_how_far_each_layer_is_from_the_last(architecture: str) ->
 
 
 def test_the_lens_has_a_row_for_the_embedding_and_each_layer() -> None:
-    trace = logit_lens(random_model("nanochat"), tokens(), LABELS)
+    trace = logit_lens(drawn("nanochat", 0.5, n_layer=3), tokens(), LABELS)
     assert trace.labels["layer"] == ["embed", "0", "1", "2"]
     assert trace.arrays["top_ids"].shape == (4, 8, 5)
     assert trace.arrays["next_rank"].shape == (4, 7)
@@ -127,14 +108,14 @@ def test_the_lens_has_a_row_for_the_embedding_and_each_layer() -> None:
 
 
 def test_the_first_row_of_the_lens_reads_the_embedding() -> None:
-    model, ids = random_model("qwen3"), tokens()
+    model, ids = drawn("qwen3", 0.5, n_layer=3), tokens()
     arrays = logit_lens(model, ids, LABELS).arrays
     expected = model.unembed(model.embed(ids)).softmax(-1).topk(5).values.detach()
     np.testing.assert_allclose(arrays["top_probabilities"][0], expected, rtol=1e-5)
 
 
 def test_surprise_is_the_cross_entropy_of_each_token_in_its_window() -> None:
-    model = random_model("gpt2")
+    model = drawn("gpt2", 0.5, n_layer=3)
     ids = torch.randint(11, (20,), generator=torch.Generator().manual_seed(2))
     trace = surprise(model, ids, [str(i) for i in range(20)])
     windows = [(0, 8), (8, 16), (16, 19)]
@@ -151,7 +132,7 @@ def test_surprise_is_the_cross_entropy_of_each_token_in_its_window() -> None:
 
 
 def test_a_looked_at_model_is_left_as_it_was() -> None:
-    model = random_model("gpt2").train()
+    model = drawn("gpt2", 0.5, n_layer=3).train()
     for look in (attention_patterns, logit_lens, surprise):
         look(model, tokens(), LABELS)
     assert model.training
@@ -160,15 +141,15 @@ def test_a_looked_at_model_is_left_as_it_was() -> None:
 
 
 def test_refuses_labels_and_lengths_that_do_not_fit() -> None:
-    model = random_model("gpt2")
+    model = drawn("gpt2", 0.5, n_layer=3)
     with pytest.raises(ValueError, match="labels"):
         logit_lens(model, tokens(), ["a"])
     with pytest.raises(ValueError, match="at least 2"):
         surprise(model, tokens()[:1], ["a"])
-    with pytest.raises(ValueError, match=r"k \(=12\)"):
-        logit_lens(model, tokens(), LABELS, k=12)
-    with pytest.raises(ValueError, match=r"tokens \(=11\) must be from 0 to 10"):
-        attention_patterns(model, tokens() + 11 - tokens(), LABELS)
+    with pytest.raises(ValueError, match=r"k \(=51\)"):
+        logit_lens(model, tokens(), LABELS, k=51)
+    with pytest.raises(ValueError, match=r"tokens \(=50\) must be from 0 to 49"):
+        attention_patterns(model, tokens() + 50 - tokens(), LABELS)
     with pytest.raises(ValueError, match=r"tokens \(=-1\)"):
         surprise(model, tokens() - 1 - tokens(), LABELS)
     with pytest.raises(ValueError, match="n_ctx"):
@@ -177,7 +158,7 @@ def test_refuses_labels_and_lengths_that_do_not_fit() -> None:
 
 @pytest.mark.parametrize("look", [attention_patterns, logit_lens, surprise])
 def test_says_where_a_nan_begins(look) -> None:  # type: ignore[no-untyped-def]
-    model = random_model("qwen3")
+    model = drawn("qwen3", 0.5, n_layer=3)
     with torch.no_grad():
         model.blocks[2].mlp.gate.weight[0] = torch.nan
     with pytest.raises(ValueError, match=r"NaN.*blocks\.2\.mlp\.gate"):
@@ -185,7 +166,7 @@ def test_says_where_a_nan_begins(look) -> None:  # type: ignore[no-untyped-def]
 
 
 def test_says_which_pattern_is_nan_where_fused_attention_would_hide_it() -> None:
-    model = random_model("qwen3")
+    model = drawn("qwen3", 0.5, n_layer=3)
     with torch.no_grad():
         model.blocks[1].attn.q_norm.weight[0] = torch.nan
     with pytest.raises(ValueError, match=r"NaN.*blocks\.1\.attn\.q_norm|blocks\.1\.attn\.pattern holds NaN"):
@@ -195,8 +176,8 @@ def test_says_which_pattern_is_nan_where_fused_attention_would_hide_it() -> None
 def test_refuses_streams_and_logits_that_do_not_fit_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("glassworks.interpret.access.checks.free_memory", lambda: 2000)
     with pytest.raises(ValueError, match=r"needs 2,048 bytes, 2,000 are free"):
-        logit_lens(random_model("gpt2"), tokens(), LABELS)
+        logit_lens(drawn("gpt2", 0.5, n_layer=3, vocab_size=11), tokens(below=11), LABELS)
     monkeypatch.setattr("glassworks.interpret.access.checks.free_memory", lambda: 1000)
     for look in (attention_patterns, logit_lens, surprise):
         with pytest.raises(ValueError, match=r"needs 1,056 bytes, 1,000 are free: give a shorter text"):
-            look(random_model("gpt2"), tokens(), LABELS)
+            look(drawn("gpt2", 0.5, n_layer=3, vocab_size=11), tokens(below=11), LABELS)

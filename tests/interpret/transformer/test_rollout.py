@@ -2,36 +2,14 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
+from tests.interpret.networks import ARCHITECTURES, LABELS, drawn, tokens
 
 from glassworks.interpret.access.hooks import capture, patch
 from glassworks.interpret.correlation import spearman
 from glassworks.interpret.transformer import rollout
 from glassworks.interpret.transformer.lens import untrained
 from glassworks.interpret.transformer.rollout import attention_rollout, roll_out
-from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
-
-V = 37
-CONFIGS = {
-    "gpt2": GPTConfig("gpt2", V, 12, 2, 3, 24),
-    "llama": GPTConfig("llama", V, 12, 2, 4, 24, n_kv_head=2),
-    "qwen3": GPTConfig("qwen3", V, 12, 2, 4, 24, n_kv_head=2, head_dim=8),
-    "nanochat": GPTConfig("nanochat", V, 12, 2, 4, 32, n_kv_head=2),
-}
-LABELS = list("abcdefgh")
-
-
-def random_model(name: str, config: GPTConfig | None = None) -> GPT:
-    model = GPT(config or CONFIGS[name])
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for p in model.parameters():
-            p.copy_(torch.empty(p.shape).normal_(0, 0.3, generator=generator))
-    return model
-
-
-def tokens() -> torch.Tensor:
-    return torch.randint(V, (8,), generator=torch.Generator().manual_seed(1))
 
 
 def patterns_of(model: GPT) -> np.ndarray:
@@ -41,9 +19,9 @@ def patterns_of(model: GPT) -> np.ndarray:
 
 
 @pytest.mark.parametrize("fusion", ["mean", "max", "min"])
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_rollout_is_the_published_product(name: str, fusion: str) -> None:
-    model = random_model(name)
+    model = drawn(name)
     expected = np.eye(8)
     for layer in patterns_of(model):
         fused = getattr(np, fusion)(layer, axis=0)
@@ -67,9 +45,9 @@ def test_heads_that_share_no_key_leave_a_query_to_itself() -> None:
     torch.testing.assert_close(roll_out(pattern[None], "min"), torch.eye(2))
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_a_cut_token_is_one_whose_column_is_taken_out_of_every_pattern(name: str) -> None:
-    model = random_model(name)
+    model = drawn(name)
     trace = attention_rollout(model, tokens(), LABELS, samples=1)
     with torch.no_grad():
         before = model(tokens()[None])[0, -1].log_softmax(-1)
@@ -91,7 +69,7 @@ def test_a_cut_token_is_one_whose_column_is_taken_out_of_every_pattern(name: str
 
 
 def test_a_replaced_token_is_a_run_of_another_text() -> None:
-    model = random_model("", GPTConfig("qwen3", 2, 8, 2, 2, 16))  # of two tokens, only one can stand for the other
+    model = drawn("qwen3", vocab_size=2)  # of two tokens, only one can stand for the other
     text = torch.tensor([0, 1, 1, 0, 1])
     trace = attention_rollout(model, text, list("abcde"), samples=3)
     with torch.no_grad():
@@ -105,7 +83,7 @@ def test_a_replaced_token_is_a_run_of_another_text() -> None:
 
 
 def test_guesses_are_compared_with_both_ablations_by_rank() -> None:
-    trace = attention_rollout(random_model("gpt2"), tokens(), LABELS, samples=2)
+    trace = attention_rollout(drawn("gpt2"), tokens(), LABELS, samples=2)
     assert trace.labels["guess"] == ["rollout", "uniform", "untrained", "last layer"]
     for i, guess in enumerate(trace.arrays["guess"]):
         for j, kl in enumerate(trace.arrays["kl"]):
@@ -115,9 +93,9 @@ def test_guesses_are_compared_with_both_ablations_by_rank() -> None:
     assert trace.meta["correlation_replaced"] == pytest.approx(trace.arrays["correlation"][0, 1])
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_the_untrained_guess_is_of_another_network_than_the_model(name: str) -> None:
-    model = random_model(name)
+    model = drawn(name)
     guess = attention_rollout(model, tokens(), LABELS, samples=1, seed=3).arrays["guess"]
     expected = roll_out(torch.from_numpy(patterns_of(untrained(model, 3))))[-1]
     np.testing.assert_allclose(guess[2], expected, atol=1e-6)
@@ -132,7 +110,7 @@ def test_rank_correlation_shares_ties_and_has_none_for_a_constant() -> None:
 
 
 def test_where_no_head_writes_a_cut_has_no_effect_however_much_is_attended() -> None:
-    model = random_model("nanochat")
+    model = drawn("nanochat")
     with torch.no_grad():
         for block in model.blocks:
             block.attn.proj.weight.zero_()
@@ -144,7 +122,7 @@ def test_where_no_head_writes_a_cut_has_no_effect_however_much_is_attended() -> 
 
 
 def test_an_earlier_position_is_the_end_of_a_shorter_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = random_model("qwen3")
+    model = drawn("qwen3")
     whole = attention_rollout(model, tokens(), LABELS, position=-3)
     monkeypatch.setattr(rollout, "MAX_NUMBERS", 3 * 6 * 24)
     short = attention_rollout(model, tokens()[:6], LABELS[:6])
@@ -154,7 +132,7 @@ def test_an_earlier_position_is_the_end_of_a_shorter_text(monkeypatch: pytest.Mo
 
 
 def test_refuses_what_makes_no_rollout() -> None:
-    model = random_model("gpt2")
+    model = drawn("gpt2")
     for options, message in (
         ({"fusion": "sum"}, r"fusion \(='sum'\)"),
         ({"discard": 1.0}, r"discard \(=1.0\)"),

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from tests.interpret.networks import ARCHITECTURES, drawn
 
 from glassworks.interpret.transformer import regressed_lens
 from glassworks.interpret.transformer import tuned_lens as module
@@ -21,21 +22,6 @@ from glassworks.objectives.losses import next_token_loss
 from glassworks.train.fit import fit
 
 V, T = 16, 16
-CONFIGS = {
-    "gpt2": GPTConfig("gpt2", V, T, 2, 2, 16),
-    "llama": GPTConfig("llama", V, T, 2, 4, 16, n_kv_head=2),
-    "qwen3": GPTConfig("qwen3", V, T, 2, 4, 16, n_kv_head=2, head_dim=8),
-    "nanochat": GPTConfig("nanochat", V, T, 2, 4, 32, n_kv_head=2),
-}
-
-
-def random_model(name: str) -> GPT:
-    model = GPT(CONFIGS[name])
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for p in model.parameters():
-            p.copy_(torch.empty(p.shape).normal_(0, 0.4, generator=generator))
-    return model
 
 
 def language(batch: int, seed: int) -> torch.Tensor:
@@ -109,9 +95,9 @@ def test_no_constant_is_nearer_than_the_constant_row(fitted: tuple[GPT, TunedLen
     assert all(distance(p / p.sum()) > row[0] for p in others)
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_starts_as_the_logit_lens(name: str) -> None:
-    model, text = random_model(name), language(1, seed=4)[0, :T]
+    model, text = drawn(name, 0.4, vocab_size=V, n_ctx=T), language(1, seed=4)[0, :T]
     labels = [str(token) for token in text.tolist()]
     plain = logit_lens(model, text, labels)
     tuned = tuned_lens(model, TunedLens(2, model.config.n_embd), text, labels)
@@ -124,9 +110,9 @@ def test_starts_as_the_logit_lens(name: str) -> None:
     assert np.isnan(rows["error"]).all()  # one sequence has no spread
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_fitting_lowers_the_loss_of_every_architecture_and_leaves_the_model(name: str) -> None:
-    model = random_model(name).train()
+    model = drawn(name, 0.4, vocab_size=V, n_ctx=T).train()
     model.blocks[0].requires_grad_(False)
     before = {key: value.clone() for key, value in model.state_dict().items()}
     text = language(16, seed=5)[:, :T]
@@ -140,8 +126,8 @@ def test_fitting_lowers_the_loss_of_every_architecture_and_leaves_the_model(name
 
 
 def test_the_loss_in_parts_is_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, text = random_model("nanochat").requires_grad_(False), language(3, seed=6)[:, :T]
-    lens = TunedLens(2, 32)
+    model, text = drawn("nanochat", 0.4, vocab_size=V, n_ctx=T).requires_grad_(False), language(3, seed=6)[:, :T]
+    lens = TunedLens(2, 16)
     whole = lens_loss(model, lens, text)
     (expected,) = torch.autograd.grad(whole, [lens.weight])
     monkeypatch.setattr(module, "MAX_LOGITS", 3 * V * 7)
@@ -185,7 +171,7 @@ def test_a_lens_round_trips_through_a_tensor_file(fitted: tuple[GPT, TunedLens, 
 
 
 def test_refuses_what_does_not_fit() -> None:
-    model, text = random_model("gpt2"), language(2, seed=7)[:, :T]
+    model, text = drawn("gpt2", 0.4, vocab_size=V, n_ctx=T), language(2, seed=7)[:, :T]
     with pytest.raises(ValueError, match=r"lens \(3, 16, 16\) does not fit the model's \(2, 16, 16\)"):
         lens_divergence(model, TunedLens(3, 16), text)
     with pytest.raises(ValueError, match=r"tokens has shape \(0, 16\)"):
@@ -217,9 +203,9 @@ def test_least_squares_read_more_than_the_logit_lens_on_held_out_text(
     assert trace.meta["lens"] == "fitted by least squares, on 8,192 tokens"
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_least_squares_are_those_of_numpy(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    model, text = random_model(name).train(), language(60, seed=8)[:, :T]
+    model, text = drawn(name, 0.4, vocab_size=V, n_ctx=T).train(), language(60, seed=8)[:, :T]
     monkeypatch.setattr(regressed_lens, "RIDGES", (1e-12,))
     lens = regress_lens(model, text, batch=100)
     assert model.training
