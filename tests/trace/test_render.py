@@ -449,6 +449,7 @@ def test_controls_stand_beside_what_they_control_on_one_scale_and_under_their_na
     assert page.count("<figure") == 1
     assert set(re.findall(r"<title>(the effect|by chance) ", page)) == {"the effect", "by chance"}
     assert "± 0.25" in page
+    assert "The effect by layer." in page
 
 
 def test_nothing_is_paired_by_its_name() -> None:

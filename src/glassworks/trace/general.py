@@ -97,7 +97,7 @@ def beside_controls(drawn: Drawn, controls: Mapping[str, np.ndarray], trace: Tra
     if drawn.errors is not None:
         errors = np.stack([drawn.errors, *(np.full_like(drawn.errors, np.nan) for _ in controls)])
     others = tuple(sentence(trace.legend.of(other).title, trace, token) for other in controls)
-    axis = Axis("array", "class", (drawn.name, *others), 1 + len(others), controls=others)
+    axis = Axis("", "class", (drawn.name, *others), 1 + len(others), controls=others)
     return replace(drawn, values=stacked, errors=errors, axes=(axis, *drawn.axes))
 
 

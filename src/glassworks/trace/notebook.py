@@ -28,6 +28,7 @@ LIGHT_HOSTS = ('[data-jp-theme-light="true"]', ".vscode-light", 'html[theme="lig
 OURS = """
 background: var(--paper); color: var(--ink); font: 15px/1.55 var(--serif); padding: 18px 20px 2px; border-radius: 4px;
 max-width: 800px; text-align: left;
+table { margin: 0; border: 0; }
 tr, td, th { background: none; border: 0; text-align: left; }
 figure { margin-bottom: 26px; }
 button { pointer-events: none; }

@@ -91,7 +91,7 @@ def controls_last(drawn: Drawn) -> Drawn:
 
 def caption(drawn: Drawn, more: str = "") -> str:
     """What is drawn, from the array's note or else its axes, and what is not."""
-    names = [axis.name for axis in drawn.axes]
+    names = [axis.name for axis in drawn.axes if axis.name]
     by = " and ".join([", ".join(names[:-1]), names[-1]][len(names) == 1 :])
     points = " and ".join(dict.fromkeys(axis.places for axis in drawn.axes if axis.places))
     where = f" Layers are read at {points}." if points else ""

@@ -21,6 +21,7 @@ ROUND = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 OUTLIER = 6.0
 """Colours end at the 98th percentile of the sizes where the largest is more than this many times as large."""
 LONGEST = 18  # characters of a label
+LONGEST_ROW = 30  # of a row, where a phone shows the beginning
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ def heat_map(grid: Grid, colours: Colours, digits: Digits, room: int = 760) -> M
     body = [
         tag(
             "tr",
-            tag("th", fitted(label, LONGEST) if i % step == 0 else "", scope="row"),
+            tag("th", fitted(label, LONGEST_ROW) if i % step == 0 else "", scope="row"),
             *cells(grid, i, colours, digits if written else None),
         )
         for i, label in enumerate(grid.rows)
@@ -190,7 +191,7 @@ def heat_map(grid: Grid, colours: Colours, digits: Digits, room: int = 760) -> M
 def measures(grid: Grid, room: int) -> tuple[int, int, bool]:
     """Pixels of the rows' labels and of a column, and whether numbers are written in the cells."""
     num_rows, num_columns = grid.values.shape
-    margin = 16 + 7 * max(columns(fitted(label, LONGEST)) for label in [*grid.rows, grid.row_title])
+    margin = 16 + 7 * max(columns(fitted(label, LONGEST_ROW)) for label in [*grid.rows, grid.row_title])
     width = max(9, min(56, (room - margin) // num_columns))
     written = width >= 38 and num_rows * num_columns <= 240
     return margin, width if written else min(width, 26), written
