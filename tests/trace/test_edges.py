@@ -23,7 +23,7 @@ def marks_of(page: str, name: str) -> list[tuple[str, float]]:
 
 def test_nodes_are_called_in_words() -> None:
     assert component("a1.h3") == "layer 1, head 3"
-    assert component("a1.h0.v", grouped=True) == "layer 1, key/value head 0, value"
+    assert component("a1.h0.v", grouped=True) == "layer 1, value head 0"
     assert component("a1.h0.q", grouped=True) == "layer 1, head 0, query"
     assert connection("m2", "logits") == "layer 2, MLP → the answer"
     assert component("anything") == "anything"
@@ -114,8 +114,8 @@ def test_a_circuit_is_a_graph_of_its_edges_beside_what_others_carry() -> None:
         r'class="line edge (line\d)" style="stroke-width:([\d.]+)"><title>([^<]+): ([^<:]+)</title>', page
     )
     assert edges == [
-        ("line0", "2", "layer 0, head 1 → layer 1, key/value head 0, value", "-0.25"),
-        ("line1", "3", "the embedding → layer 0, key/value head 0, value", "0.5"),
+        ("line0", "2", "layer 0, head 1 → layer 1, value head 0", "-0.25"),
+        ("line1", "3", "the embedding → layer 0, value head 0", "0.5"),
         ("line1", "5", "layer 1, head 1 → the answer", "1"),
     ]
     nodes = re.findall(r"<title>([^<→]+)</title><rect", page)

@@ -8,15 +8,16 @@ ALONE = {"embed": "the embedding", "logits": "the answer"}
 
 
 def component(name: str, grouped: bool = False) -> str:
-    """A node in words; with `grouped`, keys and values are of several heads.
+    """A node in words; with `grouped`, keys and values are of several heads each, and so have numbers of their own.
 
     >>> component("a1.h3"), component("m1"), component("a1.h3.v")
     ('layer 1, head 3', 'layer 1, MLP', 'layer 1, head 3, value')
     """
     if match := re.fullmatch(r"a(\d+)\.h(\d+)(?:\.([qkv]))?", name):
         layer, head, part = match.groups()
-        kind = "key/value head" if grouped and part in ("k", "v") else "head"
-        return f"layer {layer}, {kind} {head}" + (f", {READ[part]}" if part else "")
+        if grouped and part in ("k", "v"):
+            return f"layer {layer}, {READ[part]} head {head}"
+        return f"layer {layer}, head {head}" + (f", {READ[part]}" if part else "")
     if match := re.fullmatch(r"m(\d+)", name):
         return f"layer {match[1]}, MLP"
     return ALONE.get(name, name)

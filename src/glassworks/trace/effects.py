@@ -47,8 +47,9 @@ def map_figure(trace: Trace, site: str, token: Token) -> Markup:
     axes = tuple(
         axis_of(trace, name, size) for name, size in zip(trace.axes[site], trace.arrays[site].shape, strict=True)
     )
-    title, values = sentence(about.title, trace, token), trace.arrays[site].astype(float)
-    return heat(Drawn(title, values, axes, least=about.least, ends=about.ends), Plan("heat", (), (0, 1)))
+    title, note = (sentence(text, trace, token) for text in (about.title, about.note))
+    values = trace.arrays[site].astype(float)
+    return heat(Drawn(title, values, axes, None, note, least=about.least, ends=about.ends), Plan("heat", (), (0, 1)))
 
 
 def controlled_figure(trace: Trace, site: str, token: Token) -> Markup:

@@ -142,9 +142,15 @@ def test_controls_stand_at_the_largest_effects_and_at_a_few_others() -> None:
     model, (clean, corrupt) = drawn("gpt2"), inputs()
     trace = activation_patching(model, clean, corrupt, difference(), sites="z", controls=8, draws=3)
     sizes = abs(trace.arrays["z_control_true"])
-    largest = np.sort(abs(trace.arrays["z"]).ravel())[::-1]
-    np.testing.assert_array_equal(sizes[:6], largest[:6])
-    assert sizes[6:].max() <= sizes[5]
+    positions = [int(name.split()[-1]) for name in trace.labels["z_place"]]
+    every, at = abs(trace.arrays["z"]), list[int]()
+    order = np.argsort(-every, axis=None)
+    for where in (int(np.unravel_index(i, every.shape)[-1]) for i in order):
+        if len(at) < 6 and at.count(where) < 3:
+            at.append(where)
+    assert positions[:6] == at  # the largest, of one position no more than half
+    assert sizes[0] == every.max()
+    assert (np.diff(sizes[:6]) <= 0).all()
     assert len(set(trace.labels["z_place"])) == 8
     assert (trace.arrays["z_deviation"][:6] > 0).all()
 

@@ -22,19 +22,24 @@ SITES = {
     "q": ("the query of each head", ""),
     "k": ("the key of each head", ""),
     "v": ("the value of each head", ""),
-    "z": ("what each head reads off", "At all tokens at once, or token by token where those stand across."),
+    "z": ("what each head reads off", ""),
     "pattern": ("where each head looks", ""),
     "mlp": ("the hidden layer of each MLP", ""),
 }
 """Places of a sweep in words, and what is to be seen there."""
 
 
-def sweep(of: str, kept: str, control: str, note: str, least: float, ends: tuple[float, ...]) -> dict[str, Quantity]:
-    """The quantities of a sweep: of each site what was found, and beside the largest of it random changes."""
+def sweep(
+    of: str, kept: str, control: str, note: str, *, about: str = "", least: float = 0.0, ends: tuple[float, ...] = ()
+) -> dict[str, Quantity]:
+    """The quantities of a sweep: of each site what was found, and beside the largest of it random changes.
+
+    The caption of a map is `about`, or else what is to be seen at its site.
+    """
     found: dict[str, Quantity] = {}
     for site, (title, more) in SITES.items():
         found |= {
-            site: Quantity(f"{title}: {of}", note=more, least=least, ends=ends),
+            site: Quantity(f"{title}: {of}", note=about or more, least=least, ends=ends),
             f"{site}_control_true": Quantity(
                 f"{title}: the largest effects beside random changes",
                 note=note,
@@ -75,8 +80,7 @@ ACTIVATION_PATCHING = Legend(
             "the answer with each patch",
             "random changes of the same size there: their mean ± deviation",
             "The cells of largest effect, then some drawn from the others that differ.",
-            0.0,
-            (-1.0, 1.0),
+            ends=(-1.0, 1.0),
         ),
         **PAIR_QUANTITIES,
     },
@@ -143,9 +147,9 @@ ABLATION = Legend(
             "change of the answer when it is silenced, in nats",
             "the answer with each silenced",
             "a random change of the same size: mean ± deviation",
-            "At all tokens at once. In one colour a way of silencing and, hollow, random changes of the same size.",
-            1.0,
-            (),
+            "In one colour a way of silencing and, hollow, random changes of the same size.",
+            about="At all tokens at once, unless tokens stand across.",
+            least=1.0,
         ),
         "plain": Quantity("the answer with nothing silenced", show="kept"),
     },

@@ -1,5 +1,6 @@
 """What sweeps over places share: two stored runs to compare, random controls, and results laid out for a trace."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -117,16 +118,23 @@ def worth_control(
     """Places to hold random changes against, as indices: three quarters of largest size, the rest drawn from others.
 
     Only those where the first donor differs from the stored run: elsewhere there is no change to randomise. The
-    largest come first.
+    largest come first, of which no more than half are of one position: a stream holds an answer at one token for many
+    layers alike.
     """
     differs = {layer: (donors[0] - old.at(layer, site.tap)).abs().amax((0, -1)) > 0 for layer, donors in new.items()}
     if site.heads is not None and site.tap != "attn.pattern":
         differs = {layer: where.mT for layer, where in differs.items()}  # ([H,] T)
     able = [i for i, place in enumerate(places) if is_at(differs[place.layer], place)]
     order = sorted(able, key=lambda i: -float(sizes[i]))
-    top = order[: count - count // 4]
-    rest = torch.randperm(len(order) - len(top), generator=generator)[: count - len(top)].sort().values
-    return top + [order[len(top) + i] for i in rest.tolist()]
+    most, top, at = count - count // 4, list[int](), Counter[int]()
+    for i in order:
+        position = places[i].position
+        if len(top) < most and (position is None or at[position] < (most + 1) // 2):
+            top.append(i)
+            at[position or 0] += 1
+    others = [i for i in order if i not in top]
+    rest = torch.randperm(len(others), generator=generator)[: count - len(top)].sort().values
+    return top + [others[i] for i in rest.tolist()]
 
 
 def with_random_changes(places: Sequence[Place], draws: int) -> list[Place]:
