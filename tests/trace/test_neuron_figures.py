@@ -6,7 +6,7 @@ import numpy as np
 
 from glassworks.draw.markup import Markup
 from glassworks.interpret.neurons.fit_legends import NEURON_RULES, RULE_SWAP, SAE
-from glassworks.interpret.neurons.legends import NEURON_ABLATION, NEURON_DIRECTIONS
+from glassworks.interpret.neurons.legends import NEURON_ABLATION, NEURON_DIRECTIONS, NEURON_EXAMPLES
 from glassworks.trace.neurons.effects import decades, reach
 from glassworks.trace.neurons.latents import examples_in
 from glassworks.trace.render import trace_figure
@@ -83,6 +83,22 @@ def test_the_latents_of_a_trace_are_a_trace_of_examples() -> None:
     assert found.labels["neuron"] == ["2", "1"]
     assert (found.arrays["window_token"] == 2).all()
     assert found.axes["activation"] == ("split", "neuron", "example")
+
+
+def test_a_neuron_stands_before_the_one_of_its_number_in_an_untrained_network() -> None:
+    latents, names = sae_trace(), ("vocabulary",)
+    own, fresh = examples_in(latents, 0), examples_in(latents, 1)
+    arrays = own.arrays | {f"untrained_{name}": array for name, array in fresh.arrays.items()}
+    axes = own.axes | {f"untrained_{name}": of for name, of in fresh.axes.items()}
+    labels = own.labels | {"vocabulary": list(TEXTS.values())}
+    arrays["vocabulary_count"], axes["vocabulary_count"] = np.ones(4), names
+    trace = Trace("neuron_examples", arrays, axes, labels, {"point": "mlp"}, legend=NEURON_EXAMPLES)
+    drawn = trace_figure(trace)
+    said = words(drawn)
+    assert "This network: 75\u00a0% (another neuron’s: 0\u00a0%). An untrained network: 25\u00a0%" in said
+    assert said.index("Neuron 0") < said.index("An untrained network, neuron 0: It fires") < said.index("Neuron 1")
+    assert "What it fires on, most strongly at “·dog”" in said
+    assert len(re.findall("<details", drawn)) == 2 * 4 - 1  # the first neuron is open: others, and both kinds within
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from glassworks.data.tokenizers.spans import in_order
 from glassworks.draw.tokens import columns, fitted, groups, labelled
 from glassworks.trace.neurons.figures import neuron_figure
 from glassworks.trace.neurons.view import Neuron, Neurons, whole
-from glassworks.trace.render import trace_figure
+from glassworks.trace.render import NO_TOKENIZER, trace_figure
 from glassworks.trace.texts import surprise_figure
 from glassworks.trace.trace import Trace
 
@@ -92,7 +92,7 @@ def test_a_neurons_examples_are_texts() -> None:
     assert texts[1] == [(0, 1, "a", False), (1, 4, "猫", True), (4, 5, "b", False)]
     assert [text for _, _, text, _ in texts[2]] == ["…", "b"]
     assert neuron.strongest_tokens() == ["猫", "b"]
-    html = neuron_figure(trace)
+    html = neuron_figure(trace, NO_TOKENIZER)
     assert "“猫” 1, 2, −4" in html
 
 

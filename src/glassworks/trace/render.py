@@ -88,10 +88,8 @@ CIRCUIT = {**CURVE, "kept": ("writer", "reader"), "score": ("writer", "reader")}
 CIRCUIT_PARTS = (*CURVE_PARTS, "kept", "same_size", "same_size_edges")
 NEURONS: dict[str, tuple[str, ...]] = {
     "activation": ("split", "neuron", "example"),
-    "histogram": ("split", "neuron", "bin"),
     "window_activation": ("split", "neuron", "example", "offset"),
 }
-NEURON_PARTS = (*NEURONS, "window_token", "row", "position", "scale", "zeros", "vocabulary_count")
 TERMS = ("term", "vocabulary_mean", "vocabulary_std")
 LOGIT: dict[str, tuple[str, ...]] = dict.fromkeys(TERMS, ("component", "position")) | {"target": ("position",)}
 NEURON_TERMS: dict[str, tuple[str, ...]] = dict.fromkeys(TERMS, ("layer", "neuron"))
@@ -143,7 +141,7 @@ OWN = {
     "circuit": Own(CIRCUIT, circuit_figure, CIRCUIT_PARTS),
     "path_patching": Own(dict.fromkeys(("effect", "control", "edge"), ("writer", "reader")), paths_figure, None),
     "edge_attribution": Own({"score": ("writer", "reader"), "edge": ("writer", "reader")}, guessed_edges_figure, None),
-    "neuron_examples": Own(NEURONS, lambda trace, _: neuron_figure(trace), NEURON_PARTS),
+    "neuron_examples": Own(NEURONS, neuron_figure, tuple(NEURONS)),
     "neuron_directions": Own(DIRECTIONS, directions_tables, tuple(DIRECTIONS)),
     "neuron_ablation": Own(ABLATION, ablation_figure, tuple(ABLATION)),
     "neuron_rules_swapped_in": Own(SWAP, swap_figure, tuple(SWAP)),

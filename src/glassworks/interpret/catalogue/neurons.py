@@ -5,17 +5,20 @@ from glassworks.trace.trace import Trace
 
 
 def neuron_examples(subject: Subject) -> Trace:
-    """Four neurons of the middle layer, evenly chosen."""
+    """Four neurons of the middle layer, evenly chosen, beside those of an untrained network."""
+    from glassworks.interpret.control import randomised
     from glassworks.interpret.neurons.examples import neuron_examples
 
     layer, width = subject.model.config.n_layer // 2, subject.model.config.width_of_mlp
+    rows, held_out = subject.fitting[:128], subject.held_out
     return neuron_examples(
         subject.model,
-        subject.fitting[:128],
-        subject.held_out,
+        subject.fewer(rows, max(1, len(rows) // 2)),
+        subject.fewer(held_out, max(1, len(held_out) // 2)),
         f"blocks.{layer}.mlp.post",
         neurons=range(0, width, max(1, width // 4)),
         names=subject.texts,
+        fresh=randomised(subject.model, seed=subject.seed + 1),
         seed=subject.seed,
     )
 

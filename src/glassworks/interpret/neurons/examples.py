@@ -81,6 +81,7 @@ def neuron_examples(
     names: Sequence[str] | None = None,
     keep: Bool[Tensor, "N ..."] | None = None,
     keep_held_out: Bool[Tensor, "N2 ..."] | None = None,
+    fresh: nn.Module | None = None,
     batch_size: int = 16,
     seed: int = 0,
 ) -> Trace:
@@ -97,6 +98,8 @@ def neuron_examples(
         names: of the tokens, by id, for inputs that are tokens.
         keep: true where a place of `inputs` counts (and not, say, padding); None = everywhere.
         keep_held_out: the same for `held_out`.
+        fresh: an untrained network of the same shape, whose neurons of the same numbers stand beside these: any
+            direction prefers some tokens, so what its neurons show is no meaning. None = without.
         batch_size: inputs to a forward pass; of a batch all activations of the point are in memory.
         seed: draws the samples.
 
@@ -113,6 +116,7 @@ def neuron_examples(
         token_agreement (neuron): of the held-out strongest, the share whose token is also among the ranked strongest's.
         token_agreement_control (neuron): the same beside the strongest of the neuron before; NaN for a single neuron.
         vocabulary_count (vocabulary): how often each token occurs in `inputs`; only if names are given.
+        untrained_*: all but the last of the fresh network, if one is given.
     """
     want = examples or Examples()
     if batch_size < 1:
@@ -130,12 +134,27 @@ def neuron_examples(
     }
     if are_tokens(inputs):
         arrays |= token_arrays(arrays, (inputs, held_out), want)
-        if names is not None:
-            arrays["vocabulary_count"] = counts(inputs, keep, names)
-            labels["vocabulary"] = list(names)
+    axes = {name: AXES.get(name, ("split", "neuron")) for name in arrays}
+    if fresh is not None:
+        other = neuron_examples(
+            fresh,
+            inputs,
+            held_out,
+            point,
+            neurons=neurons,
+            examples=want,
+            keep=keep,
+            keep_held_out=keep_held_out,
+            batch_size=batch_size,
+            seed=seed,
+        )
+        arrays |= {f"untrained_{name}": array for name, array in other.arrays.items()}
+        axes |= {f"untrained_{name}": of for name, of in other.axes.items()}
+    if are_tokens(inputs) and names is not None:
+        arrays["vocabulary_count"], axes["vocabulary_count"] = counts(inputs, keep, names), ("vocabulary",)
+        labels["vocabulary"] = list(names)
     meta: dict[str, str | float | int] = {"point": point, "above": want.above, "seed": seed}
     meta |= {"num_inputs": len(inputs), "num_held_out": len(held_out)}
-    axes = {name: AXES.get(name, ("split", "neuron")) for name in arrays}
     return Trace("neuron_examples", arrays, axes, labels, meta, legend=NEURON_EXAMPLES)
 
 
@@ -148,7 +167,6 @@ AXES: dict[str, tuple[str, ...]] = {
     "histogram": ("split", "neuron", "bin"),
     "token_agreement": ("neuron",),
     "token_agreement_control": ("neuron",),
-    "vocabulary_count": ("vocabulary",),
 }
 
 

@@ -4,14 +4,32 @@ from dataclasses import replace
 
 from glassworks.trace.legend import Dimension, Legend, Quantity
 
+STATISTICS = {
+    "window_token": "the tokens",
+    "activation": "the activation at the underlined token",
+    "row": "which passage",
+    "position": "which place in it",
+    "histogram": "how often it has which activation",
+    "token_agreement": "share of the strongest held-out tokens that were among the strongest before",
+    "token_agreement_control": "the same beside another neuron’s strongest",
+    "firing_rate": "how often it fires, as a share of places",
+    "mean": "mean activation",
+    "deviation": "standard deviation of the activation",
+    "lowest": "lowest activation",
+    "highest": "highest activation",
+    "zeros": "share of activations that are exactly 0",
+    "scale": "half the width of the histogram",
+}
+"""What belongs to a neuron’s examples, and is drawn with them."""
+
 NEURON_EXAMPLES = Legend(
     title="What neurons fire on",
     question="On which texts do single neurons fire, and do they have one meaning?",
     reading=(
         "Each line is a passage, and each token is coloured by the neuron’s activation there, orange above zero"
-        " and blue below; the number is that of the underlined token. Read down: strongest places, strongest on"
-        " held-out text, from strong to weak, random, weakest. A meaning has to hold in all of them, not only "
-        "in the first."
+        " and blue below; the number is that of the underlined token. Strongest places stand beside the strongest on"
+        " held-out text; places from strong to weak, random and weakest ones wait below. A meaning has to hold in "
+        "all of them, not only in the first."
     ),
     nothing=(
         "Any direction prefers some tokens: in an untrained network, too, a neuron’s strongest places are often"
@@ -19,37 +37,18 @@ NEURON_EXAMPLES = Legend(
         "different words, and holds from strong to weak."
     ),
     control=(
-        "The same on held-out text; and how far its strongest tokens are among those found before, beside how "
-        "far they are among another neuron’s."
+        "The same on held-out text; another neuron’s strongest tokens; and, where it is given, the neuron of the same "
+        "number in an untrained network, which is what any direction shows."
     ),
     quantities={
         "window_activation": Quantity(
-            "texts that the neuron fires on",
-            note="Every line is of another passage of the text. Hover or tap a token for its activation.",
+            "texts that single neurons fire on",
+            note="How many of the strongest held-out tokens were also among the strongest before, on average:",
+            show="beside",
         ),
-        "window_token": Quantity("the tokens", show="beside"),
-        "activation": Quantity("the activation at the underlined token", show="beside"),
-        "row": Quantity("which passage", show="kept"),
-        "position": Quantity("which place in it", show="kept"),
-        "histogram": Quantity(
-            "how often it has which activation", note="All its activations that are not exactly 0.", show="beside"
-        ),
-        "token_agreement": Quantity(
-            "share of the strongest held-out tokens that were among the strongest before",
-            note=(
-                "1: the held-out strongest are all tokens seen among the strongest. Read it beside the same for"
-                " another neuron’s."
-            ),
-            controls=("token_agreement_control",),
-        ),
-        "token_agreement_control": Quantity("the same beside another neuron’s strongest", show="beside"),
-        "firing_rate": Quantity("how often it fires, as a share of places", show="beside"),
-        "mean": Quantity("mean activation", show="folded"),
-        "deviation": Quantity("standard deviation of the activation", show="folded"),
-        "lowest": Quantity("lowest activation", show="folded"),
-        "highest": Quantity("highest activation", show="folded"),
-        "zeros": Quantity("share of activations that are exactly 0", show="folded"),
-        "scale": Quantity("half the width of the histogram", show="kept"),
+        **{name: Quantity(title, show="beside") for name, title in STATISTICS.items()},
+        "untrained_window_activation": Quantity("the same of an untrained network", show="beside"),
+        **{f"untrained_{name}": Quantity(f"untrained: {title}", show="beside") for name, title in STATISTICS.items()},
         "vocabulary_count": Quantity("how often each token occurs", show="kept"),
     },
     numbers={
@@ -71,7 +70,7 @@ NEURON_EXAMPLES = Legend(
         "offset": Dimension("position"),
     },
     entries={"ranked": "text it was ranked on", "held out": "held-out text"},
-    ids=("window_token",),
+    ids=("window_token", "untrained_window_token"),
 )
 
 NEURON_DIRECTIONS = Legend(

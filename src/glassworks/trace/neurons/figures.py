@@ -1,12 +1,14 @@
 """The parts of a neuron's page: coloured texts, rules, tokens. Every number is in a trace."""
 
 import math
+from collections.abc import Sequence
 
 from glassworks.draw.code import is_code
 from glassworks.draw.colours import LEVELS, level
 from glassworks.draw.markup import Markup, join, tag
 from glassworks.draw.scales import minus, short
 from glassworks.draw.tokens import visible
+from glassworks.trace.general import Token, sentence
 from glassworks.trace.neurons.view import Example, Neuron, Neurons, percent, signed
 from glassworks.trace.trace import Trace
 
@@ -164,20 +166,61 @@ def token_table(neuron: Neuron, title: str, name: str, side: tuple[int, ...]) ->
 MAX_NEURONS = 4
 FIRST = 2
 """Kinds of examples that are open: the strongest, and the strongest held out."""
+FRESH = "untrained_"
 
 
-def neuron_figure(trace: Trace) -> Markup:
-    """What each neuron fires on: the first open, the others folded."""
-    neurons = Neurons(trace)
-    shown = [Neuron(neurons, number) for number in neurons.numbers[:MAX_NEURONS]]
-    parts = [
-        one_unit(neuron, f"{neurons.unit.capitalize()} {neuron.number}", often(neuron), folded=i > 0)
-        for i, neuron in enumerate(shown)
-    ]
-    rest = len(neurons.numbers) - len(shown)
-    return join(
-        [*parts, tag("p", f"{rest:,} more {neurons.unit}s are in the trace.", class_="missing") if rest else ""]
+def neuron_figure(trace: Trace, token: Token) -> Markup:
+    """What each neuron fires on, before an untrained network's neuron of its number: the first open, others folded."""
+    own, fresh = Neurons(trace), untrained(trace)
+    shown = own.numbers[:MAX_NEURONS]
+    units = [[Neuron(of, number) for number in shown] for of in (own, fresh) if of is not None]
+    parts = []
+    for i, neuron in enumerate(units[0]):
+        beside = [
+            control_unit(f"An untrained network, neuron {one[i].number}", often(one[i]), one[i]) for one in units[1:]
+        ]
+        parts.append(one_unit(neuron, f"{own.unit.capitalize()} {neuron.number}", often(neuron), *beside, folded=i > 0))
+    names = ("This network", "An untrained network")
+    agreed = [said for name, one in zip(names, units, strict=False) if (said := agreeing(name, one))]
+    note = [sentence(trace.legend.of("window_activation").note, trace, token), *agreed] if agreed else []
+    rest = len(own.numbers) - len(shown)
+    more = tag("p", f"{rest:,} more {own.unit}s are in the trace.", class_="missing") if rest else ""
+    return join([tag("p", " ".join(filter(None, note)), class_="about") if note else "", *parts, more])
+
+
+def untrained(trace: Trace) -> Neurons | None:
+    """The untrained network's part of a trace of examples, as such a trace; None where there is none."""
+    named = {name.removeprefix(FRESH): name for name in trace.arrays if name.startswith(FRESH)}
+    if not named:
+        return None
+    arrays, axes = (
+        {name: trace.arrays[of] for name, of in named.items()},
+        {n: trace.axes[of] for n, of in named.items()},
     )
+    known = {axis for of in axes.values() for axis in of}
+    texts = trace.tokens or dict(enumerate(trace.labels.get("vocabulary", [])))
+    labels = {axis: of for axis, of in trace.labels.items() if axis in known}
+    return Neurons(Trace(trace.method, arrays, axes, labels, trace.meta, texts))
+
+
+def control_unit(name: str, about: str, unit: Neuron) -> Markup:
+    """A control's neuron or latent below what it is a control of, its examples folded."""
+    tokens = ", ".join(f"“{visible(word)}”" for word in unit.strongest_tokens())
+    said = tag("p", f"{name}: {about}", class_="about")
+    summary = f"What it fires on{f', most strongly at {tokens}' if tokens else ''}"
+    return join([said, tag("details", tag("summary", summary), one_unit(unit, "", ""))])
+
+
+def agreeing(name: str, units: Sequence[Neuron]) -> str:
+    """How far the held-out strongest tokens of some neurons or latents are among those before, on average."""
+    own, other = (
+        [unit.value(unit.of.examples, f"token_agreement{what}") for unit in units] for what in ("", "_control")
+    )
+    known = [(a, b) for a, b in zip(own, other, strict=True) if math.isfinite(a) and math.isfinite(b)]
+    if not known:
+        return ""
+    shares = [percent(sum(x) / len(known)) for x in zip(*known, strict=True)]
+    return f"{name}: {shares[0]} (another {units[0].of.unit}’s: {shares[1]})."
 
 
 def often(neuron: Neuron) -> str:

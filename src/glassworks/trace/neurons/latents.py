@@ -8,10 +8,11 @@ from glassworks.draw.arrays.heatmap import exact
 from glassworks.draw.chart import chart_figure
 from glassworks.draw.line_chart import Chart, Line
 from glassworks.draw.markup import Markup, join, scrolling, tag
+from glassworks.draw.names import capital
 from glassworks.draw.scales import minus
 from glassworks.draw.tokens import visible
 from glassworks.trace.general import Token, sentence
-from glassworks.trace.neurons.figures import one_unit
+from glassworks.trace.neurons.figures import agreeing, control_unit, one_unit
 from glassworks.trace.neurons.view import Neuron, Neurons, percent
 from glassworks.trace.trace import Trace
 
@@ -101,24 +102,12 @@ def latents_figure(trace: Trace, token: Token) -> Markup:
     units = [[Neuron(one, number) for number in one.numbers] for one in both]
     parts = []
     for i, (own, other) in enumerate(zip(*units, strict=True)):
-        about_both = [firing(trace, row, i, unit, token) for row, unit in enumerate((own, other))]
-        parts.append(
-            one_unit(
-                own,
-                f"Latent {own.number}",
-                about_both[0],
-                join(
-                    [
-                        tag("p", f"{rows[1].capitalize()}, latent {other.number}: {about_both[1]}", class_="about"),
-                        tag("details", tag("summary", "What it fires on"), one_unit(other, "", "")),
-                    ]
-                ),
-                folded=i > 0,
-            )
-        )
+        said = [firing(trace, row, i, unit, token) for row, unit in enumerate((own, other))]
+        beside = control_unit(f"{capital(rows[1])}, latent {other.number}", said[1], other)
+        parts.append(one_unit(own, f"Latent {own.number}", said[0], beside, folded=i > 0))
     title = tag("p", sentence(about.title, trace, token), class_="figure-title")
-    said = " ".join([sentence(about.note, trace, token), *map(agreeing, rows, units)])
-    return join([title, tag("p", said, class_="about"), *parts])
+    note = " ".join([sentence(about.note, trace, token), *map(agreeing, map(capital, rows), units)])
+    return join([title, tag("p", note, class_="about"), *parts])
 
 
 def firing(trace: Trace, row: int, place: int, unit: Neuron, token: Token) -> str:
@@ -130,15 +119,3 @@ def firing(trace: Trace, row: int, place: int, unit: Neuron, token: Token) -> st
         tokens = ", ".join(f"“{visible(trace.tokens.get(id) or token(id))}”" for id in ids.tolist())
         said += f" Its direction promotes {tokens} (by up to {values[0]:.2g}; a random direction {chance:.2g})."
     return said
-
-
-def agreeing(name: str, units: list[Neuron]) -> str:
-    """How far the held-out strongest tokens of some latents are among those before."""
-    own, other = (
-        [unit.value(unit.of.examples, f"token_agreement{what}") for unit in units] for what in ("", "_control")
-    )
-    known = [(a, b) for a, b in zip(own, other, strict=True) if math.isfinite(a) and math.isfinite(b)]
-    if not known:
-        return ""
-    shares = [percent(sum(x) / len(known)) for x in zip(*known, strict=True)]
-    return f"{name.capitalize()}: {shares[0]} (another latent’s: {shares[1]})."
