@@ -183,8 +183,9 @@ def test_effects_of_an_untrained_network_are_not_stretched_over_the_axis() -> No
 
 
 def test_an_axis_holds_all_numbers_and_zero() -> None:
-    assert reach([1.0, 2.0, np.nan], 0.01) == (0.0, 2.0)
-    assert reach([-1.0, 0.001], 0.01) == (-1.0, 0.01)
+    assert reach([1.0, 1.9, np.nan], 0.01) == (0.0, 2.0)
+    assert reach([-0.9, 0.001], 0.01) == (-1.0, 0.01)
+    assert reach([-0.001, 0.001], 0.01) == (-0.01, 0.01)
     assert reach([], 0.0) == (0.0, 1.0)
     assert decades([0.002, 0.11, 0.0]) == (0.001, 1.0)
     assert decades([0.0, np.nan]) == (0.1, 1.0)

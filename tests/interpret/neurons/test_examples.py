@@ -159,9 +159,10 @@ def test_works_on_any_module_and_the_result_does_not_depend_on_batches() -> None
 
 
 def test_an_untrained_networks_neurons_of_the_same_numbers_stand_beside() -> None:
-    model, fresh, texts = small(), small("gpt2"), (tokens(20), tokens(9, 2))
-    both = neuron_examples(model, *texts, POINT, neurons=[1, 5], examples=SMALL, fresh=fresh, names=list("abcdefghijk"))
-    alone = neuron_examples(fresh, *texts, POINT, neurons=[1, 5], examples=SMALL)
+    model, fresh = drawn("nanochat", 0.5, vocab_size=11), drawn("gpt2", 0.5, vocab_size=11)
+    given, names = (texts(20), texts(9, seed=2)), list("abcdefghijk")
+    both = neuron_examples(model, *given, POINT, neurons=[1, 5], examples=SMALL, fresh=fresh, names=names)
+    alone = neuron_examples(fresh, *given, POINT, neurons=[1, 5], examples=SMALL)
     for name, array in alone.arrays.items():
         np.testing.assert_array_equal(both.arrays[f"untrained_{name}"], array)
         assert both.axes[f"untrained_{name}"] == both.axes[name]

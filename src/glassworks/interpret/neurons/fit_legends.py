@@ -225,9 +225,9 @@ SAE = Legend(
         "latent_activation": Quantity(
             "what single latents fire on",
             note=(
-                "Shown are latents evenly by how often they fire, of those that fire at eight held-out places or "
-                "more: none is picked for its looks. How many of the strongest held-out tokens were also among the "
-                "strongest before, on average:"
+                "Latents evenly by how often they fire, of those that fire at eight held-out places or more: none is "
+                "picked for its looks. How many of the strongest held-out tokens were also among the strongest before, "
+                "on average over the latents in the trace:"
             ),
             show="beside",
         ),

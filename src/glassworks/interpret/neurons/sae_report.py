@@ -52,7 +52,7 @@ def sae_report(
     random_model: nn.Module | None = None,
     lr: float = 3e-3,
     repeats: int | None = None,
-    examples: int = 4,
+    examples: int = 16,
     names: Sequence[str] | None = None,
     seed: int = 0,
 ) -> Trace:
@@ -93,7 +93,7 @@ def sae_report(
         random_model: the control; None makes one, `randomised(model)`.
         lr: of the control's fit.
         repeats: after how many steps `batches` begin anew, as `fit_sae` takes it.
-        examples: how many latents are shown; 0 = none.
+        examples: of how many latents; 0 = none.
         names: of the tokens, by id, for inputs that are tokens.
         seed: of the control.
     """

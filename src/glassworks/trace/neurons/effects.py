@@ -8,7 +8,7 @@ import numpy as np
 
 from glassworks.draw.arrays.axes import Axis
 from glassworks.draw.arrays.dots import mark, marks, rows
-from glassworks.draw.arrays.heatmap import exact
+from glassworks.draw.arrays.heatmap import exact, rounded_up
 from glassworks.draw.markup import Markup, join, tag
 from glassworks.draw.scales import figure, log_ticks, short
 from glassworks.trace.general import Token, sentence
@@ -59,10 +59,10 @@ def numbers(trace: Trace, name: str) -> np.ndarray:
 
 
 def reach(values: Sequence[float], least: float) -> Ends:
-    """The ends of an axis: all numbers, zero, and `least` on the side where there are none, so that noise lies flat."""
+    """Round ends of an axis that hold all numbers and zero, and `least` to both sides, so that noise lies flat."""
     finite = [x for x in values if math.isfinite(x)]
-    low, high = min([0.0, *finite]), max([0.0, *finite])
-    return (min(low, -least), max(high, least)) if low < 0 else (0.0, max(high, least) or 1.0)
+    low, high = -min([0.0, *finite]), max([0.0, *finite, least])
+    return -rounded_up(max(low, least)) if low else 0.0, rounded_up(high) if high else 1.0
 
 
 def place(value: float, ends: Ends) -> float:

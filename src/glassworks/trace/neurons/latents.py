@@ -18,6 +18,8 @@ from glassworks.trace.trace import Trace
 
 MEASURES = ("variance_explained", "loss", "loss_spliced", "loss_ablated", "loss_recovered", "l0", "dead_share")
 PREFIX = "latent_"
+SHOWN = 4
+"""Latents that are drawn, of those that a trace has; shares are over all of these."""
 
 
 def sae_figure(trace: Trace, token: Token) -> Markup:
@@ -100,14 +102,21 @@ def latents_figure(trace: Trace, token: Token) -> Markup:
     about, rows = trace.legend.of("latent_activation"), rows_of(trace)
     both = [Neurons(examples_in(trace, row)) for row in range(len(rows))]
     units = [[Neuron(one, number) for number in one.numbers] for one in both]
-    parts = []
-    for i, (own, other) in enumerate(zip(*units, strict=True)):
+    parts = list[Markup]()
+    for i in shown_of(len(units[0])):
+        own, other = (one[i] for one in units)
         said = [firing(trace, row, i, unit, token) for row, unit in enumerate((own, other))]
         beside = control_unit(f"{capital(rows[1])}, latent {other.number}", said[1], other)
-        parts.append(one_unit(own, f"Latent {own.number}", said[0], beside, folded=i > 0))
+        parts.append(one_unit(own, f"Latent {own.number}", said[0], beside, folded=bool(parts)))
     title = tag("p", sentence(about.title, trace, token), class_="figure-title")
     note = " ".join([sentence(about.note, trace, token), *map(agreeing, map(capital, rows), units)])
     return join([title, tag("p", note, class_="about"), *parts])
+
+
+def shown_of(count: int) -> list[int]:
+    """Which of some latents are drawn: the middle ones of as many parts of them."""
+    most = min(SHOWN, count)
+    return [(2 * i + 1) * count // (2 * most) for i in range(most)]
 
 
 def firing(trace: Trace, row: int, place: int, unit: Neuron, token: Token) -> str:
