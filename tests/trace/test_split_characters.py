@@ -64,7 +64,7 @@ def test_coloured_text_has_one_span_a_character_with_all_its_numbers() -> None:
     values = np.array([1.0, 2.0, -4.0, 3.0, 0.0])
     html = trace_figure(Trace("own", {"effect": values}, {"effect": ("token",)}, {"token": LABELS}))
     assert 'title="猫: 2, −4, 3"' in html
-    assert html.count("<span class=") == 3
+    assert len(re.findall(r'<span class="(?:above|below)', html)) == 3
     assert not HEX.search(html)
 
 
@@ -116,3 +116,13 @@ def test_the_tokens_of_one_character_are_one_span_with_the_sum_of_their_nats() -
     assert "&lt;" not in drawn
     nameless = surprise_figure(Trace("surprise", {"nats": nats}, {"nats": ("token",)}), tokenizer.token)
     assert nameless.count("∅") == len(ids)
+
+
+def test_tokens_that_the_context_told_are_underlined_and_counted() -> None:
+    arrays = {"nats": np.array([1.0, 1.0, 3.0]), "nats_alone": np.array([3.0, 2.9, 2.0])}
+    trace = Trace("surprise", arrays, dict.fromkeys(arrays, ("token",)), {"token": ["a", "b", "c"]})
+    drawn = surprise_figure(trace, str, beside=True)
+    assert [word for _, word in re.findall(r'<span class="(surprise\d+ told)"[^>]*>(\w)</span>', drawn)] == ["a", "a"]
+    assert "Underlined: 1 of 3 tokens" in drawn
+    assert "Where it has read all before: 1.67 nats a token" in drawn
+    assert "Where it has read only the token before: 2.63 nats a token" in drawn

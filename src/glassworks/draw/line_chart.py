@@ -26,7 +26,7 @@ class Line:
     colour: str = "line0"
     """A class of the page's style: line0 to line7 tell things apart, depth0 to depth7 order them, and control0 to
     control3 are what stands beside them."""
-    style: Literal["line", "faint", "dots"] = "line"
+    style: Literal["line", "faint", "dots", "dashed"] = "line"
     errors: Numbers | None = None
     """A standard error for each point, drawn as a whisker."""
 

@@ -11,13 +11,15 @@ from glassworks.core.runs import started_from
 from glassworks.data.text.reading import NOTES
 from glassworks.draw.markup import Markup, join, scrolling, tag
 from glassworks.draw.scales import duration, fixed, minus, number, plain, short, size
+from glassworks.interpret.catalogue.methods import METHODS
 from glassworks.report.contents import Contents
 from glassworks.report.corpus import corpus_read
 from glassworks.report.samples import samples_figure
 from glassworks.report.training_curves import loss_figure, missing, optimizer_figures, speed_figure
 from glassworks.trace.attention import attention_figure
 from glassworks.trace.health import dead_units, scale_figure
-from glassworks.trace.texts import lens_figure, surprise_figure
+from glassworks.trace.lens import lens_figure
+from glassworks.trace.texts import surprise_figure
 
 
 def header(contents: Contents) -> Markup:
@@ -172,25 +174,27 @@ def inside(contents: Contents) -> Markup:
     """Attention patterns and the logit lens of one sentence."""
     look = f"glassworks report {contents.quoted}"
     attention, lens = contents.traces.get("attention"), contents.traces.get("logit_lens")
-    return join(
-        [
-            tag("h3", "Where each head looks"),
-            attention_figure(attention) if attention else missing("Attention was not traced yet. Look inside by", look),
-            tag("h3", "What each layer would say"),
-            lens_figure(lens, contents.token) if lens else missing("The lens was not traced yet. Look inside by", look),
-        ]
-    )
+    parts = [tag("h3", "Where each head looks")]
+    if attention:
+        parts += [tag("p", METHODS["attention"].legend.reading), attention_figure(attention)]
+    else:
+        parts.append(missing("Attention was not traced yet. Look inside by", look))
+    parts.append(tag("h3", "What each layer would say"))
+    if lens:
+        parts += [tag("p", METHODS["logit_lens"].legend.reading), lens_figure(lens, contents.token)]
+    else:
+        parts.append(missing("The lens was not traced yet. Look inside by", look))
+    return join(parts)
 
 
 def wellbeing(contents: Contents) -> Markup:
     """Scales, dead units, updates."""
     trace = contents.traces.get("health")
     look = f"glassworks report {contents.quoted}"
-    scales = (
-        join([scale_figure(trace), dead_units(trace)])
-        if trace
-        else missing("Activations and gradients were not traced yet. Look inside by", look)
-    )
+    if trace is None:
+        scales = missing("Activations and gradients were not traced yet. Look inside by", look)
+    else:
+        scales = join([tag("p", METHODS["health"].legend.reading), scale_figure(trace), dead_units(trace)])
     return join([scales, optimizer_figures(contents)])
 
 

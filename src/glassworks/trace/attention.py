@@ -8,10 +8,9 @@ from glassworks.draw.colour_scale import coloured_scale
 from glassworks.draw.colours import LEVELS, level
 from glassworks.draw.markup import Markup, join, scrolling, tag
 from glassworks.draw.scales import evenly, left_out, short
-from glassworks.draw.tokens import continued, fitted, groups, labelled
+from glassworks.draw.tokens import MAX_POSITIONS, continued, fitted, groups, labelled
 from glassworks.trace.general import Token, sentence
 from glassworks.trace.heads import heads_figure
-from glassworks.trace.texts import MAX_POSITIONS
 from glassworks.trace.trace import Trace
 
 MAX_HEADS = 12
@@ -43,12 +42,8 @@ def attention_figure(trace: Trace) -> Markup:
         "table", tag("thead", top), tag("tbody", *rows), class_="heads", style=f"min-width:{62 + 46 * len(heads)}px"
     )
     counts = (len(layers), num_layers, "layers"), (len(heads), num_heads, "heads"), (length, tokens, "tokens")
-    caption = (
-        "Every head of every layer while the model reads this sentence: rows are the tokens that look, columns the "
-        "tokens looked at, and each row’s weights sum to 1. The large one is the head that brings most to the last "
-        "token from a token between the first and itself; choose another, and it is drawn below its row. Colours grow "
-        f"with the root of the weight, so that small ones are seen.{continued(words)}{left_out(*counts)}"
-    )
+    note = sentence(trace.legend.of("pattern").note, trace, str)
+    caption = f"{note}{continued(words)}{left_out(*counts)}".strip()
     return tag(
         "figure",
         weights_legend(),

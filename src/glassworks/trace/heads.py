@@ -7,13 +7,16 @@ import numpy as np
 from glassworks.draw.arrays.heatmap import Colours, Digits, Grid, colour_bar, heat_map
 from glassworks.draw.chart import chart_figure
 from glassworks.draw.ledger import rounded
-from glassworks.draw.line_chart import Chart, Level, Line
+from glassworks.draw.line_chart import Chart, Line
 from glassworks.draw.markup import Markup, join, tag
 from glassworks.draw.scales import span
 from glassworks.trace.general import Token, axis_of, sentence
 from glassworks.trace.trace import Trace
 
 ROOM = 229  # pixels across of a map beside two others
+
+EVEN = "an even guess among all tokens"
+"""What a network that looks everywhere alike comes to in a loss."""
 
 Array = np.ndarray
 
@@ -80,15 +83,13 @@ def repeats_figure(trace: Trace, token: Token) -> Markup:
     loss, about = trace.arrays["loss"].astype(float), trace.legend.of("loss")
     networks = axis_of(trace, "network", len(loss)).labels
     x = [float(label) for label in trace.labels.get("position", [str(i + 1) for i in range(loss.shape[1])])]
-    lines, levels = [], []
-    for i, (name, row) in enumerate(zip(networks, loss, strict=True)):
-        if i and np.ptp(row) < 1e-6:
-            levels.append(Level(name, float(row[0])))
-        else:
-            lines.append(Line(name, x, row, f"control{i - 1}" if i else "line0"))
+    lines = [
+        Line(EVEN if trace.labels["network"][i] == "uniform" else name, x, row, f"control{i - 1}" if i else "line0")
+        for i, (name, row) in enumerate(zip(networks, loss, strict=True))
+    ]
     length = trace.meta.get("length")
     again = (x[-1] - length + 1, x[-1]) if isinstance(length, int) and length < len(x) else None
-    chart = Chart(lines, "position", "", levels, y_range=span([0.0, *loss.ravel()]), band=again)
+    chart = Chart(lines, "position", "", y_range=span([0.0, *loss.ravel()]), band=again)
     shaded = f" Shaded: the {length} tokens come again." if again else ""
     said = f"{halves(trace)}{shaded} {sentence(about.note, trace, token)}"
     heading = tag("p", sentence(about.title, trace, token), class_="figure-title")

@@ -1,70 +1,88 @@
-"""Whether a network is well, drawn: scales of activations and gradients by layer, and units that never fire."""
+"""Whether a network is well, drawn: scales of activations and gradients by layer, and units that never fire.
 
-import math
+An untrained network's lines have the same colours and are dashed, on the same axes.
+"""
 
 import numpy as np
 
-from glassworks.draw.line_chart import NARROW, Chart, Line, line_chart
-from glassworks.draw.markup import Markup, tag
-from glassworks.draw.scales import fixed, short, span
+from glassworks.draw.chart import chart_figure, draw_legend
+from glassworks.draw.line_chart import Chart, Line
+from glassworks.draw.markup import Markup, join, tag
+from glassworks.draw.scales import short, span
+from glassworks.trace.general import axis_of, missing, numbers_of, sentence
 from glassworks.trace.trace import Trace
 
-PARTS = {
-    "attn_out": "attention output",
-    "mlp_out": "MLP output",
-    "resid_post": "residual stream",
-}
-UNTRAINED = "the same in an untrained network"
 CONTROL = "_untrained"
 """What a network's arrays are followed by in their names where an untrained one's stand beside them."""
+LEAST = 5.0
+"""Percent that the axis of dead units reaches at the least."""
+
+Array = np.ndarray
 
 
 def scale_figure(trace: Trace) -> Markup:
-    """Sizes of activations and of gradients by layer, from the health trace; an untrained network's beside them.
+    """Sizes of activations and of gradients by layer, from the health trace; an untrained network's beside them."""
+    more = [*batch(trace), *outer(trace)]
+    figures = [
+        layers_figure(trace, "activation_rms", "site", log=True),
+        layers_figure(trace, "gradient_rms", "part", log=True, more=" ".join(more)),
+    ]
+    return join(figures)
 
-    Both networks are drawn on one scale.
-    """
-    layers = list(range(trace.arrays["activation_rms"].shape[0]))
-    panels = []
-    for array, axis, title in (
-        ("activation_rms", "site", "activations, root mean square"),
-        ("gradient_rms", "part", "gradients, root mean square"),
-    ):
-        names = trace.labels.get(axis, [])
-        found = [(name, said) for name, said in ((array, title), (array + CONTROL, UNTRAINED)) if name in trace.arrays]
-        y_range = span(np.concatenate([trace.arrays[name].ravel() for name, _ in found]), log=True)
-        for array_name, said in found:
-            lines = [
-                Line(PARTS.get(name, name), layers, trace.arrays[array_name][:, i], colour=f"line{i % 8}", style="dots")
-                for i, name in enumerate(names)
-            ]
-            chart = Chart(lines, "layer", said, y_range=y_range, log=True, counted=True, named=True)
-            panels.append(tag("div", line_chart(chart, NARROW, 240)))
-    caption = (
-        f"Scales by layer for one batch of {trace.meta.get('text', 'text')}, on logarithmic axes: in a healthy network "
-        "they change slowly; a stream that grows by orders of magnitude, or gradients that vanish towards layer 0, are "
-        "signs of trouble."
-    )
-    for array, title in (
-        ("outer_gradient_rms", "Gradients outside the blocks"),
-        (f"outer_gradient_rms{CONTROL}", "Untrained"),
-    ):
-        if array in trace.arrays:
-            outer = zip(trace.labels.get("outer", []), trace.arrays[array].tolist(), strict=False)
-            caption += f" {title}: {', '.join(f'{name} {short(value)}' for name, value in outer)}."
-    return tag("figure", tag("div", *panels, class_="panels"), tag("figcaption", caption))
+
+def layers_figure(trace: Trace, name: str, axis: str, *, log: bool = False, more: str = "") -> Markup:
+    """A chart over the layers: a line a part, and the same part's untrained line beside it in grey."""
+    about = trace.legend.of(name)
+    values, fresh = (numbers_of(trace, which, about) for which in (name, name + CONTROL))
+    assert values is not None
+    values = values.reshape(len(values), -1)
+    names = axis_of(trace, axis, values.shape[1]).labels if axis else ("this model",)
+    layers = list(range(len(values)))
+    lines = [Line(said, layers, values[:, i], f"line{i % 8}", "dots") for i, said in enumerate(names)]
+    key = list(lines)
+    if fresh is not None and fresh.size == values.size:
+        columns = fresh.reshape(values.shape).T
+        lines += [
+            Line(f"untrained: {line.name}", layers, column, line.colour, "dashed")
+            for line, column in zip(key, columns, strict=True)
+        ]
+        key.append(Line("dashed: the same in an untrained network", (), (), "control0"))
+    numbers = np.concatenate([[] if log else [0.0, LEAST], *(line.y for line in lines)])
+    chart = Chart(lines, "layer", "", y_range=span(numbers, log=log), log=log, counted=True)
+    note = f"{sentence(about.note, trace, str)} {more}".strip()
+    heading = tag("p", sentence(about.title, trace, str), class_="figure-title")
+    return join([heading, draw_legend(key), chart_figure(chart, note, height=280)])
+
+
+def batch(trace: Trace) -> list[str]:
+    """A sentence on what was read, and the loss on it."""
+    tokens, said = trace.meta.get("num_tokens"), []
+    for name, what in (("loss", "this model’s loss on it is"), ("loss_untrained", "the untrained one’s")):
+        if isinstance(loss := trace.meta.get(name), float):
+            said.append(f"{what} {loss:.2f}")
+    if not isinstance(tokens, int):
+        return []
+    losses = f"; {', '.join(said)} nats a token" if said else ""
+    return [f"All is of one batch of {trace.meta.get('text', 'text')}, {tokens:,} tokens{losses}."]
+
+
+def outer(trace: Trace) -> list[str]:
+    """Sentences on the gradients of what lies outside the blocks."""
+    if "outer_gradient_rms" not in trace.arrays:
+        return []
+    names = axis_of(trace, "outer", len(trace.arrays["outer_gradient_rms"])).labels
+    beside = trace.arrays.get("outer_gradient_rms" + CONTROL)
+    said = []
+    for i, name in enumerate(names):
+        fresh = "" if beside is None else f" (untrained {short(float(beside[i]))})"
+        said.append(f"{name} {short(float(trace.arrays['outer_gradient_rms'][i]))}{fresh}")
+    return [f"Outside the blocks: {', '.join(said)}."] if said else []
 
 
 def dead_units(trace: Trace) -> Markup:
-    """Share of hidden units that stayed silent, a bar a layer; an untrained network's beside it."""
-    rows = []
-    beside = trace.arrays.get(f"dead_fraction{CONTROL}")
-    for layer, share in enumerate(trace.arrays["dead_fraction"].tolist()):
-        bar = tag("span", tag("i", style=f"width:{100 * share if math.isfinite(share) else 0:.1f}%"), class_="bar")
-        name, percent = tag("th", f"layer {layer}", scope="row"), f"{fixed(100 * share, 1)}\N{NO-BREAK SPACE}%"
-        also = tag("small", f" untrained {fixed(100 * float(beside[layer]), 1)} %") if beside is not None else ""
-        rows.append(tag("tr", name, tag("td", bar), tag("td", percent, also)))
-    tokens = trace.meta.get("num_tokens")
-    over = f" of a batch of {tokens:,} tokens" if isinstance(tokens, int) else ""
-    caption = f"Dead units: the share of each MLP's hidden units that no token{over} switched on (a full bar is 100 %)."
-    return tag("figure", tag("table", *rows, class_="bars"), tag("figcaption", caption))
+    """Share of hidden units that stayed silent, by layer; an untrained network's beside it. A sentence if none did."""
+    shares = [trace.arrays[name] for name in ("dead_fraction", f"dead_fraction{CONTROL}") if name in trace.arrays]
+    if not any(np.nan_to_num(share).any() for share in shares):
+        also = ", nor of the untrained network’s," if len(shares) > 1 else ""
+        return missing(f"No MLP unit is dead: none of the model’s{also} stays silent on the whole batch.")
+    return layers_figure(trace, "dead_fraction", "")

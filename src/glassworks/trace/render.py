@@ -19,13 +19,15 @@ from glassworks.trace.effects import effects_figure, guesses_figure, steering_fi
 from glassworks.trace.general import Token, general_figure, missing, sentence, words_of
 from glassworks.trace.heads import scores_figure
 from glassworks.trace.health import CONTROL, dead_units, scale_figure
+from glassworks.trace.lens import distance_figure, lens_figure
 from glassworks.trace.neurons.directions import directions_tables
 from glassworks.trace.neurons.effects import ablation_figure, swap_figure
 from glassworks.trace.neurons.figures import neuron_figure
 from glassworks.trace.neurons.latents import MEASURES, sae_figure
 from glassworks.trace.neurons.rules import rules_figure
 from glassworks.trace.probing import probe_figure
-from glassworks.trace.texts import lens_figure, surprise_figure
+from glassworks.trace.rollout import rollout_figure
+from glassworks.trace.texts import surprise_figure
 from glassworks.trace.trace import Trace
 
 NO_TOKENIZER: Token = "#{}".format
@@ -94,7 +96,12 @@ TERMS = ("term", "vocabulary_mean", "vocabulary_std")
 LOGIT: dict[str, tuple[str, ...]] = dict.fromkeys(TERMS, ("component", "position")) | {"target": ("position",)}
 NEURON_TERMS: dict[str, tuple[str, ...]] = dict.fromkeys(TERMS, ("layer", "neuron"))
 STREAM: dict[str, tuple[str, ...]] = {"share": ("network", "component", "position")}
-OWN_LENS = Own(LENS, lens_figure, (*LENS, "entropy"))
+OWN_LENS = Own(
+    LENS,
+    lambda trace, token: join([lens_figure(trace, token), distance_figure(trace, token)]),
+    (*LENS, "entropy", "kl"),
+)
+TRUTH: dict[str, tuple[str, ...]] = {"kl": ("ablation", "source"), "guess": ("guess", "source")}
 SAE: dict[str, tuple[str, ...]] = {**dict.fromkeys(MEASURES, ("row",)), "frequency": ("row", "latent")}
 RULES: dict[str, tuple[str, ...]] = {
     "told_neuron": ("point", "told"),
@@ -148,6 +155,7 @@ OWN = {
     "probe": Own(PROBE, probe_figure, tuple(PROBE)),
     "sae": Own(SAE, sae_figure, tuple(SAE)),
     "neuron_rules": Own(RULES, rules_figure, tuple(RULES)),
+    "rollout": Own(TRUTH, rollout_figure, (*TRUTH, "correlation")),
     "surprise": Own({"nats": ("token",)}, partial(surprise_figure, beside=True), ("nats", "entropy", "nats_alone")),
     "health": Own(
         HEALTH,

@@ -24,7 +24,8 @@ ATTENTION = Legend(
             "share of its attention that each head gives to each token",
             note=(
                 "The large square is the head that brings most to the last token from a token between the first "
-                "and itself; choose another, and it is drawn below its row."
+                "and itself; choose another, and it is drawn below its row. Colours grow with the root of the weight, "
+                "so that small ones are seen."
             ),
         ),
         "moved": Quantity(
@@ -148,10 +149,12 @@ ROLLOUT = Legend(
         "Above, the truth: how far the prediction moves, in nats, when a token is taken away. It is cut when no"
         " later token may attend to it, and replaced when a random token stands in its place. Below, the guess:"
         " attention multiplied through the layers (rollout), a share for each token. A guess is good if it "
-        "ranks the tokens as the truth does; 1 is the same order, 0 no relation."
+        "ranks the tokens as the truth does: Spearman’s correlation is 1 for the same order, 0 where there is no "
+        "relation, −1 for the opposite order."
     ),
     nothing=(
-        "If rollout explained nothing, its correlation with the truth would be no higher than that of attention"
+        "Where nothing is used, the sentence stays pale above. If rollout explained nothing, its correlation "
+        "with the truth would be no higher than that of attention"
         " spread evenly, or of an untrained network. In a deep network all three end up on the first token, "
         "whatever was learned, and only how they rank the others is left."
     ),
@@ -164,10 +167,17 @@ ROLLOUT = Legend(
             "how far the prediction moves without each token, in nats (KL divergence)",
             note=(
                 "Taken away in two ways. Replacing a token also takes what later tokens made of it; cutting "
-                "leaves what it does at its own place."
+                "leaves what it does at its own place. The last token, whose prediction it is, stays white."
             ),
         ),
-        "guess": Quantity("guesses at each token’s share in the prediction", note="Each row sums to 1."),
+        "guess": Quantity(
+            "guesses at each token’s share in the prediction, by their rank",
+            note=(
+                "The stronger the colour, the higher a guess ranks the token among those before the last; hovering "
+                "tells the share. Shares themselves would show little: in a deep network nearly all is on the first "
+                "token."
+            ),
+        ),
         "correlation": Quantity(
             "how well each guess ranks the tokens: Spearman’s correlation with the truth",
             note="Over all tokens before the last. Read rollout’s line beside the three below it.",
@@ -187,7 +197,7 @@ ROLLOUT = Legend(
         ),
     },
     numbers={
-        "target": "the token predicted",
+        "target": "",
         "fusion": "",
         "discard": "",
         "samples": "",
@@ -213,8 +223,8 @@ ROLLOUT = Legend(
         "uniform": "attention spread evenly",
         "untrained": "rollout of an untrained network",
         "last layer": "the last layer’s attention alone",
-        "cut": "no later token may attend to it",
-        "replaced": "a random token in its place",
+        "cut": "cut: no later token may attend to it",
+        "replaced": "replaced: a random token in its place",
     },
     ids=("target",),
 )

@@ -37,8 +37,8 @@ SURPRISE = Legend(
         "entropy": Quantity("surprise that the model expected, in nats", show="beside"),
     },
     numbers={
-        "mean": "mean surprise with the context, nats a token",
-        "mean_alone": "mean surprise without it, nats a token",
+        "mean": "",
+        "mean_alone": "",
     },
     ids=("top_ids",),
 )
@@ -159,7 +159,7 @@ LENS_DIVERGENCE = Legend(
         "kl": Quantity(
             "distance of each layer’s reading from the final prediction, in nats (KL divergence)",
             note=(
-                "The mean over all places of held-out text. The last layer reads itself, 0 nats, and is left "
+                "The mean over {num_tokens} tokens of held-out text. The last layer reads itself, 0 nats, and is left "
                 "out. Below the constant line, something of the prediction has been read from the layer."
             ),
             error="error",
@@ -175,7 +175,7 @@ LENS_DIVERGENCE = Legend(
             log=True,
         ),
     },
-    numbers={"lens": "the translation was", "num_tokens": "held-out tokens", "seed": ""},
+    numbers={"lens": "the translation was", "num_tokens": "", "seed": ""},
     axes={
         "reading": Dimension(
             "class",
