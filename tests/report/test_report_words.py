@@ -35,7 +35,8 @@ def test_a_text_stands_beside_itself_as_read_from_one_token_to_the_next() -> Non
     spans = [(attrs["class"], attrs["title"].split("\n")[2]) for _, attrs in page.elements if "title" in attrs]
     told = [f"reading only the token before {x} nats" for x in ("4.00", "2.00")]
     assert spans == list(zip(["surprise15", "surprise3", "surprise6", "surprise3"], [*told, *told], strict=True))
-    assert "6.00 nats a token on average, over 2 tokens; 3.00 where the model reads only" in page.text
+    assert "Where it has read all before: 6.00 nats a token" in page.text
+    assert "Where it has read only the token before: 3.00 nats a token" in page.text
     arrays["nats_baseline"] = arrays.pop("nats_alone")  # of an earlier version, which meant something else by it
     earlier = Reader(trace_figure(Trace("surprise", arrays, dict.fromkeys(arrays, ("token",)), {"token": ["a", "b"]})))
     assert "only the token before" not in earlier.text + str(earlier.elements)

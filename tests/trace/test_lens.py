@@ -44,4 +44,4 @@ def test_distances_are_a_line_a_network_without_the_last_layer() -> None:
 def test_a_table_opens_at_the_answer_and_says_which_layers_it_shows() -> None:
     page = trace_figure(lens(np.ones((2, 40, 3)), 40))
     assert 'class="scroll bleed to-end"' in page
-    assert "Shown are 17 of 40 layers, evenly spaced." in page
+    assert "Shown are 17 of 40 layers. The layers are evenly spaced." in page

@@ -19,6 +19,7 @@ from glassworks.draw.page import document
 from glassworks.interpret.catalogue.methods import METHODS
 from glassworks.interpret.causes.metrics import logit_difference
 from glassworks.interpret.causes.patching import activation_patching
+from glassworks.interpret.transformer.legends.health import HEALTH
 from glassworks.interpret.transformer.legends.predictions import LENS_DIVERGENCE
 from glassworks.interpret.transformer.lens import logit_lens
 from glassworks.interpret.transformer.tuned_lens import TunedLens, tuned_lens
@@ -385,15 +386,13 @@ def test_an_untrained_networks_health_is_drawn_on_the_scale_of_the_trained_ones(
     axes = {"activation_rms": ("layer", "site"), "gradient_rms": ("layer", "part"), "dead_fraction": ("layer",)}
     labels = {"site": ["a", "b"], "part": ["c", "d"]}
     trace = Trace("health", arrays, {name: axes[name.removesuffix("_untrained")] for name in arrays}, labels)
-    page = trace_figure(replace(trace, meta={"text": "held-out text"}))
-    drawn = [re.findall(r'<text[^>]*class="label">([^<]*)', svg) for svg in page.split('<svg class="plot"')[1:]]
-    assert len(drawn) == 4
-    assert drawn[0] == drawn[1]
-    assert drawn[2] == drawn[3]
-    assert page.count("<figure") == 2
-    text = Reader(page).text
-    assert "25.0\N{NO-BREAK SPACE}% untrained 0.0 %" in text
-    assert "one batch of held-out text, on" in text
+    page = trace_figure(replace(trace, legend=HEALTH))
+    wide = [part.split('class="narrow"')[0] for part in page.split('<div class="wide"')[1:]]
+    told = [{float(x) for x in re.findall(r"<circle cx=\S+ cy=\"([\d.]+)", chart)} for chart in wide]
+    assert len(wide) == 3  # activations, gradients, dead units, each with both networks
+    assert all(len(found) == 4 for found in told[:2])
+    assert [chart.count(' dashed"') for chart in wide] == [2, 2, 1]
+    assert "this model 25" in wide[2]
 
 
 def test_all_numbers_have_the_same_minus_sign() -> None:
@@ -408,9 +407,10 @@ def test_all_numbers_have_the_same_minus_sign() -> None:
 
 def test_each_lens_has_its_own_words_and_layers_left_out_are_said() -> None:
     model, tokens = GPT(GPTConfig("gpt2", 8, 8, 20, 1, 4)), torch.arange(4)
-    plain = read(logit_lens(model, tokens, list("abcd"))).text
-    tuned = read(tuned_lens(model, TunedLens(20, 4), tokens, list("abcd"))).text
+    plain = Reader(explained(logit_lens(model, tokens, list("abcd")))).text
+    tuned = Reader(explained(tuned_lens(model, TunedLens(20, 4), tokens, list("abcd")))).text
     assert plain != tuned
+    assert "translation" in tuned
     assert "Shown are 17 of 21 layers." in plain
 
 

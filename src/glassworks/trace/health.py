@@ -9,7 +9,7 @@ from glassworks.draw.chart import chart_figure, draw_legend
 from glassworks.draw.line_chart import Chart, Line
 from glassworks.draw.markup import Markup, join, tag
 from glassworks.draw.scales import short, span
-from glassworks.trace.general import axis_of, missing, numbers_of, sentence
+from glassworks.trace.general import axis_of, numbers_of, sentence
 from glassworks.trace.trace import Trace
 
 CONTROL = "_untrained"
@@ -84,5 +84,6 @@ def dead_units(trace: Trace) -> Markup:
     shares = [trace.arrays[name] for name in ("dead_fraction", f"dead_fraction{CONTROL}") if name in trace.arrays]
     if not any(np.nan_to_num(share).any() for share in shares):
         also = ", nor of the untrained network’s," if len(shares) > 1 else ""
-        return missing(f"No MLP unit is dead: none of the model’s{also} stays silent on the whole batch.")
+        said = f"No MLP unit is dead: none of the model’s{also} stays silent on the whole batch."
+        return tag("p", said, class_="about")
     return layers_figure(trace, "dead_fraction", "")

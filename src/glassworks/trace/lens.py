@@ -33,9 +33,9 @@ def lens_figure(trace: Trace, token: Callable[[int], str]) -> Markup:
     follows = [tag("td", actual[i] if i < len(actual) else "") for i in range(columns)]
     foot = tag("tr", tag("th", "what follows", scope="row"), *follows)
     table = tag("table", tag("thead", head), tag("tbody", *body), tag("tfoot", foot), class_="lens")
-    spaced = ", evenly spaced" if len(rows) < len(ids) else ""
-    counts = left_out((len(rows), len(ids), f"layers{spaced}"), (columns, ids.shape[1], "tokens"))
-    caption = f"{sentence(trace.legend.of('top_ids').note, trace, token)}{continued(labels)}{counts}".strip()
+    counts = left_out((len(rows), len(ids), "layers"), (columns, ids.shape[1], "tokens"))
+    spaced = " The layers are evenly spaced." if len(rows) < len(ids) else ""
+    caption = f"{sentence(trace.legend.of('top_ids').note, trace, token)}{continued(labels)}{counts}{spaced}".strip()
     return tag(
         "figure",
         legend("chance", ["probability 0", "0.5", "1"]),
