@@ -26,7 +26,7 @@ from glassworks.interpret.transformer.tuned_lens import TunedLens, tuned_lens
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
 from glassworks.trace.legend import Dimension, Legend, Quantity
-from glassworks.trace.render import explained, trace_figure
+from glassworks.trace.render import OWN, explained, trace_figure
 from glassworks.trace.trace import Trace
 
 HOSTILE = "</td><script>alert(1)</script><!-- <b onload=x> & \"q\" 'q' \x00\x1b"
@@ -110,7 +110,7 @@ def test_a_trace_without_arrays_is_its_settings() -> None:
     assert "seed" in read(Trace("nothing", {}, {}, {}, {"seed": 3})).text
 
 
-@pytest.mark.parametrize("method", ["attention", "logit_lens", "surprise", "health", "circuit", "neuron_examples"])
+@pytest.mark.parametrize("method", OWN)
 def test_other_arrays_under_the_name_of_a_method_are_drawn_by_their_axes(method: str) -> None:
     assert "0.25" in read(Trace(method, {"share": np.array([0.25, 0.5])}, {"share": ("part",)})).text
 

@@ -152,7 +152,8 @@ def heat(table: Element) -> Piece:
         parts.append(written(text_of(row[0]), margin - 8, top + height / 2 + 4, text_anchor="end"))
         parts += [cell(one, margin + width * i, top, width, height) for i, one in enumerate(row.findall("td"))]
         top += height
-    return Piece(join(parts), whole, top)
+    caption = table.find("caption")
+    return Piece(join(parts), whole if caption is None else max(whole, LETTER * columns(text_of(caption))), top)
 
 
 def captioned(table: Element) -> tuple[list[Markup], float]:
@@ -182,7 +183,7 @@ def bars(table: Element, *, left: float = 166.0, track: float = 320.0, numbers: 
     for row in table.findall(".//tr"):
         label, strips, figures = list(row)
         height = LINE * max(len(strips), 1)
-        parts.append(written(text_of(label), 0.0, top + height / 2 + 4, font_size=12.0))
+        parts.append(written(fitted(text_of(label), 23), 0.0, top + height / 2 + 4, font_size=12.0))
         for i, (strip, number) in enumerate(zip(strips, [*figures] or [figures], strict=False)):
             (mark, *beside), y = list(strip), top + LINE * i
             start, length = percent(mark, "margin-left"), percent(mark, "width")

@@ -34,6 +34,21 @@ def effects_figure(trace: Trace, token: Token) -> Markup:
     return join(found)
 
 
+def has_effects(trace: Trace) -> bool:
+    """Whether sites were swept over, each that has random changes beside it with all that is drawn of them."""
+    sites = sites_of(trace)
+    parts = [f"{site}{part}" for site in sites if f"{site}_control" in trace.arrays for part in BESIDE]
+    return bool(sites) and all(part in trace.arrays for part in parts)
+
+
+BESIDE = ("_control", "_control_true", "_deviation")
+
+
+def has_guesses(trace: Trace) -> bool:
+    """Whether places were guessed and patched."""
+    return any(f"{name}_true" in trace.arrays for name in trace.arrays)
+
+
 def sites_of(trace: Trace) -> list[str]:
     """The sites that were swept over."""
     return [name for name in trace.arrays if "layer" in trace.axes[name] and f"{name}_metric" in trace.arrays]

@@ -15,7 +15,7 @@ from glassworks.trace.attention import attention_figure, habits_figure, moved_fi
 from glassworks.trace.attribution import logit_figure, neuron_logit_figure, stream_figure
 from glassworks.trace.circuit import circuit_figure, curve_figure
 from glassworks.trace.edges import guessed_edges_figure, paths_figure
-from glassworks.trace.effects import effects_figure, guesses_figure, steering_figure
+from glassworks.trace.effects import effects_figure, guesses_figure, has_effects, has_guesses, steering_figure
 from glassworks.trace.general import Token, general_figure, missing, sentence, words_of
 from glassworks.trace.heads import scores_figure
 from glassworks.trace.health import CONTROL, dead_units, scale_figure
@@ -42,7 +42,7 @@ def trace_figure(trace: Trace, token: Token | None = None) -> Markup:
     """
     token = token or texts_in(trace)
     own = OWN.get(trace.method)
-    if own is None or any(trace.axes.get(name) != axes for name, axes in own.needs.items()):
+    if own is None or not own.suits(trace) or any(trace.axes.get(name) != axes for name, axes in own.needs.items()):
         return join([*words_of(trace, token, "measure"), general_figure(trace, token)])
     if all(trace.arrays[name].size for name in own.needs):
         drawn = own.draw(trace, token)
@@ -76,6 +76,8 @@ class Own:
     draw: Callable[[Trace, Token], Markup]
     without: Collection[str] | None
     """Arrays; None = all."""
+    suits: Callable[[Trace], bool] = lambda trace: True
+    """Whether the trace has what is drawn, where that depends on what was asked for."""
 
 
 LENS = {
@@ -140,9 +142,9 @@ OWN = {
     "logit_attribution": Own(LOGIT, logit_figure, (*LOGIT, "against", "logit")),
     "neuron_attribution": Own(NEURON_TERMS, neuron_logit_figure, (*TERMS, "activation")),
     "residual_decomposition": Own(STREAM, stream_figure, ("share", "norm", "cosine", "write", "stream")),
-    "activation_patching": Own({}, effects_figure, None),
-    "attribution_patching": Own({}, guesses_figure, None),
-    "ablation": Own({}, effects_figure, None),
+    "activation_patching": Own({}, effects_figure, None, has_effects),
+    "attribution_patching": Own({}, guesses_figure, None, has_guesses),
+    "ablation": Own({}, effects_figure, None, has_effects),
     "steering": Own({"metric": ("row", "scale"), "deviation": ("row", "scale")}, steering_figure, None),
     "faithfulness_curve": Own(CURVE, curve_figure, CURVE_PARTS),
     "circuit": Own(CIRCUIT, circuit_figure, CIRCUIT_PARTS),
