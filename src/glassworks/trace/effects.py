@@ -17,7 +17,7 @@ from glassworks.draw.tokens import visible
 from glassworks.trace.general import Token, array_figure, axis_of, sentence
 from glassworks.trace.trace import Trace
 
-CONTROL = "line6"
+CONTROL = "control0"
 """The colour of controls."""
 SHARE = "share of the answer; dashed: all of it"
 MOST = 12
@@ -192,7 +192,7 @@ def steering_figure(trace: Trace, token: Token) -> Markup:
     rows = dict(zip(trace.labels["row"], trace.arrays["metric"].astype(float), strict=True))
     spread = trace.arrays["deviation"].astype(float)[trace.labels["row"].index(RANDOM)]
     said = trace.legend.entries.get
-    looks = {"direction": ("line0", None), RANDOM: (CONTROL, spread), WRONG: ("line1", None)}
+    looks = {"direction": ("line0", None), RANDOM: (CONTROL, spread), WRONG: ("control1", None)}
     lines = [
         Line(said(row, row), x, rows[row], colour, "dots", errors)
         for row, (colour, errors) in looks.items()
