@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from glassworks.draw.arrays.array import looks_of
 from glassworks.draw.arrays.heatmap import exact
 from glassworks.draw.chart import chart_figure
 from glassworks.draw.line_chart import Chart, Line
@@ -11,7 +12,7 @@ from glassworks.draw.markup import Markup, join, scrolling, tag
 from glassworks.draw.names import capital
 from glassworks.draw.scales import minus
 from glassworks.draw.tokens import visible
-from glassworks.trace.general import Token, sentence
+from glassworks.trace.general import Token, axis_of, sentence
 from glassworks.trace.neurons.figures import agreeing, control_unit, one_unit
 from glassworks.trace.neurons.view import Neuron, Neurons, percent
 from glassworks.trace.trace import Trace
@@ -65,10 +66,8 @@ def frequency_chart(trace: Trace, token: Token) -> Markup:
     about = trace.legend.of("frequency")
     ordered = -np.sort(-100.0 * trace.arrays["frequency"].astype(float), axis=1)
     ranks = np.arange(1, ordered.shape[1] + 1)
-    lines = [
-        Line(name, ranks, values, f"line{i}")
-        for i, (name, values) in enumerate(zip(rows_of(trace), ordered, strict=True))
-    ]
+    looks = looks_of(axis_of(trace, "row", len(ordered)))
+    lines = [Line(name, ranks, values, colour) for (colour, name), values in zip(looks, ordered, strict=True)]
     chart = Chart(lines, "latents, the most frequent first", "% of places", log=True)
     title = tag("p", sentence(about.title, trace, token), class_="figure-title")
     return join([title, chart_figure(chart, sentence(about.note, trace, token), legend=True, height=260)])

@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from glassworks.draw.arrays.array import looks_of
 from glassworks.draw.chart import draw_legend
 from glassworks.draw.line_chart import NARROW, Chart, Line, line_chart
 from glassworks.draw.markup import Markup, join, scrolling, tag
 from glassworks.draw.scales import fixed, minus
-from glassworks.trace.general import Token, sentence
+from glassworks.trace.general import Token, axis_of, sentence
 from glassworks.trace.neurons.figures import bar
 from glassworks.trace.neurons.view import percent
 from glassworks.trace.trace import Trace
@@ -110,15 +111,12 @@ def told(trace: Trace, at: tuple[int, int]) -> list[Told]:
 
 def r2_charts(trace: Trace, token: Token) -> Markup:
     """All neurons' R², the best explained first, beside the controls', a chart a point on one axis."""
-    about, rows = trace.legend.of("r2"), [trace.legend.entries.get(row, row) for row in trace.labels["row"]]
+    about, looks = trace.legend.of("r2"), looks_of(axis_of(trace, "row", len(trace.labels["row"])))
     ordered = -np.sort(-trace.arrays["r2"].astype(float), axis=2)
     ranks = np.arange(1, ordered.shape[2] + 1)
     charts = [
         Chart(
-            [
-                Line(row, ranks, values, f"line{i}")
-                for i, (row, values) in enumerate(zip(rows, ordered[:, at], strict=True))
-            ],
+            [Line(name, ranks, values, colour) for (colour, name), values in zip(looks, ordered[:, at], strict=True)],
             "neurons, in order",
             f"R², {layer}",
             y_range=(FLOOR, 1.0),
