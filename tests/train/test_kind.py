@@ -188,8 +188,10 @@ def test_a_command_that_cannot_use_it_says_what_it_is_and_what_can(
 def test_a_training_on_text_refuses_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     run = begun(tmp_path / "runs" / "a")
     train(run)
-    with pytest.raises(RunError, match="and text is needed: look cannot use it, but guess and draw can"):
+    with pytest.raises(RunError, match="is a run of points: look cannot use it, but guess and draw can"):
         open_text(run, use="look")
+    with pytest.raises(RunError, match="is a run of points: it has no GPT with a tokenizer, as is needed here"):
+        open_text(run)
     with pytest.raises(RunError, match="is a run of points: it has no recipe of a training on text"):
         pretrain(run)
     monkeypatch.chdir(tmp_path)

@@ -82,9 +82,7 @@ class Run:
         for candidate in (Path(path), ROOT / path):
             if (candidate / "run.json").is_file():
                 run = cls(candidate)
-                if use is not None and use not in run.kind.commands:
-                    further = f"; {run.next_move()}" if "reproduction" in run.record else ""
-                    raise RunError(f"{path} is {run.kind.what}: {run.kind.refusal(use)}{further}")
+                check_run(run, use)
                 return run
         names = [run.path.name for run in all_runs()]
         near = get_close_matches(Path(path).name, names, n=3, cutoff=0.4)
@@ -262,10 +260,13 @@ def started_from(record: Mapping[str, Any]) -> str | None:
     return name if step is None else f"{name}, step {step:,}"
 
 
-def check_run(run: Run) -> None:
-    """ValueError for what is no run, its name perhaps."""
+def check_run(run: Run, use: str | None = None) -> None:
+    """ValueError for what is no run, its name perhaps; RunError where `use`, a command, cannot use its kind."""
     if not isinstance(run, Run):
         raise ValueError(f"run (={run!r}) must be a Run: open one by Run.open, by its path or name")
+    if use is not None and use not in run.kind.commands:
+        further = f"; {run.next_move()}" if "reproduction" in run.record else ""
+        raise RunError(f"{run.path} is {run.kind.what}: {run.kind.refusal(use)}{further}")
 
 
 def being_trained(run: Run) -> RunError:

@@ -30,7 +30,7 @@ def evaluate_run(run: Run) -> dict[str, Any]:
 
     The model that the run started from, if it did and that is still there, is one of these.
     """
-    check_run(run)
+    check_run(run, "eval")
     refuse_unwritable(run.eval_path("held_out"))
     opened = open_text(run, use="eval")
     corpus = opened.data

@@ -28,7 +28,7 @@ def write_report(run: Run) -> Path:
     surprise and health, run.json. Of what is absent the page says which command makes it; of what is damaged, which
     file. The same folder gives the same page, byte for byte.
     """
-    check_run(run)
+    check_run(run, "report")
     path = run.path / "report.html"
     write_text(path, page(read_contents(run)))
     return path

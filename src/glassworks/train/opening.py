@@ -16,7 +16,7 @@ from torch import nn
 
 from glassworks.core.errors import RunError
 from glassworks.core.places import model_path
-from glassworks.core.runs import Run
+from glassworks.core.runs import Run, check_run
 from glassworks.data.tokenizers.build import Tokenizer, load_tokenizer
 from glassworks.models.gpt.model import GPT
 from glassworks.models.io import load_model
@@ -70,7 +70,8 @@ def open_run(named: str | Path | Run, device: torch.device | None = None, *, use
     path = None if isinstance(named, Run) else model_path(str(named))
     if path is not None:
         return OpenedText(model=load_model(path, device=device or "cpu"), tokenizer=load_tokenizer(path), path=path)
-    run = named if isinstance(named, Run) else Run.open(str(named), use)
+    run = named if isinstance(named, Run) else Run.open(str(named))
+    check_run(run, use)
     if run.kind.opens is None:
         raise RunError(f"{run.path} is {run.kind.what}: it has no network of its own to open; {run.next_move()}")
     module, name = run.kind.opens.split(":")
@@ -83,6 +84,7 @@ def open_text(named: str | Path | Run, device: torch.device | None = None, *, us
     opened = open_run(named, device, use=use)
     if not isinstance(opened, OpenedText):
         assert opened.run is not None  # folders open as text
-        what = f"{opened.run.kind.what}, and text is needed"
-        raise RunError(f"{opened.run.path} is {what}: {opened.run.kind.refusal(use or 'this')}")
+        raise RunError(
+            f"{opened.run.path} is {opened.run.kind.what}: it has no GPT with a tokenizer, as is needed here"
+        )
     return opened

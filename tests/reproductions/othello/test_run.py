@@ -21,6 +21,7 @@ from glassworks.models.gpt.model import GPT
 from glassworks.objectives.losses import next_token_loss
 from glassworks.optim.config import OptimizerConfig
 from glassworks.pretraining.recipe import Recipe
+from glassworks.report.run_page import write_report
 from glassworks.reproductions.finding import Finding, Row
 from glassworks.reproductions.othello import run as othello
 from glassworks.reproductions.othello.recipe import GameRecipe, experiment
@@ -188,6 +189,14 @@ def test_a_run_is_opened_with_its_games_and_commands_for_text_refuse_it(
         assert main([command, "games"]) == 2
         said = f"games is a reproduction, on games of Othello: {command} cannot use it, but reproduce othello can; read"
         assert said in capsys.readouterr().err
+
+
+def test_its_page_is_not_written_over_by_that_of_a_run_of_text(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "games", reproduction={"name": "othello"})
+    (run.path / "report.html").write_text("the finding", encoding="utf-8")
+    with pytest.raises(RunError, match="report cannot use it, but reproduce othello can"):
+        write_report(Run.open(run.path))
+    assert (run.path / "report.html").read_text("utf-8") == "the finding"
 
 
 def test_a_run_that_an_older_version_began_is_gone_on_with(tmp_path: Path) -> None:
