@@ -1,7 +1,9 @@
 """The offline report: everything known about a run on one page, `report.html`, that asks nothing of the network."""
 
+from contextlib import suppress
 from pathlib import Path
 
+from glassworks.core.errors import FileDamaged
 from glassworks.core.files import write_text
 from glassworks.core.runs import Run, check_run
 from glassworks.draw.markup import tag
@@ -28,7 +30,9 @@ def write_report(run: Run) -> Path:
     surprise and health, run.json. Of what is absent the page says which command makes it; of what is damaged, which
     file. The same folder gives the same page, byte for byte.
     """
-    check_run(run, "report")
+    check_run(run)
+    with suppress(FileDamaged, FileNotFoundError):  # of which the page will say so
+        check_run(run, "report")
     path = run.path / "report.html"
     write_text(path, page(read_contents(run)))
     return path
