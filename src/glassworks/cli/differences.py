@@ -8,29 +8,29 @@ from glassworks.core.config import from_dict
 from glassworks.models.gpt.config import GPTConfig
 
 
-def differing(found: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+def differing(runs: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     """A row for each setting that differs: its name, and its value in each of the runs; what was decided comes last.
 
     What was not decided yet, or not written down, differs from nothing.
     """
-    settings = [meant(each.get("settings", {})) for each in found]
-    decided = [each.get("computed", {}) for each in found]
+    settings = [resolved(each.get("settings", {})) for each in runs]
+    decided = [each.get("computed", {}) for each in runs]
     names = dict.fromkeys(key for one in settings for key in one)
-    rows = [[key, *(said(one.get(key)) for one in settings)] for key in names]
+    rows = [[key, *(as_typed(one.get(key)) for one in settings)] for key in names]
     rows = [row for row in rows if len(set(row[1:])) > 1]
     for key in dict.fromkeys(key for one in decided for key in one):
-        values = [said(one[key]) if key in one else "" for one in decided]
+        values = [as_typed(one[key]) if key in one else "" for one in decided]
         if len(set(filter(None, values))) > 1:
             rows.append([f"computed.{key}", *values])
     return rows
 
 
-def meant(settings: Mapping[str, Any]) -> dict[str, Any]:
+def resolved(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings with what follows from the shape filled in: None, and the number that it stands for, are the same."""
     start = "model."
-    given = {key.removeprefix(start): value for key, value in settings.items() if key.startswith(start)}
+    shape_settings = {key.removeprefix(start): value for key, value in settings.items() if key.startswith(start)}
     try:
-        shape = from_dict(GPTConfig, given)
+        shape = from_dict(GPTConfig, shape_settings)
     except ValueError:
         return dict(settings)
     filled = {
@@ -40,13 +40,13 @@ def meant(settings: Mapping[str, Any]) -> dict[str, Any]:
         "tied": shape.is_tied,
         "norm_eps": shape.eps,
     }
-    return {**settings, **{start + name: value for name, value in filled.items() if name in given}}
+    return {**settings, **{start + name: value for name, value in filled.items() if name in shape_settings}}
 
 
-def said(value: Any) -> str:
+def as_typed(value: Any) -> str:
     """A setting as it is typed: several values beside one another, a path from here where it lies below."""
     if isinstance(value, list):
-        return " ".join(map(said, value))
+        return " ".join(map(as_typed, value))
     if isinstance(value, str) and Path(value).is_absolute() and Path(value).is_relative_to(Path.cwd()):
         return str(Path(value).relative_to(Path.cwd()))
     return str(value)

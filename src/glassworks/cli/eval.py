@@ -45,9 +45,9 @@ def run(arguments: Arguments) -> None:
     opened = open_text(args.run, pick_device(), use="eval")
     source = args.data if len(args.data) > 1 else args.data[0]
     reading = args.read.reading()
-    found = evaluate_text(opened.model, opened.tokenizer, source, n_ctx=args.n_ctx, reading=reading, run=opened.run)
+    score = evaluate_text(opened.model, opened.tokenizer, source, n_ctx=args.n_ctx, reading=reading, run=opened.run)
     say_what_was_read(reading)
-    print(found)
+    print(score)
 
 
 def held_out(args: Eval) -> None:

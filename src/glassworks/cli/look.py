@@ -69,11 +69,11 @@ def run(arguments: Arguments) -> int:
     from glassworks.interpret.catalogue.subject import open_subject
     from glassworks.report.look import write_look
 
-    given = {key: value for key in ("text", "against", "data") if (value := getattr(args, key)) is not None}
+    inputs = {key: value for key in ("text", "against", "data") if (value := getattr(args, key)) is not None}
     if args.out is not None:
         refuse_unwritable(args.out)
     reading = args.read.reading()
-    subject = open_subject(args.model, seed=args.seed, reading=reading, **given)
+    subject = open_subject(args.model, seed=args.seed, reading=reading, **inputs)
     out = args.out or (subject.folder or Path()) / "look.html"
     refuse_unwritable(out)
     if "left out" in subject.notes["text"]:
@@ -88,7 +88,7 @@ def run(arguments: Arguments) -> int:
             say(f"the traces are not kept in the run: {error.strerror}")
             traces = None
     outcomes = run_methods(subject, names, traces=traces, mendable=is_users, tell=say)
-    options = given | ({"seed": args.seed} if args.seed else {})
+    options = inputs | ({"seed": args.seed} if args.seed else {})
     path = write_look(subject, outcomes, out, opening=opening(args.model, args.read, options))
     say_what_was_read(reading)
     print(path)

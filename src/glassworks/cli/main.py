@@ -53,9 +53,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command; the exit code."""
-    rest = Arguments(arguments[1:])
+    words = Arguments(arguments[1:])
     try:
-        return answer(arguments, rest)
+        return answer(arguments, words)
     except KeyboardInterrupt:
         say("interrupted")
         return 130
@@ -67,14 +67,14 @@ def run(arguments: list[str]) -> int:
             raise
         if isinstance(error, OSError) and error.filename is None:
             give_up_output()
-        message = describe(error, rest)
-        say(rest.in_flags(message) if isinstance(error, ValueError) else rest.with_flags(message))
+        message = describe(error, words)
+        say(words.in_flags(message) if isinstance(error, ValueError) else words.with_flags(message))
         if os.environ.get("GLASSWORKS_DEBUG"):
             traceback.print_exc()
         return 2
 
 
-def answer(arguments: list[str], rest: Arguments) -> int:
+def answer(arguments: list[str], words: Arguments) -> int:
     """What the first word asks for, printed to its end."""
     try:
         if not arguments or arguments[0] in ("-h", "--help", "help"):
@@ -95,7 +95,7 @@ def answer(arguments: list[str], rest: Arguments) -> int:
 
         company.watch()
         with showing(True):
-            return int(importlib.import_module(f"glassworks.cli.{name}").run(rest) or 0)
+            return int(importlib.import_module(f"glassworks.cli.{name}").run(words) or 0)
     finally:
         sys.stdout.flush()  # where it can still be told that this fails
 

@@ -101,14 +101,14 @@ def duration(recipe: Recipe, plan: Plan, steps: int, held_out: int, begin: int) 
     times = looks(recipe, plan.steps, held_out)
     due = times - times * begin // steps if n is None else -(-steps // n) - begin // n
     evaluations = min(steps - begin, due)
-    said = counted(evaluations, "evaluation")
+    count = counted(evaluations, "evaluation")
     if plan.step_seconds is None or plan.token_seconds is None:
-        return f"told as it goes, with {said};"
+        return f"told as it goes, with {count};"
     training = plan.steps * plan.step_seconds * (steps - begin) / steps
     each = min(held_out, LOOK) * plan.token_seconds
     return (
         f"about {seconds(training)} at {1000 * plan.step_seconds:,.1f} ms a step, and "
-        f"{seconds(evaluations * each)} for {said};"
+        f"{seconds(evaluations * each)} for {count};"
     )
 
 

@@ -120,26 +120,26 @@ def run(arguments: Arguments) -> int:
     """Parse, repeat, print."""
     from glassworks.reproductions import REPRODUCTIONS
 
-    command, what = ["glassworks", "reproduce", *arguments], taken(arguments)
-    if what is None:
+    command, name = ["glassworks", "reproduce", *arguments], pop_name(arguments)
+    if name is None:
         arguments.parse(Listing, "reproduce")
         print(*listed(REPRODUCTIONS, terminal_width()), sep="\n")
         return 0
-    if what not in REPEAT:
-        raise ValueError(f"there is no reproduction {what!r}: choose one of {', '.join(REPEAT)}")
-    args = arguments.parse(REPEAT[what], f"reproduce {what}")
+    if name not in REPEAT:
+        raise ValueError(f"there is no reproduction {name!r}: choose one of {', '.join(REPEAT)}")
+    args = arguments.parse(REPEAT[name], f"reproduce {name}")
     from glassworks.cli.train import folder
 
-    path = folder(args.name or what + args.kind, what)
+    path = folder(args.name or name + args.kind, name)
     try:
-        found = args.repeat(path, command)
+        finding = args.repeat(path, command)
     except KeyboardInterrupt:
         say(f"stopped; finished parts are kept in {path}. Go on with: {again(command)}")
         return 130
     from glassworks.report.finding import write_finding_page
 
     page = write_finding_page(path)
-    print(f"{found.table(terminal_width())}\n\nsaved: {path / 'finding.json'}, finding.md and {page.name}")
+    print(f"{finding.table(terminal_width())}\n\nsaved: {path / 'finding.json'}, finding.md and {page.name}")
     return 0
 
 
@@ -154,7 +154,7 @@ class Listing:
     """List what can be repeated."""
 
 
-def taken(arguments: Arguments) -> str | None:
+def pop_name(arguments: Arguments) -> str | None:
     """Take the result's name out of the words: the first that is neither a flag nor a flag's value."""
     value_of_flag = False
     for i, word in enumerate(arguments):

@@ -124,51 +124,51 @@ def print_runs(runs: list["Run"], *, compared: bool) -> None:
     """The table, and if they are compared, the settings that differ."""
     from glassworks.core.runs import started_from
 
-    found = [facts(run) for run in runs]
+    records = [facts(run) for run in runs]
     heads = ["run", "state", "steps", "params", "tokens", "held-out bits/byte", "tokens/s", "time"]
-    rows = [heads, *map(summary, found)]
-    if any(parents := [started_from(each) or "" for each in found]):
+    rows = [heads, *map(summary, records)]
+    if any(parents := [started_from(each) or "" for each in records]):
         rows = [[*row, parent] for row, parent in zip(rows, ["started from", *parents], strict=True)]
     print_table(rows)
-    for each in found:
+    for each in records:
         if "why" in each:
             print(f"{each['name']}: {each['why']}")
-    if not are_comparable(found):
+    if not are_comparable(records):
         print("scores are of different held-out texts, so they say nothing of which run is better")
     if compared:
         from glassworks.cli.differences import differing
 
-        rows = differing(found)
+        rows = differing(records)
         print("\nsettings that differ" if rows else "\nall settings are the same")
         if rows:
-            print_table([["", *(each["name"] for each in found)], *rows])
+            print_table([["", *(each["name"] for each in records)], *rows])
 
 
-def are_comparable(found: list[dict[str, Any]]) -> bool:
+def are_comparable(records: list[dict[str, Any]]) -> bool:
     """Whether all that have a score were measured on the same text."""
-    scored = [each["settings"] for each in found if each.get("held_out")]
+    scored = [each["settings"] for each in records if each.get("held_out")]
     return len({str([settings.get(key) for key in ("data", "held_out", "split")]) for settings in scored}) < 2
 
 
-def summary(found: dict[str, Any]) -> list[str]:
+def summary(record: dict[str, Any]) -> list[str]:
     """One row of the list."""
     from glassworks.core.progress import seconds
     from glassworks.draw.scales import short
 
-    if "step" not in found:  # damaged
-        return [found["name"], found["state"], *[""] * 6]
-    score, result, step, steps = found["held_out"] or {}, found["result"] or {}, found["step"], found["steps"]
+    if "step" not in record:  # damaged
+        return [record["name"], record["state"], *[""] * 6]
+    score, result, step, steps = record["held_out"] or {}, record["result"] or {}, record["step"], record["steps"]
     bits, error = score.get("bits_per_byte"), score.get("bits_per_byte_se")
     bits = "" if bits is None else f"{bits:.4f}" if error is None else f"{bits:.4f} ± {error:.4f}"
     return [
-        found["name"],
-        found["state"],
+        record["name"],
+        record["state"],
         f"{step or 0:,}/{steps:,}" if steps is not None else f"{step:,}" if step is not None else "",
         short(result["num_params"]) if "num_params" in result else "",
         short(result["tokens"]) if "tokens" in result else "",
         bits,
         f"{result['tokens_per_s']:,.0f}" if "tokens_per_s" in result else "",
-        seconds(float(found["seconds"])) if found["seconds"] is not None else "",
+        seconds(float(record["seconds"])) if record["seconds"] is not None else "",
     ]
 
 
@@ -183,10 +183,10 @@ def print_metrics(runs: list["Run"]) -> None:
 
 def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """{"model": {"n_layer": 4}} -> {"model.n_layer": 4}."""
-    found: dict[str, Any] = {}
+    flattened: dict[str, Any] = {}
     for key, value in values.items():
-        found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-    return found
+        flattened |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return flattened
 
 
 def print_table(rows: list[list[str]]) -> None:

@@ -7,7 +7,7 @@ from glassworks.core.called import command
 from glassworks.core.progress import progress, say, seconds, showing
 from glassworks.core.runs import Run
 from glassworks.data.text.shards import Corpus
-from glassworks.evaluate.held_out import evaluate_run, told, validation
+from glassworks.evaluate.held_out import conclusions, evaluate_run, validation
 from glassworks.interpret.catalogue.run_traces import trace_run
 from glassworks.interpret.transformer.health import UpdateRatios
 from glassworks.models.gpt.model import GPT
@@ -41,7 +41,7 @@ def finish(run: Run, place: Ranks) -> int:
             say("looking inside")
             trace_run(run)
         page = write_report(run)
-    said = "\n".join(told(run.read_eval("held_out") or {}))
+    said = "\n".join(conclusions(run.read_eval("held_out") or {}))
     print(f"{said}\n\nreport:    {page}\nwrite:     {command('sample', run.path)}")
     return 0
 
@@ -61,10 +61,10 @@ def watch(corpus: Corpus, judged: GPT, often: Often) -> Every:
     """Evaluation and health, for the training loop."""
 
     def validate(step: int, model: object) -> dict[str, float]:
-        found = dict(validation(judged, corpus.val))
-        nats, bits = found["val_nats_per_token"], found["val_bits_per_byte"]
+        scores = dict(validation(judged, corpus.val))
+        nats, bits = scores["val_nats_per_token"], scores["val_bits_per_byte"]
         say(f"step {step:,}: held out {nats:.4f} nats/token" + ("" if corpus.val.lost else f", {bits:.4f} bits/byte"))
-        return found
+        return scores
 
     return [(often, validate), (1, UpdateRatios(often))]
 

@@ -44,17 +44,17 @@ def run(arguments: Arguments) -> None:
     reading = args.read.reading()
     source = args.data if len(args.data) > 1 else next(iter(args.data), "stdlib")
     texts = (document.text for document in documents(source, reading))
-    made = make_tokenizer(spec, alphabet=texts, training=texts)
+    tokenizer = make_tokenizer(spec, alphabet=texts, training=texts)
     say_what_was_read(reading)
     if args.data and not learns:
         say(f"--data is not read: {args.tokenizer} learns nothing from it")
-    print(f"{counted(made.vocab_size, 'token')}{fewer(spec, made.vocab_size)}")
+    print(f"{counted(tokenizer.vocab_size, 'token')}{fewer(spec, tokenizer.vocab_size)}")
     if args.text is not None:
-        ids = made.encode(args.text)
+        ids = tokenizer.encode(args.text)
         print(f"{counted(len(ids), 'token')} for {counted(len(args.text.encode()), 'byte')}")
-        print(" ".join(f"{made.token(id)!r}:{id}" for id in ids))
+        print(" ".join(f"{tokenizer.token(id)!r}:{id}" for id in ids))
     if args.out is not None:
-        made.save(args.out)
+        tokenizer.save(args.out)
         print(f"saved {args.out}")
 
 

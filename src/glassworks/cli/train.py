@@ -41,8 +41,8 @@ class Train:
 
 def run(arguments: Arguments) -> int:
     """Parse, refuse what can be refused before torch is loaded, train, evaluate, report."""
-    given = arguments[0] if arguments and not arguments[0].startswith("-") else None
-    default = Train() if given is None else Train(recipe=read_recipe(find_recipe(given)))
+    recipe_name = arguments[0] if arguments and not arguments[0].startswith("-") else None
+    default = Train() if recipe_name is None else Train(recipe=read_recipe(find_recipe(recipe_name)))
     words = list(arguments)
     args = arguments.parse(Train, "train", default=default)
     if args.resume is not None:
@@ -50,10 +50,10 @@ def run(arguments: Arguments) -> int:
             raise ValueError("--resume goes on with a run as it was planned: leave out the recipe and all other flags")
         return resume(Run.open(args.resume, "train --resume"))
     recipe = timed(args.recipe, arguments)
-    if args.recipe_file != given:
+    if args.recipe_file != recipe_name:
         usage = command("train", str(args.recipe_file), "--...")
         raise ValueError(f"the recipe {args.recipe_file} must come first: {usage}")
-    path = folder(args.name, Path(given).stem if given else "train")
+    path = folder(args.name, Path(recipe_name).stem if recipe_name else "train")
     refuse_existing(path)
     check_installed(args.log)
     from glassworks.pretraining.sources import check_sources

@@ -8,7 +8,7 @@ BYTES = re.compile("<[0-9A-F]{2}( [0-9A-F]{2})*>")
 """Bytes that form no character, as they are shown."""
 
 
-def shown(raw: bytes) -> str:
+def readable(raw: bytes) -> str:
     """Bytes for display: the text they are, or <E2 96> where they form no characters."""
     try:
         return raw.decode()
@@ -19,22 +19,22 @@ def shown(raw: bytes) -> str:
 def joined(parts: Iterable[bytes]) -> list[tuple[int, int, str]]:
     """The same of tokens given by their bytes."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    found, waiting = list[tuple[int, int, str]](), list[bytes]()
+    spans, waiting = list[tuple[int, int, str]](), list[bytes]()
     end = 0
     for raw in parts:
         if not takes(decoder, raw):  # what waited is no beginning of a character
             first = end - len(waiting)
-            found += [(first + i, first + i + 1, shown(alone)) for i, alone in enumerate(waiting)]
+            spans += [(first + i, first + i + 1, readable(alone)) for i, alone in enumerate(waiting)]
             waiting = []
             takes(decoder, raw)
         waiting.append(raw)
         end += 1
         if not decoder.getstate()[0]:
-            found.append((end - len(waiting), end, shown(b"".join(waiting))))
+            spans.append((end - len(waiting), end, readable(b"".join(waiting))))
             waiting = []
     if waiting:
-        found.append((end - len(waiting), end, shown(b"".join(waiting))))
-    return found
+        spans.append((end - len(waiting), end, readable(b"".join(waiting))))
+    return spans
 
 
 def together(tokens: Iterable[str]) -> list[str]:
@@ -46,15 +46,15 @@ def together(tokens: Iterable[str]) -> list[str]:
     return placed(joined(map(bytes_of, tokens)))
 
 
-def placed(found: Iterable[tuple[int, int, str]]) -> list[str]:
+def placed(spans: Iterable[tuple[int, int, str]]) -> list[str]:
     """The text of each span at its first token, and nothing at the others."""
-    return [part for first, end, text in found for part in (text, *[""] * (end - first - 1))]
+    return [part for first, end, text in spans for part in (text, *[""] * (end - first - 1))]
 
 
 def bytes_of(token: str) -> bytes:
     """What a token for display stands for: `shown`, reversed."""
     raw = bytes.fromhex(token[1:-1]) if BYTES.fullmatch(token) else b""
-    return raw if raw and shown(raw) == token else token.encode(errors="surrogatepass")
+    return raw if raw and readable(raw) == token else token.encode(errors="surrogatepass")
 
 
 def takes(decoder: codecs.IncrementalDecoder, raw: bytes) -> bool:

@@ -24,9 +24,9 @@ def from_dict(kind: type[T], values: dict[str, Any], where: str = "") -> T:
     return kind(**{name: convert(hints[name], value, where + name) for name, value in values.items()})
 
 
-def refuse_unknown(given: Iterable[str], names: Sequence[str], where: str = "") -> None:
+def refuse_unknown(keys: Iterable[str], names: Sequence[str], where: str = "") -> None:
     """ValueError, with the nearest one, for a name that is not among some."""
-    for name in given:
+    for name in keys:
         if name not in names:
             near = get_close_matches(name, names, n=1)
             raise ValueError(f"there is no {where}{name}" + (f": did you mean {where}{near[0]}?" if near else ""))
@@ -44,7 +44,7 @@ def convert(hint: Any, value: Any, where: str) -> Any:
                 return tuple(convert(part, x, where) for part, x in zip(parts, value, strict=True))
     value = plain_number(value)
     if not fits(hint, value):
-        raise ValueError(f"{where} (={value!r}) must be {wanted(hint)}")
+        raise ValueError(f"{where} (={value!r}) must be {type_in_words(hint)}")
     if float not in options(hint) or type(value) is not int or int in options(hint):
         return value
     try:
@@ -53,16 +53,16 @@ def convert(hint: Any, value: Any, where: str) -> Any:
         raise ValueError(f"{where} is a whole number of {value.bit_length():,} bits: give a smaller one") from None
 
 
-def check_types(made: Any) -> None:
+def check_types(instance: Any) -> None:
     """Let a dataclass' instance have each field as its type has it: 1 as 1.0, a list as a tuple, NumPy's 3 as 3.
 
     Nested dataclasses stay as they are. Called in `__post_init__`, of frozen ones too.
 
     Raises: ValueError for the first field that is not of its type.
     """
-    for name, hint in get_type_hints(type(made)).items():
+    for name, hint in get_type_hints(type(instance)).items():
         if not dataclasses.is_dataclass(hint):
-            object.__setattr__(made, name, convert(hint, getattr(made, name), name))
+            object.__setattr__(instance, name, convert(hint, getattr(instance, name), name))
 
 
 def plain_number(value: Any) -> Any:
@@ -91,20 +91,20 @@ def fits(hint: Any, value: Any) -> bool:
     return False
 
 
-def wanted(hint: Any) -> str:
+def type_in_words(hint: Any) -> str:
     """A type in words."""
     if get_origin(hint) is tuple:
         first, *others = get_args(hint)
-        return f"a list, each {wanted(first)}" if others[-1:] == [...] else f"a list of {1 + len(others)}"
+        return f"a list, each {type_in_words(first)}" if others[-1:] == [...] else f"a list of {1 + len(others)}"
     words = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", type(None): "left out"}
     parts: list[str] = []
     for option in options(hint):
         if get_origin(option) is Literal:
             parts += map(repr, get_args(option))
+        elif get_origin(option) is tuple:
+            parts.append(type_in_words(option))
         else:
-            parts.append(
-                words[option] if option in words else wanted(option) if get_origin(option) is tuple else str(option)
-            )
+            parts.append(words.get(option, str(option)))
     return " or ".join(parts)
 
 
@@ -127,10 +127,10 @@ def check_shape(value: Any, shape: Any, where: str) -> None:
     >>> check_shape({"step": "3"}, {"step": int, "seconds?": float | None}, "result")
     ValueError: result.step (='3') must be a whole number
     """
-    said = f"{where} (={value!r:.60})"
+    place = f"{where} (={value!r:.60})"
     if isinstance(shape, dict):
         if not isinstance(value, dict):
-            raise ValueError(f"{said} must be an object")
+            raise ValueError(f"{place} must be an object")
         for name, inner in shape.items():
             key = name.removesuffix("?")
             if key in value:
@@ -139,8 +139,8 @@ def check_shape(value: Any, shape: Any, where: str) -> None:
                 raise ValueError(f"{where}.{key} is missing")
     elif isinstance(shape, list):
         if not isinstance(value, list):
-            raise ValueError(f"{said} must be a list")
+            raise ValueError(f"{place} must be a list")
         for i, one in enumerate(value):
             check_shape(one, shape[0], f"{where}[{i}]")
     elif not fits(shape, value):
-        raise ValueError(f"{said} must be {wanted(shape)}")
+        raise ValueError(f"{place} must be {type_in_words(shape)}")

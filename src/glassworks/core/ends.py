@@ -46,13 +46,13 @@ def declared_ends(folder: Path, vocabulary: Mapping[str, int]) -> list[int]:
 def tokens_in(file: Path) -> list[int | str]:
     """What a file declares to end a text: ids, or one token by name."""
     values = read_json(file)
-    found: Any = None
+    declared: Any = None
     if isinstance(values, dict):
-        found = values.get("eos_token") if file.name in DECLARING[2:] else values.get("eos_token_id")
-    if isinstance(found, dict):
-        found = found.get("content")
+        declared = values.get("eos_token") if file.name in DECLARING[2:] else values.get("eos_token_id")
+    if isinstance(declared, dict):
+        declared = declared.get("content")
     kind = str if file.name in DECLARING[2:] else int
-    return [x for x in (found if isinstance(found, list) else [found]) if type(x) is kind]
+    return [x for x in (declared if isinstance(declared, list) else [declared]) if type(x) is kind]
 
 
 def ends_of(

@@ -36,10 +36,10 @@ def find_gguf(path: Path) -> Path | None:
             return path if path.suffix.lower() == ".gguf" or file.read(4) == MAGIC else None
     if not path.is_dir() or (path / "config.json").exists():
         return None
-    found = sorted(path.glob("*.gguf"))
-    if len(found) > 1:
-        raise ValueError(f"{path} holds several GGUF files: name one, such as {found[0]}")
-    return found[0] if found else None
+    files = sorted(path.glob("*.gguf"))
+    if len(files) > 1:
+        raise ValueError(f"{path} holds several GGUF files: name one, such as {files[0]}")
+    return files[0] if files else None
 
 
 @dataclass(frozen=True)

@@ -47,9 +47,9 @@ def silent(done: int, *, total: int | None = None, left: float | None = None, **
 
 
 @contextmanager
-def showing(shown: bool) -> Iterator[None]:
+def showing(visible: bool) -> Iterator[None]:
     """In the block long work is shown, or nothing is said at all."""
-    token = SHOWN.set(shown)
+    token = SHOWN.set(visible)
     try:
         yield
     finally:
@@ -201,17 +201,17 @@ def lines(label: str, total: int | None, every: float, start: int = 0, *, brief:
     """
     began = last = time.monotonic()
     recent: deque[tuple[float, int]] = deque()
-    told: tuple[int, int | None] = (-1, total)
+    reported: tuple[int, int | None] = (-1, total)
     name = label if total is None else f"{label} {start:,}/{total:,}"
 
     def report(done: int, *, total: int = total or 0, left: float | None = None, **numbers: float) -> None:
-        nonlocal last, told, name
+        nonlocal last, reported, name
         now = time.monotonic()
         reckoned = time_left(recent, now, done, total)
         name = f"{label} {done:,}/{total:,}"
-        if (done, total) == told or ((done < total or (brief and last == began)) and now - last < every):
+        if (done, total) == reported or ((done < total or (brief and last == began)) and now - last < every):
             return
-        last, told = now, (done, total)
+        last, reported = now, (done, total)
         rest = f"took {seconds(now - began)}" if done >= total else in_words(reckoned if left is None else left)
         write("  ".join(filter(None, [name, phrase(numbers), rest])), now)
 

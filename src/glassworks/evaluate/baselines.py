@@ -19,7 +19,7 @@ from glassworks.data.store import Tokens
 from glassworks.data.text.reading import share
 from glassworks.data.text.shards import Corpus
 from glassworks.data.tokenizers.build import Tokenizer
-from glassworks.evaluate.loss import SplitLoss, known, plus_minus
+from glassworks.evaluate.loss import SplitLoss, null_for_nan, plus_minus
 from glassworks.evaluate.ngram import KneserNey
 from glassworks.evaluate.ratios import UNKNOWN, Difference, difference, ratio
 
@@ -50,7 +50,7 @@ class Baseline:
     def figures(self) -> dict[str, Any]:
         """All but the documents, for a file."""
         names = ("name", "bits_per_byte", "bits_per_byte_se", "nats_per_token", "seconds", "note")
-        return {name: known(getattr(self, name)) for name in names}
+        return {name: null_for_nan(getattr(self, name)) for name in names}
 
 
 def baselines(corpus: Corpus, *, max_tokens: int = 4 * MEBI, max_bytes: int = 8 * MEBI) -> list[Baseline]:
@@ -74,12 +74,12 @@ def baselines(corpus: Corpus, *, max_tokens: int = 4 * MEBI, max_bytes: int = 8 
     ]
     if not corpus.val.lost:
         predictors.append(lambda: primed_xz(corpus.train, corpus.val, corpus.tokenizer, max_bytes))
-    found: list[Baseline] = []
+    results: list[Baseline] = []
     with tracked("measure the baselines", len(predictors)) as report:
         for predictor in predictors:
-            found.append(predictor())
-            report(len(found))
-    return found
+            results.append(predictor())
+            report(len(results))
+    return results
 
 
 def compare(loss: SplitLoss, rival: Baseline) -> Difference:
@@ -103,23 +103,23 @@ def verdict(loss: SplitLoss, rivals: Iterable[Baseline], remedy: str = "hold out
             "bpe:2048, can be judged."
         )
     ranked = sorted(rivals, key=lambda rival: rival.bits_per_byte)
-    found = [(rival, compare(loss, rival)) for rival in ranked]
-    named = {word: [rival for rival, d in found if d.verdict == word] for word in ("does not beat", "ties", "beats")}
-    unsure = [(rival, d) for rival, d in found if d.verdict == UNKNOWN]
+    compared = [(rival, compare(loss, rival)) for rival in ranked]
+    named = {word: [rival for rival, d in compared if d.verdict == word] for word in ("does not beat", "ties", "beats")}
+    unsure = [(rival, d) for rival, d in compared if d.verdict == UNKNOWN]
     scores = {
         "lower than": [rival for rival, d in unsure if d.bits_per_byte < 0],
         "no lower than": [rival for rival, d in unsure if d.bits_per_byte >= 0],
     }
-    said = [f"{'ties with' if word == 'ties' else word} {scored(some)}" for word, some in named.items() if some]
-    told = [f"{word} {scored(some)}" for word, some in scores.items() if some]
+    clauses = [f"{'ties with' if word == 'ties' else word} {scored(group)}" for word, group in named.items() if group]
+    uncertain = [f"{word} {scored(group)}" for word, group in scores.items() if group]
     if len(named["beats"]) == len(ranked):
-        said = [f"beats {every(*found[0])}"]
+        clauses = [f"beats {every(*compared[0])}"]
     elif len(scores["lower than"]) == len(ranked):
-        told = [f"lower than {every(*found[0])}"]
+        uncertain = [f"lower than {every(*compared[0])}"]
     network = f"The network ({loss.bits_per_byte:.4f}{plus_minus(loss.bits_per_byte_se)} bits/byte)"
-    sentences = [" and ".join(filter(None, [", ".join(said[:-1]), said[-1]]))] if said else []
-    if told:
-        sentences.append(f"scores {' and '.join(told)}, with {UNKNOWN} whether by chance: {remedy}")
+    sentences = [" and ".join(filter(None, [", ".join(clauses[:-1]), clauses[-1]]))] if clauses else []
+    if uncertain:
+        sentences.append(f"scores {' and '.join(uncertain)}, with {UNKNOWN} whether by chance: {remedy}")
     return f"{network} {'; it '.join(sentences)}."
 
 

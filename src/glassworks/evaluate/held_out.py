@@ -9,7 +9,7 @@ from glassworks.core.files import refuse_unwritable, write_json
 from glassworks.core.progress import tell, tracked
 from glassworks.core.runs import Run, check_run, started_from
 from glassworks.data.store import Tokens
-from glassworks.data.text.reading import SEEN, told_twice
+from glassworks.data.text.reading import NOTABLE_OVERLAP, overlap_warning
 from glassworks.data.text.shards import Corpus
 from glassworks.evaluate.advice import advice
 from glassworks.evaluate.baselines import Baseline, baselines, compare, verdict
@@ -35,13 +35,13 @@ def evaluate_run(run: Run) -> dict[str, Any]:
     opened = open_text(run, use="eval")
     corpus = opened.data
     loss = whole_loss("the network", opened.model, corpus.val)
-    found, parent = baselines(corpus), measured_before(run, corpus.val)
-    rivals = found if parent is None else [parent, *found]
+    scores, parent = baselines(corpus), measured_before(run, corpus.val)
+    rivals = scores if parent is None else [parent, *scores]
     result = {
         **loss.figures(),
         **{name: run.record["corpus"].get(name) for name in ("seen", "before")},
         "verdict": verdict(loss, rivals, remedy(corpus)),
-        "advice": advice(run, corpus, loss, found),
+        "advice": advice(run, corpus, loss, scores),
         "baselines": [
             row.figures() | ({} if loss.lost else {"difference": compare(loss, row).figures()}) for row in rivals
         ],
@@ -104,13 +104,13 @@ def table(result: Mapping[str, Any], width: int | None = None) -> str:
         nats = f"{row['nats_per_token']:.4f}{plus_minus(row.get('nats_per_token_se'))}"
         rows.append([row["name"], bits, nats, between, difference.get("verdict", "").removesuffix(" to tell")])
     notes = [f"{row['name']}: {row['note']}" for row in result["baselines"]]
-    if (seen := result.get("seen") or 0.0) >= SEEN:
-        notes.append(told_twice(seen, result.get("before")))
-    folded = [line for text in (*notes, "", *told(result)) for line in fold(text, width)]
+    if (seen := result.get("seen") or 0.0) >= NOTABLE_OVERLAP:
+        notes.append(overlap_warning(seen, result.get("before")))
+    folded = [line for text in (*notes, "", *conclusions(result)) for line in fold(text, width)]
     return "\n".join([*aligned(rows, width=width), "", *folded])
 
 
-def told(result: Mapping[str, Any]) -> list[str]:
+def conclusions(result: Mapping[str, Any]) -> list[str]:
     """The verdict; and what to do next, where the network is weak."""
     return list(filter(None, [result["verdict"], result.get("advice")]))
 

@@ -49,7 +49,7 @@ class SplitLoss:
     def figures(self) -> dict[str, Any]:
         """All but the documents, for a file; null for bits per byte that there are none."""
         fields = asdict(replace(self, documents=None))
-        return {name: known(value) for name, value in fields.items() if name != "documents"}
+        return {name: null_for_nan(value) for name, value in fields.items() if name != "documents"}
 
     def __str__(self) -> str:
         """One line: '1.7200 ± 0.0100 nats/token, 2.4814 ± 0.0144 bits/byte (111,540 tokens, 3 documents, 1.2 s)'."""
@@ -61,7 +61,7 @@ class SplitLoss:
         return f"{nats}, {bits} ({size}, {self.seconds:.1f} s)"
 
 
-def known(value: Any) -> Any:
+def null_for_nan(value: Any) -> Any:
     """A figure as a file has it: null for NaN."""
     return None if isinstance(value, float) and math.isnan(value) else value
 

@@ -59,19 +59,19 @@ class KneserNey:
         counts = np.bincount(grams[k + 1][events], minlength=len(keys[k]))
         context = np.zeros(len(counts), dtype=np.int32)  # of each gram: the same wherever the gram occurs
         context[grams[k + 1][events]] = grams[k][events - 1]
-        seen = np.flatnonzero(counts)
+        occurring = np.flatnonzero(counts)
         if k + 1 < self.order:
             longer = np.flatnonzero(np.bincount(grams[k + 2][events], minlength=len(keys[k + 1])))
             counts = np.bincount(keys[k + 1][longer] // self.vocab_size, minlength=len(counts))
-        counts, context = counts[seen], context[seen]
+        counts, context = counts[occurring], context[occurring]
         discount = discounts(counts)[np.minimum(counts, 3)]
         num_contexts = len(keys[k - 1]) if k else 1
         total = np.bincount(context, counts, num_contexts)
-        taken = np.bincount(context, discount, num_contexts)
+        discounted = np.bincount(context, discount, num_contexts)
         share = np.zeros(len(keys[k]) + 1)
-        share[seen] = (counts - discount) / total[context]
+        share[occurring] = (counts - discount) / total[context]
         backoff = np.ones(num_contexts + 1)
-        np.divide(taken, total, out=backoff[:-1], where=total > 0)
+        np.divide(discounted, total, out=backoff[:-1], where=total > 0)
         return Level(keys[k], share, backoff)
 
     def nats(self, stream: Array, first: Array) -> Array:
@@ -86,11 +86,11 @@ class KneserNey:
         return np.where(first == np.arange(len(stream)), 0.0, -np.log(p))
 
 
-def look_up(keys: Array, wanted: Array) -> Array:
+def look_up(keys: Array, values: Array) -> Array:
     """Index of each wanted value in the sorted keys, -1 where it is absent."""
-    found = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    found[keys[found] != wanted] = -1
-    return found
+    places = np.minimum(np.searchsorted(keys, values), len(keys) - 1)
+    places[keys[places] != values] = -1
+    return places
 
 
 def discounts(counts: Array) -> Array:

@@ -12,7 +12,7 @@ from glassworks.core.runs import Run
 from glassworks.data.store import SplitWriter, Tokens, file_table
 from glassworks.data.text.corpora import Source, documents
 from glassworks.data.text.overlap import share_within
-from glassworks.data.text.reading import SEEN, Reading, share
+from glassworks.data.text.reading import NOTABLE_OVERLAP, Reading, share
 from glassworks.data.text.splits import pieces
 from glassworks.data.tokenizers.build import Tokenizer
 from glassworks.data.tokenizers.lossy import lost_bytes
@@ -70,12 +70,12 @@ def trained_on(run: Run | None, tokens: Tokens) -> str:
     if run is None:
         return ""
     own, before = corpus_at_hand(run), corpora_seen(recipe_of(run).start_from)
-    known = ([own] if own is not None else []) + list(before.values())
-    if not known or (seen := share_within(tokens, *(corpus.train for corpus in known))) < SEEN:
+    corpora = ([own] if own is not None else []) + list(before.values())
+    if not corpora or (overlap := share_within(tokens, *(corpus.train for corpus in corpora))) < NOTABLE_OVERLAP:
         return ""
     names = " or ".join([run.name, *before])
     return (
-        f"\n{share(seen)} of this text is in what {names} was trained on, word for word: a low loss on it proves "
+        f"\n{share(overlap)} of this text is in what {names} was trained on, word for word: a low loss on it proves "
         f"nothing; on text held out, measure by {command('eval', run.path)}"
     )
 

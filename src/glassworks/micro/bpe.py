@@ -174,7 +174,7 @@ class Tokenizer:
         self.merges, self.alphabet = merges, alphabet
         self.vocab = vocab | {id: token.encode() for token, id in self.special_tokens.items()}
         self.pairs = {chr(a) + chr(b): id for (a, b), id in merges.items()}
-        self.known: dict[str, list[int]] = {}
+        self.cache: dict[str, list[int]] = {}
 
     def register_special_tokens(self, special_tokens: Mapping[str, int]) -> None:
         """Set the special tokens, {text: id}, in place of earlier ones; `ValueError` if one's id is taken."""
@@ -210,12 +210,12 @@ class Tokenizer:
     def encode_ordinary(self, text: str) -> list[int]:
         """The ids of a text; a special token spelled out in it is text like any other."""
         chunks = self.split(text)
-        known = self.known
-        for chunk in set(chunks).difference(known):
-            known[chunk] = list(map(ord, merge(as_ids(chunk, self.alphabet), self.pairs)))
-        if len(known) > REMEMBERED or not self.pattern:
-            self.known = {}  # a new one: another thread may be reading the old
-        return list(chain.from_iterable(map(known.__getitem__, chunks)))
+        cache = self.cache
+        for chunk in set(chunks).difference(cache):
+            cache[chunk] = list(map(ord, merge(as_ids(chunk, self.alphabet), self.pairs)))
+        if len(cache) > REMEMBERED or not self.pattern:
+            self.cache = {}  # a new one: another thread may be reading the old
+        return list(chain.from_iterable(map(cache.__getitem__, chunks)))
 
     def encode(
         self, text: str, allowed_special: Collection[str] = "none_raise", disallowed_special: Collection[str] = "none"
@@ -332,12 +332,12 @@ def as_ids(chunk: str, alphabet: str = BYTES) -> str:
     return chunk.encode().decode("latin-1").translate(alphabet)
 
 
-def check_special(special_tokens: Mapping[str, int], taken: Collection[int]) -> None:
+def check_special(special_tokens: Mapping[str, int], ordinary: Collection[int]) -> None:
     """Refuse special tokens without text, or whose id is no id, an ordinary token's or another's."""
     seen: set[int] = set()
     for token, id in special_tokens.items():
         check_text(token)
-        if token == "" or not isinstance(id, int) or id < 0 or id in taken or id in seen:
+        if token == "" or not isinstance(id, int) or id < 0 or id in ordinary or id in seen:
             raise ValueError(f"special token {token!r} (={id!r}) must have a text, and an id that no other token has")
         seen.add(id)
 

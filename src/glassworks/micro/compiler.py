@@ -125,14 +125,14 @@ def trace(function: Callable[..., Any], shapes: tuple[tuple[int, ...], ...]) -> 
 
     from glassworks.micro.replay import OPS
 
-    with watched() as made:
+    with watched() as created:
         inputs: list[Value] = []
         arguments = [fill(shape, inputs) for shape in shapes]
-        made.clear()  # from now on, what is made is a constant
+        created.clear()  # from now on, what is made is a constant
         returned = function(*arguments)
         roots: list[Value] = []
         shape_of_output = flatten(returned, roots)
-        constants = set(made)
+        constants = set(created)
     order = Value.topological(*roots)
     known = {*inputs, *constants}
     leaves = [v for v in order if not v._prev]
@@ -179,7 +179,7 @@ def watched() -> Iterator[list[Value]]:
     with TRACING:
         names = ["data", "grad", "__init__", "__lt__", "__le__", "__gt__", "__ge__", "backward", "zero_grad"]
         saved: dict[str, Any] = {name: Value.__dict__[name] for name in names}
-        made: list[Value] = []
+        created: list[Value] = []
 
         def free() -> bool:
             """Whether whoever called the function that asks may look."""
@@ -194,13 +194,13 @@ def watched() -> Iterator[list[Value]]:
 
             return property(read, write)
 
-        def guard(method: Callable[..., Any], what: str) -> Callable[..., Any]:
-            return lambda *arguments: method(*arguments) if free() else refuse(what)
+        def guard(method: Callable[..., Any], action: str) -> Callable[..., Any]:
+            return lambda *arguments: method(*arguments) if free() else refuse(action)
 
         def make(v: Value, *arguments: Any, **options: Any) -> None:
             saved["__init__"](v, *arguments, **options)
             if threading.get_ident() == tracer:
-                made.append(v)
+                created.append(v)
 
         patches: dict[str, Any] = {name: guard(saved[name], "compares a value") for name in names[3:7]}
         patches |= {name: guard(saved[name], f"calls {name} on a value") for name in names[7:]}
@@ -209,14 +209,14 @@ def watched() -> Iterator[list[Value]]:
             tracer = threading.get_ident()
             for name, new in patches.items():
                 setattr(Value, name, new)
-            yield made
+            yield created
         finally:
             for name, old in saved.items():
                 setattr(Value, name, old)
             tracer = None
 
 
-def refuse(what: str) -> NoReturn:
+def refuse(action: str) -> NoReturn:
     """Say where the traced function does what it may not do."""
     import linecache
 
@@ -225,7 +225,7 @@ def refuse(what: str) -> NoReturn:
         frame = frame.f_back
     file, line = frame.f_code.co_filename, frame.f_lineno
     text = linecache.getline(file, line).strip()
-    raise ValueError(f"{file}, line {line}{f': `{text}`' if text else ''} {what}. {ADVICE}")
+    raise ValueError(f"{file}, line {line}{f': `{text}`' if text else ''} {action}. {ADVICE}")
 
 
 def explain(tape: Tape, row: int | None, k: int) -> None:
@@ -277,12 +277,12 @@ def spans(shapes: tuple[tuple[int, ...], ...]) -> list[tuple[int, int]]:
     return list(pairwise(ends))
 
 
-def fill(shape: tuple[int, ...], made: list[Value]) -> Any:
+def fill(shape: tuple[int, ...], created: list[Value]) -> Any:
     """Nested lists of fresh values, which are also appended to `made`."""
     if shape:
-        return [fill(shape[1:], made) for _ in range(shape[0])]
-    made.append(Value(math.nan))  # no number that an operation could refuse
-    return made[-1]
+        return [fill(shape[1:], created) for _ in range(shape[0])]
+    created.append(Value(math.nan))  # no number that an operation could refuse
+    return created[-1]
 
 
 def flatten(x: Any, values: list[Value]) -> Any:

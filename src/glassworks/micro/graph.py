@@ -199,7 +199,7 @@ def places(columns: Sequence[Sequence[Item]], links: Sequence[Link], column: Seq
     return {item: place - top + MARGIN for item, place in y.items()}
 
 
-def settle(wanted: Sequence[float], apart: Sequence[float]) -> list[float]:
+def settle(targets: Sequence[float], apart: Sequence[float]) -> list[float]:
     """The places nearest to those wanted (least squares) that keep the order and the distances `apart` between them.
 
     Pool adjacent violators: neighbours that would come too close move together, as one block, to their mean.
@@ -209,7 +209,7 @@ def settle(wanted: Sequence[float], apart: Sequence[float]) -> list[float]:
     """
     shift = list(accumulate(apart, initial=0.0))
     blocks: list[tuple[float, int]] = []  # where a block wants its first to be, less its shift; how many it holds
-    for want, s in zip(wanted, shift, strict=True):
+    for want, s in zip(targets, shift, strict=True):
         place, size = float(want - s), 1
         while blocks and blocks[-1][0] > place:
             other, more = blocks.pop()

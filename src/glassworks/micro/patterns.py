@@ -53,11 +53,11 @@ def splitter(pattern: str, ascii: bool) -> re.Pattern[str]:
             return category_class(escape[0][3:-1], escape[0][1] == "p", 128 if ascii else 0x110000)
         return SPACE.get(escape[0], escape[0])
 
-    def expand(found: re.Match[str]) -> str:
-        if found[0][0] == "[":
-            return re.sub(one_escape, members, found[0], flags=re.DOTALL)
-        inside = members(found)
-        return inside if inside == found[0] else f"[{inside}]"
+    def expand(match: re.Match[str]) -> str:
+        if match[0][0] == "[":
+            return re.sub(one_escape, members, match[0], flags=re.DOTALL)
+        inside = members(match)
+        return inside if inside == match[0] else f"[{inside}]"
 
     try:
         compiled = re.compile(re.sub(f"{one_class}|{one_escape}", expand, pattern, flags=re.DOTALL))

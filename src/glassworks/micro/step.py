@@ -90,10 +90,10 @@ def named(values: Sequence[Value]) -> dict[Value, str]:
     `values` are in topological order.
     """
     labels = {v: " ".join(v.label.split()) for v in values}
-    taken = set(labels.values())
-    free = (name for k in range(1, 2 * len(values) + 1) if (name := f"v{k}") not in taken)
+    used = set(labels.values())
+    free = (name for k in range(1, 2 * len(values) + 1) if (name := f"v{k}") not in used)
     names = {v: labels[v] or (next(free) if v._prev else short(v.data)) for v in values[:-1]}
-    return names | {values[-1]: labels[values[-1]] or ("y" if "y" not in taken else next(free))}
+    return names | {values[-1]: labels[values[-1]] or ("y" if "y" not in used else next(free))}
 
 
 def formula(v: Value, names: Mapping[Value, str]) -> str:
@@ -165,7 +165,7 @@ def page(root: Value, *, limit: int = 200) -> str:
     every = list(steps(root))
     final = dict.fromkeys(values, 0.0) | {root: 1.0}
     final |= {part.child: part.grad for step in every for part in step.contributions}
-    shown = [
+    records = [
         {
             "value": number[step.value],
             "operands": [number[part.child] for part in step.contributions],
@@ -176,7 +176,7 @@ def page(root: Value, *, limit: int = 200) -> str:
     ]
     picture = draw(values, {v: names[v] if v._prev else v.label for v in values}, final)
     title = f"Backward through {names[root]} = {short(root.data)}, step by step"
-    data = json.dumps(shown).replace("<", "\\u003c")  # so that no label can close the script element
+    data = json.dumps(records).replace("<", "\\u003c")  # so that no label can close the script element
     parts = {"TITLE": escape(title), "PICTURE": picture, "STEPS": data, "LIGHT": LIGHT, "DARK": DARK}
     return re.sub("|".join(parts), lambda found: parts[found[0]], PAGE)
 

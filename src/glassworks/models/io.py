@@ -157,11 +157,11 @@ def ends_of_texts(tokenizer: Path, vocab_size: int) -> list[tuple[int, str]]:
             "that the model was trained with"
         )
     declared = declared_ends(tokenizer.parent, ids) if tokenizer.name == "tokenizer.json" else []
-    found = ends_of(ids, special, declared)
-    if found is None:
+    ends = ends_of(ids, special, declared)
+    if ends is None:
         return []
     names = {id: token for token, id in ids.items()}
-    return [(id, names[id]) for id in (found[0], *sorted(found[1] - {found[0]}))]
+    return [(id, names[id]) for id in (ends[0], *sorted(ends[1] - {ends[0]}))]
 
 
 def load_model(

@@ -55,9 +55,9 @@ def next_token_loss(model: nn.Module, batch: Sequence[Tensor]) -> Summed:
     """
     inputs, targets = batch[0], batch[1]
     logits = model(inputs).float()  # (B, T, V)
-    known = targets.clamp(min=-1).flatten()
-    total = F.cross_entropy(logits.flatten(0, 1), known, ignore_index=-1, reduction="sum")
-    return Summed(total, (known >= 0).sum())
+    indices = targets.clamp(min=-1).flatten()
+    total = F.cross_entropy(logits.flatten(0, 1), indices, ignore_index=-1, reduction="sum")
+    return Summed(total, (indices >= 0).sum())
 
 
 def token_losses(model: nn.Module, batch: Sequence[Tensor]) -> Float[Tensor, "B T"]:

@@ -60,14 +60,14 @@ def roles(model: nn.Module) -> dict[Tensor, Role]:
     linear = [module.weight for module in model.modules() if isinstance(module, nn.Linear)]
     head = linear[-1] if len(linear) > 1 else None
     tables = {module.weight for module in model.modules() if isinstance(module, nn.Embedding)}
-    found: dict[Tensor, Role] = {}
+    role_of: dict[Tensor, Role] = {}
     for p in model.parameters():
         if not p.requires_grad or not p.numel():
             continue
         if p.ndim < 2:
-            found[p] = "vector"
+            role_of[p] = "vector"
         elif p is head:
-            found[p] = "head"
+            role_of[p] = "head"
         else:
-            found[p] = "embedding" if p in tables else "matrix"
-    return found
+            role_of[p] = "embedding" if p in tables else "matrix"
+    return role_of

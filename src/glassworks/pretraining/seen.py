@@ -18,17 +18,17 @@ def corpus_at_hand(run: Run) -> Corpus | None:
 
 def runs_before(start_from: str | None) -> list[Run]:
     """The run whose model this is, the one that it started from, and so on, as far as they are still there."""
-    found: list[Run] = []
-    while start_from is not None and (run := run_of(start_from)) is not None and run not in found:
-        found.append(run)
+    runs: list[Run] = []
+    while start_from is not None and (run := run_of(start_from)) is not None and run not in runs:
+        runs.append(run)
         start_from = recipe_of(run).start_from
-    return found
+    return runs
 
 
 def corpora_seen(start_from: str | None) -> dict[str, Corpus]:
     """By name, the corpora that those runs were trained on, unless they were deleted."""
-    found = {run.name: corpus_at_hand(run) for run in runs_before(start_from)}
-    return {name: corpus for name, corpus in found.items() if corpus is not None}
+    corpora = {run.name: corpus_at_hand(run) for run in runs_before(start_from)}
+    return {name: corpus for name, corpus in corpora.items() if corpus is not None}
 
 
 def seen_before(corpus: Corpus, start_from: str | None) -> dict[str, Any]:
@@ -36,9 +36,9 @@ def seen_before(corpus: Corpus, start_from: str | None) -> dict[str, Any]:
 
     `seen` = the share of it in the training text of the run and of those before it; `before` = their names.
     """
-    known = corpora_seen(start_from)
-    if not known:
+    corpora = corpora_seen(start_from)
+    if not corpora:
         return {}
     with going_on("look for what is held out in what the model was trained on"):
-        seen = share_within(corpus.val, corpus.train, *(one.train for one in known.values()))
-    return {"seen": seen, "before": list(known)}
+        seen = share_within(corpus.val, corpus.train, *(one.train for one in corpora.values()))
+    return {"seen": seen, "before": list(corpora)}

@@ -38,13 +38,13 @@ class Clock:
         yield
         self.beside.setdefault(number, deque(maxlen=LATELY)).append(awake() - began)
 
-    def left(self, often: list[Often], step: int, steps: int) -> float | None:
+    def seconds_left(self, often: list[Often], step: int, steps: int) -> float | None:
         """Seconds until the last step is done, and all that is done now and then, as far as it was done before.
 
         None as long as nothing of that was, or a single stretch of steps.
         """
-        rest = time_left(self.recent, self.seconds, step, steps)
-        known = [(often[n], statistics.median_low(took)) for n, took in self.beside.items() if often[n] != 1]
-        if rest is None or not known:
+        training = time_left(self.recent, self.seconds, step, steps)
+        beside = [(often[n], statistics.median_low(took)) for n, took in self.beside.items() if often[n] != 1]
+        if training is None or not beside:
             return None
-        return rest + sum(times_left(n, step - 1, steps) * took for n, took in known)
+        return training + sum(times_left(n, step - 1, steps) * took for n, took in beside)

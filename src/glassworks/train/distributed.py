@@ -64,9 +64,9 @@ class OnEveryRank:
 
     function: Callable[..., Any]
 
-    def __call__(self, *given: Any) -> Any:
+    def __call__(self, *arguments: Any) -> Any:
         """Call it."""
-        return self.function(*given)
+        return self.function(*arguments)
 
 
 @contextmanager
@@ -92,17 +92,17 @@ def ranks(device: torch.device) -> Iterator[Ranks]:
 
 def number(name: str, least: int) -> int:
     """A whole number that torchrun puts into the environment; ValueError if something else stands there."""
-    given = os.environ[name]
+    text = os.environ[name]
     try:
-        found = int(given)
+        value = int(text)
     except ValueError:
-        found = least - 1
-    if found < least:
+        value = least - 1
+    if value < least:
         raise ValueError(
-            f"{name} (={given!r:.40}) in the environment must be a whole number of at least {least}: unset it, or "
+            f"{name} (={text!r:.40}) in the environment must be a whole number of at least {least}: unset it, or "
             "start several ranks by torchrun"
         )
-    return found
+    return value
 
 
 def data_parallel(model: nn.Module, place: Ranks) -> nn.Module:

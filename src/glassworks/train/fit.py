@@ -173,7 +173,8 @@ def fit(
                 row |= grad.numbers()
                 speed = (tokens_per_step or 0) * (step - logged) / max(spent - logged_at, 1e-9)
                 row |= {} if tokens_per_step is None else {"tokens_per_s": speed}
-                tell(step, **told(row, pace, clock.left(often, step, pace.steps)))  # before what may take long
+                left = clock.seconds_left(often, step, pace.steps)
+                tell(step, **reported(row, pace, left))  # before what may take long
             for number in due:
                 with clock.doing(number):
                     row |= here(every[number][1], place, step, model) or {}
@@ -209,11 +210,11 @@ def telling(report: Report | bool, steps: int, start: int) -> Iterator[Report]:
         yield report or silent
 
 
-def told(row: Mapping[str, int | float], pace: Pace, left: float | None) -> dict[str, Any]:
+def reported(row: Mapping[str, int | float], pace: Pace, left: float | None) -> dict[str, Any]:
     """What is told of a row, and what of the steps and the time left is not as it was told before."""
-    known = {name: row[name] for name in ("loss", "tokens_per_s") if name in row}
+    numbers = {name: row[name] for name in ("loss", "tokens_per_s") if name in row}
     total = {"total": pace.steps} if pace.revisions else {}
-    return {**known, **total, **({} if left is None else {"left": left})}
+    return {**numbers, **total, **({} if left is None else {"left": left})}
 
 
 class Divergence:
@@ -246,22 +247,22 @@ def check_often(*often: Often) -> None:
 @contextmanager
 def stop_requests() -> Iterator[Callable[[], bool]]:
     """In the block SIGINT and SIGTERM only set a flag, which the yielded function reads; a second one stops at once."""
-    asked = False
+    requested = False
     if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
         yield lambda: False
         return
 
     def ask(number: int, frame: Any) -> None:
-        nonlocal asked
-        if asked:
+        nonlocal requested
+        if requested:
             raise KeyboardInterrupt
-        asked = True
+        requested = True
 
     old = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: asked
+        yield lambda: requested
     except Exception as error:
-        if asked and type(error).__module__.startswith(("torch._inductor", "torch._dynamo")):
+        if requested and type(error).__module__.startswith(("torch._inductor", "torch._dynamo")):
             raise KeyboardInterrupt from None  # a terminal's ctrl-C reaches the C++ compiler as well, which then fails
         raise
     finally:

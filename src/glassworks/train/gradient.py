@@ -79,18 +79,18 @@ class Gradient:
     def add(self, part: Any, sums: Tensor, logs: Logs) -> None:
         """Add a part's loss, its number and what it logs to those before, and its gradient."""
         with self.precision():
-            found = parted(self.loss_fn, self.net, part)
+            summed = parted(self.loss_fn, self.net, part)
         if torch.is_grad_enabled():
-            found.total.backward()  # type: ignore[no-untyped-call]
-        sums[0] += found.total.detach()
-        sums[1] += found.number
-        for name, x in found.logs.items():
+            summed.total.backward()  # type: ignore[no-untyped-call]
+        sums[0] += summed.total.detach()
+        sums[1] += summed.number
+        for name, x in summed.logs.items():
             logs.setdefault(name, torch.zeros_like(sums[0])).add_(torch.as_tensor(x).detach())
 
     def numbers(self) -> dict[str, float]:
         """What is logged beside the loss: the norm before it was clipped, and the loss function's own."""
-        if taken := COLUMNS & self.logs.keys():
-            raise ValueError(f"the loss logs {min(taken)!r}, which every row has already: give it another name")
+        if reserved := COLUMNS & self.logs.keys():
+            raise ValueError(f"the loss logs {min(reserved)!r}, which every row has already: give it another name")
         norm = {} if self.norm is None else {"grad_norm": float(self.norm)}
         return norm | {name: float(x) for name, x in self.logs.items()}
 

@@ -85,7 +85,7 @@ class Pace:
             raise ValueError(f"steps (={steps}) must be at least 0")
         self.first = self.steps = steps
         self.budget, self.settled, self.write, self.agree = budget, settled, write, agree
-        self.known = deque(revisions)
+        self.pending = deque(revisions)
         """Those that are still to be repeated."""
         self.revisions: list[Revision] = []
         self.anchor = (0, 0.0)
@@ -94,8 +94,8 @@ class Pace:
 
     def repeat(self, step: int) -> None:
         """What was decided before, after `step` steps or fewer, holds."""
-        while self.known and self.known[0].step <= step:
-            self.revise(self.known.popleft())
+        while self.pending and self.pending[0].step <= step:
+            self.revise(self.pending.popleft())
 
     def position(self, step: int) -> int:
         """The step of the first plan that is as far along as this one: what a schedule is asked for."""
@@ -119,13 +119,13 @@ class Pace:
             self.recent.popleft()
         if step <= self.settled:
             return
-        steps = self.agree(self.wanted(step, seconds))
+        steps = self.agree(self.affordable(step, seconds))
         if steps != self.steps:
             revision = Revision(step, steps, seconds)
             self.write([*self.revisions, revision])
             self.revise(revision)
 
-    def wanted(self, step: int, seconds: float) -> int:
+    def affordable(self, step: int, seconds: float) -> int:
         """How many steps there is time for; as many as there are, if they end about when they should."""
         assert self.budget is not None
         then, at = self.recent[0]

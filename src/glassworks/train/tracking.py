@@ -26,8 +26,8 @@ def check_installed(tool: Tracker | None) -> None:
     """ValueError with the command that installs it, if a tool is not there; nothing is imported."""
     if tool is None:
         return
-    found = importlib.util.find_spec(tool)
-    if found is None or found.origin is None:  # a mere folder of that name, such as wandb leaves where it was used
+    spec = importlib.util.find_spec(tool)
+    if spec is None or spec.origin is None:  # a mere folder of that name, such as wandb leaves where it was used
         raise ValueError(f"log (={tool}) needs the package {tool}: {install(tool)}")
 
 
@@ -53,11 +53,11 @@ def tracking(run: Run, tool: Tracker | None) -> Iterator[Run]:
         yield run
         return
     check_installed(tool)
-    told = max((row.get("step", 0) for row in run.rows("metrics")), default=0)
-    log, finish = event_files(run) if tool == "tensorboard" else series(run, tool, goes_on=told > 0)
+    last_logged = max((row.get("step", 0) for row in run.rows("metrics")), default=0)
+    log, finish = event_files(run) if tool == "tensorboard" else series(run, tool, goes_on=last_logged > 0)
 
     def follow(row: Mapping[str, Any]) -> None:
-        if row["step"] > told:
+        if row["step"] > last_logged:
             log({name: value for name, value in row.items() if name != "step" and value is not None}, row["step"])
 
     try:
@@ -84,24 +84,24 @@ def series(run: Run, tool: Tracker, *, goes_on: bool) -> tuple[Log, Callable[[],
     """The same for a package with wandb's functions: `init`, `log` and `finish`. What it prints is said."""
     module = importlib.import_module(tool)
     if tool == "wandb":  # which knows a series by the id that we give it, trackio by its name
-        known = {"id": f"{run.name}-{run.record['created'].replace(':', '')}", "resume": "allow"}
+        identity = {"id": f"{run.name}-{run.record['created'].replace(':', '')}", "resume": "allow"}
     else:
-        known = {"resume": "allow" if goes_on else "never"}
-    with said():
+        identity = {"resume": "allow" if goes_on else "never"}
+    with prints_as_messages():
         try:
-            module.init(project="glassworks", name=run.name, config=run.record.get("recipe", {}), **known)
+            module.init(project="glassworks", name=run.name, config=run.record.get("recipe", {}), **identity)
         except Exception as error:
             raise RunError(f"{tool} could not begin: {error}") from error
 
     def finish() -> None:
-        with said():
+        with prints_as_messages():
             module.finish()
 
     return module.log, finish
 
 
 @contextmanager
-def said() -> Iterator[None]:
+def prints_as_messages() -> Iterator[None]:
     """In the block what is printed is said instead: on stderr, or not at all where it is to be quiet."""
     with redirect_stdout(io.StringIO()) as printed:
         yield

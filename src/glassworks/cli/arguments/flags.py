@@ -58,25 +58,25 @@ def flags_of(
         hint, *marks = (
             get_args(hints[field.name]) if get_origin(hints[field.name]) is Annotated else [hints[field.name]]
         )
-        said: dict[str, str] = {}
+        marked: dict[str, str] = {}
         for mark in marks:
-            said |= {word: text for word in ("name", "metavar") if (text := getattr(mark, word, None)) is not None}
-        name, here, doc = said.get("name", field.name), (*path, field.name), docs.get(field.name, "")
+            marked |= {word: text for word in ("name", "metavar") if (text := getattr(mark, word, None)) is not None}
+        name, here, doc = marked.get("name", field.name), (*path, field.name), docs.get(field.name, "")
         value = getattr(default, field.name) if default is not None else default_of(field)
         if dataclasses.is_dataclass(hint):
-            about = f"{name}: {doc or ' '.join((hint.__doc__ or '').split())}" if name else group
-            yield from flags_of(hint, value, f"{prefix}{name}." if name else prefix, here, about)
+            title = f"{name}: {doc or ' '.join((hint.__doc__ or '').split())}" if name else group
+            yield from flags_of(hint, value, f"{prefix}{name}." if name else prefix, here, title)
         elif tyro.conf.Positional in marks:
-            word = said.get("metavar", name.upper()).strip("[]")
+            word = marked.get("metavar", name.upper()).strip("[]")
             is_needed = value is dataclasses.MISSING
             yield Flag(word, here, word if is_needed else f"[{word}]", doc, value, group=group)
         else:
-            metavar = said.get("metavar", metavar_of(hint))
+            metavar = marked.get("metavar", metavar_of(hint))
             if tyro.conf.UseAppendAction in marks:
                 metavar = metavar.split()[0]
             is_pair = hint is bool and tyro.conf.FlagCreatePairsOff not in marks
-            shown = field.metadata.get("default", value)
-            yield Flag(prefix + name.replace("_", "-"), here, metavar, doc, shown, is_pair, group)
+            shown_default = field.metadata.get("default", value)
+            yield Flag(prefix + name.replace("_", "-"), here, metavar, doc, shown_default, is_pair, group)
 
 
 def default_of(field: "dataclasses.Field[Any]") -> Any:

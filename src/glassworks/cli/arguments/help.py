@@ -12,25 +12,25 @@ NAMES = 26
 """Characters for a flag and its metavar; longer ones take a line of their own."""
 
 
-def help_text(command: str, about: str, flags: Sequence[Flag]) -> str:
+def help_text(command: str, docstring: str, flags: Sequence[Flag]) -> str:
     """The usage, what the command does, and what it takes.
 
     Args:
         command: its name, `micro graph`.
-        about: its docstring.
+        docstring: its docstring.
         flags: its flags and positionals, those of a nested dataclass together.
     """
     width = help_width()
     words = [flag.metavar for flag in flags if is_positional(flag)]
     blocks = [folded(f"usage: glassworks {' '.join([command, *words, '[options]'])}", width, "    ")]
-    blocks += [folded(paragraph, width) for paragraph in inspect.cleandoc(about).split("\n\n")]
+    blocks += [folded(paragraph, width) for paragraph in inspect.cleandoc(docstring).split("\n\n")]
     positional = [flag for flag in flags if is_positional(flag)]
     if positional:
         blocks.append("\n".join(described(positional, width)))
     options = [flag for flag in flags if not is_positional(flag)]
     for group in dict.fromkeys(flag.group for flag in options):
-        some = [flag for flag in options if flag.group == group]
-        blocks.append("\n".join([folded(group or "options:", width), *described(some, width)]))
+        in_group = [flag for flag in options if flag.group == group]
+        blocks.append("\n".join([folded(group or "options:", width), *described(in_group, width)]))
     return "\n\n".join(blocks)
 
 

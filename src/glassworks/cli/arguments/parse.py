@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from glassworks.cli.arguments.flags import SCALARS, Flag, flags_of, metavar_of
 from glassworks.core.called import command as call
 from glassworks.core.columns import help_width, listed
-from glassworks.core.config import options, wanted
+from glassworks.core.config import options, type_in_words
 from glassworks.core.progress import be_quiet
 
 T = TypeVar("T")
@@ -34,18 +34,20 @@ class Arguments(list[str]):
     parsed: Any = None
     command: str = ""
 
-    def choose(self, command: str, kinds: Mapping[str, type], what: str) -> str:
+    def choose(self, command: str, kinds: Mapping[str, type], kind_of_name: str) -> str:
         """Take the first word away, one of the names of what a command does; without one, say which there are."""
         name = self.pop(0) if self else ""
         if name in ("-h", "--help"):
             summaries = {name: (kind.__doc__ or "").splitlines()[0] for name, kind in kinds.items()}
             lines = listed(summaries, help_width())
-            print(f"usage: glassworks {command} <{what}> [options]\n", *lines, sep="\n")
+            print(f"usage: glassworks {command} <{kind_of_name}> [options]\n", *lines, sep="\n")
             raise SystemExit(0)
         if name not in kinds:
             near = get_close_matches(name, kinds, 1)
             hint = f"did you mean {near[0]}?" if near else f"give one of {', '.join(kinds)}"
-            raise ValueError(f"{f'there is no {command} {name!r}' if name else f'{command} needs a {what}'}: {hint}")
+            raise ValueError(
+                f"{f'there is no {command} {name!r}' if name else f'{command} needs a {kind_of_name}'}: {hint}"
+            )
         return name
 
     def parse(self, kind: type[T], command: str, default: T | None = None) -> T:
@@ -58,50 +60,50 @@ class Arguments(list[str]):
 
             print(help_text(command, kind.__doc__ or "", self.flags))
             raise SystemExit(0)
-        said, given = io.StringIO(), {} if default is None else {"default": default}
+        output, defaults = io.StringIO(), {} if default is None else {"default": default}
         try:
-            with redirect_stderr(said), registry():
-                self.parsed = tyro.cli(kind, args=self, **given)  # type: ignore[call-overload]
+            with redirect_stderr(output), registry():
+                self.parsed = tyro.cli(kind, args=self, **defaults)  # type: ignore[call-overload]
         except SystemExit:
-            raise ValueError(self.refusal(unboxed(said.getvalue()))) from None
+            raise ValueError(self.refusal(unboxed(output.getvalue()))) from None
         if getattr(self.parsed, "quiet", False):
             be_quiet()
-        found: T = self.parsed
-        return found
+        parsed: T = self.parsed
+        return parsed
 
-    def refusal(self, said: str) -> str:
+    def refusal(self, message: str) -> str:
         """Tyro's words in ours; an unknown flag goes before whatever else is wrong."""
         for word in self:
             if word.startswith("--") and word.split("=")[0].replace("_", "-") not in self.names:
                 return self.unknown(word)
-        if match := re.match(r"Unrecognized options: (.*?)(, |$)", said):
+        if match := re.match(r"Unrecognized options: (.*?)(, |$)", message):
             return self.unknown(match[1])
-        if match := re.fullmatch(r"Error parsing (\S+): (.*)", said):
+        if match := re.fullmatch(r"Error parsing (\S+): (.*)", message):
             name, reason = match.groups()
             return f"{name} (={self.typed(name)!r}) {reason}" if name.startswith("--") else reason
-        if match := re.match(r"Missing value for argument '(\S+)'. Expected (\d+) values", said):
+        if match := re.match(r"Missing value for argument '(\S+)'. Expected (\d+) values", message):
             name = match[1] if match[1].startswith("--") else self.flag_of(match[1], "")
             return f"{name} needs {'a value' if match[2] == '1' else f'{match[2]} values'}: see {self.help()}"
-        if match := re.match(r"invalid choice '(.*)' for argument '(\S+)'. Expected one of \((.*?),?\)", said):
+        if match := re.match(r"invalid choice '(.*)' for argument '(\S+)'. Expected one of \((.*?),?\)", message):
             choices = match[3].split(", ")
             if "'None'" in choices:  # with which tyro gives them in any order
                 choices.sort(key=lambda choice: (choice == "'None'", choice))
             return f"{match[2]} (={self.typed(match[2])!r}) must be one of {', '.join(choices)}"
-        if match := re.match(r"Missing from .*?: (\S+) (.*?)\.? \(required\)", said):
+        if match := re.match(r"Missing from .*?: (\S+) (.*?)\.? \(required\)", message):
             return f"{match[1]} is missing: {match[2][:1].lower()}{match[2][1:]} (see {self.help()})"
-        return said
+        return message
 
     def unknown(self, word: str) -> str:
         """What to say of a word that nothing asked for."""
         if not word.startswith("-"):
             return f"{word!r} is one word too many: see {self.help()}"
         name = word.split("=")[0]
-        asked = name.replace("_", "-").lstrip("-")
+        typed = name.replace("_", "-").lstrip("-")
         names = {flag.name.lstrip("-"): flag.name for flag in self.flags} | {"help": "--help"}
         ends = {flag.last: flag.name for flag in self.flags}
-        near = [flag for end, flag in (ends | names).items() if asked and end.startswith(asked)]
-        near = near or [names[end] for end in get_close_matches(asked, names, 1, 0.7)]
-        near = near or [ends[end] for end in get_close_matches(asked, ends, 1, 0.7)]
+        near = [flag for end, flag in (ends | names).items() if typed and end.startswith(typed)]
+        near = near or [names[end] for end in get_close_matches(typed, names, 1, 0.7)]
+        near = near or [ends[end] for end in get_close_matches(typed, ends, 1, 0.7)]
         few = list(dict.fromkeys(near))
         hint = f"did you mean {' or '.join(few)}?" if 0 < len(few) <= FEW else f"{self.help()} lists them"
         return f"there is no flag {name}: {hint}"
@@ -196,9 +198,9 @@ def registry() -> Any:
     """How words become numbers, texts and paths, with errors in words."""
     import tyro
 
-    made = tyro.constructors.ConstructorRegistry()
+    rules = tyro.constructors.ConstructorRegistry()
 
-    @made.primitive_rule
+    @rules.primitive_rule
     def scalar(info: tyro.constructors.PrimitiveTypeInfo) -> Any:
         kinds = [kind for kind in options(info.type) if kind not in (type(None), tuple[str, ...])]
         several = tuple[str, ...] in options(info.type)
@@ -216,7 +218,7 @@ def registry() -> Any:
                     return kind(word)
                 except ValueError:
                     continue
-            raise ValueError(f"must be {wanted(info.type)}")
+            raise ValueError(f"must be {type_in_words(info.type)}")
 
         return tyro.constructors.PrimitiveConstructorSpec(
             nargs="*" if several else 1,
@@ -226,11 +228,11 @@ def registry() -> Any:
             str_from_instance=lambda value: list(value) if isinstance(value, tuple) else [str(value)],
         )
 
-    return made
+    return rules
 
 
-def unboxed(said: str) -> str:
+def unboxed(output: str) -> str:
     """What stands in a box of tyro's between its title and its first rule, as one line."""
-    rows = [line.strip(" │|") for line in said.splitlines()][1:]
+    rows = [line.strip(" │|") for line in output.splitlines()][1:]
     ruled = "".join("\n" if row and set(row) <= set("─-╰╯+") else f"{row} " for row in rows)
     return " ".join(ruled.lstrip().split("\n")[0].split())

@@ -79,14 +79,14 @@ class Company:
 
 def times() -> Times:
     """Of each thread of this process; empty where nothing says."""
-    found: Times = {}
+    by_thread: Times = {}
     try:
         for task in TASKS.iterdir():
             try:
                 ran, waited, _ = (task / "schedstat").read_bytes().split()
             except (FileNotFoundError, ProcessLookupError):  # it has ended
                 continue
-            found[task.name] = int(ran), int(waited)
+            by_thread[task.name] = int(ran), int(waited)
     except (OSError, ValueError):
         return {}
-    return found
+    return by_thread

@@ -41,7 +41,7 @@ def callback(function: Callable[..., None], **options: Any) -> Any:
     signature = normalize_signature(types.void(types.CPointer(types.int64)))  # type: ignore[no-untyped-call]
     code: Any = CFunc(plain, signature, {}, {"nopython": True, "error_model": "numpy", **options})
     keep(code, plain)
-    code._compile_uncached = told(code._compile_uncached)  # of which numba tells nobody
+    code._compile_uncached = announced(code._compile_uncached)  # of which numba tells nobody
     code.compile()
     return code
 
@@ -52,14 +52,14 @@ def tell_of_compiling() -> None:
     tell("compiling loops for this machine: some seconds, and only the first time")
 
 
-def told(compiles: Callable[[], Any]) -> Callable[[], Any]:
+def announced(compiles: Callable[[], Any]) -> Callable[[], Any]:
     """The same, and one line before."""
 
-    def telling() -> Any:
+    def announcing() -> Any:
         tell_of_compiling()
         return compiles()
 
-    return telling
+    return announcing
 
 
 class Compiling(event.Listener):

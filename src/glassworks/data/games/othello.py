@@ -174,11 +174,11 @@ def replay(moves: UInt8[Tensor, "N plies"], size: int = 8) -> Replay:
     rules = Rules(size, count, device)
     black, white = (torch.full((count,), side, dtype=torch.int64, device=device) for side in start(size))
     mine, yours, blacks = black, white, torch.ones(count, dtype=torch.bool, device=device)
-    seen = torch.empty(4, plies, count, dtype=torch.int64, device=device)
+    states = torch.empty(4, plies, count, dtype=torch.int64, device=device)
     flags = torch.empty(2, plies, count, dtype=torch.bool, device=device)
     for ply in range(plies):
         chosen = moves[:, ply].long()
-        made = chosen != PADDING
+        played = chosen != PADDING
         legal, flipped = rules.legal(mine, yours, torch.empty_like(mine)), torch.empty_like(mine)
         passing = legal == 0
         stuck = passing.nonzero().flatten()
@@ -187,16 +187,16 @@ def replay(moves: UInt8[Tensor, "N plies"], size: int = 8) -> Replay:
         good = torch.where(chosen == squares, passing, (legal & move) != 0)
         if ply:
             good &= moves[:, ply - 1] != PADDING
-        if bool((made & ~good).any()):
-            refuse(moves, int((made & ~good).nonzero()[0]), ply, size)
+        if bool((played & ~good).any()):
+            refuse(moves, int((played & ~good).nonzero()[0]), ply, size)
         rules.flips(move, flipped)
-        for where, value in zip(seen[:, ply], (mine, yours, legal, flipped), strict=True):
+        for where, value in zip(states[:, ply], (mine, yours, legal, flipped), strict=True):
             where.copy_(value)
         flags[0, ply], flags[1, ply] = blacks, passing
         after = mine | move | flipped
-        mine, yours = torch.where(made, yours ^ flipped, mine), torch.where(made, after, yours)
-        blacks = blacks ^ made
-    mines, yours_, legals, flips = seen.transpose(1, 2).unbind()
+        mine, yours = torch.where(played, yours ^ flipped, mine), torch.where(played, after, yours)
+        blacks = blacks ^ played
+    mines, yours_, legals, flips = states.transpose(1, 2).unbind()
     black_moves, can_pass = flags.transpose(1, 2).unbind()
     return Replay(moves, mines, yours_, legals, flips, black_moves, can_pass, size)
 

@@ -27,7 +27,7 @@ from glassworks.core.files import at_home
 from glassworks.core.progress import counted
 from glassworks.core.text import RENAME, check_text, writable
 from glassworks.data.text.formats import SUFFIXES, read_file, suffixes
-from glassworks.data.text.reading import FEW, Reading, left_out, noted, passed_over
+from glassworks.data.text.reading import FEW, Reading, noted, passed_over, unreadable_files
 from glassworks.data.text.tables import row_text, text_field
 
 CUT_ABOVE = 1 << 16  # bytes
@@ -77,7 +77,7 @@ def why_empty(reading: Reading) -> str:
     if reading.skipped:
         empty = f"{counted(len(reading.readable), 'file')} without text, and " if reading.readable else ""
         skipped = list(reading.skipped.values())
-        return f"it has {empty}{counted(len(skipped), 'file')} that cannot be read: {left_out(skipped)}"
+        return f"it has {empty}{counted(len(skipped), 'file')} that cannot be read: {unreadable_files(skipped)}"
     passed = next(passed_over(noted(reading)["passed"]), None)
     return passed or f"give files that are not empty or blank ({' '.join(SUFFIXES)})"
 
@@ -106,13 +106,13 @@ def fingerprint(source: Source, reading: Reading | None = None) -> Iterator[str]
 def as_list(source: Source) -> list[str]:
     """One source or several, as several."""
     sources = list(source) if isinstance(source, Sequence) and not isinstance(source, str | bytes) else [source]
-    wanted = 'give "stdlib", a file, a folder, a glob or hf:<dataset id>'
+    remedy = 'give "stdlib", a file, a folder, a glob or hf:<dataset id>'
     if not sources or "" in sources:
-        raise ValueError(f"source (={source!r}) is empty: {wanted}")
+        raise ValueError(f"source (={source!r}) is empty: {remedy}")
     names = []
     for one in sources:
         if not isinstance(one, str | os.PathLike):
-            raise ValueError(f"source (={one!r}) is no name: {wanted}")
+            raise ValueError(f"source (={one!r}) is no name: {remedy}")
         names.append(os.fspath(one))
         check_text(names[-1], "source", RENAME)
     return names
@@ -162,10 +162,10 @@ def source_files(source: str, reading: Reading) -> Iterator[tuple[Path, str]]:
     elif path.is_file():
         yield path, writable(path.name)
     elif any(mark in source for mark in "*?["):
-        found = sorted(p for p in Path(path.anchor).glob(str(path.relative_to(path.anchor))) if p.is_file())
-        if not found:
+        files = sorted(p for p in Path(path.anchor).glob(str(path.relative_to(path.anchor))) if p.is_file())
+        if not files:
             raise ValueError(f"source (={source!r}) matches no file: check the pattern")
-        yield from ((p, writable(p.as_posix())) for p in found)
+        yield from ((p, writable(p.as_posix())) for p in files)
     elif path.exists():
         raise ValueError(f"source (={source!r}) is neither a file nor a folder: save its text in a file first")
     else:

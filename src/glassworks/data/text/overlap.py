@@ -39,15 +39,15 @@ def share_within(text: Tokens, *others: Tokens) -> float:
     if text.num_tokens == text.num_documents:  # nothing but ends of text
         return 0.0
     numbers, lengths = passages(text)
-    wanted, places = np.unique(numbers, return_inverse=True)
-    found, begins = np.zeros(len(wanted), bool), np.zeros(1 << 16, bool)
-    begins[beginning(wanted)] = True
-    for known in chain.from_iterable(map(all_passages, others)):
-        known = known[begins[beginning(known)]]  # few are left to be searched for
-        at = np.searchsorted(wanted, known)
-        at[at == len(wanted)] = 0
-        found[at[wanted[at] == known]] = True
-    return float(np.average(found[places], weights=lengths))
+    distinct, places = np.unique(numbers, return_inverse=True)
+    matched, begins = np.zeros(len(distinct), bool), np.zeros(1 << 16, bool)
+    begins[beginning(distinct)] = True
+    for candidates in chain.from_iterable(map(all_passages, others)):
+        candidates = candidates[begins[beginning(candidates)]]  # few are left to be searched for
+        at = np.searchsorted(distinct, candidates)
+        at[at == len(distinct)] = 0
+        matched[at[distinct[at] == candidates]] = True
+    return float(np.average(matched[places], weights=lengths))
 
 
 def beginning(numbers: NDArray[np.uint64]) -> NDArray[np.int64]:
@@ -69,7 +69,7 @@ def passages(text: Tokens) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
     at, short = lengths.cumsum() - lengths, lengths < PASSAGE
     numbers = np.empty(len(at), np.uint64)
     numbers[~short] = hashes(ids)[at[~short]]
-    numbers[short] = whole(ids, at[short], lengths[short])
+    numbers[short] = document_numbers(ids, at[short], lengths[short])
     return numbers, lengths
 
 
@@ -85,7 +85,7 @@ def all_passages(text: Tokens) -> Iterator[NDArray[np.uint64]]:
         starts = text.starts[first : last + 1] - start
         sizes = np.diff(starts) - 1
         short = (sizes > 0) & (sizes < PASSAGE)
-        yield np.concatenate([hashes(ids), whole(ids, starts[:-1][short] + 1, sizes[short])])
+        yield np.concatenate([hashes(ids), document_numbers(ids, starts[:-1][short] + 1, sizes[short])])
 
 
 def hashes(ids: NDArray[np.int64]) -> NDArray[np.uint64]:
@@ -93,14 +93,14 @@ def hashes(ids: NDArray[np.int64]) -> NDArray[np.uint64]:
 
     Twice as many tokens are hashed in every turn: those of the first half, times an odd number, and of the second.
     """
-    found = ids.astype(np.uint64)
+    hashed = ids.astype(np.uint64)
     for level, factor in enumerate(LEVELS):
         width = 2**level
-        found = found[:-width] * np.uint64(factor) + found[width:]
-    return found
+        hashed = hashed[:-width] * np.uint64(factor) + hashed[width:]
+    return hashed
 
 
-def whole(ids: NDArray[np.int64], starts: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.uint64]:
+def document_numbers(ids: NDArray[np.int64], starts: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.uint64]:
     """A number for each of some short documents, by their first token's place and their sizes; (N,), (N,) -> (N,).
 
     Each token, counted from 1, times a power of an odd number; their sum.

@@ -17,7 +17,7 @@ from glassworks.data.text.tables import SEPARATORS
 
 FEW = 3
 """Names, or kinds of files, that a line lists."""
-SEEN = 0.1
+NOTABLE_OVERLAP = 0.1
 """The share of the held-out text in the training text, too, from which it is told."""
 
 
@@ -67,11 +67,11 @@ def noted(reading: Reading) -> dict[str, Any]:
 
 def columns_taken(reading: Reading) -> list[dict[str, Any]]:
     """Each column that was taken, of how many tables and of which first; None for CSV files read as plain text."""
-    found: dict[str | None, dict[str, Any]] = {}
+    by_column: dict[str | None, dict[str, Any]] = {}
     for name, column in reading.columns.values():
-        row = found.setdefault(column, {"column": column, "files": 0, "first": name})
+        row = by_column.setdefault(column, {"column": column, "files": 0, "first": name})
         row["files"] += 1
-    return list(found.values())
+    return list(by_column.values())
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -91,8 +91,8 @@ def described(meta: Mapping[str, Any]) -> list[str]:
     lines = []
     if lost := number(meta, "lost"):
         lines.append(f"the tokenizer loses {share(lost)} of the held-out text, so there are no bits per byte")
-    if (seen := number(meta, "seen")) >= SEEN:
-        lines.append(told_twice(seen, meta.get("before")))
+    if (overlap := number(meta, "seen")) >= NOTABLE_OVERLAP:
+        lines.append(overlap_warning(overlap, meta.get("before")))
     for row in rows_of(meta, "columns"):
         which = row["first"] if row["files"] == 1 else f"{row['first']} and {row['files'] - 1:,} more"
         if row["column"] is None:
@@ -102,18 +102,18 @@ def described(meta: Mapping[str, Any]) -> list[str]:
     skipped = [(row["name"], row["why"]) for row in rows_of(meta, "skipped")]
     if skipped:
         count = f"{len(skipped):,} files: " if len(skipped) > 1 else ""
-        lines.append(f"left out: {count}{left_out(skipped)}")
+        lines.append(f"left out: {count}{unreadable_files(skipped)}")
     return [*lines, *passed_over(meta.get("passed"))]
 
 
-def told_twice(seen: float, before: Any = None) -> str:
+def overlap_warning(overlap: float, before: Any = None) -> str:
     """What it means that a share of the held-out text is trained on, too: by the run, or one of those before it."""
     names = [str(name) for name in before] if isinstance(before, list) else []
     text = f"the training text, its own or that of {', '.join(names)}," if names else "the training text, too,"
-    return f"{share(seen)} of the held-out text is in {text} word for word: new text will score worse"
+    return f"{share(overlap)} of the held-out text is in {text} word for word: new text will score worse"
 
 
-def left_out(skipped: Sequence[tuple[str, str]]) -> str:
+def unreadable_files(skipped: Sequence[tuple[str, str]]) -> str:
     """The files that cannot be read: the first few by name, each reason with the first file that has it.
 
     >>> left_out([("a.txt", "a.txt is binary"), ("b.txt", "b.txt is binary"), ("c.txt", "Permission denied")])

@@ -57,20 +57,20 @@ def json_row(line: bytes, path: Path, number: int) -> Mapping[str, Any]:
 
 def text_field(row: Mapping[str, Any], where: str, column: str | None = None) -> str:
     """The field that holds the text: the one asked for, or "text", or the only one that holds a string."""
-    wanted = column or "text"
-    if wanted in row:
-        return wanted
+    name = column or "text"
+    if name in row:
+        return name
     strings = [key for key, value in row.items() if isinstance(value, str)]
     if column is None and len(strings) == 1:
         return strings[0]
     raise ValueError(f"{where} {unclear('field', column, strings)}: its fields are {fields(row)}{NAME_ONE}")
 
 
-def unclear(what: str, column: str | None, strings: Sequence[str]) -> str:
+def unclear(kind: str, column: str | None, strings: Sequence[str]) -> str:
     """Why it is not clear which field or column of a table holds the text."""
     if column is not None:
-        return f'has no {what} "{column}" that holds text'
-    return f'has no {what} "text", and {"several hold text" if strings else "none holds text"}'
+        return f'has no {kind} "{column}" that holds text'
+    return f'has no {kind} "text", and {"several hold text" if strings else "none holds text"}'
 
 
 def row_text(row: Mapping[str, Any], field: str, where: str) -> str:
@@ -113,9 +113,9 @@ def parquet_file(path: Path, name: str, column: str | None, took: Took) -> Itera
 def text_column(path: Path, schema: Any, column: str | None) -> str:
     """The column of a Parquet file that holds the text; dictionary-encoded ones hold strings too."""
     strings: list[str] = [f.name for f in schema if is_text(f.type)]
-    wanted = column or "text"
-    if wanted in strings:
-        return wanted
+    name = column or "text"
+    if name in strings:
+        return name
     if column is None and len(strings) == 1:
         return strings[0]
     listed = ", ".join(f"{f.name} ({f.type})" for f in schema)

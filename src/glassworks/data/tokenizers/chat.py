@@ -85,13 +85,13 @@ class Chat:
         whatever the template makes of it; those around white space are white space too, since templates trim it. Where
         the two differ in special tokens, it is the second that counts.
         """
-        taken = {*text, *self.source, *chain(*self.special)}
-        free = (chr(code) for code in range(0xF0000, 0xFFFFE) if chr(code) not in taken)  # for private use
+        used = {*text, *self.source, *chain(*self.special)}
+        free = (chr(code) for code in range(0xF0000, 0xFFFFE) if chr(code) not in used)  # for private use
         mark, disguise = next(free), {token: next(free) for token in self.special if len(token) == 1}
-        blank = next((sign for sign in BLANKS if sign not in taken), mark)
+        blank = next((sign for sign in BLANKS if sign not in used), mark)
         around = {c: blank if c.isspace() else mark for c in text}
         marked = "".join(f"{around[c]}{disguise.get(c, c)}{around[c]}" for c in text)
-        plain, safe = (self.cut.split(self.render(said)) for said in (text, marked))
+        plain, safe = (self.cut.split(self.render(message)) for message in (text, marked))
         bare = str.maketrans({mark: "", blank: "", **{sign: token for token, sign in disguise.items()}})
         ids: list[int] = []
         for piece in plain if plain[1::2] == safe[1::2] else safe:
@@ -101,11 +101,11 @@ class Chat:
                 ids += self.tokenizer.encode(piece.translate(bare))
         return ids
 
-    def render(self, said: str) -> str:
+    def render(self, message: str) -> str:
         """The conversation as the template writes it."""
         try:
             return self.template.render(
-                messages=[{"role": "user", "content": said}], add_generation_prompt=True, tools=None, **self.names
+                messages=[{"role": "user", "content": message}], add_generation_prompt=True, tools=None, **self.names
             )
         except Exception as error:  # whatever a stranger's program may do wrong
             raise ValueError(f"the model's chat template fails: {error}") from None

@@ -19,7 +19,7 @@ import tokenizers
 from numpy.typing import NDArray
 from tokenizers import AddedToken
 
-from glassworks.core.characters import shown
+from glassworks.core.characters import readable
 from glassworks.core.ends import END_TOKENS, ends_of
 from glassworks.core.errors import FileDamaged
 from glassworks.core.files import write_json, write_text
@@ -113,9 +113,9 @@ class Tokenizer:
     @cached_property
     def known(self) -> NDArray[np.bool_]:
         """Whether each id below `vocab_size` stands for a token: a tokenizer.json may have holes in its numbering."""
-        known = np.zeros(self.vocab_size, np.bool_)
-        known[list(self.inner.get_vocab().values())] = True
-        return known
+        mask = np.zeros(self.vocab_size, np.bool_)
+        mask[list(self.inner.get_vocab().values())] = True
+        return mask
 
     def stands(self, id: int) -> bool:
         """Whether an id stands for a token."""
@@ -123,7 +123,7 @@ class Tokenizer:
 
     def token(self, id: int) -> str:
         """A token for display: its text, or its bytes as <E2 96> where they form no characters."""
-        return shown(self.token_bytes(id)) if self.stands(id) else f"<no token {id}>"
+        return readable(self.token_bytes(id)) if self.stands(id) else f"<no token {id}>"
 
     def token_bytes(self, id: int) -> bytes:
         """The bytes an id stands for, perhaps none; where tokens are not bytes, those of its text when alone."""
@@ -172,14 +172,14 @@ class Tokenizer:
 
 
 @contextmanager
-def guarded(said: str, remedy: str = "restore it, or use another") -> Iterator[None]:
+def guarded(problem: str, remedy: str = "restore it, or use another") -> Iterator[None]:
     """Whatever the Rust library raises becomes `FileDamaged`; its panics are no `Exception`, and have only a name."""
     try:
         yield
     except BaseException as error:
         if isinstance(error, MemoryError) or not (isinstance(error, Exception) or is_panic(error)):
             raise
-        raise FileDamaged(f"{said} ({' '.join(str(error).split())}): {remedy}") from error
+        raise FileDamaged(f"{problem} ({' '.join(str(error).split())}): {remedy}") from error
 
 
 def is_panic(error: BaseException) -> bool:

@@ -41,12 +41,12 @@ def make_tokenizer(spec: str, *, alphabet: Iterable[str], training: Iterable[str
     return load_tokenizer(tokenizer_files(spec)[0])
 
 
-def fewer(spec: str, got: int) -> str:
+def fewer(spec: str, vocab_size: int) -> str:
     """Why a BPE has fewer tokens than its spec asks for, to follow their number; nothing if it has not."""
-    asked = bpe_size(spec)
-    if asked is None or asked <= got:
+    requested = bpe_size(spec)
+    if requested is None or requested <= vocab_size:
         return ""
-    return f"; {asked:,} were asked for, but with these each word of the text is one token"
+    return f"; {requested:,} were asked for, but with these each word of the text is one token"
 
 
 def bpe_size(spec: str) -> int | None:
@@ -78,10 +78,10 @@ def tokenizer_files(spec: str) -> list[Path]:
             "the path of a tokenizer.json"
         )
     if name == "gpt2":
-        found = [sorted(path.glob(pattern)) for pattern in ("*encoder.json", "*vocab.bpe")]
-        if not all(found):
+        matches = [sorted(path.glob(pattern)) for pattern in ("*encoder.json", "*vocab.bpe")]
+        if not all(matches):
             raise ValueError(f"tokenizer (={spec}): there is no encoder.json with a vocab.bpe in {path}")
-        return [files[0] for files in found]
+        return [files[0] for files in matches]
     if not spec or not path.exists():
         raise ValueError(
             f"tokenizer (={spec}) must be bytes, chars, bpe:<vocab_size>, gpt2:<folder>, or the path of a "

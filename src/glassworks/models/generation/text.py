@@ -77,7 +77,7 @@ class Text:
         while first > 0 and self.bytes.issuperset(prompt[first - 1 : first + 1]):
             first -= 1
         self.window = list(prompt[first:])  # the last tokens
-        self.known = tokenizer.decode(self.window) if self.window else ""  # what was given of their text, or is old
+        self.emitted = tokenizer.decode(self.window) if self.window else ""  # what was given of their text, or is old
         self.run: list[int] = []  # byte tokens behind them
         self.is_broken = False  # whether this run of byte tokens has been given as U+FFFD
         self.held = ""  # text that may be the beginning of a stop string
@@ -96,13 +96,13 @@ class Text:
         self.run, self.is_broken = [], False
         text = self.tokenizer.decode(self.window)
         certain = len(text) - text.endswith("\ufffd")  # which may be the beginning of a character
-        old = given(self.known, text)
-        self.known = text[: max(old, certain)]
+        old = length_before(self.emitted, text)
+        self.emitted = text[: max(old, certain)]
         if len(self.window) > 2 * CONTEXT:
-            rest = len(text) - len(self.known)
+            rest = len(text) - len(self.emitted)
             self.window = self.window[-CONTEXT:]
             behind = self.tokenizer.decode(self.window)
-            self.known = behind[: len(behind) - rest]
+            self.emitted = behind[: len(behind) - rest]
         return self.add(text[old:certain])
 
     def push_byte(self, token: int) -> bool:
@@ -119,10 +119,10 @@ class Text:
                 break
         else:
             count, text = LONGEST_RUN, self.tokenizer.decode(self.window + self.run)
-        new, self.run = text[given(self.known, text) :], self.run[count:]
+        new, self.run = text[length_before(self.emitted, text) :], self.run[count:]
         while self.window and self.window[-1] in self.bytes:  # the prompt's
             self.window.pop()
-        self.known = self.tokenizer.decode(self.window)
+        self.emitted = self.tokenizer.decode(self.window)
         return self.add(new)
 
     def add(self, text: str) -> bool:
@@ -130,11 +130,11 @@ class Text:
         if self.is_cut:
             return True
         self.held += text
-        found = [place for stop in self.stop if (place := self.held.find(stop)) >= 0]
-        cut = min(found) if found else len(self.held) - overlap(self.held, self.stop)
+        stops_at = [place for stop in self.stop if (place := self.held.find(stop)) >= 0]
+        cut = min(stops_at) if stops_at else len(self.held) - overlap(self.held, self.stop)
         self.ready += self.held[:cut]
-        self.held = "" if found else self.held[cut:]
-        self.is_cut, self.is_over = bool(found), self.is_over or bool(found)
+        self.held = "" if stops_at else self.held[cut:]
+        self.is_cut, self.is_over = bool(stops_at), self.is_over or bool(stops_at)
         return self.is_cut
 
     def take(self) -> str:
@@ -146,7 +146,7 @@ class Text:
         """The rest: what was held back while more could come."""
         self.window, self.run = self.window + self.run, []
         text = self.tokenizer.decode(self.window)
-        old, self.known = given(self.known, text), text
+        old, self.emitted = length_before(self.emitted, text), text
         self.add(text[old:])
         self.ready, self.held = self.ready + self.held, ""
         return self.take()
@@ -160,14 +160,14 @@ def text_behind(tokenizer: Tokenizer, prompt: Sequence[int], ids: Sequence[int])
     return text.finish()
 
 
-def given(known: str, text: str) -> int:
+def length_before(emitted: str, text: str) -> int:
     """How much of a text was given before: all that was known, but a prompt's last U+FFFD may have become characters.
 
     Some decoders write a token otherwise once another follows; what was given is not given again.
     """
-    whole = len(known.rstrip("\ufffd"))
-    now = text[whole : len(known)]
-    return whole + len(now) - len(now.lstrip("\ufffd"))
+    certain = len(emitted.rstrip("\ufffd"))
+    now = text[certain : len(emitted)]
+    return certain + len(now) - len(now.lstrip("\ufffd"))
 
 
 def overlap(text: str, stops: Sequence[str]) -> int:

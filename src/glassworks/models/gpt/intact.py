@@ -53,8 +53,8 @@ def intact(model: nn.Module) -> bool:
     config = getattr(model, "config", None)
     if type(model) is not GPT or type(config) is not GPTConfig or not is_code_ours():
         return False
-    found, wanted = list(parts(model)), expected(config)
-    return len(found) == len(wanted) and all(map(alike, found, wanted))
+    present, fresh = list(parts(model)), expected(config)
+    return len(present) == len(fresh) and all(map(alike, present, fresh))
 
 
 def is_code_ours() -> bool:
@@ -78,14 +78,14 @@ def expected(config: GPTConfig) -> list[Part]:
         return list(parts(GPT(config)))
 
 
-def alike(found: Part, wanted: Part) -> bool:
+def alike(part: Part, fresh: Part) -> bool:
     """Whether a part is as it should be. Attributes of the user's own are allowed if they hide none of the class."""
-    kind = found.kind
-    if found[:3] != wanted[:3]:
+    kind = part.kind
+    if part[:3] != fresh[:3]:
         return False
-    known = wanted.attributes
-    own = found.attributes.keys() - known.keys()
+    attributes = fresh.attributes
+    own = part.attributes.keys() - attributes.keys()
     return not any(hasattr(kind, name) for name in own) and all(
-        type(value) is type(found.attributes.get(name)) and value == found.attributes[name]
-        for name, value in known.items()
+        type(value) is type(part.attributes.get(name)) and value == part.attributes[name]
+        for name, value in attributes.items()
     )

@@ -167,14 +167,14 @@ def read_rope(values: Mapping[str, Any], file: Path) -> dict[str, Any]:
     if (share := rope.get("partial_rotary_factor", values.get("partial_rotary_factor"))) not in (None, 1):
         raise ValueError(f"{file}: partial_rotary_factor (={share!r}) is not supported: only 1.0 is")
     beside = {"rope_theta": values.get("rope_theta", 10_000.0), ORIGINAL: values["max_position_embeddings"]}
-    found = {**beside, **rope, **{name: values[name] for name in (ORIGINAL,) if name in values}}
+    fields = {**beside, **rope, **{name: values[name] for name in (ORIGINAL,) if name in values}}
     ours = {"rope_type": kind}
     for our in ROPE_TYPES[kind]:
         their = ROPE[our]
-        if their not in found:
+        if their not in fields:
             raise ValueError(f"{file}: {place} (={rope!r}) has no {their}, which {kind} needs")
-        check_number(our, found[their], f"{place}.{their}" if their in rope else their, file)
-        ours[our] = found[their]
+        check_number(our, fields[their], f"{place}.{their}" if their in rope else their, file)
+        ours[our] = fields[their]
     return ours
 
 

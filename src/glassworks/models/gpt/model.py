@@ -111,12 +111,12 @@ def rope_frequencies(config: GPTConfig) -> Float[Tensor, " R"]:
     )  # as others round it
     if config.rope_type == "default":
         return frequency
-    kept = torch.zeros_like(frequency)  # share of the angle that is not lowered
+    unscaled = torch.zeros_like(frequency)  # share of the angle that is not lowered
     if config.rope_type == "llama3":
         turns = frequency * (config.rope_original_n_ctx or config.n_ctx) / (2 * math.pi)
         low, high = config.rope_low_freq_factor, config.rope_high_freq_factor
-        kept = ((turns - low) / (high - low)).clamp(0, 1)
-    return frequency / config.rope_factor * (1 - kept) + frequency * kept
+        unscaled = ((turns - low) / (high - low)).clamp(0, 1)
+    return frequency / config.rope_factor * (1 - unscaled) + frequency * unscaled
 
 
 def rotate(x: Float[Tensor, "B T H D"], rope: tuple[Tensor, Tensor]) -> Float[Tensor, "B T H D"]:
