@@ -95,9 +95,9 @@ def othello(done: Callable[[], None]) -> None:
     from glassworks.reproductions.othello.training import GameBatches, expected_loss
     from glassworks.train.fit import fit
 
-    told = experiment("quick")
-    model, optimizer = build(told, torch.device("cpu"), torch.float32)
-    batches = GameBatches(told, torch.device("cpu"))
+    recipe = experiment("quick")
+    model, optimizer = build(recipe, torch.device("cpu"), torch.float32)
+    batches = GameBatches(recipe, torch.device("cpu"))
     fit(model, batches, expected_loss, optimizer, steps=1 << 60, every=[(1, said(done))])
 
 

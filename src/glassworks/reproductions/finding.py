@@ -99,9 +99,9 @@ class Finding:
         for verdict in ("better", "worse", "differs"):
             if names := ", ".join(f"{row.what!r}" for row in compared if row.verdict == verdict):
                 parts.append(f"{counted(compared, verdict)} ({names})")
-        found = "; ".join(parts) + "."
+        text = "; ".join(parts) + "."
         short = self.quick and any(row.verdict == "worse" for row in compared)  # what differs learning does not mend
-        return f"{found} {UNFINISHED}" if short else found
+        return f"{text} {UNFINISHED}" if short else text
 
     def table(self, width: int | None = None) -> str:
         """Title, source, notes, the rows and the summary, for a terminal of `width` columns."""

@@ -106,9 +106,9 @@ def value(number: float | None) -> float:
     return math.nan if number is None else number
 
 
-def named(finding: Finding, what: str) -> Row:
+def row_named(finding: Finding, name: str) -> Row:
     """The row of that name; one without figures if there is none."""
-    return next((row for row in finding.rows if row.what == what), Row(what))
+    return next((row for row in finding.rows if row.what == name), Row(name))
 
 
 def beginning(finding: Finding, prefix: str) -> list[Row]:
@@ -116,6 +116,6 @@ def beginning(finding: Finding, prefix: str) -> list[Row]:
     return [row for row in finding.rows if row.what.startswith(prefix)]
 
 
-def missing(what: str) -> Markup:
+def missing(text: str) -> Markup:
     """A line in place of a drawing."""
-    return tag("p", what, class_="missing")
+    return tag("p", text, class_="missing")

@@ -129,7 +129,7 @@ def stopping(batches: GameBatches, at: int) -> GameBatches:
                 os.kill(os.getpid(), signal.SIGINT)
             return inner(self, step)
 
-    return Stopping(batches.told, batches.device)
+    return Stopping(batches.recipe, batches.device)
 
 
 @pytest.mark.slow

@@ -55,7 +55,7 @@ def formation(runs: Mapping[str, Run], untrained: Mapping[str, GPT], sights: Sig
         previous, duplicate, induction (head, step): scores of all heads of all networks, as "two layers 1.3".
         training_loss (network, logged): of training batches.
     """
-    rows = {name: [{"step": 0, **look(untrained[name], sights)}, *seen(run)] for name, run in runs.items()}
+    rows = {name: [{"step": 0, **look(untrained[name], sights)}, *evaluations(run)] for name, run in runs.items()}
     losses = [{row["step"]: row["loss"] for row in run.rows("metrics") if "loss" in row} for run in runs.values()]
     logged = sorted(set.intersection(*map(set, losses)))  # where a run was interrupted, it logged one step more
     heads = {f"{name} {head}": (name, head) for name, net in untrained.items() for head in map(name_of, all_heads(net))}
@@ -80,7 +80,7 @@ def formation(runs: Mapping[str, Run], untrained: Mapping[str, GPT], sights: Sig
     )
 
 
-def seen(run: Run) -> list[dict[str, Any]]:
+def evaluations(run: Run) -> list[dict[str, Any]]:
     """The rows of a run at which its network was looked at."""
     return [row for row in run.rows("metrics") if "text_loss" in row]
 
@@ -91,15 +91,15 @@ def seen(run: Run) -> list[dict[str, Any]]:
 
 def induction_heads(model: GPT, sights: Sights) -> list[Head]:
     """The heads that score at least `INDUCTION`, the best first; if none does, the best."""
-    found = scores(model, sights, "induction")
-    order = sorted(found, key=found.__getitem__, reverse=True)
-    return [head for head in order if found[head] >= INDUCTION] or order[:1]
+    score_of = scores(model, sights, "induction")
+    order = sorted(score_of, key=score_of.__getitem__, reverse=True)
+    return [head for head in order if score_of[head] >= INDUCTION] or order[:1]
 
 
 def scores(model: GPT, sights: Sights, pattern: str) -> dict[Head, float]:
     """Each head's score."""
-    found = look(model, sights)
-    return {head: found[f"{pattern}/{name_of(head)}"] for head in all_heads(model)}
+    numbers = look(model, sights)
+    return {head: numbers[f"{pattern}/{name_of(head)}"] for head in all_heads(model)}
 
 
 @torch.no_grad()
@@ -128,23 +128,23 @@ def ablation(model: GPT, sights: Sights, *, seed: int = 0) -> Trace:
     named = {name_of(head): (head,) for head in all_heads(model)} | {"induction heads": tuple(chosen)}
     groups = [*named.values(), *(sets[i] for i in order)]
     knocks = [Knock((), "zero"), *(Knock(heads, kind) for kind in KINDS for heads in groups)]
-    second, told = effects(model, sights, knocks)  # (E,), (E, N)
+    second, in_context = effects(model, sights, knocks)  # (E,), (E, N)
     rise = (second[1:] - second[0]).view(len(KINDS), -1)
-    change = (told[1:] - told[0]).view(len(KINDS), len(groups), -1)
-    known = len(named)
+    change = (in_context[1:] - in_context[0]).view(len(KINDS), len(groups), -1)
+    single = len(named)
     spread = change.std(-1) / change.size(-1) ** 0.5
-    of_sets = change[:, known:].mean(-1)
+    of_sets = change[:, single:].mean(-1)
     several = len(order) > 1
-    error = of_sets.std(1, keepdim=True) / len(order) ** 0.5 if several else spread[:, known:]
+    error = of_sets.std(1, keepdim=True) / len(order) ** 0.5 if several else spread[:, single:]
     arrays = {
-        "second_half": torch.cat([rise[:, :known], rise[:, known:].mean(1, keepdim=True)], 1),
-        "in_context": torch.cat([change[:, :known].mean(-1), of_sets.mean(1, keepdim=True)], 1),
-        "in_context_error": torch.cat([spread[:, :known], error], 1),
+        "second_half": torch.cat([rise[:, :single], rise[:, single:].mean(1, keepdim=True)], 1),
+        "in_context": torch.cat([change[:, :single].mean(-1), of_sets.mean(1, keepdim=True)], 1),
+        "in_context_error": torch.cat([spread[:, :single], error], 1),
     }
     return Trace(
         method="induction_ablation",
         arrays={key: value.numpy() for key, value in arrays.items()}
-        | {"plain_second_half": second[0].numpy(), "plain_in_context": told[0].mean().numpy()},
+        | {"plain_second_half": second[0].numpy(), "plain_in_context": in_context[0].mean().numpy()},
         axes=dict.fromkeys(arrays, ("kind", "ablated")) | {"plain_second_half": (), "plain_in_context": ()},
         labels={"kind": list(KINDS), "ablated": [*named, "others"]},
         meta={
@@ -158,8 +158,8 @@ def ablation(model: GPT, sights: Sights, *, seed: int = 0) -> Trace:
 
 def previous_head(model: GPT, sights: Sights) -> Head | None:
     """The head below the best induction head with the highest previous-token score; None below the first layer."""
-    top, found = induction_heads(model, sights)[0][0], scores(model, sights, "previous")
-    return max((head for head in found if head[0] < top), key=found.__getitem__, default=None)
+    top, score_of = induction_heads(model, sights)[0][0], scores(model, sights, "previous")
+    return max((head for head in score_of if head[0] < top), key=score_of.__getitem__, default=None)
 
 
 class Knock(NamedTuple):
@@ -173,22 +173,22 @@ def effects(model: GPT, sights: Sights, knocks: Sequence[Knock]) -> tuple[Float[
     """For each ablation, the loss on the second half of repeats, and the in-context score of each held-out window."""
     tokens = sights.repeats
     second = losses_without(model, tokens[:, :-1], tokens[:, 1:], knocks)[..., tokens.size(1) // 2 :].mean((1, 2))
-    told = [
+    in_context = [
         torch.stack([in_context_scores(losses) for losses in losses_without(model, inputs, targets, knocks)])
         for inputs, targets in sights.held_out
     ]
-    return second, torch.cat(told, 1)
+    return second, torch.cat(in_context, 1)
 
 
 def losses_without(
     model: GPT, inputs: Int[Tensor, "N T"], targets: Int[Tensor, "N T"], knocks: Sequence[Knock]
 ) -> Float[Tensor, "E N T"]:
     """Each token's loss for each ablation, all attention patterns as they are without any."""
-    with capture(model, ["blocks.*.attn.pattern", "blocks.*.attn.z"]) as seen:
+    with capture(model, ["blocks.*.attn.pattern", "blocks.*.attn.z"]) as captured:
         model(inputs)
-        plain = dict(seen)
+        plain = dict(captured)
     frozen: dict[str, Edit] = {point: value for point, value in plain.items() if point.endswith("pattern")}
-    found = []
+    losses = []
     for knock in knocks:
         edits = dict(frozen)
         for layer in {layer for layer, _ in knock.heads}:
@@ -197,8 +197,8 @@ def losses_without(
             instead = plain[point].mean((0, 1)) if knock.kind == "mean" else torch.zeros(plain[point].shape[2:])
             edits[point] = replaced(heads, instead)
         with patch(model, edits):
-            found.append(token_losses(model, (inputs, targets)))
-    return torch.stack(found)
+            losses.append(token_losses(model, (inputs, targets)))
+    return torch.stack(losses)
 
 
 def replaced(heads: Sequence[int], instead: Float[Tensor, "H D"]) -> Callable[[Tensor], Tensor]:
@@ -241,11 +241,11 @@ def composition(model: GPT, sights: Sights) -> Trace:
         gone = {f"blocks.{head[0]}.attn.z": replaced([head[1]], torch.zeros(model.config.n_head, width))}
         with patch(model, gone), capture(model, list(points.values())) as after:
             model(sights.repeats[:, :-1])
-        found = []
+        row = []
         for chain in (*([name] for name in PARTS), list(PARTS)):
             with patch(model, {points[name]: after[points[name]] for name in chain}):
-                found.append(induction_of(model, sights, layer, heads))
-        table.append(found)
+                row.append(induction_of(model, sights, layer, heads))
+        table.append(row)
     values = np.array(table).reshape(len(removed), len(PARTS) + 1, 2)
     return Trace(
         method="induction_composition",
@@ -261,9 +261,9 @@ def composition(model: GPT, sights: Sights) -> Trace:
 def induction_of(model: GPT, sights: Sights, layer: int, heads: Sequence[int]) -> tuple[float, float]:
     """Mean induction score of some heads of a layer, and the loss of the second half."""
     tokens = sights.repeats[:, :-1]
-    with capture(model, f"blocks.{layer}.attn.pattern") as seen:
+    with capture(model, f"blocks.{layer}.attn.pattern") as captured:
         logits = model(tokens)
-    pattern = seen[f"blocks.{layer}.attn.pattern"][:, heads].float()
-    found = mass(pattern, targets(tokens))[:, PATTERNS.index("induction")]  # (N, H)
+    pattern = captured[f"blocks.{layer}.attn.pattern"][:, heads].float()
+    scores = mass(pattern, targets(tokens))[:, PATTERNS.index("induction")]  # (N, H)
     losses = F.cross_entropy(logits.transpose(1, 2).float(), sights.repeats[:, 1:], reduction="none")
-    return float(found.mean()), float(losses[:, sights.repeats.size(1) // 2 :].mean())
+    return float(scores.mean()), float(losses[:, sights.repeats.size(1) // 2 :].mean())

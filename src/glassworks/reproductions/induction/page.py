@@ -115,8 +115,8 @@ def loss_charts(formed: Trace, band: Band) -> list[Markup]:
         "bump: it falls faster there than just before and after. The table says whether this one does."
     )
     return [
-        networks_chart(formed, values, "nats per token", band, said, y_range=lower_part(values))
-        for values, said in ((smoothed(formed), mix), (formed.arrays["text_loss"], alone))
+        networks_chart(formed, values, "nats per token", band, caption, y_range=lower_part(values))
+        for values, caption in ((smoothed(formed), mix), (formed.arrays["text_loss"], alone))
     ]
 
 
@@ -155,7 +155,7 @@ def heads_chart(formed: Trace, pattern: str, heads: Sequence[str], band: Band) -
         for name in names
         if name not in (*marked, rival)
     ]
-    key = others(lines)
+    key = other_heads(lines)
     front = [
         Line(f"head {name.removeprefix(TWO).strip()} of two layers", steps, scores[name], MARKED[i % 5])
         for i, name in enumerate(marked)
@@ -164,7 +164,7 @@ def heads_chart(formed: Trace, pattern: str, heads: Sequence[str], band: Band) -
         front.append(
             Line(f"the best head of one layer, {rival.removeprefix(ONE).strip()}", steps, scores[rival], RIVAL)
         )
-    said = {
+    caption = {
         "induction": "Induction score of every head of both networks: attention to the token that came after the "
         "earlier occurrence of the present one, on random tokens that come twice. In colour, "
         + ("the induction heads" if band else f"the head that comes nearest to {INDUCTION}")
@@ -175,22 +175,22 @@ def heads_chart(formed: Trace, pattern: str, heads: Sequence[str], band: Band) -
     }[pattern]
     levels = [Level(f"an induction head: {INDUCTION}", INDUCTION)] if pattern == "induction" else []
     chart = Chart([*lines, *front], "step", f"{pattern} score", levels, (-0.02, 1.0), band=band)
-    return join([draw_legend([*front, *key]), chart_figure(chart, said, height=300)])
+    return join([draw_legend([*front, *key]), chart_figure(chart, caption, height=300)])
 
 
-def others(lines: Sequence[Line]) -> list[Line]:
+def other_heads(lines: Sequence[Line]) -> list[Line]:
     """One entry of the key for all heads of a kind."""
-    found = {}
+    by_kind = {}
     for line in lines:
         kind = "other heads of one layer" if line.name.startswith(ONE) else "other heads of two layers"
-        found[kind] = Line(kind, (), (), line.colour, line.style)
-    return list(found.values())
+        by_kind[kind] = Line(kind, (), (), line.colour, line.style)
+    return list(by_kind.values())
 
 
 def previous_best(formed: Trace) -> list[str]:
     """The head of the first of two layers that ends on the highest previous-token score."""
-    found = previous_heads(formed)
-    return [max(found, key=lambda head: float(found[head][-1]))] if found else []
+    score_of = previous_heads(formed)
+    return [max(score_of, key=lambda head: float(score_of[head][-1]))] if score_of else []
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -218,20 +218,20 @@ def head_section(formed: Trace, heads: Sequence[str], attention: Trace) -> tuple
         "an induction head looks at what came after the same word before, the diagonal one above the repeat."
     )
     figures = []
-    for name, said in texts.items():
+    for name, caption in texts.items():
         layer, head = map(int, name.split("."))
         weights = np.clip(np.nan_to_num(attention.arrays["pattern"][layer, head].astype(float)), 0.0, 1.0)
-        figures.append(tag("figure", large_map(weights, words, (layer, head)), tag("figcaption", said)))
+        figures.append(tag("figure", large_map(weights, words, (layer, head)), tag("figcaption", caption)))
     return "An induction head at work" if is_one else "The head that comes nearest", join(figures)
 
 
 def ablation_section(ablated: Trace, window: Change | None) -> Markup:
     """Bars: what each head's absence does to the loss on repeats, and to the in-context score."""
     zero, names = ablated.labels["kind"].index("zero"), ablated.labels["ablated"]
-    shown = [i for i, name in enumerate(names) if name != "others" or ablated.meta["other_size"]]
-    labels = [names[i] for i in shown]
-    second, told, error = (
-        ablated.arrays[array][zero, shown] for array in ("second_half", "in_context", "in_context_error")
+    columns = [i for i, name in enumerate(names) if name != "others" or ablated.meta["other_size"]]
+    labels = [names[i] for i in columns]
+    second, in_context, error = (
+        ablated.arrays[array][zero, columns] for array in ("second_half", "in_context", "in_context_error")
     )
     rise = (
         "Rise of the loss on the second half of repeats, in nats, without each head. With all heads it is "
@@ -246,7 +246,7 @@ def ablation_section(ablated: Trace, window: Change | None) -> Markup:
         f"heads”: {ablated.meta['induction_heads']}{'' if window else ', which comes nearest to one'}. “Others”: "
         f"{other_sets(ablated)} ({ablated.meta['previous_token_head']})."
     )
-    figures = [bars_figure(labels, second, None, rise), bars_figure(labels, told, error, fall)]
+    figures = [bars_figure(labels, second, None, rise), bars_figure(labels, in_context, error, fall)]
     return join([*figures, tag("p", how, class_="about")])
 
 
@@ -256,10 +256,10 @@ def composition_section(composed: Trace, ablated: Trace) -> Markup:
     labels = [
         f"without {head}, in the {way}" for head in composed.labels["removed"] for way in composed.labels["through"]
     ]
-    said = (
+    caption = (
         f"Mean induction score of {composed.meta['induction_heads']} if a head of the layer below is missing, but only "
         "from the queries, the keys or the values that the second layer makes. If the induction heads find their place "
         f"by what the previous-token head ({ablated.meta['previous_token_head']}) writes into the keys, it is the keys "
         "that they miss: K-composition, as Elhage et al. 2021 call it."
     )
-    return bars_figure(["all heads", *labels], np.array([plain, *composed.arrays["score"].ravel()]), None, said)
+    return bars_figure(["all heads", *labels], np.array([plain, *composed.arrays["score"].ravel()]), None, caption)

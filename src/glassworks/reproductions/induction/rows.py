@@ -40,19 +40,19 @@ class Change(NamedTuple):
         return self.first > 1
 
 
-def finding(found: Mapping[str, Trace], *, data: str, steps: int, quick: bool) -> Finding:
+def finding(traces: Mapping[str, Trace], *, data: str, steps: int, quick: bool) -> Finding:
     """All rows, from the traces by their names."""
-    window = change(found["formation"], chosen(found["ablation"]))
+    window = change(traces["formation"], chosen(traces["ablation"]))
     rows = [
-        *forming_rows(found["formation"], found["head_scores"], chosen(found["ablation"]), window),
-        *learning_rows(found["formation"], window),
-        *ablation_rows(found["ablation"], formed=window is not None),
-        *composition_rows(found["composition"], found["ablation"], formed=window is not None),
+        *forming_rows(traces["formation"], traces["head_scores"], chosen(traces["ablation"]), window),
+        *learning_rows(traces["formation"], window),
+        *ablation_rows(traces["ablation"], formed=window is not None),
+        *composition_rows(traces["composition"], traces["ablation"], formed=window is not None),
     ]
-    return Finding(TITLE, SOURCE, URL, tuple(rows), quick=quick, notes=tuple(notes(found, data, steps, window)))
+    return Finding(TITLE, SOURCE, URL, tuple(rows), quick=quick, notes=tuple(notes(traces, data, steps, window)))
 
 
-def notes(found: Mapping[str, Trace], data: str, steps: int, window: Change | None) -> Iterator[str]:
+def notes(traces: Mapping[str, Trace], data: str, steps: int, window: Change | None) -> Iterator[str]:
     """What a reader of the table must know."""
     yield (
         f"Both networks were trained for {steps:,} steps on {data}; one row of a batch in {SYNTHETIC} is random tokens "
@@ -63,7 +63,7 @@ def notes(found: Mapping[str, Trace], data: str, steps: int, window: Change | No
     if window is None:
         yield f"{NO_CHANGE.capitalize()}: what the papers say of it is not seen here, and its rows are 0 or left out."
         return
-    steps_of = found["formation"].labels["step"]
+    steps_of = traces["formation"].labels["step"]
     yield (
         f"The change: steps {steps_of[window.first]} to {steps_of[window.last]}, where the induction heads' mean score "
         "goes from a tenth to nine tenths of its last."
@@ -86,13 +86,13 @@ def change(formed: Trace, heads: list[str]) -> Change | None:
 
 def head_score(formed: Trace, pattern: str, head: str) -> np.ndarray:
     """One head's score over the looks."""
-    found: np.ndarray = formed.arrays[pattern][formed.labels["head"].index(head)]
-    return found
+    score: np.ndarray = formed.arrays[pattern][formed.labels["head"].index(head)]
+    return score
 
 
-def claim(what: str, holds: bool | np.bool_, note: str) -> Row:
+def claim(label: str, holds: bool | np.bool_, note: str) -> Row:
     """Something that the paper says happens."""
-    return Row(what, 1.0, float(holds), "1 = yes", "higher", 0.0, note)
+    return Row(label, 1.0, float(holds), "1 = yes", "higher", 0.0, note)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -117,8 +117,8 @@ def forming_rows(formed: Trace, scored: Trace, heads: list[str], window: Change 
     if below:
         name, score = max(below.items(), key=lambda item: item[1][-1])
         note = f"head {name}" + ("" if window is None else f"; {score[window.first]:.2f} when the change begins")
-        what = "previous-token score of the best head below"
-        yield Row(what, None, float(score[-1]), "attention", "higher", note=note)
+        label = "previous-token score of the best head below"
+        yield Row(label, None, float(score[-1]), "attention", "higher", note=note)
 
 
 def best_ever(formed: Trace, network: str) -> float:
@@ -142,12 +142,12 @@ def previous_heads(formed: Trace) -> dict[str, np.ndarray]:
 def learning_rows(formed: Trace, window: Change | None) -> Iterator[Row]:
     """What happens to losses meanwhile."""
     one, two = (formed.labels["network"].index(name) for name in (ONE, TWO))
-    told, second = formed.arrays["in_context"], formed.arrays["second_half"]
+    in_context, second = formed.arrays["in_context"], formed.arrays["second_half"]
     if window is not None:
-        early, note = float(told[two, window.first]), "theirs: less than 0.15"
+        early, note = float(in_context[two, window.first]), "theirs: less than 0.15"
         yield Row("in-context score before the change, two layers", 0.15, early, better="same", note=note)
     for name, i, published, note in ((TWO, two, 0.4, "theirs: about 0.4"), (ONE, one, None, "theirs: not much")):
-        yield Row(f"in-context score at the end, {name}", published, float(told[i, -1]), better="same", note=note)
+        yield Row(f"in-context score at the end, {name}", published, float(in_context[i, -1]), better="same", note=note)
     yield from timed_rows(formed, window)
     for name, i in ((TWO, two), (ONE, one)):
         note = f"{formed.arrays['first_half'][i, -1]:.2f} in the first half"
@@ -158,12 +158,12 @@ def timed_rows(formed: Trace, window: Change | None) -> Iterator[Row]:
     """What happens in the change, and not before or after; 0 where there is no change, or nothing beside it."""
     steps = looks(formed)
     one, two = (formed.labels["network"].index(name) for name in (ONE, TWO))
-    told, loss = formed.arrays["in_context"], formed.arrays["text_loss"]
+    in_context, loss = formed.arrays["in_context"], formed.arrays["text_loss"]
     gap = loss[one] - loss[two]
     share, part, falls = 0.0, 0.0, None
     notes = [NO_CHANGE if window is None else NOT_SEEN] * 3
     if window is not None and window.seen_coming:
-        share, part, falls = within(told[two], window), within(gap, window), slopes(steps, loss[two], window)
+        share, part, falls = within(in_context[two], window), within(gap, window), slopes(steps, loss[two], window)
         before, after, end = gap[window.first], gap[window.last], gap[-1]
         notes = [
             "theirs: over 75 %",
@@ -191,8 +191,8 @@ def mixed_rows(formed: Trace, window: Change) -> Iterator[Row]:
     )
     around = max(falls[0], falls[2])
     times = falls[1] / around if around > 0 else None
-    what = "training loss: its fall in the change, times that before or after"
-    yield Row(what, None, times, "ratio", "higher", note=f"it falls by {rates(falls)}")
+    label = "training loss: its fall in the change, times that before or after"
+    yield Row(label, None, times, "ratio", "higher", note=f"it falls by {rates(falls)}")
 
 
 def rates(falls: tuple[float, float, float]) -> str:
@@ -239,17 +239,17 @@ def ablation_rows(ablated: Trace, *, formed: bool) -> Iterator[Row]:
         lost.pop("others", None)
     sets = other_sets(ablated)
     note = "theirs: almost all" if formed else f"{', '.join(chosen(ablated))} comes nearest to one"
-    what = "in-context score lost without the induction heads"
-    yield Row(what, None, lost.get("induction heads"), "share", "higher", note=note)
+    label = "in-context score lost without the induction heads"
+    yield Row(label, None, lost.get("induction heads"), "share", "higher", note=note)
     yield Row("the same without others", None, lost.get("others"), "share", note=sets)
-    what = "without induction heads the in-context score falls most"
+    label = "without induction heads the in-context score falls most"
     if formed and len(lost) == 2:
         ours, others = lost["induction heads"], lost["others"]
-        yield claim(what, ours > 2 * max(others, 0.0), f"by {ours:.0%}, without others by {others:.0%}")
+        yield claim(label, ours > 2 * max(others, 0.0), f"by {ours:.0%}, without others by {others:.0%}")
     else:
-        yield claim(what, False, NO_CHANGE if not formed else "there is nothing to compare")
-    what = "rise of the second half's loss without the induction heads"
-    yield Row(what, None, rise["induction heads"], better="higher")
+        yield claim(label, False, NO_CHANGE if not formed else "there is nothing to compare")
+    label = "rise of the second half's loss without the induction heads"
+    yield Row(label, None, rise["induction heads"], better="higher")
     yield Row("the same rise without others", None, rise.get("others"), note=sets)
 
 

@@ -95,9 +95,9 @@ def run(
             check_text(recipes["two layers"], folder)
         opened = open_or_create(folder, settings, command, on_two_cores(MINUTES + MINUTES_A_STEP * steps))
         runs = {name: train(folder / name.replace(" ", "-"), recipe, command) for name, recipe in recipes.items()}
-        found = finding(traces(opened, runs, seed), data=data, steps=steps, quick=quick)
-        found.save(opened.path / "finding.json")
-    return found
+        result = finding(traces(opened, runs, seed), data=data, steps=steps, quick=quick)
+        result.save(opened.path / "finding.json")
+    return result
 
 
 def check_text(recipe: Recipe, folder: Path) -> None:
@@ -125,10 +125,10 @@ def traces(opened: Run, runs: dict[str, Run], seed: int) -> dict[str, Trace]:
         "composition": lambda: composition(two, sights),
         "attention": lambda: example(two, corpus, seed),
     }
-    return {name: kept(opened.path / "traces" / name, make) for name, make in makers.items()}
+    return {name: cached(opened.path / "traces" / name, make) for name, make in makers.items()}
 
 
-def kept(stem: Path, make: Callable[[], Trace]) -> Trace:
+def cached(stem: Path, make: Callable[[], Trace]) -> Trace:
     """A trace from its files, which are written if they are not there."""
     if stem.with_suffix(".json").exists():
         return Trace.load(stem)

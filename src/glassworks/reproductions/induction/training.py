@@ -65,12 +65,12 @@ class Mixed:
         return batch._replace(inputs=rows[:, :-1], targets=rows[:, 1:])
 
 
-def train(path: Path, told: Recipe, command: Sequence[str]) -> Run:
+def train(path: Path, recipe: Recipe, command: Sequence[str]) -> Run:
     """The finished run of a recipe in the folder `path`: as it is there, gone on with, or begun.
 
     Raises: KeyboardInterrupt after ctrl-C or SIGTERM, with a checkpoint of where it stopped; RunError if it diverges.
     """
-    run = Run(path) if (path / "run.json").exists() else start(path, told, list(command))
+    run = Run(path) if (path / "run.json").exists() else start(path, recipe, list(command))
     if run.is_trained:
         return run
     recipe, corpus = recipe_of(run), corpus_of_run(run)
@@ -160,7 +160,7 @@ def look(model: GPT, sights: Sights) -> dict[str, float]:
     """Losses on text and on repeated random tokens, and every head's scores as "induction/1.3": layer 1, head 3."""
     losses = position_losses(model, sights)
     scores, repeats = look_at_repeats(model, sights.repeats)  # (N, P, L, H), (N, T - 1)
-    both = halves({"model": repeats}, sights.repeats.size(1) // 2)
+    repeats_losses = halves({"model": repeats}, sights.repeats.size(1) // 2)
     heads = {
         f"{pattern}/{layer}.{head}": float(score)
         for pattern, of_pattern in zip(PATTERNS, scores.mean(0), strict=True)
@@ -170,8 +170,8 @@ def look(model: GPT, sights: Sights) -> dict[str, float]:
     return {
         "text_loss": float(losses.mean()),
         "in_context": float(in_context_scores(losses).mean()),
-        "first_half": both["first_half_loss"],
-        "second_half": both["induction_loss"],
+        "first_half": repeats_losses["first_half_loss"],
+        "second_half": repeats_losses["induction_loss"],
     } | heads
 
 

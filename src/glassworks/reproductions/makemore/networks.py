@@ -267,9 +267,9 @@ def deep(data: Words, seed: int | None) -> dict[str, float]:
     fit(model, batches, last_token_loss, optimizer, start=DEEP_STEPS - 1, steps=DEEP_STEPS)
     for hook in hooks:
         hook.remove()
-    found = {"first_loss": first} | losses(model, data)
+    numbers = {"first_loss": first} | losses(model, data)
     for i, output in enumerate(outputs):
         assert output.grad is not None
-        found[f"saturated_{i}"] = (output.abs() > SATURATED).float().mean().item()
-        found[f"gradient_{i}"] = output.grad.std().item()
-    return found | {f"update_{i}": ratio for i, ratio in enumerate(update_ratios(before, model).values())}
+        numbers[f"saturated_{i}"] = (output.abs() > SATURATED).float().mean().item()
+        numbers[f"gradient_{i}"] = output.grad.std().item()
+    return numbers | {f"update_{i}": ratio for i, ratio in enumerate(update_ratios(before, model).values())}

@@ -16,7 +16,7 @@ from glassworks.draw.scales import number, span
 from glassworks.reproductions.finding import Finding
 from glassworks.reproductions.makemore.rows import DEEP_GRADIENT, DEEP_SATURATED, DEEP_UPDATE, LOSSES
 from glassworks.reproductions.makemore.words import NAMES_SHA256
-from glassworks.reproductions.page import NOT_KEPT, OURS, PUBLISHED, Story, missing, named, value
+from glassworks.reproductions.page import NOT_KEPT, OURS, PUBLISHED, Story, missing, row_named, value
 
 UNIFORM, BIGRAM = "any: guessing uniformly, ln V", "2: bigram by counts + 1"
 SHOWN = 12
@@ -42,39 +42,39 @@ def makemore_story(run: Run, finding: Finding) -> Story:
 def read_part(run: Run, name: str) -> Mapping[str, Any]:
     """What a part measured; nothing if its file is absent or damaged."""
     try:
-        found = read_json(run.eval_path(name))
+        part = read_json(run.eval_path(name))
     except (FileDamaged, OSError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return part if isinstance(part, dict) else {}
 
 
 def dev(finding: Finding, name: str) -> tuple[float, float]:
     """A network's loss on held-out words: ours and the published one."""
-    row = named(finding, f"{LOSSES[name][0]}: dev")
+    row = row_named(finding, f"{LOSSES[name][0]}: dev")
     return value(row.ours), value(row.published)
 
 
 def sentence(finding: Finding) -> str:
     """How far it goes from guessing to the best network."""
     ours = {name: dev(finding, name)[0] for name in LOSSES}
-    known = [name for name in ours if math.isfinite(ours[name])]
-    guess, pairs = (value(named(finding, what).ours) for what in (UNIFORM, BIGRAM))
-    if not known or not math.isfinite(guess + pairs):
+    measured = [name for name in ours if math.isfinite(ours[name])]
+    guess, pairs = (value(row_named(finding, what).ours) for what in (UNIFORM, BIGRAM))
+    if not measured or not math.isfinite(guess + pairs):
         return "This run did not measure enough to say how far it goes from guessing to a tree of characters."
-    best = min(known, key=ours.__getitem__)
-    said = (
+    best = min(measured, key=ours.__getitem__)
+    clause = (
         f"Guessing costs {guess:.2f} nats a character, counting pairs {pairs:.2f}, and the best network, "
         f"“{LOSSES[best][0].partition(': ')[2]}”, {ours[best]:.3f} on words that it never saw"
     )
-    is_compared = named(finding, f"{LOSSES[best][0]}: dev").verdict
-    return said + (f"; the same ends on {LOSSES[best][2]:.3f} in the lecture." if is_compared else ".")
+    is_compared = row_named(finding, f"{LOSSES[best][0]}: dev").verdict
+    return clause + (f"; the same ends on {LOSSES[best][2]:.3f} in the lecture." if is_compared else ".")
 
 
 def losses_figure(finding: Finding, *, compared: bool) -> Markup:
     """The held-out loss of every network, in the lectures' order, beside the published ones."""
     both = [dev(finding, name) for name in LOSSES]
     lines = beside([ours for ours, _ in both], [theirs for _, theirs in both] if compared else None)
-    guess, pairs = (value(named(finding, what).ours) for what in (UNIFORM, BIGRAM))
+    guess, pairs = (value(row_named(finding, what).ours) for what in (UNIFORM, BIGRAM))
     levels = [Level(f"guessing {guess:.2f}", guess), Level(f"pairs, counted {pairs:.2f}", pairs)]
     chart = Chart(
         lines,
@@ -117,7 +117,7 @@ def short_name(name: str) -> str:
 def learning_section(parts: Parts) -> Markup:
     """Training losses by step: the MLPs of lectures 4 and 5, and the networks of lecture 6."""
     figures = []
-    for lectures, about in (
+    for lectures, title in (
         ("45", "The same MLP, better and better begun: what a bad beginning costs is paid in the first steps."),
         ("6", "Three characters or eight, flat or as a tree; the learning rate falls after three quarters."),
     ):
@@ -129,8 +129,8 @@ def learning_section(parts: Parts) -> Markup:
         lines = [line for line in lines if len(line.x)]
         if lines:
             chart = Chart(lines, "step", "nats a character, in training", y_range=lower_part(lines))
-            said = f"{about} Each point is the mean over the batches since the one before."
-            figures.append(chart_figure(chart, said, legend=True, height=320))
+            caption = f"{title} Each point is the mean over the batches since the one before."
+            figures.append(chart_figure(chart, caption, legend=True, height=320))
     return join(figures) if figures else missing(NOT_KEPT.format(what="evals"))
 
 
@@ -155,8 +155,8 @@ def writing_section(parts: Parts) -> Markup:
     for name in ("bigram", *LOSSES):
         words = parts[name].get("samples")
         if isinstance(words, list) and words:
-            what = "2: bigram by counts" if name == "bigram" else LOSSES[name][0]
-            rows.append(tag("tr", tag("th", what, scope="row"), tag("td", *spans(words[:SHOWN]))))
+            label = "2: bigram by counts" if name == "bigram" else LOSSES[name][0]
+            rows.append(tag("tr", tag("th", label, scope="row"), tag("td", *spans(words[:SHOWN]))))
     if not rows:
         return missing(NOT_KEPT.format(what="evals"))
     caption = f"The first {SHOWN} words that each wrote, every character drawn by its probability."

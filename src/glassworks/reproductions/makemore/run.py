@@ -74,9 +74,9 @@ def run(
         for name, variant in VARIANTS.items():
             parts[name] = lambda name=name, variant=variant: train(name, variant, data, steps, seed)  # type: ignore[misc]
         results = {name: measured(opened, name, part) for name, part in parts.items()}
-        found = finding(results, data, steps=steps, full=steps == STEPS, own_seeds=seed is None)
-        found.save(opened.path / "finding.json")
-    return found
+        result = finding(results, data, steps=steps, full=steps == STEPS, own_seeds=seed is None)
+        result.save(opened.path / "finding.json")
+    return result
 
 
 def measured(opened: Run, name: str, part: Callable[[], dict[str, Any]]) -> dict[str, Any]:

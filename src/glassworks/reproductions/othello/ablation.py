@@ -34,7 +34,7 @@ NOTHING = 1e-4
 """A control that changes less than this, in shares, has no ratio."""
 
 
-def ablation(model: GPT, size: int, games: int, seed: int, found: Mapping[str, Any]) -> dict[str, Any]:
+def ablation(model: GPT, size: int, games: int, seed: int, patterns: Mapping[str, Any]) -> dict[str, Any]:
     """What becomes of a move when the neurons that stand for its lines are set to their means, in all layers at once.
 
     For each move that has such neurons: how much probability it loses where one of their lines is on the board
@@ -43,7 +43,7 @@ def ablation(model: GPT, size: int, games: int, seed: int, found: Mapping[str, A
     other neurons of the same layers are ablated, of any kind (`control`) or pattern neurons of other moves (`rival`, of
     `rival_neurons`, where there are any). `for` and `against` are of its own neurons that raise and lower its logit,
     where there are any. `missed` and the like are shares of positions in which a legal move is not among as many most
-    probable moves as there are legal ones. All are means over moves. `found` is what othello_heuristics.patterns found.
+    probable moves as there are legal ones. All are means over moves. `patterns` is what heuristics.patterns gives.
     """
     table = lines(size).to(model.embed.weight.device)
     played = fresh(model, size, games=games, seed=seed, first=2**20)
@@ -53,36 +53,36 @@ def ablation(model: GPT, size: int, games: int, seed: int, found: Mapping[str, A
     generator = torch.Generator().manual_seed(seed)
     every = [(layer, neuron) for layer in range(model.config.n_layer) for neuron in range(model.config.width_of_mlp)]
     by_move: dict[int, list[Neuron]] = {}
-    shown: dict[int, Tensor] = {}
-    for layer, neuron, of in found["neurons"]:
+    matching: dict[int, Tensor] = {}
+    for layer, neuron, of in patterns["neurons"]:
         move = int(table.square[of[0]])
         by_move.setdefault(move, []).append((layer, neuron))
-        shown[move] = shown.get(move, torch.zeros_like(played.present)) | present[..., of].any(-1)
+        matching[move] = matching.get(move, torch.zeros_like(played.present)) | present[..., of].any(-1)
     effects = LogitEffects(model)
     pools = {"control": every, "rival": [neuron for neurons in by_move.values() for neuron in neurons]}
     measured = []
     with evaluating(model):
         plain = torch.cat(list(probabilities(model, played)))
         for move, neurons in by_move.items():
-            there = shown[move] & played.present
+            there = matching[move] & played.present
             away = played.present & ~played.legal[..., move]
             if not there.any():
                 continue
             after = without(model, played, neurons, means)
             ours = effect(plain, after, played, move, there, away) | {"neurons": float(len(neurons))}
-            for name, some in by_sign(model, effects, neurons, move).items():
-                ours[f"{name}_neurons"] = float(len(some))
-                if some:
-                    alone = effect(plain, without(model, played, some, means), played, move, there, away)
+            for name, signed in by_sign(model, effects, neurons, move).items():
+                ours[f"{name}_neurons"] = float(len(signed))
+                if signed:
+                    alone = effect(plain, without(model, played, signed, means), played, move, there, away)
                     ours[f"{name}_matched"] = alone["matched"]
             for name, pool in pools.items():
                 draws = [draw(neurons, pool, generator) for _ in range(CONTROLS)]
                 lost = means_of(
                     [
-                        effect(plain, without(model, played, others, means), played, move, there, away)
-                        | {"neurons": float(len(others))}
-                        for others in draws
-                        if others
+                        effect(plain, without(model, played, drawn, means), played, move, there, away)
+                        | {"neurons": float(len(drawn))}
+                        for drawn in draws
+                        if drawn
                     ]
                 )
                 ours |= {f"{name}_{key}": lost[key] for key in ("matched", "changed", "missed", "neurons") if lost}

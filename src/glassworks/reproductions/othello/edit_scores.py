@@ -72,16 +72,16 @@ def score(model: GPT, of_streams: Mapping[str, Reader], cases: Cases, edit: Edit
             moved = run.logits(edits_of(edit, of_streams, part, control=control, seed=seed))
             sums[control] += int(mistakes(moved, new).sum())
         edits = edits_of(edit, of_streams, part)
-        for name, board, some in (
+        for name, board, applied in (
             ("before", part.before, {}),
             ("unedited", part.after, {}),
             ("after", part.after, edits),
         ):
-            logits = run.logits(some)
+            logits = run.logits(applied)
             sums[f"mistakes {name}"] += int(mistakes(logits, old if name == "before" else new).sum())
-            illegal, made = rollout(run, board, logits, steps=STEPS_AHEAD)
+            illegal, played = rollout(run, board, logits, steps=STEPS_AHEAD)
             sums[f"illegal {name}"] += illegal
-            sums[f"moves {name}"] += made
+            sums[f"moves {name}"] += played
     names = {"null": "mistakes unedited", "own": "mistakes before", "edited": "mistakes after"}
     names |= {control: control for control in controls}
     return {name: sums[of] / len(cases) for name, of in names.items()} | {
@@ -110,35 +110,37 @@ def score_all(model: GPT, of_streams: Mapping[str, Reader], cases: Cases, edit: 
 
 def edit_rows(kind: str, edits: Mapping[str, Mapping[str, Any]]) -> Iterator[Row]:
     """Mistakes of the edited network beside every control."""
-    found, floor = edits[kind], edits[f"{kind}_scrambled"]
+    scores, floor = edits[kind], edits[f"{kind}_scrambled"]
     edited, null = PUBLISHED_EDITS[kind]
-    edit = found["edit"]
-    what = (
+    edit = scores["edit"]
+    label = (
         f"{edit['how']}, x{edit['first'] + 1} to x{edit['last'] + 1}, size {edit['size']:g}; chosen on other positions"
     )
     unit = "mistakes"
-    note = f"{100 - 100 * found['matters']:.0f} % of positions keep their legal moves and are left out, which raises it"
-    yield Row(f"{kind} a square: no edit (null)", null, found["null"], unit, "same", note=note)
-    yield Row(f"{kind} a square: edited", edited, found["edited"], unit, note=what)
-    ratio = found["edited"] / max(found["null"], 1e-9)
+    note = (
+        f"{100 - 100 * scores['matters']:.0f} % of positions keep their legal moves and are left out, which raises it"
+    )
+    yield Row(f"{kind} a square: no edit (null)", null, scores["null"], unit, "same", note=note)
+    yield Row(f"{kind} a square: edited", edited, scores["edited"], unit, note=label)
+    ratio = scores["edited"] / max(scores["null"], 1e-9)
     note = "1/4 or less agrees"
     yield Row(f"{kind} a square: edited / null", edited / null, ratio, "ratio", "lower", 0.25 - edited / null, note)
     for name, value, note in (
-        ("no edit (null), all positions", found["all_null"], "none is left out"),
-        ("edited, all positions", found["all_edited"], "the same edit"),
-        ("random direction", found["random direction"], "as far, in every edited layer"),
-        ("wrong layer", found["wrong layer"], "as far, along the probe of the layer farthest from each"),
+        ("no edit (null), all positions", scores["all_null"], "none is left out"),
+        ("edited, all positions", scores["all_edited"], "the same edit"),
+        ("random direction", scores["random direction"], "as far, in every edited layer"),
+        ("wrong layer", scores["wrong layer"], "as far, along the probe of the layer farthest from each"),
         ("scrambled weights", floor["edited"], f"its own probes and edit; its null is {floor['null']:.2f}"),
-        ("no edit, own board", found["own"], "what the network gets wrong anyway"),
+        ("no edit, own board", scores["own"], "what the network gets wrong anyway"),
     ):
         yield Row(f"{kind} a square: {name}", None, value, unit, note=note)
     note = "of legal moves, those that stay legal; all positions"
     published = PUBLISHED_OVERLAP if kind == "flip" else None
-    yield Row(f"{kind} a square: overlap", published, 100 * found["overlap"], "%", "same", note=note)
+    yield Row(f"{kind} a square: overlap", published, 100 * scores["overlap"], "%", "same", note=note)
     for name, key, note in (
         ("before", "before", "published: 0 to 0.3, unreviewed"),
         ("on the changed board, no edit", "unedited", ""),
         ("after the edit", "after", "published: 6.8 to 20.4, unreviewed; only one token is edited"),
     ):
-        what = f"{kind}: illegal moves in {STEPS_AHEAD} steps, {name}"
-        yield Row(what, None, 100 * found[f"rollout_{key}"], "% of moves", note=note)
+        label = f"{kind}: illegal moves in {STEPS_AHEAD} steps, {name}"
+        yield Row(label, None, 100 * scores[f"rollout_{key}"], "% of moves", note=note)

@@ -186,7 +186,7 @@ def rollout(
     size = runner.cases.size
     mine, yours = boards_of(board == MINE), boards_of(board == YOURS)
     going = torch.ones(len(board), dtype=torch.bool, device=board.device)
-    illegal = made = 0
+    illegal = played = 0
     for step in range(steps):
         legal = legal_moves(mine, yours, size)
         stuck = legal == 0
@@ -194,7 +194,7 @@ def rollout(
         move = logits[:, : size * size + 1].argmax(1)
         chosen = torch.where(move < size * size, 1 << move.clamp(max=size * size - 1), 0)
         right = torch.where(stuck, move == size * size, (legal & chosen) != 0)
-        made += int(going.sum())
+        played += int(going.sum())
         illegal += int((going & ~right).sum())
         going &= right
         room = runner.cache.length < runner.cache.size and runner.cache.length < runner.model.config.n_ctx
@@ -204,4 +204,4 @@ def rollout(
         turned = flips(mine, yours, chosen, size)
         mine, yours = yours ^ turned, mine | chosen | turned
         logits = runner.step(move, {})
-    return illegal, made
+    return illegal, played

@@ -44,8 +44,8 @@ class Played:
 
     def batch(self, step: int) -> tuple[Int64[Tensor, "B T"], Bool[Tensor, "B T"]]:
         """Inputs, and the positions that count."""
-        some = slice(step * BATCH, (step + 1) * BATCH)
-        return self.inputs[some], self.present[some]
+        rows = slice(step * BATCH, (step + 1) * BATCH)
+        return self.inputs[rows], self.present[rows]
 
     @property
     def steps(self) -> int:
@@ -56,23 +56,23 @@ class Played:
 def fresh(model: GPT, size: int, *, games: int, seed: int, first: int = 0) -> Played:
     """Random games that no training has seen, from number `first` of the fresh ones on, on the model's device."""
     moves = play(games, size, seed, first=FRESH + first).moves[:, : model.config.n_ctx]
-    seen = replay(moves, size)
+    replayed = replay(moves, size)
     inputs, _ = tokens_of(moves, size, moves.size(1))
-    turned = planes(seen.flipped, size).roll(1, 1)
+    turned = planes(replayed.flipped, size).roll(1, 1)
     turned[:, 0] = False
-    parts = (inputs, seen.board, seen.colours, turned, seen.legal, seen.present)
+    parts = (inputs, replayed.board, replayed.colours, turned, replayed.legal, replayed.present)
     return Played(size, *(part.to(model.embed.weight.device) for part in parts))
 
 
 def activations(model: GPT, played: Played, point: str) -> Float[Tensor, "M F"]:
     """What passes a point, at the positions that count."""
-    found = []
+    parts = []
     for step in range(played.steps):
         inputs, keep = played.batch(step)
-        with torch.no_grad(), capture(model, point) as seen:
+        with torch.no_grad(), capture(model, point) as captured:
             model(inputs)
-        found.append(seen[point][keep].float())
-    return torch.cat(found)
+        parts.append(captured[point][keep].float())
+    return torch.cat(parts)
 
 
 def probabilities(model: GPT, played: Played) -> Iterator[Float[Tensor, "B T V"]]:
@@ -97,7 +97,7 @@ def scrambled(model: GPT, seed: int) -> GPT:
     return other
 
 
-def kept(path: Path, part: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def cached(path: Path, part: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """What a part measures; from its file if an earlier process finished it."""
     if path.exists():
         return read_sealed_json(path, "delete it, and the same command measures it again")

@@ -23,7 +23,7 @@ from glassworks.interpret.neurons.rule_swap import swap_in
 from glassworks.models.gpt.model import GPT
 from glassworks.reproductions.finding import Row
 from glassworks.reproductions.othello.ablation import ablation, ablation_rows
-from glassworks.reproductions.othello.games import Played, activations, fresh, kept, scrambled
+from glassworks.reproductions.othello.games import Played, activations, cached, fresh, scrambled
 from glassworks.reproductions.othello.lines import lines, square_name
 from glassworks.reproductions.othello.patterns import confirm, count_firing, published_patterns, strict_patterns
 
@@ -58,13 +58,13 @@ def rows(model: GPT, *, size: int, seed: int, quick: bool, folder: Path) -> list
         folder: where parts are kept.
     """
     amount = QUICK if quick else Amount()
-    found = {
-        name: kept(folder / f"patterns_{name}.json", functools.partial(patterns, net, size, amount.patterns, seed))
+    firing = {
+        name: cached(folder / f"patterns_{name}.json", functools.partial(patterns, net, size, amount.patterns, seed))
         for name, net in (("trained", model), ("scrambled", scrambled(model, seed)))
     }
-    trees = kept(folder / "trees.json", lambda: trees_of(model, size, amount.trees, seed))
-    lost = kept(folder / "ablation.json", lambda: ablation(model, size, amount.ablation, seed, found["trained"]))
-    return [*pattern_rows(found), *tree_rows(trees), *ablation_rows(lost)]
+    trees = cached(folder / "trees.json", lambda: trees_of(model, size, amount.trees, seed))
+    lost = cached(folder / "ablation.json", lambda: ablation(model, size, amount.ablation, seed, firing["trained"]))
+    return [*pattern_rows(firing), *tree_rows(trees), *ablation_rows(lost)]
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -130,12 +130,12 @@ def trees_of(model: GPT, size: int, games: int, seed: int) -> dict[str, Any]:
     held_out = torch.from_numpy(report.arrays["held_out"])
     legal, present = played.legal[held_out], played.present[held_out]
 
-    def legal_share(logits: Tensor, some: Tensor) -> Tensor:
-        right = legal[some].gather(-1, logits[..., : legal.size(-1)].argmax(-1, keepdim=True))[..., 0]
-        return (right & present[some]).sum(1) / present[some].sum(1)
+    def legal_share(logits: Tensor, rows: Tensor) -> Tensor:
+        right = legal[rows].gather(-1, logits[..., : legal.size(-1)].argmax(-1, keepdim=True))[..., 0]
+        return (right & present[rows]).sum(1) / present[rows].sum(1)
 
     result: dict[str, Any] = {row: report.arrays["explained"][i].tolist() for i, row in enumerate(report.labels["row"])}
-    for rest in ("keep", "ablate"):
+    for others in ("keep", "ablate"):
         swapped = swap_in(
             model,
             played.inputs[held_out],
@@ -143,11 +143,11 @@ def trees_of(model: GPT, size: int, games: int, seed: int) -> dict[str, Any]:
             report,
             keep=present,
             min_r2=MIN_R2,
-            rest=rest,
+            rest=others,
             measures={"legal": legal_share},
             seed=seed,
         )
-        result[rest] = {
+        result[others] = {
             "places": swapped.labels["place"],
             **{
                 name: dict(zip(swapped.labels["replacement"], swapped.arrays[name].tolist(), strict=True))
@@ -172,9 +172,9 @@ def features_of(played: Played) -> tuple[Bool[Tensor, "N T P"], list[str]]:
 # Rows
 
 
-def pattern_rows(found: Mapping[str, Mapping[str, Any]]) -> Iterator[Row]:
+def pattern_rows(parts: Mapping[str, Mapping[str, Any]]) -> Iterator[Row]:
     """Pattern neurons by layer, and the share of lines that they stand for."""
-    ours, floor = found["trained"], found["scrambled"]
+    ours, floor = parts["trained"], parts["scrambled"]
     width, layers = ours["width"], len(ours["strict"]["0.95"])
     for layer in range(layers):
         published = PUBLISHED_NEURONS[layer] if layer < len(PUBLISHED_NEURONS) else None
@@ -199,9 +199,9 @@ def pattern_rows(found: Mapping[str, Mapping[str, Any]]) -> Iterator[Row]:
     ):
         for level in ("0.95", "0.9"):
             number = sum(net[kind][level])
-            what, note = f"pattern neurons at {level}: {name}", f"{number} of {every:,}"
+            label, note = f"pattern neurons at {level}: {name}", f"{number} of {every:,}"
             if (kind, level) != ("published", "0.9"):
-                yield Row(what, None, 100 * number / every, "% of neurons", "higher", note=note)
+                yield Row(label, None, 100 * number / every, "% of neurons", "higher", note=note)
     for name, kind, net, theirs in (
         ("", "published", ours, 90.6),
         (", scrambled weights", "published", floor, None),
@@ -211,8 +211,8 @@ def pattern_rows(found: Mapping[str, Mapping[str, Any]]) -> Iterator[Row]:
         note = f"{number} of {ours['lines']}, of which a game can show {ours['possible']}"
         if theirs:
             note += "; published: blocks 4 to 6, 1,036 lines, of which a game can show 960"
-        what = f"lines with a pattern neuron at 0.9{name}"
-        yield Row(what, theirs, 100 * number / ours["lines"], "% of lines", "higher", note=note)
+        label = f"lines with a pattern neuron at 0.9{name}"
+        yield Row(label, theirs, 100 * number / ours["lines"], "% of lines", "higher", note=note)
 
 
 def tree_rows(trees: Mapping[str, Any]) -> Iterator[Row]:
@@ -224,8 +224,8 @@ def tree_rows(trees: Mapping[str, Any]) -> Iterator[Row]:
     note = f"block {best}; published 913 of 2,048 in block 5, and 30 to 40 % in some blocks (its README)"
     yield Row("neurons with a tree: best block", 44.6, 100 * explained[best], "% of neurons", "higher", note=note)
     for name in ("shuffled features", "untrained network"):
-        what = f"neurons with a tree: best block, {'scrambled weights' if name == 'untrained network' else name}"
-        yield Row(what, None, 100 * max(trees[name]), "% of neurons", "higher")
+        label = f"neurons with a tree: best block, {'scrambled weights' if name == 'untrained network' else name}"
+        yield Row(label, None, 100 * max(trees[name]), "% of neurons", "higher")
     for rest, text in (("keep", "trees in place of these neurons"), ("ablate", "the same, all others at their means")):
         for replacement in ("trees", "random trees", "mean ablation"):
             name = {"trees": "", "random trees": ": random questions", "mean ablation": ": means instead"}[replacement]

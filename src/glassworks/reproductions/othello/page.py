@@ -22,7 +22,7 @@ from glassworks.reproductions.page import (
     Story,
     beginning,
     missing,
-    named,
+    row_named,
     rows_figure,
     value,
 )
@@ -50,24 +50,24 @@ def othello_story(run: Run, finding: Finding) -> Story:
 
 def sentence(finding: Finding) -> str:
     """How well it plays, and how well its board is read."""
-    illegal, random, best, common = (value(named(finding, what).ours) for what in (ILLEGAL, RANDOM, BEST, COMMON))
+    illegal, random, best, common = (value(row_named(finding, what).ours) for what in (ILLEGAL, RANDOM, BEST, COMMON))
     if not math.isfinite(illegal + random):
         return "This run did not measure how the network plays."
-    said = (
+    clause = (
         f"Shown nothing but the moves of random games, it makes an illegal one {illegal:.2g} % of the time, with its "
         f"weights shuffled {random:.2g} %"
     )
     if not math.isfinite(best + common):
-        return f"{said}."
+        return f"{clause}."
     return (
-        f"{said}; and a linear probe reads {best:.1f} % of all squares from its activations, where naming each "
+        f"{clause}; and a linear probe reads {best:.1f} % of all squares from its activations, where naming each "
         f"square's commonest state is right for {common:.1f} %."
     )
 
 
 def play_figure(run: Run, finding: Finding) -> Markup:
     """Illegal moves over training, and the probes' accuracy by layer: what the sentence says, side by side."""
-    illegal, random = named(finding, ILLEGAL), value(named(finding, RANDOM).ours)
+    illegal, random = row_named(finding, ILLEGAL), value(row_named(finding, RANDOM).ours)
     steps, shares = numbers(run.rows("metrics"), "step", "illegal")
     percent = [100 * share for share in shares]
     goals = [("weights shuffled", random), ("at the end", value(illegal.ours)), ("published", value(illegal.published))]
@@ -80,7 +80,7 @@ def play_figure(run: Run, finding: Finding) -> Markup:
         Line("black / white", range(len(colours)), [value(row.ours) for row in colours], "line2", "dots"),
     ]
     floors = [("commonest state", COMMON), ("weights shuffled", FLOOR)]
-    known = [(name, value(named(finding, what).ours)) for name, what in floors]
+    known = [(name, value(row_named(finding, what).ours)) for name, what in floors]
     reads = Chart(
         lines,
         "after block",
@@ -104,8 +104,8 @@ def play_figure(run: Run, finding: Finding) -> Markup:
 
 def boards_section(run: Run) -> Markup:
     """A few positions: the board, what is read of it, and the moves."""
-    kept = examples(run)
-    positions = [position for position in kept.get("positions", []) if is_position(position)]
+    part = examples(run)
+    positions = [position for position in part.get("positions", []) if is_position(position)]
     if not positions:
         return missing(NOT_KEPT.format(what="evals/world/probes.json and evals/world.json"))
     size = math.isqrt(len(positions[0]["board"]))
@@ -115,14 +115,14 @@ def boards_section(run: Run) -> Markup:
             board("the board", position["board"], size, [square in moves(position) for square in range(size**2)]),
             board("read from inside", position["read"], size, wrong=position["board"]),
             board("its next move", position["board"], size, chances=position["chance"]),
-            tag("p", said(position, size), class_="about"),
+            tag("p", in_words(position, size), class_="about"),
             class_="maps boards",
         )
         for position in positions
     ]
     caption = (
         "Positions of games that neither the network nor the probes were trained on, read after block "
-        f"{kept.get('layer', '?')}. Full discs are the player's to move, rings the opponent's. Left, dots are legal "
+        f"{part.get('layer', '?')}. Full discs are the player's to move, rings the opponent's. Left, dots are legal "
         "moves; in the middle, squares read wrong are framed; right, the bluer a square, the more probable the move."
     )
     key = legend("chance", ["probability 0", "0.06", "0.25", "0.56", "1"])
@@ -132,11 +132,11 @@ def boards_section(run: Run) -> Markup:
 def examples(run: Run) -> Mapping[str, Any]:
     """The positions that the probes' part kept; nothing if there are none."""
     try:
-        found = read_json(run.path / "evals" / "world" / "probes.json")
+        probes = read_json(run.path / "evals" / "world" / "probes.json")
     except (FileDamaged, OSError):
         return {}
-    kept = found.get("examples") if isinstance(found, dict) else None
-    return kept if isinstance(kept, dict) else {}
+    part = probes.get("examples") if isinstance(probes, dict) else None
+    return part if isinstance(part, dict) else {}
 
 
 def is_position(position: Any) -> bool:
@@ -179,7 +179,7 @@ def board(
     return tag("table", tag("caption", name), *rows, class_="squares")
 
 
-def said(position: Mapping[str, Any], size: int) -> str:
+def in_words(position: Mapping[str, Any], size: int) -> str:
     """One position in words."""
     squares, chances = size * size, [number(chance) for chance in position["chance"]]
     right = sum(a == b for a, b in zip(position["board"], position["read"], strict=True))

@@ -38,14 +38,14 @@ class Firing:
 
 def count_firing(activations: Float[Tensor, "M F"], present: Bool[Tensor, "M L"]) -> Firing:
     """Count at every threshold."""
-    shown = present.float()
+    lines = present.float()
     threshold = activations.new_tensor(THRESHOLDS)[:, None] * activations.amax(0).clamp(min=0)
     on, fired = [], []
     for of_neurons in threshold:
         fires = (activations > of_neurons).float()
-        on.append(fires.T @ shown)
+        on.append(fires.T @ lines)
         fired.append(fires.sum(0))
-    return Firing(threshold, torch.stack(on), torch.stack(fired), shown.sum(0))
+    return Firing(threshold, torch.stack(on), torch.stack(fired), lines.sum(0))
 
 
 def published_patterns(firing: Firing, table: Lines, level: float) -> Bool[Tensor, "F L"]:
@@ -78,16 +78,16 @@ def strict_patterns(
     is there. All lines of a neuron must be of one move. Of the thresholds that will do, the most precise is taken.
     """
     recalled = firing.recalled(level)
-    found: dict[int, tuple[float, Tensor, Tensor]] = {}
+    precise: dict[int, tuple[float, Tensor, Tensor]] = {}
     for k, lines in enumerate(recalled):
-        some = one_move(table, lines).nonzero()[:, 0]
-        precision = precise_on(activations[:, some], firing.threshold[k, some], lines[some], present)
-        for neuron, value in zip(some.tolist(), precision.tolist(), strict=True):
-            if value > max(level, found[neuron][0] if neuron in found else 0.0):
-                found[neuron] = (value, lines[neuron], firing.threshold[k, neuron])
-    neurons = sorted(found)
-    lines = torch.stack([found[i][1] for i in neurons]) if neurons else recalled[0, :0]
-    threshold = torch.stack([found[i][2] for i in neurons]) if neurons else firing.threshold[0, :0]
+        chosen = one_move(table, lines).nonzero()[:, 0]
+        precision = precise_on(activations[:, chosen], firing.threshold[k, chosen], lines[chosen], present)
+        for neuron, value in zip(chosen.tolist(), precision.tolist(), strict=True):
+            if value > max(level, precise[neuron][0] if neuron in precise else 0.0):
+                precise[neuron] = (value, lines[neuron], firing.threshold[k, neuron])
+    neurons = sorted(precise)
+    lines = torch.stack([precise[i][1] for i in neurons]) if neurons else recalled[0, :0]
+    threshold = torch.stack([precise[i][2] for i in neurons]) if neurons else firing.threshold[0, :0]
     return Patterns(neurons, lines, threshold)
 
 

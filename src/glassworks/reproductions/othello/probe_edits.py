@@ -95,28 +95,28 @@ def edits_of(
     points = list(of_streams)
     if control == "wrong layer" and len(points) < 2:
         raise ValueError(f"of_streams (={points}) has no other layer to edit along: give two streams or more")
-    found: dict[str, Callable[[Tensor], Tensor]] = {}
+    edits: dict[str, Callable[[Tensor], Tensor]] = {}
     for at in range(edit.first, edit.last + 1):
-        there = way(of_streams[points[at]], cases)
-        along = there.direction
+        target = way(of_streams[points[at]], cases)
+        along = target.direction
         if control == "random direction":
             generator = torch.Generator().manual_seed(seed + at)
             along = F.normalize(torch.randn(along.shape, generator=generator), dim=1).to(along)
         elif control == "wrong layer":
             far = max(range(len(points)), key=lambda other: abs(other - at))
             along = way(of_streams[points[far]], cases).direction
-        found[points[at]] = mover(edit, there, along)
-    return found
+        edits[points[at]] = mover(edit, target, along)
+    return edits
 
 
-def mover(edit: Edit, there: Way, along: Float[Tensor, "N C"]) -> Callable[[Tensor], Tensor]:
+def mover(edit: Edit, target: Way, along: Float[Tensor, "N C"]) -> Callable[[Tensor], Tensor]:
     """The edit of one stream."""
 
     def move(x: Tensor) -> Tensor:
         if edit.how == "add":
-            far = edit.size * there.gap
+            far = edit.size * target.gap
         else:
-            far = there.middle + edit.size * there.gap / 2 - (x[:, 0] * there.direction).sum(1)
+            far = target.middle + edit.size * target.gap / 2 - (x[:, 0] * target.direction).sum(1)
         return x + (far[:, None] * along)[:, None]
 
     return move
@@ -142,13 +142,13 @@ def choose_edit(model: GPT, of_streams: Mapping[str, Reader], cases: Cases) -> t
     """
     tried = list(candidates(len(of_streams)))
     runs = [LastToken(model, part) for part in cases.chunks()]
-    left = torch.zeros(len(tried))
+    remaining = torch.zeros(len(tried))
     for run in runs:
         legal = legal_squares(run.cases.after, cases.size)
         for i, edit in enumerate(tried):
-            left[i] += mistakes(run.logits(edits_of(edit, of_streams, run.cases)), legal).sum().cpu()
-    left /= len(cases)
+            remaining[i] += mistakes(run.logits(edits_of(edit, of_streams, run.cases)), legal).sum().cpu()
+    remaining /= len(cases)
     by_first = [
-        min(left[i].item() for i, edit in enumerate(tried) if edit.first == at) for at in range(len(of_streams))
+        min(remaining[i].item() for i, edit in enumerate(tried) if edit.first == at) for at in range(len(of_streams))
     ]
-    return tried[int(left.argmin())], by_first
+    return tried[int(remaining.argmin())], by_first

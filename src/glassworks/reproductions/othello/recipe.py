@@ -57,10 +57,10 @@ class GameRecipe(GPTTraining, Games):
         >>> [experiment("default", steps=10).plies(step) for step in range(10)]
         [12, 12, 20, 20, 28, 28, 36, 36, 36, 36]
         """
-        whole, grown = self.model.n_ctx, STAGES
+        length, grown = self.model.n_ctx, STAGES
         if step < self.growth * self.steps:
             grown = int(STAGES * step / (self.growth * self.steps))
-        return -(-whole * (STAGES + 2 * grown) // (3 * STAGES))
+        return -(-length * (STAGES + 2 * grown) // (3 * STAGES))
 
 
 def experiment(scale: Scale, *, seed: int = 0, steps: int | None = None, size: int | None = None) -> GameRecipe:
@@ -72,7 +72,7 @@ def experiment(scale: Scale, *, seed: int = 0, steps: int | None = None, size: i
         raise ValueError(f"steps (={steps}) must be at least 1")
     quick = scale == "quick"
     shape: dict[str, Any] = {"vocab_size": vocab_size(size), "n_ctx": CONTEXT[size]}
-    about: dict[str, Any] = {"scale": scale, "size": size, "seed": seed}
+    common: dict[str, Any] = {"scale": scale, "size": size, "seed": seed}
     if scale == "full":
         return GameRecipe(
             expected=False,
@@ -82,7 +82,7 @@ def experiment(scale: Scale, *, seed: int = 0, steps: int | None = None, size: i
             batch_size=1024,
             steps=steps or 19_532,
             clip=1.0,
-            **about,
+            **common,
         )
     return GameRecipe(
         growth=0.6,
@@ -91,5 +91,5 @@ def experiment(scale: Scale, *, seed: int = 0, steps: int | None = None, size: i
         schedule=ScheduleConfig("wsd", decay=0.5, final=0.0),
         batch_size=32 if quick else 64,
         steps=steps or (1_000 if quick else 28_000),
-        **about,
+        **common,
     )

@@ -23,7 +23,7 @@ from glassworks.data.games.othello import play, vocab_size
 from glassworks.models.gpt.model import GPT
 from glassworks.reproductions.finding import Finding, Row
 from glassworks.reproductions.folder import on_two_cores, open_or_create
-from glassworks.reproductions.othello.games import FRESH, kept, scrambled
+from glassworks.reproductions.othello.games import FRESH, cached, scrambled
 from glassworks.reproductions.othello.recipe import GameRecipe, experiment
 from glassworks.reproductions.othello.training import held_out, score, train, tree_size
 
@@ -73,71 +73,71 @@ def run(
     """
     if quick and full:
         raise ValueError("quick and full exclude each other: choose one")
-    told = experiment("quick" if quick else "full" if full else "default", seed=seed or 0, steps=steps)
-    return repeat(told, parts_of(told), folder=folder, command=command)
+    recipe = experiment("quick" if quick else "full" if full else "default", seed=seed or 0, steps=steps)
+    return repeat(recipe, parts_of(recipe), folder=folder, command=command)
 
 
-def parts_of(told: GameRecipe) -> dict[str, Part]:
+def parts_of(recipe: GameRecipe) -> dict[str, Part]:
     """What is asked of the trained network, by name."""
     from glassworks.reproductions.othello import heuristics as othello_heuristics
     from glassworks.reproductions.othello import sae as othello_sae
     from glassworks.reproductions.othello import world as othello_world
 
-    about: dict[str, Any] = {"size": told.size, "seed": told.seed, "quick": told.scale == "quick"}
+    settings: dict[str, Any] = {"size": recipe.size, "seed": recipe.seed, "quick": recipe.scale == "quick"}
     return {
-        "play": lambda model, _: list(play_rows(model, told)),
-        "world": lambda model, folder: othello_world.rows(model, folder=folder, **about),
-        "heuristics": lambda model, folder: othello_heuristics.rows(model, folder=folder, **about),
-        "dictionary": lambda model, folder: othello_sae.rows(model, folder=folder, **about),
+        "play": lambda model, _: list(play_rows(model, recipe)),
+        "world": lambda model, folder: othello_world.rows(model, folder=folder, **settings),
+        "heuristics": lambda model, folder: othello_heuristics.rows(model, folder=folder, **settings),
+        "dictionary": lambda model, folder: othello_sae.rows(model, folder=folder, **settings),
     }
 
 
-def repeat(told: GameRecipe, parts: Mapping[str, Part], *, folder: Path, command: Sequence[str] = ()) -> Finding:
+def repeat(recipe: GameRecipe, parts: Mapping[str, Part], *, folder: Path, command: Sequence[str] = ()) -> Finding:
     """Train, ask each part, and write the finding: `run`, with everything decided."""
     settings = {"name": "othello"}
-    settings |= {name: getattr(told, name) for name in ("scale", "size", "expected", "growth", "steps", "seed")}
+    settings |= {name: getattr(recipe, name) for name in ("scale", "size", "expected", "growth", "steps", "seed")}
     with locked(Run(folder).lock, wait=False) as ours:
         if not ours:
             raise RunError(f"another process is at work in {folder}: wait for it, or choose another --name")
-        opened = open_or_create(folder, settings, command, time_of(told), dataclasses.asdict(told))
-        model = train(opened, told)
-        rows = [row for name, part in parts.items() for row in asked(opened, name, part, model)]
-        quick = told.scale == "quick"
-        found = Finding(TITLE, SOURCE, URL, tuple(rows), quick=quick, notes=tuple(notes(told, model)))
-        found.save(opened.path / "finding.json")
-    return found
+        opened = open_or_create(folder, settings, command, time_of(recipe), dataclasses.asdict(recipe))
+        model = train(opened, recipe)
+        rows = [row for name, part in parts.items() for row in rows_of(opened, name, part, model)]
+        quick = recipe.scale == "quick"
+        finding = Finding(TITLE, SOURCE, URL, tuple(rows), quick=quick, notes=tuple(notes(recipe, model)))
+        finding.save(opened.path / "finding.json")
+    return finding
 
 
-def time_of(told: GameRecipe) -> str:
+def time_of(recipe: GameRecipe) -> str:
     """About how long it takes."""
-    if told.scale == "full":
+    if recipe.scale == "full":
         return "hours on a GPU"
-    fixed, step = MINUTES[told.scale]
-    return on_two_cores(fixed + step * told.steps)
+    fixed, step = MINUTES[recipe.scale]
+    return on_two_cores(fixed + step * recipe.steps)
 
 
-def asked(opened: Run, name: str, part: Part, model: GPT) -> list[Row]:
+def rows_of(opened: Run, name: str, part: Part, model: GPT) -> list[Row]:
     """A part's rows; from its file if an earlier process finished it."""
     folder = opened.path / "evals" / name
-    found = kept(
+    part_rows = cached(
         opened.eval_path(name), lambda: {"rows": [dataclasses.asdict(row) for row in part(model.eval(), folder)]}
     )
-    return [from_dict(Row, row, "rows.") for row in found["rows"]]
+    return [from_dict(Row, row, "rows.") for row in part_rows["rows"]]
 
 
-def play_rows(model: GPT, told: GameRecipe, *, games: int | None = None) -> Iterator[Row]:
+def play_rows(model: GPT, recipe: GameRecipe, *, games: int | None = None) -> Iterator[Row]:
     """Does it play by the rules? On `games` games that it was not trained on; None = as many as the scale looks at."""
-    size = told.size
-    moves = held_out(told, games or (2_000 if told.scale == "quick" else 10_000))
-    at_random = score(scrambled(model, told.seed), moves[:1000], size)
+    size = recipe.size
+    moves = held_out(recipe, games or (2_000 if recipe.scale == "quick" else 10_000))
+    at_random = score(scrambled(model, recipe.seed), moves[:1000], size)
     trained = score(model, moves, size)
     note = f"likeliest of {vocab_size(size)} tokens; the trained weights, each matrix shuffled"
     yield Row("illegal moves, random weights", UNTRAINED, 100 * at_random.illegal, "%", note=note)
-    made = trained.plies - trained.passes
-    note = f"at all {made:,} plies with a move to make, of {len(moves):,} games that it was not trained on"
-    if told.scale == "default":
+    moves_made = trained.plies - trained.passes
+    note = f"at all {moves_made:,} plies with a move to make, of {len(moves):,} games that it was not trained on"
+    if recipe.scale == "default":
         note += f"; our goal, at most {GOAL}, is {'reached' if 100 * trained.illegal <= GOAL else 'MISSED'}"
-    near = 0.03 if told.scale == "full" else None
+    near = 0.03 if recipe.scale == "full" else None
     yield Row("illegal moves, trained", TRAINED, 100 * trained.illegal, "%", tolerance=near, note=note)
     note = f"at the {trained.passes:,} plies without a move, which the papers' games do not have"
     if trained.passes:
@@ -145,30 +145,30 @@ def play_rows(model: GPT, told: GameRecipe, *, games: int | None = None) -> Iter
     yield Row("probability of illegal moves, trained", None, 100 * trained.mass, "%", note="mean over all plies")
     note = f"the mean of ln(legal moves) is {trained.floor:.4f}"
     yield Row("loss above the lowest possible", None, trained.loss - trained.floor, note=note)
-    yield Row("games trained on", PUBLISHED_GAMES, told.games / 1e6, "million", "same", note="each read once")
-    number = tree_size(play(100_000, size, told.seed, first=FRESH).moves, size)
+    yield Row("games trained on", PUBLISHED_GAMES, recipe.games / 1e6, "million", "same", note="each read once")
+    number = tree_size(play(100_000, size, recipe.seed, first=FRESH).moves, size)
     note = "estimated (Knuth 1975): next to none of them were seen"
     yield Row("games there are", None, number, "log10", "same", note=note)
 
 
-def notes(told: GameRecipe, model: GPT) -> Iterator[str]:
+def notes(recipe: GameRecipe, model: GPT) -> Iterator[str]:
     """What a reader of the table must know."""
-    shape, size = told.model, told.size
+    shape, size = recipe.model, recipe.size
     yield (
         f"Here: {size}x{size} board, {shape.n_layer} layers, {shape.n_head} heads, width {shape.n_embd}, "
-        f"{model.num_params() / 1e6:.3g} million parameters ({shape.architecture}), {told.games:,} random games."
+        f"{model.num_params() / 1e6:.3g} million parameters ({shape.architecture}), {recipe.games:,} random games."
     )
     yield (
         "Both rows of the published probe table begin with x0. Read here: {mine, yours, empty} from after the first "
         "block on, as 90.9 % cannot be read from one move, and {black, white, empty} from before it on, as 62.2 % is "
         "about what each square's commonest state gives (61.8 %). Each stands beside our stream after as many blocks."
     )
-    if told.scale != "full":
+    if recipe.scale != "full":
         yield (
             "Published: 8x8 board, 8 layers, 8 heads, width 512, 25 million parameters, 20,000,000 games. What another "
             "board and a smaller network give stands beside these figures; it is not compared."
         )
-    if told.expected:
+    if recipe.expected:
         yield (
             "The target of each ply was not the move drawn, as in the papers and by --full, but the distribution that "
             "it is drawn from, uniform over legal moves: the same gradient on average, without the noise of the draw."
@@ -177,10 +177,10 @@ def notes(told: GameRecipe, model: GPT) -> Iterator[str]:
         "A pass is a move here; the papers leave passes out. Positions beyond "
         f"{shape.n_ctx} plies, of fewer than one game in 250, are not asked for."
     )
-    if told.growth:
+    if recipe.growth:
         yield (
-            f"Games were read from their beginning first: their first {told.plies(0)} plies, in three leaps more, and "
-            f"whole for the last {1 - told.growth:.0%} of training."
+            f"Games were read from their beginning first: their first {recipe.plies(0)} plies, in three leaps more, "
+            f"and whole for the last {1 - recipe.growth:.0%} of training."
         )
-    if told.scale == "quick":
-        yield f"The network was trained for {told.steps:,} steps only: it is far from done."
+    if recipe.scale == "quick":
+        yield f"The network was trained for {recipe.steps:,} steps only: it is far from done."

@@ -23,7 +23,7 @@ from torch import Tensor
 from glassworks.interpret.neurons.sae import SAE, SAEConfig, fit_sae
 from glassworks.models.gpt.model import GPT
 from glassworks.reproductions.finding import Row
-from glassworks.reproductions.othello.games import Played, activations, fresh, kept, scrambled
+from glassworks.reproductions.othello.games import Played, activations, cached, fresh, scrambled
 from glassworks.reproductions.othello.lines import MINE, YOURS
 from glassworks.reproductions.othello.patterns import LEAST, count_firing
 
@@ -73,8 +73,8 @@ def rows(model: GPT, *, size: int, seed: int, quick: bool, folder: Path) -> list
         "scrambled": lambda: latents_of(scrambled(model, seed), size, amount, seed),
         "neurons": lambda: neurons_of(model, size, amount, seed),
     }
-    found = {name: kept(folder / f"{name}.json", part) for name, part in parts.items()}
-    return list(dictionary_rows(found, middle_layer(model)))
+    scores = {name: cached(folder / f"{name}.json", part) for name, part in parts.items()}
+    return list(dictionary_rows(scores, middle_layer(model)))
 
 
 def middle_layer(model: GPT) -> int:
@@ -92,10 +92,10 @@ def latents_of(model: GPT, size: int, amount: Amount, seed: int) -> dict[str, fl
         x = activations(model, played, point)
         with torch.no_grad():
             latents.append(sae.encode(x))
-            left = (x - sae.decode(latents[-1])).square().sum() / (x - x.mean(0)).square().sum()
+            unexplained = (x - sae.decode(latents[-1])).square().sum() / (x - x.mean(0)).square().sum()
         labels.append(properties(played))
-    about = {"explained": 1 - float(left), "latents": config.latents, "k": config.k}
-    return about | judge(latents[0], labels[0], latents[1], labels[1])
+    facts = {"explained": 1 - float(unexplained), "latents": config.latents, "k": config.k}
+    return facts | judge(latents[0], labels[0], latents[1], labels[1])
 
 
 def fit(model: GPT, point: str, config: SAEConfig, played: Played, steps: int, seed: int) -> SAE:
@@ -115,11 +115,11 @@ def neurons_of(model: GPT, size: int, amount: Amount, seed: int) -> dict[str, fl
     """Judge the neurons of the MLP of the same block, and what always fires."""
     point = f"blocks.{middle_layer(model)}.mlp.post"
     chosen, judged = games_of(model, size, amount, seed)
-    found = judge(
+    scores = judge(
         activations(model, chosen, point), properties(chosen), activations(model, judged, point), properties(judged)
     )
     always = properties(judged)
-    return found | {"always": float(f1(torch.ones_like(always), always).mean())}
+    return scores | {"always": float(f1(torch.ones_like(always), always).mean())}
 
 
 def games_of(model: GPT, size: int, amount: Amount, seed: int) -> tuple[Played, Played]:
@@ -151,47 +151,49 @@ def judge(
     """
     firing = count_firing(chosen, chosen_labels)
     sure = (firing.on >= PRECISION * firing.fired[..., None]) & (firing.on >= LEAST)  # (K, F, P)
-    told = [f1(said(chosen, *at), chosen_labels).mean() for at in zip(firing.threshold, sure, strict=True)]
-    best = int(torch.stack(told).argmax())
-    board = f1(said(judged, firing.threshold[best], sure[best]), judged_labels)
+    scores = [
+        f1(named_properties(chosen, *at), chosen_labels).mean() for at in zip(firing.threshold, sure, strict=True)
+    ]
+    best = int(torch.stack(scores).argmax())
+    board = f1(named_properties(judged, firing.threshold[best], sure[best]), judged_labels)
     alone = 2 * firing.on / (firing.fired[..., None] + firing.shown).clamp(min=1)  # (K, F, P)
     place = alone.flatten(0, 1).argmax(0)  # (P,)
     fires = judged[:, place % judged.size(1)] > firing.threshold.flatten()[place]
     return {"board": float(board.mean()), "coverage": float(f1(fires, judged_labels).mean())}
 
 
-def said(
+def named_properties(
     activations: Float[Tensor, "M F"], threshold: Float[Tensor, " F"], sure: Bool[Tensor, "F P"]
 ) -> Bool[Tensor, "M P"]:
     """The properties that some latent which fires is sure of."""
     return (activations > threshold).float() @ sure.float() > 0
 
 
-def f1(said: Bool[Tensor, "M P"], true: Bool[Tensor, "M P"]) -> Float[Tensor, " P"]:
+def f1(named: Bool[Tensor, "M P"], true: Bool[Tensor, "M P"]) -> Float[Tensor, " P"]:
     """Twice what is said rightly over all that is said and all that is true; 0 where neither is."""
-    return 2 * (said & true).sum(0) / (said.sum(0) + true.sum(0)).clamp(min=1)
+    return 2 * (named & true).sum(0) / (named.sum(0) + true.sum(0)).clamp(min=1)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Rows
 
 
-def dictionary_rows(found: Mapping[str, Mapping[str, Any]], layer: int) -> Iterator[Row]:
+def dictionary_rows(scores: Mapping[str, Mapping[str, Any]], layer: int) -> Iterator[Row]:
     """Both scores of the latents, then of both controls."""
-    ours = found["trained"]
+    ours = scores["trained"]
     sizes = f"{ours['latents']:,} latents, {ours['k']} a position"
     texts = {
         "trained": f"after block {layer}; {sizes}; they explain {ours['explained']:.1%} of the variance",
         "neurons": f"the MLP of block {layer}",
-        "scrambled": f"as many latents; they explain {found['scrambled']['explained']:.1%} of the variance",
+        "scrambled": f"as many latents; they explain {scores['scrambled']['explained']:.1%} of the variance",
     }
     names = {"trained": "SAE latents", "neurons": "MLP neurons", "scrambled": "SAE latents, scrambled weights"}
     for name, text in names.items():
         note = f"{texts[name]}; published: 8x8, block 5"
-        yield Row(f"board from {text}", PUBLISHED_BOARD[name], found[name]["board"], "F1", "higher", note=note)
+        yield Row(f"board from {text}", PUBLISHED_BOARD[name], scores[name]["board"], "F1", "higher", note=note)
     for name, text in names.items():
         published = PUBLISHED_COVERAGE if name == "trained" else None
         note = "mean over squares, mine and yours" + ("; published: 8x8, second-hand" if published else "")
-        yield Row(f"best one of {text}", published, found[name]["coverage"], "F1", "higher", note=note)
+        yield Row(f"best one of {text}", published, scores[name]["coverage"], "F1", "higher", note=note)
     note = "the F1 of what fires at every position"
-    yield Row("best one of SAE latents: floor", None, found["neurons"]["always"], "F1", "higher", note=note)
+    yield Row("best one of SAE latents: floor", None, scores["neurons"]["always"], "F1", "higher", note=note)

@@ -51,8 +51,8 @@ class GameBatches:
     Inputs and targets are (B, T) tokens, legal moves (B, T, V) truth values, all false after a game's end.
     """
 
-    def __init__(self, told: GameRecipe, device: torch.device) -> None:
-        self.told, self.device = told, device
+    def __init__(self, recipe: GameRecipe, device: torch.device) -> None:
+        self.recipe, self.device = recipe, device
         self.block: tuple[int, tuple[Tensor, ...]] | None = None
 
     def __call__(self, step: int) -> tuple[Tensor, ...]:
@@ -61,16 +61,16 @@ class GameBatches:
         if self.block is None or self.block[0] != number:
             self.block = None  # before the next one is made
             self.block = (number, self.tokens(number))
-        rows = slice(row * self.told.batch_size, (row + 1) * self.told.batch_size)
-        return tuple(x[rows, : self.told.plies(step)] for x in self.block[1])
+        rows = slice(row * self.recipe.batch_size, (row + 1) * self.recipe.batch_size)
+        return tuple(x[rows, : self.recipe.plies(step)] for x in self.block[1])
 
     def tokens(self, block: int) -> tuple[Tensor, ...]:
         """The same of `BLOCK_STEPS` steps."""
-        told, size, length = self.told, self.told.size, self.told.model.n_ctx
-        count = BLOCK_STEPS * told.batch_size
-        moves = fitted(play(count, size, told.seed, self.device, first=block * count).moves, length)
+        recipe, size, length = self.recipe, self.recipe.size, self.recipe.model.n_ctx
+        count = BLOCK_STEPS * recipe.batch_size
+        moves = fitted(play(count, size, recipe.seed, self.device, first=block * count).moves, length)
         tokens = tokens_of(moves, size, length)
-        return (*tokens, F.pad(replay(moves, size).legal, (0, 1))) if told.expected else tokens
+        return (*tokens, F.pad(replay(moves, size).legal, (0, 1))) if recipe.expected else tokens
 
 
 def fitted(moves: UInt8[Tensor, "N plies"], length: int) -> UInt8[Tensor, "N length"]:
@@ -93,36 +93,36 @@ def expected_loss(model: nn.Module, batch: Sequence[Tensor]) -> Summed:
     return Summed(total, (choices > 0).sum())
 
 
-def train(run: Run, told: GameRecipe) -> GPT:
+def train(run: Run, recipe: GameRecipe) -> GPT:
     """The trained network, from the run's folder if it is there, else by going on from its newest checkpoint.
 
     The caller holds the run's lock.
 
     Raises: KeyboardInterrupt after ctrl-C or SIGTERM, with a checkpoint of where it stopped; RunError if it diverges.
     """
-    device = pick_device(told.device)
+    device = pick_device(recipe.device)
     if not (run.path / "model" / "config.json").is_file():
-        few, begin = held_out(told, 200), last_step(run)
+        few, begin = held_out(recipe, 200), last_step(run)
 
         def judge(step: int, model: nn.Module) -> Mapping[str, float]:
-            now = score(model, few, told.size)
+            now = score(model, few, recipe.size)
             return {"illegal": now.illegal, "above_floor": now.loss - now.floor}
 
         work = gpt_work(
-            told,
-            GameBatches(told, device),
-            expected_loss if told.expected else next_token_loss,
+            recipe,
+            GameBatches(recipe, device),
+            expected_loss if recipe.expected else next_token_loss,
             watch=lambda judged, often: [(often, lambda step, _: judge(step, judged))],
             keep=lambda model: save_model(model, run.path / "model"),
-            tokens_per_step=None if told.growth else told.tokens_per_step,
+            tokens_per_step=None if recipe.growth else recipe.tokens_per_step,
             checkpoints=60,
-            log_every=max(1, min(50, told.steps // 100)),
+            log_every=max(1, min(50, recipe.steps // 100)),
         )
-        plan = plan_once(run, lambda: make_plan(told, work, device, Ranks()))
+        plan = plan_once(run, lambda: make_plan(recipe, work, device, Ranks()))
         compiling = ", compiling at first and when games are read further" if plan.compile else ""
         say(f"training {run.path} from step {begin:,} of {plan.steps:,}{compiling}; ctrl-C stops it cleanly")
         with progress("train", plan.steps, start=begin) as report:
-            train_run(run, told, work, report=report, is_ours=True)
+            train_run(run, recipe, work, report=report, is_ours=True)
     return opened(run, device).model
 
 
@@ -162,10 +162,10 @@ def recipe_of(run: Run) -> GameRecipe:
 # How well it plays
 
 
-def held_out(told: GameRecipe, count: int, *, first: int = 0) -> UInt8[Tensor, "N plies"]:
+def held_out(recipe: GameRecipe, count: int, *, first: int = 0) -> UInt8[Tensor, "N plies"]:
     """Games that training does not read, `first` and those after it, cut or padded to what the network reads."""
-    moves = play(count, told.size, told.seed, first=FRESH + first).moves
-    return fitted(moves, told.model.n_ctx)
+    moves = play(count, recipe.size, recipe.seed, first=FRESH + first).moves
+    return fitted(moves, recipe.model.n_ctx)
 
 
 class Play(NamedTuple):
@@ -195,11 +195,12 @@ def score(model: nn.Module, moves: UInt8[Tensor, "N plies"], size: int, *, batch
     device = next(model.parameters()).device
     plies, sums = 0, torch.zeros(6, dtype=torch.float64)
     with evaluating(model):
-        for some in torch.split(moves, batch):
-            seen = replay(some, size)
-            inputs, targets = (x.to(device) for x in tokens_of(some, size, some.size(1)))
+        for chunk in torch.split(moves, batch):
+            replayed = replay(chunk, size)
+            inputs, targets = (x.to(device) for x in tokens_of(chunk, size, chunk.size(1)))
             logits = model(inputs).float()
-            present, legal = seen.present.to(device), F.pad(seen.legal.to(device), (0, 1))  # the first token never is
+            present = replayed.present.to(device)
+            legal = F.pad(replayed.legal.to(device), (0, 1))  # the first token never is
             logits, targets, legal = logits[present], targets[present], legal[present]
             wrong, passes = ~legal.gather(1, logits.argmax(1, keepdim=True))[:, 0], legal[:, size * size]
             mass = logits.softmax(1).masked_fill(legal, 0.0).sum(1)

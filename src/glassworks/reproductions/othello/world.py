@@ -26,7 +26,7 @@ from glassworks.models.gpt.model import GPT
 from glassworks.reproductions.finding import Row
 from glassworks.reproductions.othello.edit_scores import edit_part, edit_rows
 from glassworks.reproductions.othello.edits import Kind
-from glassworks.reproductions.othello.games import BATCH, Played, fresh, kept, scrambled
+from glassworks.reproductions.othello.games import BATCH, Played, cached, fresh, scrambled
 
 MINE_BY_LAYER = {1: 90.9, 2: 94.8, 3: 97.2, 4: 98.3, 5: 99.0, 6: 99.4, 7: 99.6, 8: 99.5}
 """By stream as `streams` counts them. The paper's row begins with "x0", but no probe reads 90.9 % from an embedding,
@@ -65,18 +65,18 @@ def rows(model: GPT, *, size: int, seed: int, quick: bool, folder: Path) -> list
     amount = QUICK if quick else Amount()
     kinds: tuple[Kind, ...] = ("flip", "erase")
     nets = {"": model, "_scrambled": scrambled(model, seed)}
-    found = kept(folder / "probes.json", lambda: probe_part(nets, size, amount, seed, folder))
+    probes = cached(folder / "probes.json", lambda: probe_part(nets, size, amount, seed, folder))
     read = min(500, amount.fitted)
-    about = {"size": size, "seed": seed, "read": read, "tuned": amount.tuned, "edited": amount.edited}
+    settings = {"size": size, "seed": seed, "read": read, "tuned": amount.tuned, "edited": amount.edited}
     edits = {
-        f"{kind}{name}": kept(
+        f"{kind}{name}": cached(
             folder / f"{kind}{name}.json",
-            functools.partial(edit_part, net, probe_weights(folder, name, net), kind, **about),
+            functools.partial(edit_part, net, probe_weights(folder, name, net), kind, **settings),
         )
         for kind in kinds
         for name, net in nets.items()
     }
-    return [*probe_rows(found), *(row for kind in kinds for row in edit_rows(kind, edits))]
+    return [*probe_rows(probes), *(row for kind in kinds for row in edit_rows(kind, edits))]
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -95,10 +95,10 @@ def labels_of(played: Played, *, colours: bool = False, other: int = 0) -> Calla
     """
 
     def batch(step: int) -> tuple[Tensor, Tensor]:
-        some = slice(step * BATCH, (step + 1) * BATCH)
-        parts = [played.board[some], played.colours[some]] if colours else [played.board[some]]
-        labels = torch.cat(parts, -1).long().masked_fill(~played.present[some][..., None], IGNORE)
-        return played.inputs[some], labels.roll(other, 0)
+        rows = slice(step * BATCH, (step + 1) * BATCH)
+        parts = [played.board[rows], played.colours[rows]] if colours else [played.board[rows]]
+        labels = torch.cat(parts, -1).long().masked_fill(~played.present[rows][..., None], IGNORE)
+        return played.inputs[rows], labels.roll(other, 0)
 
     return batch
 
@@ -119,16 +119,16 @@ def probe_part(nets: Mapping[str, GPT], size: int, amount: Amount, seed: int, fo
         with atomic_file(folder / f"probes{name}.safetensors") as temporary:
             save_file(weights, temporary)
     right = judge(both, model, judged, colours=True)
-    found = {"mine": right[..., :S], "colour": right[..., S:]}
-    found |= {"scrambled": judge(floor, nets["_scrambled"], judged), "shuffled": judge(shuffled, model, judged)}
+    correct = {"mine": right[..., :S], "colour": right[..., S:]}
+    correct |= {"scrambled": judge(floor, nets["_scrambled"], judged), "shuffled": judge(shuffled, model, judged)}
     common = both.common[:S] == judged.board[judged.present]  # (M, S)
-    best = int(found["mine"].mean((1, 2)).argmax())
+    best = int(correct["mine"].mean((1, 2)).argmax())
     return {
         "points": len(points),
         "games": amount.fitted,
         "judged": amount.judged,
         "majority": 100 * float(common.float().mean()),
-        **{name: summary(values) for name, values in found.items()},
+        **{name: summary(values) for name, values in correct.items()},
         "examples": {"layer": best, "positions": examples(model, both, judged, points[best])},
     }
 
@@ -139,33 +139,33 @@ def examples(model: GPT, probes: Probes, judged: Played, point: str) -> list[dic
     Each has the state of every square (0 empty, 1 mine, 2 yours), the same as read, which moves are legal and how
     probable the network thinks each, the pass last.
     """
-    found = []
+    positions = []
     for game, share in zip(range(len(judged)), (0.2, 0.4, 0.6, 0.8), strict=False):
         ply = int(share * int(judged.present[game].sum()))
-        with torch.no_grad(), capture(model, point) as seen:
+        with torch.no_grad(), capture(model, point) as captured:
             chances = model(judged.inputs[game : game + 1])[0, ply].float().softmax(-1)
-        read = probes.predict(point, seen[point][0, ply].float())[: judged.size**2]
+        read = probes.predict(point, captured[point][0, ply].float())[: judged.size**2]
         position = {"board": judged.board[game, ply], "read": read, "legal": judged.legal[game, ply].int()}
         listed = {name: numbers.tolist() for name, numbers in position.items()}
-        found.append({"ply": ply, **listed, "chance": chances[: len(listed["legal"])].tolist()})
-    return found
+        positions.append({"ply": ply, **listed, "chance": chances[: len(listed["legal"])].tolist()})
+    return positions
 
 
 def probe_weights(folder: Path, name: str, model: GPT) -> dict[str, Tensor]:
     """The weights that `probe_part` kept, in the streams' order."""
-    found = load_file(folder / f"probes{name}.safetensors")
-    return {point: found[point] for point in streams(model)[1:]}
+    weights = load_file(folder / f"probes{name}.safetensors")
+    return {point: weights[point] for point in streams(model)[1:]}
 
 
 def judge(probes: Probes, model: GPT, played: Played, *, colours: bool = False) -> Tensor:
     """(points, games, targets): the share of each game's positions at which a target is named right."""
-    found = torch.zeros(len(probes.points), len(played), probes.targets)
+    shares = torch.zeros(len(probes.points), len(played), probes.targets)
     count = played.present.sum(1).cpu()
     for rows in stream(model, labels_of(played, colours=colours), probes.points, steps=played.steps):
         for i, point in enumerate(probes.points):
             right = (probes.predict(point, rows.values[point]) == rows.labels).float().cpu()
-            found[i].index_add_(0, rows.example.cpu(), right)
-    return found / count[:, None]
+            shares[i].index_add_(0, rows.example.cpu(), right)
+    return shares / count[:, None]
 
 
 def summary(right: Tensor) -> dict[str, list[float]]:
@@ -182,20 +182,20 @@ def summary(right: Tensor) -> dict[str, list[float]]:
 # Rows
 
 
-def probe_rows(found: Mapping[str, Any]) -> Iterator[Row]:
+def probe_rows(scores: Mapping[str, Any]) -> Iterator[Row]:
     """Accuracies by layer of both labellings, then the targets and the controls."""
-    mine, colour = (found[name]["accuracy"] for name in ("mine", "colour"))
-    for x in range(found["points"]):
-        note = f"± {found['mine']['error'][x]:.2f}; worst square {found['mine']['worst'][x]:.1f}"
+    mine, colour = (scores[name]["accuracy"] for name in ("mine", "colour"))
+    for x in range(scores["points"]):
+        note = f"± {scores['mine']['error'][x]:.2f}; worst square {scores['mine']['worst'][x]:.1f}"
         note += f"; published as x{x - 1}" if x in MINE_BY_LAYER else "; before any block: it holds the last move"
         yield Row(f"probe {{mine, yours, empty}}, x{x}", MINE_BY_LAYER.get(x), mine[x], "%", "higher", note=note)
-    for x in range(found["points"]):
-        note = f"± {found['colour']['error'][x]:.2f}" + (f"; published as x{x}" if x in COLOUR_BY_LAYER else "")
+    for x in range(scores["points"]):
+        note = f"± {scores['colour']['error'][x]:.2f}" + (f"; published as x{x}" if x in COLOUR_BY_LAYER else "")
         yield Row(f"probe {{black, white, empty}}, x{x}", COLOUR_BY_LAYER.get(x), colour[x], "%", "same", note=note)
     theirs = max(COLOUR_BY_LAYER, key=lambda x: MINE_BY_LAYER.get(x, 0.0))
     above = MINE_BY_LAYER[theirs] - COLOUR_BY_LAYER[theirs]
     best = max(range(len(mine)), key=mine.__getitem__)
-    note = f"x{best}; {found['games']:,} games; 97 or more agrees"
+    note = f"x{best}; {scores['games']:,} games; 97 or more agrees"
     top = max(MINE_BY_LAYER.values())
     yield Row("mine/yours probe, best layer", top, mine[best], "%", "higher", top - 97, note)
     note = f"x{best}; 10 or more agrees"
@@ -205,8 +205,8 @@ def probe_rows(found: Mapping[str, Any]) -> Iterator[Row]:
         ("scrambled", 37.0, "published: a random net, 34 to 37; ours has the trained weights in random order"),
         ("shuffled", None, "labels of another game at the same plies"),
     ):
-        at = max(range(len(mine)), key=found[name]["accuracy"].__getitem__)
+        at = max(range(len(mine)), key=scores[name]["accuracy"].__getitem__)
         text = "scrambled weights" if name == "scrambled" else "shuffled labels"
-        value = found[name]["accuracy"][at]
+        value = scores[name]["accuracy"][at]
         yield Row(f"mine/yours probe, {text}", published, value, "%", "same", note=f"best layer, x{at}; {note}")
-    yield Row("each square's commonest state", 61.8, found["majority"], "%", "same", note="no network at all")
+    yield Row("each square's commonest state", 61.8, scores["majority"], "%", "same", note="no network at all")
