@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -138,6 +139,9 @@ def fit(
     place, pace = ranks or Ranks(), steps if isinstance(steps, Pace) else Pace(steps)
     net = data_parallel(model, place)
     device = weights_of(optimizer)[0].device  # the model itself may have none, or others elsewhere
+    gradient = partial(
+        Gradient, net, loss_fn, optimizer, accumulate=accumulate, clip=clip, autocast=autocast, place=place
+    )
     watch = Divergence(max_rise)
     rows: list[dict[str, int | float]] = []
     model.train()
@@ -150,7 +154,7 @@ def fit(
         clock.go()
         while step < pace.steps and not interrupted:
             set_lr(optimizer, schedule(pace.position(step), pace.first))
-            grad = Gradient(net, loss_fn, optimizer, move(batches(step), device), accumulate, clip, autocast, place)
+            grad = gradient(move(batches(step), device))
             loss = torch.as_tensor(optimizer.step(grad)).detach()  # type: ignore[arg-type]  # torch: "may return a Tensor"
             step += 1
             reached = [number for number, n in enumerate(often) if step == pace.steps or is_due(n, step)]

@@ -28,6 +28,7 @@ class Gradient:
         loss_fn: LossFn,
         optimizer: torch.optim.Optimizer,
         batch: Any,
+        *,
         accumulate: int,
         clip: float | None,
         autocast: torch.dtype | None,

@@ -9,6 +9,7 @@ A tree is a heap: node k has the children 2k + 1 (bit not set) and 2k + 2 (bit s
 """
 
 import itertools
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,19 @@ Reals = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
 TIE = 1e-9  # gains this close, relative to each other, are equal: the feature that comes first wins
+
+
+class Tree(NamedTuple):
+    """One neuron's tree, or (F, K) those of all: K = 2^(depth + 1) - 1 nodes."""
+
+    feature: Ints
+    """The bit asked about; -1 of a leaf."""
+    value: Doubles
+    """Mean activation of a node's examples."""
+    fires: Doubles
+    """The share of them above a threshold."""
+    examples: Ints
+    """How many reach a node."""
 
 
 @compiled
@@ -98,28 +112,17 @@ def share_above(y: Reals, order: Ints, above: float) -> float:
 
 @compiled
 def grow(
-    bits: Bits,
-    y: Reals,
-    above: float,
-    depth: int,
-    min_leaf: int,
-    root_sums: Doubles,
-    root_counts: Ints,
-    order: Ints,
-    spare: Ints,
-    feature: Ints,
-    value: Doubles,
-    fires: Doubles,
-    count: Ints,
+    tree: Tree, bits: Bits, y: Reals, root: tuple[Doubles, Ints], scratch: Ints, depth: int, min_leaf: int, above: float
 ) -> None:
-    """Grow one neuron's tree into the last four arrays (K = 2^(depth + 1) - 1 nodes), level by level.
+    """Grow one neuron's tree, level by level.
 
-    bits (N, P); y (N,) activations; root_sums and root_counts (P,) over all examples; order and spare (N,) scratch.
-    `value` becomes the mean activation of each node's examples, `fires` the share of them above `above`.
+    bits (N, P); y (N,) activations; root, the sums and counts (P,) over all examples; scratch (2, N).
     """
     N, P = bits.shape
+    feature, value, fires, count = tree
+    order, spare = scratch[0], scratch[1]
     start, total = np.zeros(count.size, np.int64), np.zeros(count.size)
-    sums, counts = root_sums.reshape(1, P), root_counts.reshape(1, P)
+    sums, counts = root[0].reshape(1, P), root[1].reshape(1, P)
     order[:] = np.arange(N)
     total[0], square = moments(y)
     feature[:], count[:] = -1, 0
@@ -171,13 +174,10 @@ def look_up(features: Bits | Reals, feature: Ints, threshold: Reals, table: Real
 # All neurons
 
 
-def grow_trees(
-    bits: Bits, y: Tensor, depth: int, min_leaf: int, above: float, threads: int | None
-) -> tuple[Ints, Doubles, Doubles, Ints]:
-    """(F, K) each: the bit asked about, mean activation, share that fires, and examples of every node."""
+def grow_trees(bits: Bits, y: Tensor, depth: int, min_leaf: int, above: float, threads: int | None) -> Tree:
+    """Those of all neurons of y (N, F), on bits (N, P)."""
     N, F, K = len(bits), y.size(1), 2 ** (depth + 1) - 1
-    asked, count = np.empty((F, K), np.int32), np.empty((F, K), np.int32)
-    value, fires = np.zeros((F, K)), np.zeros((F, K))
+    trees = Tree(np.empty((F, K), np.int32), np.zeros((F, K)), np.zeros((F, K)), np.empty((F, K), np.int32))
     ones = bits.sum(0, dtype=np.int32)
     chunk, done = max(1, CHUNK_BYTES // (4 * N)), itertools.count(1)
     with tracked("grow trees", F) as report:
@@ -189,15 +189,14 @@ def grow_trees(
             sums = root_sums(bits, part)
 
             def grow_some(rows: range, first: int = first, part: Reals = part, sums: Doubles = sums) -> None:
-                order, spare = np.empty(N, np.int32), np.empty(N, np.int32)
+                scratch = np.empty((2, N), np.int32)
                 for i in rows:
-                    u = first + i
-                    out = (asked[u], value[u], fires[u], count[u])
-                    grow(bits, part[i], above, depth, min_leaf, sums[i], ones, order, spare, *out)
+                    tree = Tree(*(array[first + i] for array in trees))
+                    grow(tree, bits, part[i], (sums[i], ones), scratch, depth, min_leaf, above)
                     report(next(done))
 
             in_threads(grow_some, [range(i, len(part), workers(threads)) for i in range(workers(threads))], threads)
-    return asked, value, fires, count
+    return trees
 
 
 def root_sums(bits: Bits, y: Reals) -> Doubles:

@@ -37,6 +37,7 @@ from glassworks.models.kernels.layers import (
     swiglu,
 )
 from glassworks.models.kernels.product import Array
+from glassworks.models.kernels.slots import Slots
 
 GROUP, TILE = 32, 64
 """Numbers of a column that share a scale; columns whose sums a core keeps in its registers."""
@@ -171,18 +172,17 @@ def checksum(numbers: Array) -> np.uint64:
 
 @fast
 def coded_forward(
-    weights: CodedWeights, eps: float, tokens: Ints, first: int, start: int, padding: Ints, kv: Array, logits: Array,
-    shares: int, by_rows: bool,
-) -> None:  # fmt: skip
+    weights: CodedWeights, eps: float, tokens: Ints, slots: Slots, logits: Array, shares: int, by_rows: bool
+) -> None:
     """As `forward.Pass`, which see, on one thread."""
     B, T = tokens.shape
-    L, K, D = kv.shape[0], kv.shape[3], kv.shape[5]
+    L, K, D = slots.kv.shape[0], slots.kv.shape[3], slots.kv.shape[5]
     H = weights.proj.codes.shape[2] * GROUP // D
     M, C = B * T, weights.embed.shape[1]
     F = weights.down.codes.shape[2] * GROUP
     x, stream, last = room(M, C), room(M, C), room(B, C)
     qkv, mixed, neurons, gate = room(M, (H + 2 * K) * D), room(M, H * D), room(M, F), room(M, F)
-    embed(weights, tokens, start, padding, x, 0, C)
+    embed(weights, tokens, slots, x, 0, C)
     for layer in range(L):
         normalise(x, eps, stream)
         gain(stream, weights.norms[2 * layer])
@@ -190,19 +190,8 @@ def coded_forward(
         for m in range(M):
             for j in range(H * D):
                 qkv[m, j] *= real(weights.scale)
-        attention(
-            weights,
-            layer,
-            eps,
-            qkv.reshape(B, T, H + 2 * K, D),
-            first,
-            start,
-            padding,
-            kv,
-            mixed.reshape(B, T, H, D),
-            0,
-            K,
-        )
+        heads, z = qkv.reshape(B, T, H + 2 * K, D), mixed.reshape(B, T, H, D)
+        attention(weights, layer, eps, heads, slots, z, 0, K)
         coded_product(mixed, weights.proj, layer, stream)
         add_rows(stream, x)
         normalise(x, eps, stream)

@@ -34,6 +34,7 @@ from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.fused import HAS_LOOPS, MKL_IS_SLOW
 from glassworks.models.gpt.intact import intact
 from glassworks.models.gpt.model import GPT, Cache
+from glassworks.models.kernels.slots import Slots
 
 if TYPE_CHECKING:
     from glassworks.models.generation.coded import CodedWeights
@@ -122,12 +123,13 @@ class Decoder:
         logits = np.empty((B, config.vocab_size), np.float32)
         pace, began = self.pace(B, T), perf_counter()
         if T == 1 or cache.padding is None:
-            self.forward(new, 0, start, padding, kv, logits, *pace.way)
+            self.forward(new, Slots(kv, 0, start, padding), logits, *pace.way)
         else:  # each row without the padding of its own
             for row in range(B):
                 skip = max(0, int(padding[row]) - start)
-                some = np.ascontiguousarray(new[row : row + 1, skip:])
-                self.forward(some, row, start + skip, padding[row : row + 1], kv, logits[row : row + 1], *pace.way)
+                own = np.ascontiguousarray(new[row : row + 1, skip:])
+                slots = Slots(kv, row, start + skip, padding[row : row + 1])
+                self.forward(own, slots, logits[row : row + 1], *pace.way)
         pace.took(perf_counter() - began, T)
         cache.length = start + T
         if self.softcap is not None:

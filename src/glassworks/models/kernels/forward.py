@@ -37,6 +37,7 @@ from glassworks.models.kernels.layers import (
     swiglu,
 )
 from glassworks.models.kernels.product import LANES, Array, add_affine, affine
+from glassworks.models.kernels.slots import Slots
 
 
 class Weights(NamedTuple):
@@ -67,23 +68,13 @@ class Pass:
         self.room: tuple[Array, ...] = ()  # for what is computed on the way
         self.task = task_of(*[0] * SCALARS, *(number for x in (*weights, self.eps) for number in described(x)))
 
-    def __call__(
-        self,
-        tokens: Ints,
-        first: int,
-        start: int,
-        padding: Ints,
-        kv: Array,
-        logits: Array,
-        shares: int = 1,
-        by_rows: bool = False,
-    ) -> None:
-        """Fill `logits` (B, V) after the last of `tokens` (B, T), and their places from `start` on in `kv`.
+    def __call__(self, tokens: Ints, slots: Slots, logits: Array, shares: int = 1, by_rows: bool = False) -> None:
+        """Fill `logits` (B, V) after the last of `tokens` (B, T), and their `slots`.
 
-        `kv` (L, 2, rows, K, S, D) has more rows than these B, which begin at `first`. Row b of them sees nothing of the
-        first `padding[b]` places; its own tokens stand behind those. All arrays are contiguous. The shares are done by
-        as many threads: some rows, or some heads and columns of all. No number depends on it.
+        A row's own tokens stand behind its padding. All arrays are contiguous. The shares are done by as many threads:
+        some rows, or some heads and columns of all. No number depends on it.
         """
+        kv = slots.kv
         B, T = tokens.shape
         if not self.room or len(self.room[0]) != B * T:
             H_D, F = self.weights.proj.shape[1] - 1, self.weights.up.shape[2]
@@ -91,8 +82,8 @@ class Pass:
             self.room = tuple(room(B * T, width) for width in widths)
             room_places = [number for x in self.room for number in described(x)]
             self.task = np.concatenate([self.task[: ARRAYS + 4 * 12], room_places, np.zeros(4, np.int64)])
-        places = address(kv), address(tokens), address(padding)
-        self.task[OWN:ARRAYS] = B, T, first, start, kv.shape[0], *kv.shape[2:], *places, by_rows
+        places = address(kv), address(tokens), address(slots.padding)
+        self.task[OWN:ARRAYS] = B, T, slots.first, slots.start, kv.shape[0], *kv.shape[2:], *places, by_rows
         self.task[-4:] = described(logits)
         forward(self.task, shares)
 
@@ -120,13 +111,14 @@ def forward(task: Any) -> None:
     Shares wait for one another wherever each needs what all have done: once, and four times a layer.
     """
     share, shares, B, T = next_share(task), task[SHARES], task[OWN], task[OWN + 1]
-    first, start, L, K, D = task[OWN + 2], task[OWN + 3], task[OWN + 4], task[OWN + 6], task[OWN + 8]
+    first, L, K, D = task[OWN + 2], task[OWN + 4], task[OWN + 6], task[OWN + 8]
     b_low, b_high = 0, B
     if task[OWN + 12]:
         b_low, b_high = bounds(B, share, shares)
         first, B, share, shares = first + b_low, b_high - b_low, 0, 1
     kv = float32s(task[OWN + 9], (L, 2, task[OWN + 5], K, task[OWN + 7], D))
     tokens, padding = int64s(task[OWN + 10], (b_high, T))[b_low:], int64s(task[OWN + 11], (b_high,))[b_low:]
+    slots = Slots(kv, first, task[OWN + 3], padding)
     weights, eps, M = weights_of(task), matrix(task, 11)[0, 0], B * T
     x, qkv, mixed, neurons, gate = (
         matrix(task, 12)[b_low * T : b_high * T], matrix(task, 13)[b_low * T : b_high * T],
@@ -139,7 +131,7 @@ def forward(task: Any) -> None:
     c_low, c_high = bounds(C, share, shares, LANES)
     f_low, f_high = bounds(neurons.shape[1], share, shares, ALIKE)
     stream, last, waits = room(M, C), room(B, C), 1
-    embed(weights, tokens, start, padding, x, c_low, c_high)
+    embed(weights, tokens, slots, x, c_low, c_high)
     wait(task, shares, waits)
     for layer in range(L):
         normalise(x, eps, stream)
@@ -147,7 +139,7 @@ def forward(task: Any) -> None:
         affine(stream, weights.qkv[layer], qkv, (H + k_low) * D, (H + k_high) * D)
         affine(stream, weights.qkv[layer], qkv, (H + K + k_low) * D, (H + K + k_high) * D)
         heads, z = qkv.reshape(B, T, H + 2 * K, D), mixed.reshape(B, T, H, D)
-        attention(weights, layer, eps, heads, first, start, padding, kv, z, k_low, k_high)
+        attention(weights, layer, eps, heads, slots, z, k_low, k_high)
         wait(task, shares, waits + 1)
         add_affine(mixed, weights.proj[layer], x, c_low, c_high)
         wait(task, shares, waits + 2)
@@ -198,7 +190,7 @@ def matrix(task: Any, index: int) -> Array:
 
 
 @fast
-def embed(weights: Weights, tokens: Ints, start: int, padding: Ints, x: Array, low: int, high: int) -> None:
+def embed(weights: Weights, tokens: Ints, slots: Slots, x: Array, low: int, high: int) -> None:
     """Columns `low` to `high` of the residual stream (B T, C) as the first block receives it."""
     B, T = tokens.shape
     for b in range(B):
@@ -207,4 +199,4 @@ def embed(weights: Weights, tokens: Ints, start: int, padding: Ints, x: Array, l
                 x[b * T + t, c] = weights.embed[tokens[b, t], c]
             if len(weights.positions):
                 for c in range(low, high):
-                    x[b * T + t, c] += weights.positions[start + t - padding[b], c]
+                    x[b * T + t, c] += weights.positions[slots.start + t - slots.padding[b], c]

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from glassworks.core.machine.jit import compiled
 from glassworks.models.kernels.product import Array
+from glassworks.models.kernels.slots import Slots
 
 Ints = NDArray[np.int64]
 
@@ -44,21 +45,19 @@ def room(rows: int, columns: int) -> Array:
 
 
 @fast
-def attention(
-    weights: Any, layer: int, eps: float, heads: Array, first: int, start: int, padding: Ints, kv: Array, z: Array,
-    low: int, high: int,
-) -> None:  # fmt: skip
-    """Mixed values `z` (B, T, H, D) of queries, keys and values (B, T, H + 2 K, D), which `kv` takes in.
+def attention(weights: Any, layer: int, eps: float, heads: Array, slots: Slots, z: Array, low: int, high: int) -> None:
+    """Mixed values `z` (B, T, H, D) of queries, keys and values (B, T, H + 2 K, D), which `slots` take in.
 
     Of key/value heads `low` to `high`, and the queries' that belong to them.
     """
     B, T, H, D = z.shape
-    K, scores = kv.shape[3], np.empty(start + T, real)
+    kv, padding = slots.kv, slots.padding
+    K, scores = kv.shape[3], np.empty(slots.start + T, real)
     G = H // K
     for b in range(B):
-        row = first + b
+        row = slots.first + b
         for t in range(T):
-            place = start + t
+            place = slots.start + t
             at = place - padding[b]
             for left, right in ((G * low, G * high), (H + low, H + high)):
                 if len(weights.gains):
