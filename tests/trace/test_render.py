@@ -251,6 +251,14 @@ def test_numbered_things_are_sorted_dots_with_their_names_beside_their_controls(
     assert "<path" not in page
 
 
+def test_tiny_numbers_and_their_errors_have_as_many_decimals_and_the_true_minus_sign() -> None:
+    arrays = {"rise": np.array([0.0012, -0.00001]), "error": np.array([0.001, 0.000045])}
+    legend = Legend(quantities={"rise": Quantity(error="error")})
+    text = read(Trace("any", arrays, dict.fromkeys(arrays, ("unit",)), legend=legend)).text
+    assert "0.00120 ± 0.00100" in text
+    assert "−0.00001 ± 0.00004" in text or "−0.00001 ± 0.00005" in text
+
+
 def test_a_chart_of_few_ticks_takes_no_more_room_than_they_need() -> None:
     wide = [
         re.findall(r"max-width:(\d+)px", trace_figure(Trace("any", {"x": np.arange(float(n))}, {"x": ("layer",)})))[0]

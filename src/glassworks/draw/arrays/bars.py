@@ -8,7 +8,7 @@ from glassworks.draw.arrays.array import Drawn, caption, key, looks_of, place_na
 from glassworks.draw.arrays.axes import MAX_BARS, MOST, Plan, panel_places
 from glassworks.draw.arrays.heatmap import colour_bar, colours_for, exact
 from glassworks.draw.markup import Markup, tag
-from glassworks.draw.scales import figure
+from glassworks.draw.scales import figure, minus
 from glassworks.draw.tokens import groups
 
 ERRORS = " ± is one standard error."
@@ -67,7 +67,7 @@ def bar(value: float, ends: tuple[float, float], colour: str) -> Markup:
 
 def error(value: float) -> list[Markup]:
     """A standard error after a number."""
-    return [tag("small", f" ± {value:.2g}")] if math.isfinite(value) else []
+    return [tag("small", minus(f" ± {value:.2g}"))] if math.isfinite(value) else []
 
 
 def strip(drawn: Drawn, chosen: Plan) -> Markup:

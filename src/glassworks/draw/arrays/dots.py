@@ -72,7 +72,8 @@ def rows(
             value, error = float(values[k, i]), float("nan") if errors is None else float(errors[k, i])
             marks += mark(value, error, looks[k][0], f"{names[k]} {exact(value, error)}".strip(), ends)
         said = " · ".join(minus(fixed(float(values[k, i]), decimals)) for k in main[:2] if len(main) <= 2)
-        plus = "" if errors is None or not np.isfinite(errors[main[0], i]) else f" ± {errors[main[0], i]:.2g}"
+        spread = math.nan if errors is None else float(errors[main[0], i])
+        plus = f" ± {fixed(spread, decimals)}" if math.isfinite(spread) else ""
         name = f"{entries.name} {label}" if label.isdecimal() else label
         number = tag("td", said, tag("small", plus) if plus and len(main) == 1 else "")
         found.append(tag("tr", tag("th", name, scope="row"), tag("td", tag("span", *marks, class_="track")), number))

@@ -236,7 +236,7 @@ def exact(value: float, error: float = math.nan) -> str:
     """A number as hovering tells it, with its error if it has one."""
     if math.isnan(value):
         return "no number"
-    plus = f" ± {error:.2g}" if math.isfinite(error) and math.isfinite(value) else ""
+    plus = minus(f" ± {error:.2g}") if math.isfinite(error) and math.isfinite(value) else ""
     return f"{minus(f'{value:.4g}')}{plus}" if math.isfinite(value) else short(value)
 
 
