@@ -55,7 +55,7 @@ def test_the_matrix_has_what_exists_and_matters_alone() -> None:
     rest = trace_figure(paths()).split("<details>")[1]
     assert rest.count('<table class="heat') == 2
     rows = re.findall(r'<th scope="row">([^<]*)</th>', rest)
-    assert rows == 2 * ["layer 0, head 3", "layer 0, head 7"]
+    assert rows == 2 * ["0: head 3", "0: head 7"]
     assert "head 29" not in rest
 
 

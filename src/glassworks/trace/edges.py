@@ -1,5 +1,6 @@
 """Connections between components: those that tell most by name, and all that exist as one matrix."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -98,11 +99,21 @@ def matrix(trace: Trace, name: str, title: str) -> Markup:
         most = sizes.max(1 - place)
         able = np.flatnonzero(most >= LEAST_SHARE * sizes.max())
         some = np.sort(able[np.argsort(-most[able], kind="stable")[:SIDE]])
-        labels = tuple(component(trace.labels[axis][i]) for i in some)
+        labels = tuple(brief(component(trace.labels[axis][i])) for i in some)
         parts.append(some)
         axes.append(Axis(heading, "class", labels, len(labels)))
-    drawn = Drawn(title, values[np.ix_(*parts)], tuple(axes), ends=trace.legend.of(main).ends)
+    note = "From whom down and to whom across, each with its layer."
+    drawn = Drawn(title, values[np.ix_(*parts)], tuple(axes), None, note, ends=trace.legend.of(main).ends)
     return heat(drawn, Plan("heat", (), (0, 1)))
+
+
+def brief(words: str) -> str:
+    """A component's words, short enough to stand upright over a column.
+
+    >>> brief("layer 3, head 2, value")
+    '3: head 2, value'
+    """
+    return re.sub(r"^layer (\d+), ", r"\1: ", words)
 
 
 def folded(trace: Trace, maps: Sequence[Markup]) -> Markup:

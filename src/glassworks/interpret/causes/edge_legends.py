@@ -32,7 +32,8 @@ PATH_PATCHING = Legend(
             note=(
                 "The connections of largest effect, each beside a random change along it; those below a fiftieth of "
                 "the largest are left out. A head reads the stream three times: as query, as key and as value, and "
-                "the value is what it passes on."
+                "the value is what it passes on. Of the model, {writers} components were tried as those that tell, and "
+                "{readers} as those that are told."
             ),
             controls=("control",),
             where="edge",
@@ -45,8 +46,8 @@ PATH_PATCHING = Legend(
     },
     numbers={
         **PAIR_NUMBERS,
-        "writers": "components that tell, tried",
-        "readers": "components that are told, tried",
+        "writers": "",
+        "readers": "",
     },
     axes=AXES,
     ids=IDS,
@@ -120,7 +121,8 @@ CIRCUIT = Legend(
             "the circuit: {kept_edges} of {total} connections",
             note=(
                 "A connection was cut for good where that moved the answer by less than a share of {threshold}. The "
-                "circuit was searched on this one pair of texts, and fits it; on others it has to be judged again."
+                "circuit was searched on this one pair of texts, and fits it; on others it has to be judged again. "
+                "The search took {runs} runs."
             ),
         ),
         "score": Quantity("estimated share that each connection carries", show="beside", where="edge"),
@@ -154,7 +156,7 @@ CIRCUIT = Legend(
         "held_out_faithfulness": "",
         "held_out_complement": "",
         "threshold": "",
-        "runs": "runs that the search took",
+        "runs": "",
     },
     axes=AXES,
     ids=IDS,

@@ -130,9 +130,9 @@ ABLATION = Legend(
     question=f"How much does {ANSWER} lose when one head or MLP is silenced?",
     reading=(
         "Each cell is a head, layers down and heads across: blue lowers the answer when it is silenced, so it "
-        "helped; orange raises it. Silenced means one of three things: set to zero, set to its mean over other "
-        "texts, or set to what it was on one of them (the mean of {draws} draws). Trust what all three agree on, and "
-        "what lies outside the spread of the random changes beside it."
+        "helped; orange raises it. Silenced means one of three things: set to zero, set to its mean over {reference} "
+        "other texts, or set to what it was on one of them (the mean of {draws} draws). Trust what all three agree "
+        "on, and what lies outside the spread of the random changes beside it."
     ),
     nothing=(
         "Where a part does nothing in particular for this answer, silencing it does no more than a random change of "
@@ -156,7 +156,7 @@ ABLATION = Legend(
     numbers={
         **PAIR_NUMBERS,
         "rows": "",
-        "reference": "other texts that means and draws are from",
+        "reference": "",
         "draws": "",
     },
     axes=SWEEP_AXES,
