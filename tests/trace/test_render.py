@@ -259,6 +259,15 @@ def test_tiny_numbers_and_their_errors_have_as_many_decimals_and_the_true_minus_
     assert "−0.00001 ± 0.00004" in text or "−0.00001 ± 0.00005" in text
 
 
+def test_what_is_wider_than_a_phone_scrolls_by_itself() -> None:
+    arrays = {"map": np.random.default_rng(0).random((5, 60)), "rule": np.array([["long words"] * 40] * 3)}
+    page = trace_figure(Trace("any", arrays, {"map": ("layer", "head"), "rule": ("neuron", "word")}))
+    for kind in ("heat", "texts"):
+        assert len(re.findall(rf'<table class="{kind}', page)) == 1
+        assert len(re.findall(rf'<div class="scroll[^>]*><table class="{kind}', page)) == 1
+    assert re.search(r"\.pixels {[^}]*max-width: 100%", document("", page))
+
+
 def test_a_chart_of_few_ticks_takes_no_more_room_than_they_need() -> None:
     wide = [
         re.findall(r"max-width:(\d+)px", trace_figure(Trace("any", {"x": np.arange(float(n))}, {"x": ("layer",)})))[0]
