@@ -14,7 +14,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glassworks.draw.arrays.heatmap import colours_for
 from glassworks.draw.page import document
 from glassworks.interpret.catalogue.methods import METHODS
 from glassworks.interpret.causes.metrics import logit_difference
@@ -178,52 +177,6 @@ def test_cells_tell_the_numbers_of_the_array_with_their_places_and_errors() -> N
             assert match[4] == "0.12"
 
 
-def test_colours_part_at_zero_where_signs_differ() -> None:
-    both = colours_for(np.array([-1.0, 0.5, 2.0]))
-    assert (both.level(2.0), both.level(-2.0)) == ("above15", "below15")
-    assert both.level(0.0)[:5] in ("above", "below")
-    one = colours_for(np.array([0.0, 0.5, 2.0]))
-    assert (one.level(0.0), one.level(2.0)) == ("heat-back0", "heat-back15")
-    assert one.level(math.nan) == "nan"
-
-
-def test_a_scale_starts_at_zero_so_that_small_differences_look_small() -> None:
-    colours = colours_for(np.array([1.47, 1.7, 1.94]))
-    assert colours.low == 0.0
-    assert {colours.level(x) for x in (1.7, 1.75)} == {"heat-back13"}
-
-
-def test_a_sign_that_no_colour_shows_does_not_part_the_scale() -> None:
-    colours = colours_for(np.array([-0.0004, 0.3, 1.0]))
-    assert (colours.signed, colours.level(-0.0004)) == (False, "heat-back0")
-
-
-def test_ends_that_are_given_hold_whatever_the_numbers_are() -> None:
-    shares = colours_for(np.array([0.1, 0.2]), ends=(0.0, 1.0))
-    assert [said for _, said in shares.marks()] == ["0", "0.2", "0.4", "0.6", "0.8", "1"]
-    effects = colours_for(np.array([0.01, 1.44]), ends=(-1.0, 1.0))
-    assert (effects.level(0.01), effects.level(1.0), effects.level(1.44)) == ("above0", "above15", "above15")
-    assert [said for _, said in effects.marks()] == ["−1", "−0.5", "0", "0.5", "1+"]
-    assert effects.beyond == " A few reach 1.44."
-
-
-def test_colours_of_numbers_that_span_much_are_logarithmic_where_the_legend_says_so() -> None:
-    colours = colours_for(np.array([0.0, 0.02, 2.0, 189.0]), log=True)
-    assert next(said for _, said in colours.marks()) == "0.01"
-    levels = [int(colours.level(x).removeprefix("heat-back")) for x in (0.0, 0.02, 2.0, 189.0)]
-    assert levels[0] < levels[1] < levels[2] < levels[3]
-    assert levels[2] in (7, 8)
-
-
-@given(st.lists(st.floats(-1e30, 1e30), min_size=1, max_size=6))
-def test_marks_of_colours_are_round_numbers_in_their_places(values: list[float]) -> None:
-    marks = list(colours_for(np.array(values)).marks())
-    assert all(0 <= share <= 1 for share, _ in marks)
-    assert [share for share, _ in marks] == sorted({share for share, _ in marks})
-    if max(map(abs, values)) > 1e-30:
-        assert all(len(re.sub(r"e.*|\D", "", said).strip("0")) <= 3 for _, said in marks), marks
-
-
 def test_controls_are_grey_and_stand_after_what_they_control() -> None:
     labels = {"network": ["untrained", "model", "shuffled"]}
     legend = Legend(axes={"network": Dimension("class", controls=("untrained", "shuffled"))})
@@ -235,30 +188,6 @@ def test_controls_are_grey_and_stand_after_what_they_control() -> None:
         assert key == [("line0", "model"), ("control0", "untrained"), ("control1", "shuffled")]
 
 
-def test_numbered_things_are_sorted_dots_with_their_names_beside_their_controls() -> None:
-    arrays = {"effect": np.array([0.1, 0.75, -0.25]), "random": np.array([0.0, 0.5, 0.25])}
-    legend = Legend(
-        quantities={"effect": Quantity("the effect", controls=("random",)), "random": Quantity("by chance")}
-    )
-    page = trace_figure(
-        Trace("any", arrays, dict.fromkeys(arrays, ("unit",)), {"unit": ["3", "17", "40"]}, legend=legend)
-    )
-    assert re.findall(r'scope="row">([^<]*)<', page) == ["unit 17", "unit 3", "unit 40"]
-    assert re.findall(r'class="dot (\w+)" style="left:([\d.]+)%" title="([^"]*)"', page)[:2] == [
-        ("control0", "75.0", "by chance 0.5"),
-        ("line0", "100.0", "the effect 0.75"),
-    ]
-    assert "<path" not in page
-
-
-def test_tiny_numbers_and_their_errors_have_as_many_decimals_and_the_true_minus_sign() -> None:
-    arrays = {"rise": np.array([0.0012, -0.00001]), "error": np.array([0.001, 0.000045])}
-    legend = Legend(quantities={"rise": Quantity(error="error")})
-    text = read(Trace("any", arrays, dict.fromkeys(arrays, ("unit",)), legend=legend)).text
-    assert "0.00120 ± 0.00100" in text
-    assert "−0.00001 ± 0.00004" in text or "−0.00001 ± 0.00005" in text
-
-
 def test_what_is_wider_than_a_phone_scrolls_by_itself() -> None:
     arrays = {"map": np.random.default_rng(0).random((5, 60)), "rule": np.array([["long words"] * 40] * 3)}
     page = trace_figure(Trace("any", arrays, {"map": ("layer", "head"), "rule": ("neuron", "word")}))
@@ -266,26 +195,6 @@ def test_what_is_wider_than_a_phone_scrolls_by_itself() -> None:
         assert len(re.findall(rf'<table class="{kind}', page)) == 1
         assert len(re.findall(rf'<div class="scroll[^>]*><table class="{kind}', page)) == 1
     assert re.search(r"\.pixels {[^}]*max-width: 100%", document("", page))
-
-
-def test_a_chart_of_few_ticks_takes_no_more_room_than_they_need() -> None:
-    wide = [
-        re.findall(r"max-width:(\d+)px", trace_figure(Trace("any", {"x": np.arange(float(n))}, {"x": ("layer",)})))[0]
-        for n in (3, 6, 40)
-    ]
-    assert wide == ["305", "500", "760"]
-
-
-def test_maps_of_a_text_open_at_its_last_token_and_others_at_their_first() -> None:
-    for kind, opened in (("token", "scroll to-end"), ("position", "scroll")):
-        page = trace_figure(Trace("any", {"x": np.eye(5)}, {"x": ("layer", kind)}))
-        assert f'<div class="{opened}"' in page
-
-
-def test_a_chart_has_room_for_the_names_of_its_ticks() -> None:
-    labels = ["embedding", "0", "1", "2", "3"]
-    page = trace_figure(Trace("any", {"x": np.arange(5.0)}, {"x": ("layer",)}, {"layer": labels}))
-    assert set(labels) <= set(re.findall(r'class="label">([^<]+)<', page.split('class="narrow"')[0]))
 
 
 def test_numbers_are_said_in_three_digits() -> None:
@@ -299,20 +208,6 @@ def test_numbers_are_said_in_three_digits() -> None:
 def test_what_is_only_kept_is_not_talked_about() -> None:
     legend = Legend(quantities={"x": Quantity("the answer with each patch", show="kept")})
     assert not read(Trace("any", {"x": np.arange(3.0)}, {"x": ("layer",)}, legend=legend)).text
-
-
-def test_lines_reach_the_ends_of_their_scale() -> None:
-    legend = Legend(quantities={"x": Quantity("the share", ends=(0.0, 1.0))})
-    page = trace_figure(Trace("any", {"x": np.array([0.4, 0.41, 0.42])}, {"x": ("layer",)}, legend=legend))
-    assert {"0", "0.5", "1"} <= set(re.findall(r'class="label">([\d.]+)<', page))
-
-
-def test_one_number_far_out_does_not_make_all_others_pale() -> None:
-    values = np.concatenate([np.linspace(1, 2, 199), [1000.0]])
-    colours = colours_for(values)
-    assert colours.high < 3
-    assert colours.beyond == " A few reach 1,000."
-    assert colours.level(1000.0) == "heat-back15"
 
 
 def test_rows_with_controls_are_lines_of_one_chart() -> None:

@@ -1,5 +1,8 @@
 """Heat maps: what is written in their cells, and what is said of what is not."""
 
+import math
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -71,3 +74,63 @@ def test_the_largest_are_shown_and_the_number_of_all_is_told() -> None:
         {"neuron_of": [f"n{i}" for i in range(11_520)]},
     )
     assert "The 40 largest of 11,520 along “neuron of” are shown." in Reader(trace_figure(trace)).text
+
+
+def test_colours_part_at_zero_where_signs_differ() -> None:
+    both = colours_for(np.array([-1.0, 0.5, 2.0]))
+    assert (both.level(2.0), both.level(-2.0)) == ("above15", "below15")
+    assert both.level(0.0)[:5] in ("above", "below")
+    one = colours_for(np.array([0.0, 0.5, 2.0]))
+    assert (one.level(0.0), one.level(2.0)) == ("heat-back0", "heat-back15")
+    assert one.level(math.nan) == "nan"
+
+
+def test_a_scale_starts_at_zero_so_that_small_differences_look_small() -> None:
+    colours = colours_for(np.array([1.47, 1.7, 1.94]))
+    assert colours.low == 0.0
+    assert {colours.level(x) for x in (1.7, 1.75)} == {"heat-back13"}
+
+
+def test_a_sign_that_no_colour_shows_does_not_part_the_scale() -> None:
+    colours = colours_for(np.array([-0.0004, 0.3, 1.0]))
+    assert (colours.signed, colours.level(-0.0004)) == (False, "heat-back0")
+
+
+def test_ends_that_are_given_hold_whatever_the_numbers_are() -> None:
+    shares = colours_for(np.array([0.1, 0.2]), ends=(0.0, 1.0))
+    assert [said for _, said in shares.marks()] == ["0", "0.2", "0.4", "0.6", "0.8", "1"]
+    effects = colours_for(np.array([0.01, 1.44]), ends=(-1.0, 1.0))
+    assert (effects.level(0.01), effects.level(1.0), effects.level(1.44)) == ("above0", "above15", "above15")
+    assert [said for _, said in effects.marks()] == ["−1", "−0.5", "0", "0.5", "1+"]
+    assert effects.beyond == " A few reach 1.44."
+
+
+def test_colours_of_numbers_that_span_much_are_logarithmic_where_the_legend_says_so() -> None:
+    colours = colours_for(np.array([0.0, 0.02, 2.0, 189.0]), log=True)
+    assert next(said for _, said in colours.marks()) == "0.01"
+    levels = [int(colours.level(x).removeprefix("heat-back")) for x in (0.0, 0.02, 2.0, 189.0)]
+    assert levels[0] < levels[1] < levels[2] < levels[3]
+    assert levels[2] in (7, 8)
+
+
+@given(st.lists(st.floats(-1e30, 1e30), min_size=1, max_size=6))
+def test_marks_of_colours_are_round_numbers_in_their_places(values: list[float]) -> None:
+    marks = list(colours_for(np.array(values)).marks())
+    assert all(0 <= share <= 1 for share, _ in marks)
+    assert [share for share, _ in marks] == sorted({share for share, _ in marks})
+    if max(map(abs, values)) > 1e-30:
+        assert all(len(re.sub(r"e.*|\D", "", said).strip("0")) <= 3 for _, said in marks), marks
+
+
+def test_one_number_far_out_does_not_make_all_others_pale() -> None:
+    values = np.concatenate([np.linspace(1, 2, 199), [1000.0]])
+    colours = colours_for(values)
+    assert colours.high < 3
+    assert colours.beyond == " A few reach 1,000."
+    assert colours.level(1000.0) == "heat-back15"
+
+
+def test_maps_of_a_text_open_at_its_last_token_and_others_at_their_first() -> None:
+    for kind, opened in (("token", "scroll to-end"), ("position", "scroll")):
+        page = trace_figure(Trace("any", {"x": np.eye(5)}, {"x": ("layer", kind)}))
+        assert f'<div class="{opened}"' in page
