@@ -56,9 +56,11 @@ NEURON_RULES = Legend(
                 "made of tokens. Values below −0.2 are cut off: a tree can be worse than the mean."
             ),
         ),
-        "f1": Quantity("how well rules tell whether each neuron fires: F1, in order", show="folded"),
+        "f1": Quantity("how well rules tell whether each neuron fires: F1, in order", show="folded", ends=(0.0, 1.0)),
         "f1_always": Quantity("saying that each fires everywhere", show="beside"),
-        "firing_rate": Quantity("how often each neuron fires, in % of places", show="folded", percent=True),
+        "firing_rate": Quantity(
+            "how often each neuron fires, in % of places", show="folded", percent=True, ends=(0.0, 100.0)
+        ),
         "feature_mean": Quantity("how common each feature is", show="kept"),
         "held_out": Quantity("which passages were held out", show="kept"),
     },
