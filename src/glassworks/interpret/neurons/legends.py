@@ -27,9 +27,9 @@ NEURON_EXAMPLES = Legend(
     question="On which texts do single neurons fire, and do they have one meaning?",
     reading=(
         "Each line is a passage, and each token is coloured by the neuron’s activation there, orange above zero"
-        " and blue below; the number is that of the underlined token. Strongest places stand beside the strongest on"
-        " held-out text; places from strong to weak, random and weakest ones wait below. A meaning has to hold in "
-        "all of them, not only in the first."
+        " and blue below; the number is that of the underlined token. The strongest places of {num_inputs} passages "
+        "stand beside the strongest of {num_held_out} that were held out; places from strong to weak, random and "
+        "weakest ones wait below. A meaning has to hold in all of them, not only in the first."
     ),
     nothing=(
         "Any direction prefers some tokens: in an untrained network, too, a neuron’s strongest places are often"
@@ -56,8 +56,8 @@ NEURON_EXAMPLES = Legend(
         "unit": "",
         "above": "",
         "seed": "",
-        "num_inputs": "passages looked at",
-        "num_held_out": "passages held out",
+        "num_inputs": "",
+        "num_held_out": "",
     },
     axes={
         "split": Dimension("class"),
@@ -144,7 +144,7 @@ NEURON_ABLATION = Legend(
     question="How much worse does the model predict when one neuron says the same everywhere?",
     reading=(
         "Each dot is a neuron of {point}, set to its mean activation at every place. To the right the loss "
-        "rises, so the neuron was of use; the whisker is one standard error over passages."
+        "rises, so the neuron was of use; the whisker is one standard error over {num_inputs} passages."
     ),
     nothing=(
         "Most neurons matter little, alone: an effect within the range of the other neurons’, or within its own "
@@ -173,7 +173,7 @@ NEURON_ABLATION = Legend(
         ),
         "mean": Quantity("the mean activation it was set to", show="folded"),
     },
-    numbers={"point": "", "num_inputs": "passages", "seed": ""},
+    numbers={"point": "", "num_inputs": "", "seed": ""},
     axes={
         "neuron": Dimension("unit"),
         "vocabulary": Dimension("class"),

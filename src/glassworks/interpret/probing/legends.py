@@ -9,7 +9,8 @@ ANSWERS = Legend(
     question="Can the answers be read off each layer by a straight line?",
     reading=(
         "At each layer a linear probe, one weighted sum for each answer, is trained to answer the questions from what "
-        "passes there. Upwards is the share it gets right on examples it was not trained on."
+        "passes there. Upwards is the share it gets right of {labels} answers in {examples} examples it was not "
+        "trained on."
     ),
     nothing=(
         "Where a layer knows nothing, the probe is no better than on a random network, on shuffled answers, or "
@@ -38,7 +39,7 @@ ANSWERS = Legend(
         ),
         "class_share": Quantity("how common each answer is", show="folded", ends=(0.0, 1.0)),
     },
-    numbers={"examples": "held-out examples", "labels": "answers judged"},
+    numbers={"examples": "", "labels": ""},
     axes={
         "row": Dimension(
             "class",
@@ -108,7 +109,7 @@ PROBE = replace(
         "At each layer a linear probe, one weighted sum for each answer, is trained to answer yes-no questions "
         "about the token from its residual stream: does it hold white space, did the one before, the one two "
         "before, does it begin with a capital, is it in the second half of its passage. Upwards is the share it"
-        " gets right on text it was not trained on."
+        " gets right of {labels} answers in {examples} passages it was not trained on."
     ),
     quantities=OF_TEXT,
 )
