@@ -7,9 +7,9 @@ NEURON_RULES = Legend(
     question="How many neurons do no more than answer a few simple questions, such as which token stands here?",
     reading=(
         "For each neuron a small tree of questions about its place, such as which token stands there, which just "
-        "before and how far in we are, was grown on {num_places_fitted} places and judged on {num_places_scored} others. R² is the share of the neuron’s "
-        "ups and downs that the tree foretells: 1 all, 0 no more than the mean does. The rules of some are written "
-        "out; a rule says where a neuron is strong."
+        "before and how far in we are, was grown on {num_places_fitted} places and judged on {num_places_scored} "
+        "others. R² is the share of the neuron’s ups and downs that the tree foretells: 1 all, 0 no more than the "
+        "mean does. The rules of some are written out; a rule says where a neuron is strong."
     ),
     nothing=(
         "Trees grown on shuffled questions foretell nothing: an R² of about 0. An untrained network’s neurons "
@@ -104,10 +104,10 @@ RULE_SWAP = Legend(
     title="Rules instead of neurons",
     question="If small rules speak in the place of the neurons that they explain, does the model still say the same?",
     reading=(
-        "How far the model’s predictions move, in nats (KL divergence), when those neurons that rules explain (an R² of "
-        "at least {min_r2}) are "
-        "replaced: by their rules, by the same rules with their questions dealt out anew, or by their means. The "
-        "nearer to 0 the rules beside the other two, the more they hold of what those neurons said."
+        "How far the model’s predictions move, in nats (KL divergence), when those neurons that rules explain, with "
+        "an R² of at least {min_r2}, are replaced: by their rules, by the same rules with their questions dealt out "
+        "anew, or by their means. The nearer to 0 the rules beside the other two, the more they hold of what those "
+        "neurons said."
     ),
     nothing=(
         "Rules that hold nothing do at least as much harm as the means, which say nothing at all; dealt-out "
@@ -122,8 +122,8 @@ RULE_SWAP = Legend(
         "kl": Quantity(
             "change of the predictions, in nats (KL divergence)",
             note=(
-                "The mean over {num_inputs} passages. The means of the neurons say nothing of the text: only rules that lie left of "
-                "them hold what the neurons said."
+                "The mean over {num_inputs} passages. The means of the neurons say nothing of the text: only rules that "
+                "lie left of them hold what the neurons said."
             ),
             error="kl_error",
         ),
