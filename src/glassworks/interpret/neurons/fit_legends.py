@@ -122,7 +122,7 @@ RULE_SWAP = Legend(
         "kl": Quantity(
             "change of the predictions, in nats (KL divergence)",
             note=(
-                "The mean over {num_inputs} passages. The means of the neurons say nothing of the text: only rules that "
+                "The mean over {num_inputs} passages. Means say nothing of the text: only rules that "
                 "lie left of them hold what the neurons said."
             ),
             error="kl_error",
