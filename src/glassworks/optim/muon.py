@@ -21,9 +21,6 @@ from torch.optim.adamw import adamw
 Polynomial = tuple[float, float, float]
 """(a, b, c) of x -> a x + b x^3 + c x^5, applied to all singular values."""
 
-JORDAN: tuple[Polynomial, ...] = ((3.4445, -4.7750, 2.0315),) * 5
-"""Muon's own: the same polynomial five times; singular values end between 0.7 and 1.2."""
-
 POLAR_EXPRESS: dict[int, tuple[Polynomial, ...]] = {
     3: (
         (7.9347, -22.2582, 15.8016),

@@ -17,8 +17,6 @@ CONTROL = "_untrained"
 LEAST = 5.0
 """Percent that the axis of dead units reaches at the least."""
 
-Array = np.ndarray
-
 
 def scale_figure(trace: Trace) -> Markup:
     """Sizes of activations and of gradients by layer, from the health trace; an untrained network's beside them."""

@@ -21,8 +21,6 @@ from glassworks.reproductions.othello.games import Played
 from glassworks.reproductions.othello.lines import EMPTY, MINE, YOURS, middle
 
 Kind = Literal["flip", "erase"]
-Vectors = Mapping[str, Float[Tensor, "N C"]]
-"""Point to what is added there, at the last token of each position."""
 
 CHUNK = 256
 
@@ -147,15 +145,6 @@ class LastToken:
         with evaluating(self.model), patch(self.model, edits):
             out: Tensor = self.model(tokens[:, None], self.cache)[:, -1]
         return out
-
-
-def adding(vectors: Vectors) -> dict[str, Callable[[Tensor], Tensor]]:
-    """Edits that add a vector to each row's (only) position."""
-
-    def adds(vector: Tensor) -> Callable[[Tensor], Tensor]:
-        return lambda x: x + vector[:, None]
-
-    return {point: adds(vector) for point, vector in vectors.items()}
 
 
 def mistakes(logits: Float[Tensor, "N V"], legal: Bool[Tensor, "N S"]) -> Int64[Tensor, " N"]:
