@@ -2,7 +2,7 @@
 
 from contextlib import nullcontext
 
-from glassworks.cli.opening import opening
+from glassworks.cli.overview import overview
 from glassworks.core.called import command
 from glassworks.core.progress import progress, say, seconds, showing
 from glassworks.core.runs import Run
@@ -50,7 +50,7 @@ def train(run: Run, place: Ranks) -> bool:
     """From the newest checkpoint to the last step; whether it got there."""
     begin = last_step(run)
     say(f"{f'going on at step {begin:,} with' if begin else 'training'} {run.path}; ctrl-C stops it cleanly")
-    for line in opening(run, place, begin):
+    for line in overview(run, place, begin):
         say(line)
     tool = run.record.get("log") if place.first else None
     with tracking(run, tool) as followed, progress("train", run.steps or 0, start=begin) as report:

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from glassworks.models.generation import decode
+from glassworks.models.generation.autotune import Autotune
 from glassworks.models.generation.decode import Decoder
-from glassworks.models.generation.pace import Pace
 from glassworks.models.generation.sampling import stream
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT, Cache
@@ -105,10 +105,10 @@ def test_rows_are_the_same_to_the_last_bit_alone_together_and_in_threads(
     assert torch.equal(torch.cat([logits([row]) for row in range(5)]), together)
     monkeypatch.setattr(decode, "SHARE", 1)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
-    ways = Decoder(model).pace(5, time).ways
+    ways = Decoder(model).tuning(5, time).ways
     assert ways[-2:] == ((3, True), (1, False))
     for way in ways:
-        monkeypatch.setattr(Decoder, "pace", lambda self, rows, time, way=way: Pace(way))
+        monkeypatch.setattr(Decoder, "tuning", lambda self, rows, time, way=way: Autotune(way))
         assert torch.equal(logits([0, 1, 2, 3, 4]), together)
 
 

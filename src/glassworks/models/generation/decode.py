@@ -29,7 +29,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from glassworks.models.generation.pace import Pace
+from glassworks.models.generation.autotune import Autotune
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.fused import HAS_LOOPS, MKL_IS_SLOW
 from glassworks.models.gpt.intact import intact
@@ -56,10 +56,10 @@ LONG = 256
 SHARE = 5 * 10**5
 """Operations that are worth a thread of their own."""
 
-PACES: dict[tuple[int, int, int, int], Pace[tuple[int, bool]]] = {}
+TUNED: dict[tuple[int, int, int, int], Autotune[tuple[int, bool]]] = {}
 """Of models of so many weights, so many rows, 1 new token or (0) several, and so many threads."""
 
-ALONE = Pace((1, False))
+ALONE = Autotune((1, False))
 
 VALUES, VERSION = methodcaller("values"), attrgetter("_version")
 """What a dictionary holds; how often a tensor was written to."""
@@ -121,23 +121,23 @@ class Decoder:
             raise ValueError(f"{start + T} tokens do not fit the cache (size={size}): give fewer")
         padding = np.zeros(B, np.int64) if cache.padding is None else cache.padding.numpy()
         logits = np.empty((B, config.vocab_size), np.float32)
-        pace, began = self.pace(B, T), perf_counter()
+        tuning, began = self.tuning(B, T), perf_counter()
         if T == 1 or cache.padding is None:
-            self.forward(new, Slots(kv, 0, start, padding), logits, *pace.way)
+            self.forward(new, Slots(kv, 0, start, padding), logits, *tuning.way)
         else:  # each row without the padding of its own
             for row in range(B):
                 skip = max(0, int(padding[row]) - start)
                 own = np.ascontiguousarray(new[row : row + 1, skip:])
                 slots = Slots(kv, row, start + skip, padding[row : row + 1])
-                self.forward(own, slots, logits[row : row + 1], *pace.way)
-        pace.took(perf_counter() - began, T)
+                self.forward(own, slots, logits[row : row + 1], *tuning.way)
+        tuning.took(perf_counter() - began, T)
         cache.length = start + T
         if self.softcap is not None:
             np.tanh(logits, out=logits)
             logits *= self.softcap
         return torch.from_numpy(logits)
 
-    def pace(self, rows: int, time: int) -> Pace[tuple[int, bool]]:
+    def tuning(self, rows: int, time: int) -> Autotune[tuple[int, bool]]:
         """What says into how many shares, each done by a thread, so many new tokens are cut, and whether by rows.
 
         Threads that share every row wait for one another; those that have rows of their own do not.
@@ -146,11 +146,11 @@ class Decoder:
         key = self.size, rows, time if time == 1 else 0, threads
         if self.coded is not None or threads == 1:
             return ALONE
-        if key not in PACES:
+        if key not in TUNED:
             shares = min(threads, 2 * self.size * rows * time // SHARE)
             ways = (min(shares, self.model.config.kv_heads), False), (min(shares, rows), True)
-            PACES[key] = Pace(*(way for way in ways if way[0] > 1), (1, False))
-        return PACES[key]
+            TUNED[key] = Autotune(*(way for way in ways if way[0] > 1), (1, False))
+        return TUNED[key]
 
     @cached_property
     def forward(self) -> Callable[..., None]:

@@ -18,7 +18,7 @@ ASLEEP = 1.0
 """Seconds a piece after which the process, or the machine, must have been stopped: it takes milliseconds."""
 
 
-class Pace(Generic[Way]):
+class Autotune(Generic[Way]):
     """Pieces of work of one kind, done in the way that was soonest lately. The first way is that of a quiet machine.
 
     Threads that wait for one another are soonest, unless something else on the machine holds one of them up. Each other

@@ -22,7 +22,7 @@ FAR = 2.0
 """Times that the share held out may be what was asked for, or the reverse, before it is said why."""
 
 
-def opening(run: Run, place: Ranks, begin: int) -> Iterator[str]:
+def overview(run: Run, place: Ranks, begin: int) -> Iterator[str]:
     """The lines, from what run.json says; `begin` steps are done."""
     for name, text in facts(run, place, begin):
         yield f"  {name:<10} {text}"
