@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.trace.test_neuron_figures import sae_trace
 
 from glassworks.interpret.neurons.directions import latent_directions, neuron_directions
 from glassworks.interpret.neurons.effects import neuron_ablation
@@ -17,6 +18,7 @@ from glassworks.interpret.neurons.sae import SAE, SAEConfig
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
 from glassworks.report.neurons.page import index_page, neuron_page, write_neuron_pages
+from glassworks.trace.neurons.latents import examples_in
 from glassworks.trace.neurons.view import Board, Neuron, Neurons
 from glassworks.trace.trace import Trace
 
@@ -216,3 +218,9 @@ def test_latents_of_an_autoencoder_have_pages_as_neurons_have(tmp_path: Path) ->
     for html in (page, listed):
         assert "neuron" not in re.sub(r"<style>.*?</style>|<script>.*?</script>|class=\"[^\"]*\"", "", html, flags=re.S)
         assert "Neuron" not in html
+
+
+def test_the_latents_of_an_autoencoders_report_have_pages_too(tmp_path: Path) -> None:
+    index = write_neuron_pages(tmp_path, Neurons(examples_in(sae_trace(), 1), model="a network"))
+    assert "2 latents, none of them dead." in index.read_text("utf-8")
+    assert "Latent 2" in (tmp_path / "latent_2.html").read_text("utf-8")
