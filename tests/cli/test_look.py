@@ -11,7 +11,7 @@ import pytest
 
 from glassworks.cli.main import run
 from glassworks.core.errors import RunError
-from glassworks.interpret.catalogue.methods import METHODS
+from glassworks.interpret.catalogue.methods import METHODS, WINGS
 from glassworks.trace.trace import Trace
 
 TINY = ["--tokenizer", "bytes", "--batch-size", "4", "--steps", "6", "--eval-every", "6"]
@@ -48,7 +48,9 @@ def test_a_first_look_at_a_run_draws_every_quick_method(home: Path, capsys: pyte
     path, html = page(capsys)
     assert path == Path("runs/a/look.html")
     quick = [name for name, method in METHODS.items() if method.quick]
-    assert re.findall(r'<section id="(\w+)">', html) == quick
+    assert re.findall(r'<section id="(\w+)">', html) == sorted(
+        quick, key=lambda name: list(WINGS).index(METHODS[name].wing)
+    )
     assert "Not drawn:" not in html
     for name in quick:
         assert isinstance(Trace.load(home / "runs/a/traces" / name), Trace)
@@ -146,7 +148,7 @@ def test_readings_have_a_control_drawn_beside_them(home: Path, capsys: pytest.Ca
         "reading only the token before",
         "where heads look on average",
         "the same in an untrained network",
-        "<small> untrained ",
+        "dashed: the same in an untrained network",
     ):
         assert words in html
 

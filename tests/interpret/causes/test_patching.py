@@ -411,3 +411,12 @@ def test_memory_that_is_not_there_is_refused_before_it_is_taken(monkeypatch: pyt
     with pytest.raises(ValueError, match=r"needs [0-9,]+ bytes, 8,388,608 are free"):
         activation_patching(large, tokens, tokens + 1, log_probability(tokens[:, 0]))
     assert not sizes
+
+
+def test_points_of_any_module_have_a_legend_with_effect_and_control_side_by_side() -> None:
+    model = nn.Sequential(nn.Linear(3, 3), nn.Tanh(), nn.Linear(3, 1))
+    clean, corrupt = torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(0))
+    trace = patch_points(model, clean, corrupt, lambda y: y[:, 0], ["0", "1"])
+    assert trace.legend.of("effect").controls == ("control",)
+    assert "what the given function makes" in trace.legend.measure
+    assert set(trace.arrays) <= set(trace.legend.quantities)

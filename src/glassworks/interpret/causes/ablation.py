@@ -23,7 +23,7 @@ from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.checks import check_count, check_labels
 from glassworks.interpret.access.finite import run_model
 from glassworks.interpret.access.hooks import patch
-from glassworks.interpret.causes.legends import ABLATION
+from glassworks.interpret.causes.legends import ABLATE_POINTS, ABLATION
 from glassworks.interpret.causes.metrics import Metric, facts_of
 from glassworks.interpret.causes.patching import random_change, values_at
 from glassworks.interpret.causes.restart import BUDGET, Stored, evaluate, in_evaluation, needed, store, upto
@@ -257,4 +257,5 @@ def ablate_points(
     findings.add("control", change[..., 1], ("kind", "point"))
     findings.add("metric", found[:, :, 0], ("kind", "point", "pair"))
     findings.add("plain", plain, ("pair",))
-    return findings.trace("ablate_points")
+    legend = silenced(ABLATE_POINTS, facts_of(metric), float(plain.double().mean()), len(plain))
+    return findings.trace("ablate_points", legend)

@@ -20,7 +20,7 @@ from glassworks.core.progress import tracked
 from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.checks import check_count
 from glassworks.interpret.causes.edge_attribution import scored
-from glassworks.interpret.causes.edge_legends import CIRCUIT
+from glassworks.interpret.causes.edge_legends import CIRCUIT, CURVE
 from glassworks.interpret.causes.edges import Ablated
 from glassworks.interpret.causes.graph import TAPS, Graph
 from glassworks.interpret.causes.metrics import Metric, facts_of
@@ -75,7 +75,7 @@ def faithfulness_curve(
         findings = curve(ablated, score, counts, draws, seed)
     findings.meta |= {"total": total, "pairs": len(clean), "seed": seed, "scale": ablated.compared.scale}
     findings.meta |= facts_of(metric)
-    return findings.trace("faithfulness_curve")
+    return findings.trace("faithfulness_curve", ablated.compared.legend(CURVE))
 
 
 def usual_sizes(total: int) -> list[int]:

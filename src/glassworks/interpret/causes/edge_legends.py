@@ -161,3 +161,18 @@ CIRCUIT = Legend(
     axes=AXES,
     ids=IDS,
 )
+
+CURVE = Legend(
+    title="How few connections are enough",
+    question=f"How many of the best connections does {ANSWER} need?",
+    reading="More connections by and by carry the text, the largest estimates first; all others the contrasting one.",
+    nothing="If the estimates knew nothing, the best would keep no more than as many in random order.",
+    control="As many connections in random order, and all the others instead.",
+    quantities={
+        **{name: CIRCUIT.quantities[name] for name in ("complement", "random", "edges")},
+        "faithfulness": Quantity("share of the answer left by the number of connections kept"),
+    },
+    numbers={**PAIR_NUMBERS, "total": ""},
+    axes=AXES,
+    ids=IDS,
+)

@@ -164,6 +164,41 @@ ABLATION = Legend(
     ids=IDS,
 )
 
+PATCH_POINTS = Legend(
+    title="Points that carry the answer",
+    question=f"Which points, patched, bring back {ANSWER}?",
+    reading="The model reads the contrasting input, one point of it as on the clean one: 0 is nothing, 1 all of the answer.",
+    nothing="A point that carries nothing particular moves the answer no more than the random change beside it.",
+    control="A random change of the same size in each row, at the same point.",
+    quantities={
+        "effect": Quantity("share of the answer that comes back", controls=("control",), ends=(-1.0, 1.0)),
+        "control": Quantity("a random change of the same size", show="beside"),
+        "metric": Quantity("the answer with each patch", show="kept"),
+        **PAIR_QUANTITIES,
+    },
+    numbers=PAIR_NUMBERS,
+    axes={"point": Dimension("class"), "pair": Dimension("example")},
+    ids=IDS,
+)
+
+ABLATE_POINTS = Legend(
+    title="Silencing points",
+    question=f"How much does {ANSWER} lose when one point is silenced?",
+    reading="Below 0 the answer falls when the point is silenced, so it helped.",
+    nothing="A point that does nothing in particular changes the answer no more than the random change beside it.",
+    control="A random change of the same size in each row, at the same point.",
+    quantities={
+        "effect": Quantity("change of the answer when it is silenced, in nats", controls=("control",), least=1.0),
+        "control": Quantity("a random change of the same size", show="beside"),
+        "metric": Quantity("the answer with each silenced", show="kept"),
+        "plain": Quantity("the answer with nothing silenced", show="kept"),
+    },
+    numbers={**PAIR_NUMBERS, "rows": ""},
+    axes={"kind": Dimension("class", "silenced"), "point": Dimension("class"), "pair": Dimension("example")},
+    entries=ABLATION.entries,
+    ids=IDS,
+)
+
 STEERING = Legend(
     title="Steering the answer",
     question=f"Does pushing one place along one direction bring about {ANSWER}?",

@@ -50,7 +50,7 @@ def judged(
     legend: Legend,
     facts: Mapping[str, str | int],
     *,
-    answers: tuple[float, float],
+    answers: Sequence[float],
     scale: float,
     told: bool,
     pairs: int,
