@@ -3,6 +3,7 @@
 import math
 import shlex
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from statistics import median
 from typing import Any
 
@@ -20,6 +21,7 @@ from glassworks.trace.attention import attention_figure
 from glassworks.trace.health import dead_units, scale_figure
 from glassworks.trace.lens import lens_figure
 from glassworks.trace.texts import surprise_figure
+from glassworks.trace.trace import Trace
 
 
 def header(contents: Contents) -> Markup:
@@ -162,9 +164,15 @@ def writing(contents: Contents) -> Markup:
     return samples_figure(contents.samples, contents.code)
 
 
+def traced(contents: Contents, name: str) -> Trace | None:
+    """A trace of the run, if there is one; those of earlier versions, which have no legend, with their method's."""
+    trace = contents.traces.get(name)
+    return trace if trace is None or trace.legend.title else replace(trace, legend=METHODS[name].legend)
+
+
 def reading(contents: Contents) -> Markup:
     """Held-out text by surprise."""
-    trace = contents.traces.get("surprise")
+    trace = traced(contents, "surprise")
     if trace is None:
         return missing("Its surprise was not traced yet. Look inside by", f"glassworks report {contents.quoted}")
     return surprise_figure(trace, contents.token, contents.code)
@@ -173,7 +181,7 @@ def reading(contents: Contents) -> Markup:
 def inside(contents: Contents) -> Markup:
     """Attention patterns and the logit lens of one sentence."""
     look = f"glassworks report {contents.quoted}"
-    attention, lens = contents.traces.get("attention"), contents.traces.get("logit_lens")
+    attention, lens = traced(contents, "attention"), traced(contents, "logit_lens")
     parts = [tag("h3", "Where each head looks")]
     if attention:
         parts += [tag("p", METHODS["attention"].legend.reading), attention_figure(attention)]
@@ -189,7 +197,7 @@ def inside(contents: Contents) -> Markup:
 
 def wellbeing(contents: Contents) -> Markup:
     """Scales, dead units, updates."""
-    trace = contents.traces.get("health")
+    trace = traced(contents, "health")
     look = f"glassworks report {contents.quoted}"
     if trace is None:
         scales = missing("Activations and gradients were not traced yet. Look inside by", look)

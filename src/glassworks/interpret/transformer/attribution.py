@@ -77,17 +77,15 @@ def logit_attribution(
     goal = Goal(model, parts, target, against)
     terms = torch.einsum("npc,pc->np", parts.writes, goal.direction)
     mean, std = vocabulary(model, parts.writes, goal)
-    components = parts.labels
+    components = [*parts.labels, *(["norm.bias"] if model.config.architecture == "gpt2" else [])]
     if model.config.architecture == "gpt2":
-        components = [*components, "norm.bias"]
         terms = torch.cat([terms, goal.constant[None]])
         bias_mean, bias_std = spread_of(norm_weights(model)[1][None], goal)
         mean = torch.cat([mean, bias_mean.expand(1, len(positions))])
         std = torch.cat([std, bias_std.expand(1, len(positions))])
     arrays = {"term": terms, "vocabulary_mean": mean, "vocabulary_std": std}
     single = {"logit": goal.logit, "output": goal.output, "scale": goal.scale, "target": goal.target}
-    if goal.against is not None:
-        single["against"] = goal.against
+    single |= {} if goal.against is None else {"against": goal.against}
     return Trace(
         method="logit_attribution",
         legend=LOGIT_ATTRIBUTION.with_axes(component=component_axis(components)),

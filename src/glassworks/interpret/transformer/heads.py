@@ -76,11 +76,8 @@ def head_scores(
         method="head_scores",
         legend=HEAD_SCORES,
         arrays={name: to_numpy(x) for name, x in {"score": scores.mean(1), "error": spread, "loss": losses}.items()},
-        axes={
-            "score": ("network", "pattern", "layer", "head"),
-            "error": ("network", "pattern", "layer", "head"),
-            "loss": ("network", "position"),
-        },
+        axes=dict.fromkeys(("score", "error"), ("network", "pattern", "layer", "head"))
+        | {"loss": ("network", "position")},
         labels={
             "network": [*networks, "uniform"],
             "pattern": list(PATTERNS),

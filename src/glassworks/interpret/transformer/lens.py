@@ -59,17 +59,12 @@ def attention_patterns(model: GPT, tokens: Int[Tensor, " T"], labels: Sequence[s
     found = [habits(weights.float()) for weights in networks.values()]
     arrays = {"pattern": pattern, "moved": pattern * sizes[:, :, None]}
     arrays |= {"habit": torch.stack([habit for habit, _ in found]), "entropy": torch.stack([x for _, x in found])}
-    axes = ("layer", "head", "query", "key")
+    axes: dict[str, tuple[str, ...]] = dict.fromkeys(("pattern", "moved"), ("layer", "head", "query", "key"))
     return Trace(
         method="attention",
         legend=ATTENTION,
         arrays={name: to_numpy(x) for name, x in arrays.items()},
-        axes={
-            "pattern": axes,
-            "moved": axes,
-            "habit": ("network", "place", "layer", "head"),
-            "entropy": ("network", "layer", "head"),
-        },
+        axes=axes | {"habit": ("network", "place", "layer", "head"), "entropy": ("network", "layer", "head")},
         labels={
             "layer": counted(model.config.n_layer),
             "head": counted(model.config.n_head),
@@ -167,13 +162,8 @@ def read_layers(
     streams = residual_streams(fresh, tokens[None])[:, 0]
     last = fresh.unembed(streams[-1]).float().log_softmax(-1)
     floor = [divergence(last, fresh.unembed(stream).float().log_softmax(-1)) for stream in streams]
-    axes = {
-        "top_ids": ("layer", "position", "top"),
-        "top_probabilities": ("layer", "position", "top"),
-        "entropy": ("layer", "position"),
-        "next_probability": ("layer", "next"),
-        "next_rank": ("layer", "next"),
-    }
+    axes: dict[str, tuple[str, ...]] = dict.fromkeys(("top_ids", "top_probabilities"), ("layer", "position", "top"))
+    axes |= {"entropy": ("layer", "position")} | dict.fromkeys(("next_probability", "next_rank"), ("layer", "next"))
     kl = torch.stack([torch.stack([row["kl"] for row in rows]), torch.stack(floor)])
     return Trace(
         method=method,

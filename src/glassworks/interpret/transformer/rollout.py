@@ -77,53 +77,55 @@ def attention_rollout(
     Meta: `correlation_cut` and `correlation_replaced` of the rollout, and `target`, the predicted token.
     """
     check(model, tokens, labels)
-    if fusion not in ("mean", "max", "min"):
-        raise ValueError(f"fusion (={fusion!r}) must be mean, max or min")
-    if not 0 <= discard < 1:
-        raise ValueError(f"discard (={discard}) is a share: give a number from 0 to below 1")
-    check_count("samples", samples, 1)
-    if not -len(tokens) <= position < len(tokens) or position in (0, -len(tokens)):
-        raise ValueError(f"position (={position}) must be one of the {len(tokens)} tokens, and not the first")
+    check_rollout(len(tokens), fusion, discard, position, samples)
     tokens = tokens[: position % len(tokens) + 1]
     labels = list(labels[: len(tokens)])
     patterns = attention_of(model, tokens)[0]  # (L, H, T, T)
-    even = torch.ones_like(patterns).tril()
     rolled = roll_out(patterns, fusion, discard)
-    guesses = {
-        "rollout": rolled[-1],
-        "uniform": roll_out(even / even.sum(-1, keepdim=True), fusion, discard)[-1],
-        "untrained": roll_out(attention_of(untrained(model, seed), tokens)[0], fusion, discard)[-1],
-        "last layer": fuse(patterns[-1:], fusion, discard)[0, -1],
-    }
+    guesses = {"rollout": rolled[-1], **free_guesses(model, tokens, patterns, fusion, discard, seed)}
     target, kl, drop = prediction_without(model, tokens, samples, seed)
     guess, before = to_numpy(torch.stack(list(guesses.values()))), slice(0, len(tokens) - 1)
     correlation = np.array([[spearman(g[before], effect[before]) for effect in kl] for g in guess], dtype=np.float32)
     meta: dict[str, str | float | int] = {"fusion": fusion, "discard": discard, "samples": samples, "target": target}
     found = {f"correlation_{name}": float(x) for name, x in zip(ABLATIONS, correlation[0], strict=True)}
+    axes: dict[str, tuple[str, ...]] = {"rollout": ("query", "key"), "guess": ("guess", "source")}
+    axes |= dict.fromkeys(("kl", "drop"), ("ablation", "source"))
     return Trace(
         method="rollout",
         legend=ROLLOUT,
         arrays={"rollout": to_numpy(rolled), "guess": guess, "kl": kl, "drop": drop, "correlation": correlation},
-        axes={
-            "rollout": ("query", "key"),
-            "guess": ("guess", "source"),
-            "kl": ("ablation", "source"),
-            "drop": ("ablation", "source"),
-            "correlation": ("guess", "ablation"),
-        },
-        labels={
-            "query": labels,
-            "key": labels,
-            "source": labels,
-            "guess": list(guesses),
-            "ablation": list(ABLATIONS),
-        },
+        axes=axes | {"correlation": ("guess", "ablation")},
+        labels=dict.fromkeys(("query", "key", "source"), labels)
+        | {"guess": list(guesses), "ablation": list(ABLATIONS)},
         meta=meta | {name: x for name, x in found.items() if not np.isnan(x)},
     )
 
 
+def check_rollout(length: int, fusion: str, discard: float, position: int, samples: int) -> None:
+    """Refuse settings that mean nothing for so many tokens."""
+    if fusion not in ("mean", "max", "min"):
+        raise ValueError(f"fusion (={fusion!r}) must be mean, max or min")
+    if not 0 <= discard < 1:
+        raise ValueError(f"discard (={discard}) is a share: give a number from 0 to below 1")
+    check_count("samples", samples, 1)
+    if not -length <= position < length or position in (0, -length):
+        raise ValueError(f"position (={position}) must be one of the {length} tokens, and not the first")
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 # The guess
+
+
+def free_guesses(
+    model: GPT, tokens: Tensor, patterns: Float[Tensor, "L H T T"], fusion: Fusion, discard: float, seed: int
+) -> dict[str, Tensor]:
+    """The guesses that cost nothing, each a share for every token."""
+    even = torch.ones_like(patterns).tril()
+    return {
+        "uniform": roll_out(even / even.sum(-1, keepdim=True), fusion, discard)[-1],
+        "untrained": roll_out(attention_of(untrained(model, seed), tokens)[0], fusion, discard)[-1],
+        "last layer": fuse(patterns[-1:], fusion, discard)[0, -1],
+    }
 
 
 def roll_out(patterns: Float[Tensor, "L H T T"], fusion: Fusion = "mean", discard: float = 0.0) -> Float[Tensor, "T T"]:
