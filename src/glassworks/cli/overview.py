@@ -75,19 +75,19 @@ def splits(recipe: Recipe, corpus: Mapping[str, Any]) -> Iterator[tuple[str, str
     tokens, documents = ([corpus[f"{split}_{what}"] for split in SPLITS] for what in ("tokens", "documents"))
     tokens = [size - n for n, size in zip(documents, tokens, strict=True)]
     amounts = [f"{counted(n, 'document')}, {counted(size, 'token')}" for n, size in zip(documents, tokens, strict=True)]
-    got, asked = tokens[1] / max(sum(tokens), 1), recipe.held_out
+    actual, requested = tokens[1] / max(sum(tokens), 1), recipe.held_out
     yield "train on", amounts[0]
-    yield "held out", f"{amounts[1]}: {share(got)} of the text"
-    if isinstance(asked, float) and recipe.split == "document" and not 1 / FAR < got / asked < FAR:
+    yield "held out", f"{amounts[1]}: {share(actual)} of the text"
+    if isinstance(requested, float) and recipe.split == "document" and not 1 / FAR < actual / requested < FAR:
         whole = f"{documents[1]:,} of {sum(documents):,} here, however long"
-        yield "", f"{share(asked)} was asked for; whole documents are held out, {whole}:"
+        yield "", f"{share(requested)} was asked for; whole documents are held out, {whole}:"
         yield "", "more or shorter ones come nearer, or a text of its own by --held-out FILE"
 
 
 def vocabulary(recipe: Recipe) -> str:
     """The tokenizer, and how large its vocabulary came out."""
-    got = recipe.model.vocab_size
-    return f"{recipe.tokenizer}, {counted(got, 'token')}{fewer(recipe.tokenizer, got)}"
+    actual = recipe.model.vocab_size
+    return f"{recipe.tokenizer}, {counted(actual, 'token')}{fewer(recipe.tokenizer, actual)}"
 
 
 def ranked(place: Ranks) -> list[str]:

@@ -9,13 +9,13 @@ from typing import Any
 
 def versions() -> dict[str, str]:
     """Versions of Python, the platform and the packages that decide what a run computes."""
-    found = {"python": platform.python_version(), "platform": platform.platform()}
+    by_package = {"python": platform.python_version(), "platform": platform.platform()}
     for package in ("glassworks", "torch", "numpy", "tokenizers", "safetensors"):
         try:
-            found[package] = importlib.metadata.version(package)
+            by_package[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            by_package[package] = "not installed"
+    return by_package
 
 
 def git_state() -> dict[str, Any] | None:

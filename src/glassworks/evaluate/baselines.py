@@ -25,7 +25,7 @@ from glassworks.evaluate.ratios import UNKNOWN, Difference, difference, ratio
 
 MEBI = 2**20
 XZ_DICTIONARY = 64 * MEBI
-XZ_TOLD = 1 << 17
+XZ_STEP = 1 << 17
 """Bytes between two reports of how far it is."""
 XZ_GROUP, XZ_AHEAD, XZ_LOOK = 8192, 4352, 512
 """Bytes of text: of a group of documents at least; by which the output lags behind, about; between two looks at it."""
@@ -265,9 +265,9 @@ def xz_growth(prime: bytes, chunks: Iterable[bytes], report: Report = silent) ->
     """Compress the prime and the chunks as one stream, looking often; of text, only lengths are kept."""
     compressor = lzma.LZMACompressor(format=lzma.FORMAT_ALONE, preset=9)
     fed, grown = [len(prime)], [0]
-    for start in range(0, len(prime), XZ_TOLD):
-        grown[0] += len(compressor.compress(prime[start : start + XZ_TOLD]))
-        report(min(start + XZ_TOLD, len(prime)))
+    for start in range(0, len(prime), XZ_STEP):
+        grown[0] += len(compressor.compress(prime[start : start + XZ_STEP]))
+        report(min(start + XZ_STEP, len(prime)))
     ends, eaten = fed[:], len(prime)
     for chunk in chunks:
         for start in range(0, len(chunk), XZ_LOOK):

@@ -274,9 +274,9 @@ class Tokenizer:
         special = [f"{token} {id}" for token, id in self.special_tokens.items()]
         lines = [version, self.pattern, str(len(special)), *special, *(f"{a} {b}" for a, b in self.merges)]
         write_text(Path(f"{file_prefix}.model"), "\n".join(lines) + "\n")
-        shown = {id: f"[{render(token)}]" for id, token in self.vocab.items()}
-        halves = {id: f"{shown[a]}{shown[b]} -> " for (a, b), id in self.merges.items()}
-        write_text(Path(f"{file_prefix}.vocab"), "".join(f"{halves.get(id, '')}{shown[id]} {id}\n" for id in shown))
+        texts = {id: f"[{render(token)}]" for id, token in self.vocab.items()}
+        halves = {id: f"{texts[a]}{texts[b]} -> " for (a, b), id in self.merges.items()}
+        write_text(Path(f"{file_prefix}.vocab"), "".join(f"{halves.get(id, '')}{texts[id]} {id}\n" for id in texts))
 
     def load(self, model_file: str | Path) -> None:
         """Become the tokenizer of a .model file, ours or minbpe's; `FileDamaged`, and no change, if it is neither."""

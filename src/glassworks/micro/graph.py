@@ -255,14 +255,14 @@ def curve(x: float, y: float, to_x: float, to_y: float, twin: float) -> str:
 def box_of(v: Value, name: str, grad: float) -> tuple[float, str]:
     """The width of a value's box, and what is in it: its name | data over gradient."""
     name = " ".join(name.split())
-    shown = name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
-    first = text_width(shown) * 1.02 + 2 * PAD if shown else 0.0
+    label = name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
+    first = text_width(label) * 1.02 + 2 * PAD if label else 0.0
     data, gradient = short(v.data), short(grad)
     wide = first + 2 * PAD + DIGIT * (5 + max(6, len(data), len(gradient)))
     parts = [f"<title>{escape(f'{name}: ' if name else '')}data {v.data!r}, grad {grad!r}</title>"]
     parts.append(f'<rect class="box" width="{wide:.1f}" height="{BOX:.0f}" rx="4"/>')
-    if shown:
-        parts.append(f'<text class="label" x="{first / 2:.1f}" y="25" text-anchor="middle">{escape(shown)}</text>')
+    if label:
+        parts.append(f'<text class="label" x="{first / 2:.1f}" y="25" text-anchor="middle">{escape(label)}</text>')
         parts.append(f'<path class="rule" d="M{first:.1f} .5V{BOX - 0.5}"/>')
     for row, key, number in ((17, "data", data), (33, "grad", gradient)):
         parts.append(f'<text class="key" x="{first + PAD:.1f}" y="{row}">{key}</text>')

@@ -221,8 +221,8 @@ def samples(model: nn.Module, corpus: Corpus, seed: int, *, count: int = 3) -> l
         first, last = int(corpus.val.starts[i]), int(corpus.val.starts[i + 1])
         ids = corpus.val.read(first + 1, min(24, last - first - 1, model.config.n_ctx // 2))
         prompts.append(whole_characters(corpus.tokenizer, ids.tolist()))
-    found = continue_ids(model, corpus.tokenizer, prompts, max_tokens=120, temperature=0.8, seed=seed)
+    continuations = continue_ids(model, corpus.tokenizer, prompts, max_tokens=120, temperature=0.8, seed=seed)
     return [
         {"prompt": corpus.tokenizer.decode(prompt), "text": text_behind(corpus.tokenizer, prompt, ids)}
-        for prompt, ids in zip(prompts, found, strict=True)
+        for prompt, ids in zip(prompts, continuations, strict=True)
     ]

@@ -46,9 +46,9 @@ class Loop:
     @cached_property
     def machine_code(self) -> Any:
         """The function as C knows it; Python lets its lock go while it runs."""
-        kept = callback(self.function)
-        code = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(kept.address)
-        code.kept = kept  # type: ignore[attr-defined]
+        c_function = callback(self.function)
+        code = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(c_function.address)
+        code.callback = c_function  # type: ignore[attr-defined]
         return code
 
     def __call__(self, task: Task, shares: int = 1) -> None:
@@ -60,7 +60,7 @@ class Loop:
         elif library is not None and not library.omp_in_parallel():
             library.GOMP_parallel(code, place, shares, 0)
         elif os.name == "posix":
-            in_new_threads(task_of(code.kept.address, task.ctypes.data, shares))
+            in_new_threads(task_of(code.callback.address, task.ctypes.data, shares))
         else:
             self(task)
 

@@ -230,8 +230,8 @@ def tokens_of(moves: UInt8[Tensor, "N plies"], size: int, length: int) -> tuple[
     """
     squares = size * size
     targets = torch.full((len(moves), length), -1, dtype=torch.int64, device=moves.device)
-    kept = min(length, moves.size(1))
-    targets[:, :kept] = moves[:, :kept].long()
+    plies = min(length, moves.size(1))
+    targets[:, :plies] = moves[:, :plies].long()
     targets.masked_fill_(targets == PADDING, -1)
     inputs = targets.roll(1, 1)
     inputs[:, 0] = squares + 1

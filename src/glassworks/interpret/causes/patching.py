@@ -98,7 +98,17 @@ def activation_patching(
     with in_evaluation(model):
         runs = compare(model, clean, corrupt, metric, taps_of(chosen))
         for name, site in chosen.items():
-            patch_site(runs, name, site, findings, by_position, (controls, draws), generator, max_bytes, labels)
+            patch_site(
+                runs,
+                name,
+                site,
+                findings,
+                by_position=by_position,
+                controls=(controls, draws),
+                generator=generator,
+                max_bytes=max_bytes,
+                labels=labels,
+            )
     findings.add("clean", runs.top, ("pair",))
     findings.add("corrupt", runs.base, ("pair",))
     findings.meta |= {"scale": runs.scale, "pairs": len(clean), "tokens": runs.T, "seed": seed, **facts_of(metric)}
@@ -110,6 +120,7 @@ def patch_site(
     name: str,
     site: Site,
     findings: Findings,
+    *,
     by_position: bool,
     controls: tuple[int, int],
     generator: torch.Generator,

@@ -122,7 +122,7 @@ def neuron_examples(
     if batch_size < 1:
         raise ValueError(f"batch_size (={batch_size}) must be at least 1")
     found = [
-        collect(model, x, mask, point, neurons, want, batch_size, seed + i, name)
+        collect(model, x, mask, want, point=point, neurons=neurons, batch_size=batch_size, seed=seed + i, split=name)
         for i, (name, x, mask) in enumerate(zip(SPLITS, (inputs, held_out), (keep, keep_held_out), strict=True))
     ]
     arrays = {name: np.stack([one[name] for one in found]) for name in found[0]}
@@ -178,9 +178,10 @@ def collect(
     model: nn.Module,
     inputs: Tensor,
     keep: Tensor | None,
+    want: Examples,
+    *,
     point: str,
     neurons: Sequence[int] | None,
-    want: Examples,
     batch_size: int,
     seed: int,
     split: str,

@@ -105,7 +105,7 @@ def tile(rows: int, vectors: int, lanes: int = LANES) -> Any:
             builder.store(builder.load(total), one, align=WORD)
         return context.get_dummy_value()
 
-    @intrinsic
+    @intrinsic  # takes machine words, and no record of them
     def add(context: Any, x: Any, x_row: Any, y: Any, y_row: Any, out: Any, out_row: Any, depth: Any) -> Any:
         return signature, generate
 

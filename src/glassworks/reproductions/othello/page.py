@@ -80,12 +80,12 @@ def play_figure(run: Run, finding: Finding) -> Markup:
         Line("black / white", range(len(colours)), [value(row.ours) for row in colours], "line2", "dots"),
     ]
     floors = [("commonest state", COMMON), ("weights shuffled", FLOOR)]
-    known = [(name, value(row_named(finding, what).ours)) for name, what in floors]
+    floor_levels = [(name, value(row_named(finding, what).ours)) for name, what in floors]
     reads = Chart(
         lines,
         "after block",
         "squares read right, %",
-        [Level(f"{name} {y:.0f}", y) for name, y in known if math.isfinite(y)],
+        [Level(f"{name} {y:.0f}", y) for name, y in floor_levels if math.isfinite(y)],
         counted=True,
     )
     caption = (

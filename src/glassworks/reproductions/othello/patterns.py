@@ -28,12 +28,12 @@ class Firing:
     on: Float[Tensor, "K F L"]
     """Positions with the line in which the neuron fires."""
     fired: Float[Tensor, "K F"]
-    shown: Float[Tensor, " L"]
+    present: Float[Tensor, " L"]
     """Positions with the line."""
 
     def recalled(self, level: float) -> Bool[Tensor, "K F L"]:
         """Lines that a neuron does not miss."""
-        return (self.on > level * self.shown) & (self.on >= LEAST)
+        return (self.on > level * self.present) & (self.on >= LEAST)
 
 
 def count_firing(activations: Float[Tensor, "M F"], present: Bool[Tensor, "M L"]) -> Firing:

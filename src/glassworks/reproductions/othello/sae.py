@@ -156,7 +156,7 @@ def judge(
     ]
     best = int(torch.stack(scores).argmax())
     board = f1(named_properties(judged, firing.threshold[best], sure[best]), judged_labels)
-    alone = 2 * firing.on / (firing.fired[..., None] + firing.shown).clamp(min=1)  # (K, F, P)
+    alone = 2 * firing.on / (firing.fired[..., None] + firing.present).clamp(min=1)  # (K, F, P)
     place = alone.flatten(0, 1).argmax(0)  # (P,)
     fires = judged[:, place % judged.size(1)] > firing.threshold.flatten()[place]
     return {"board": float(board.mean()), "coverage": float(f1(fires, judged_labels).mean())}
