@@ -20,7 +20,7 @@ MOST = 20
 """Connections that are named."""
 LEAST_SHARE = 0.02
 """Of the largest effect: what a connection must have to be named, and a component to be in the matrix."""
-SIDE = 48
+SIDE = 40
 """Components along a side of the matrix."""
 
 
@@ -102,7 +102,7 @@ def matrix(trace: Trace, name: str, title: str) -> Markup:
         labels = tuple(brief(component(trace.labels[axis][i])) for i in some)
         parts.append(some)
         axes.append(Axis(heading, "class", labels, len(labels)))
-    note = "From whom down and to whom across, each with its layer."
+    note = "From whom down and to whom across, each with its layer; where none leads to the other there is no number."
     drawn = Drawn(title, values[np.ix_(*parts)], tuple(axes), None, note, ends=trace.legend.of(main).ends)
     return heat(drawn, Plan("heat", (), (0, 1)))
 
