@@ -50,7 +50,7 @@ def test_what_lifts_all_logits_alike_comes_after_what_lifts_this_one() -> None:
     assert "What puts “·Mary” above the average token, after “·to”" in first.replace(">what", ">What")
     assert "The logit of “·Mary” is 31.5, that of the average token 29.5" in first  # 3 - 2 + 1 + 0 between them
     assert "adds 30 to “·Mary”, 29 ± 0.25 to the average token" in first
-    assert "·to → ·Mary" in page  # every place, with what is predicted there
+    assert "layer 0, MLP, place → token predicted there ·to → ·Mary: −2" in page  # a map of every place waits below
 
 
 def test_components_beyond_the_twentieth_are_one_line_and_add_up() -> None:

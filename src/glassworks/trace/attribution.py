@@ -88,7 +88,7 @@ def places(names: Sequence[str], heads: Sequence[str], above: Array) -> Markup:
     """A map of all components and places."""
     axes = (
         Axis("component", "class", tuple(names), len(names)),
-        Axis("place → token predicted there", "position", tuple(heads), len(heads)),
+        Axis("place → token predicted there", "token", tuple(heads), len(heads)),
     )
     note = "Each column adds up to how far the logit of the token predicted there stands above the average token’s."
     return draw(
