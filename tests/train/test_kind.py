@@ -207,6 +207,15 @@ def test_a_kind_that_is_not_known_is_refused(tmp_path: Path) -> None:
         open_run(run)
 
 
+def test_a_kind_that_is_not_known_is_refused_before_it_is_trained(tmp_path: Path) -> None:
+    recipe = PointRecipe(steps=2)
+    run = Run.create(tmp_path / "a", kind="spheres", recipe=dataclasses.asdict(recipe), seed=recipe.seed)
+    with pytest.raises(RunError, match=r"does not know: .* entry in glassworks\.core\.kinds"):
+        train(run)
+    assert not (run.path / "metrics.jsonl").exists()
+    assert "plan" not in run.record
+
+
 def test_a_recipe_of_another_kind_is_no_recipe(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "a", kind="points", recipe={"classes": 3, "squares": 4})
     with pytest.raises(FileDamaged, match="there is no squares"):

@@ -119,7 +119,10 @@ class Run:
         """What is known of its kind; RunError where nothing is."""
         name = self.kind_name
         if name not in KINDS:
-            raise RunError(f"{self.path} is of a kind (={name!r}) that this version does not know: take a newer one")
+            raise RunError(
+                f"{self.path} is of a kind (={name!r}) that this version does not know: take a newer one, or give "
+                "one of your own its entry in glassworks.core.kinds.KINDS"
+            )
         return KINDS[name]
 
     @property

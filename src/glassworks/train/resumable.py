@@ -1,8 +1,8 @@
 """`resumable`: `fit` in a run's folder, whatever kind of run it is. Killed at any instant, the same call goes on.
 
 A kind of run is one short file over it: its data, its model, its loss, what is evaluated on the way and what is kept at
-the end (pretrain.py; docs/architecture.md shows a classifier). What a run goes on from is in its folder: the plan in
-run.json, the rows logged, and the newest checkpoint.
+the end (pretraining/run.py; docs/architecture.md shows a classifier). What a run goes on from is in its folder: the
+plan in run.json, the rows logged, and the newest checkpoint.
 """
 
 from collections.abc import Callable

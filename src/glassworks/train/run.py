@@ -50,9 +50,10 @@ def train_run(
 
     Returns: what `fit` does.
 
-    Raises: as `resumable`; RunError where another process is training it.
+    Raises: as `resumable`; RunError where another process is training it, and for a kind that `core.kinds` lacks.
     """
     place = ranks or Ranks()
+    _ = run.kind  # one that is not known is refused now, and not when the training is over
     with nullcontext(True) if is_ours or not place.first else locked(run.lock, wait=False) as had:
         if not had:
             raise being_trained(run)

@@ -252,5 +252,7 @@ def test_prompts_may_be_token_ids(model: GPT) -> None:
 def test_wrong_options_are_refused_at_the_call(model: GPT) -> None:
     with pytest.raises(ValueError, match=r"top_logprobs \(=-1\) must be a whole number of at least 0"):
         stream_completions(model, Bytes(), ["a"], top_logprobs=-1)
+    with pytest.raises(ValueError, match=r"top_logprobs \(=True\) must be a whole number"):
+        stream_completions(model, Bytes(), ["a"], top_logprobs=True)
     with pytest.raises(ValueError, match="there is no logprobs"):
         generate(model, Bytes(), ["a"], logprobs=True)

@@ -108,7 +108,7 @@ def stream_completions(
 
     A row's last piece, and only that, has a `finish_reason`; joined, the pieces are what `complete` gives.
     """
-    if not isinstance(top_logprobs, int) or top_logprobs < 0:
+    if not isinstance(top_logprobs, int) or isinstance(top_logprobs, bool) or top_logprobs < 0:
         raise ValueError(f"top_logprobs (={top_logprobs!r}) must be a whole number of at least 0; 0 gives none")
     asked, scores, most = bool(logprobs or top_logprobs), dict[int, Scores](), sampling_of(options).max_tokens
     watch = scoring(scores, top_logprobs) if asked else None

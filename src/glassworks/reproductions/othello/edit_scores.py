@@ -1,6 +1,6 @@
 """Edits of the board that Othello-GPT keeps: chosen on some positions, scored on others, beside their controls.
 
-Scores are mistakes a position (othello_edits.py). They are of positions in which the change leaves other moves legal:
+Scores are mistakes a position (edits.py). They are of positions in which the change leaves other moves legal:
 elsewhere no edit is asked for, and none is the best one. The scores over all positions stand beside them.
 """
 

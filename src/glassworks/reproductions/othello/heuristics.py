@@ -1,6 +1,6 @@
 """Othello-GPT's bag of heuristics: neurons that stand for lines, and neurons in rules.
 
-What is lost without the former is in othello_ablation.py.
+What is lost without the former is in ablation.py.
 
 Sources: "OthelloGPT learned a bag of heuristics" (jylin04, JackS, Karvonen, Rager, LessWrong, 2 July 2024) with its
 notebooks, and "Automatically Finding Rule-Based Neurons in OthelloGPT" (arXiv 2511.00059). Their network is one of 8×8,
