@@ -32,6 +32,10 @@ def test_ticks_are_round_few_and_inside(low: float, width: float) -> None:
     assert all(low - 1e-6 * width <= tick <= low + width * (1 + 1e-6) for tick in found)
 
 
+def test_a_range_too_tiny_for_round_steps_has_one_tick() -> None:
+    assert ticks(0.0, 5e-324) == [0.0]
+
+
 def test_log_ticks_are_powers_of_ten_or_their_simple_parts() -> None:
     assert log_ticks(0.5, 2000) == pytest.approx([1, 10, 100, 1000])
     assert log_ticks(1, 10) == pytest.approx([1, 2, 5, 10])

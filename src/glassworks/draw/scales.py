@@ -11,10 +11,10 @@ Numbers = Sequence[Real] | np.ndarray
 
 
 def ticks(low: Real, high: Real, count: int = 6) -> list[float]:
-    """About `count` round numbers (1, 2 or 5 times a power of ten apart) within [low, high]."""
-    if not high > low:
-        return [low]
+    """About `count` round numbers (1, 2 or 5 times a power of ten apart) within [low, high]; `low` where none fit."""
     rough = (high - low) / max(count, 1)
+    if not rough > 1e-300:  # steps of fewer digits than a float has
+        return [low]
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * 0.999)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
