@@ -79,7 +79,7 @@ test: $(VENV)/.installed-dev
 	$(BIN)/python $(PYTEST) -m "not slow and not peer"
 
 oldest: $(OLDEST_VENV)/.installed
-	$(OLDEST_VENV)/bin/python $(PYTEST) -m "not slow and not peer" $(OLDEST_TESTS)
+	$(OLDEST_VENV)/bin/python $(PYTEST) -m "not slow and not peer" -W "ignore:Please use the new API settings" $(OLDEST_TESTS)
 
 test-all: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m "not peer"

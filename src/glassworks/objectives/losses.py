@@ -57,7 +57,7 @@ def next_token_loss(model: nn.Module, batch: Sequence[Tensor]) -> Summed:
     logits = model(inputs).float()  # (B, T, V)
     indices = targets.clamp(min=-1).flatten()
     total = F.cross_entropy(logits.flatten(0, 1), indices, ignore_index=-1, reduction="sum")
-    return Summed(total, (indices >= 0).sum())
+    return Summed(total, (indices >= 0).sum(), {})  # torch 2.9 does not compile the default
 
 
 def token_losses(model: nn.Module, batch: Sequence[Tensor]) -> Float[Tensor, "B T"]:
