@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
-from jaxtyping import Float, TypeCheckError
+from jaxtyping import Float, TypeCheckError, config
 from tests.shapes import checked
 from torch import Tensor
 
@@ -47,6 +47,11 @@ def test_letters_mean_one_number_in_a_call_and_another_in_the_next() -> None:
         product(torch.ones(2, 3), torch.ones(3, 4), turned=True)
     with pytest.raises(TypeCheckError, match="turned"):
         product(torch.ones(2, 3), torch.ones(3, 4), turned=1)
+
+
+def test_a_test_may_do_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "jaxtyping_disable", True)
+    assert product(torch.ones(2, 3), torch.ones(3, 4), turned=True).shape == (4, 2)
 
 
 def test_a_generator_is_checked_when_it_is_made_and_by_letters_of_its_own() -> None:
