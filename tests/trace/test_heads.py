@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from glassworks.interpret.transformer.legends.heads import ATTENTION, HEAD_SCORES
-from glassworks.trace.attention import carrier, shown
+from glassworks.trace.attention import carrier, evenly_chosen
 from glassworks.trace.render import trace_figure
 from glassworks.trace.trace import Trace
 
@@ -39,10 +39,10 @@ def test_the_head_that_brings_something_from_between_is_enlarged_not_the_sharpes
 
 
 def test_the_chosen_layer_is_among_those_shown() -> None:
-    assert shown(30, 12, 23)[0] == 0
-    assert 23 in shown(30, 12, 23)
-    assert len(shown(30, 12, 23)) == 12
-    assert shown(4, 12, 3) == [0, 1, 2, 3]
+    assert evenly_chosen(30, 12, 23)[0] == 0
+    assert 23 in evenly_chosen(30, 12, 23)
+    assert len(evenly_chosen(30, 12, 23)) == 12
+    assert evenly_chosen(4, 12, 3) == [0, 1, 2, 3]
 
 
 def test_what_is_moved_is_coloured_by_layer_and_the_largest_said_at_the_row() -> None:

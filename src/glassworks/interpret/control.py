@@ -30,23 +30,23 @@ def randomised(model: nn.Module, *, seed: int) -> nn.Module:
         torch.manual_seed(seed)  # inside the fork: the caller's generator is as it was afterwards
         if isinstance(root, GPT):
             return fresh_gpt(root, seed)
-        found = copy.deepcopy(root)
-        if callable(getattr(found, "_init_weights", None)) and callable(getattr(found, "init_weights", None)):
-            initialise_again(found)
+        control = copy.deepcopy(root)
+        if callable(getattr(control, "_init_weights", None)) and callable(getattr(control, "init_weights", None)):
+            initialise_again(control)
         else:
-            reset(found)
-    return found
+            reset(control)
+    return control
 
 
 def fresh_gpt(model: GPT, seed: int) -> GPT:
     """A GPT of the same shape with fresh weights, none of its matrices 0."""
-    found = GPT(model.config, seed=seed)
+    fresh = GPT(model.config, seed=seed)
     generator = torch.Generator().manual_seed(seed + 2**32)  # not the numbers that the embedding was made of
-    for p in found.parameters():
+    for p in fresh.parameters():
         if p.ndim == 2 and p.numel() and not p.any():
             bound = math.sqrt(3 / p.size(1))
             p.copy_(torch.empty(p.shape).uniform_(-bound, bound, generator=generator))
-    return found.to(model.embed.weight).train(model.training)
+    return fresh.to(model.embed.weight).train(model.training)
 
 
 def initialise_again(model: Any) -> None:
@@ -70,12 +70,12 @@ def reset(model: nn.Module) -> None:
             p.copy_(p.flatten()[torch.randperm(p.numel()).to(p.device)].view_as(p))
 
 
-def beside(found: Trace, control: Trace) -> Trace:
+def beside(trace: Trace, control: Trace) -> Trace:
     """A trace and, beside each of its arrays, the same of a control network, as <array>_untrained."""
-    pairs = {f"{name}_untrained": name for name in found.arrays}
+    pairs = {f"{name}_untrained": name for name in trace.arrays}
     return replace(
-        found,
-        arrays=found.arrays | {new: control.arrays[name] for new, name in pairs.items()},
-        axes=found.axes | {new: found.axes[name] for new, name in pairs.items()},
-        meta=found.meta | {f"{name}_untrained": value for name, value in control.meta.items() if name == "loss"},
+        trace,
+        arrays=trace.arrays | {new: control.arrays[name] for new, name in pairs.items()},
+        axes=trace.axes | {new: trace.axes[name] for new, name in pairs.items()},
+        meta=trace.meta | {f"{name}_untrained": value for name, value in control.meta.items() if name == "loss"},
     )

@@ -92,14 +92,14 @@ def header(look: Look) -> Markup:
 
 def read(look: Look) -> Iterator[Markup]:
     """The sentence, and the one it is contrasted with, what differs in it marked."""
-    yield tag("p", *(shown(token, look.special) for token in look.text), class_="surprise read")
+    yield tag("p", *(token_markup(token, look.special) for token in look.text), class_="surprise read")
     if look.against:
         pairs = zip(look.text, look.against, strict=True)
-        tokens = [shown(b, look.special, "span" if a == b else "mark") for a, b in pairs]
+        tokens = [token_markup(b, look.special, "span" if a == b else "mark") for a, b in pairs]
         yield tag("p", tag("small", "against "), *tokens, class_="surprise read")
 
 
-def shown(token: str, special: Collection[str], element: str = "span") -> Markup:
+def token_markup(token: str, special: Collection[str], element: str = "span") -> Markup:
     """A token within a sentence; a line's end as its sign, and what is no text pale."""
     return tag("small" if token in special else element, token.replace("\n", "↵"))
 

@@ -69,10 +69,10 @@ def row(run: Contents) -> Markup:
     error = number((run.held_out or {}).get("bits_per_byte_se"))
     seconds = run.column("seconds")[1]
     cells = [
-        known(run.steps, short),
-        known(run.steps * run.tokens_per_step, short),
-        known(run.fact("result", "num_params"), short),
-        known(run.fact("result", "tokens_per_s"), short),
+        or_dash(run.steps, short),
+        or_dash(run.steps * run.tokens_per_step, short),
+        or_dash(run.fact("result", "num_params"), short),
+        or_dash(run.fact("result", "tokens_per_s"), short),
         duration(seconds[-1] if seconds else math.nan),
     ]
     return tag(
@@ -88,7 +88,7 @@ def score(run: Contents) -> float:
     return number((run.held_out or {}).get("bits_per_byte"))
 
 
-def known(value: float, write: Callable[[float], str]) -> str:
+def or_dash(value: float, write: Callable[[float], str]) -> str:
     """A number, or a dash where there is none."""
     return write(value) if math.isfinite(value) else "–"
 

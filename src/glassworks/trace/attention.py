@@ -30,7 +30,7 @@ def attention_figure(trace: Trace) -> Markup:
         return tag("p", "The attention trace holds no tokens.", class_="missing")
     words = labelled(trace.labels.get("query", []))[:length] or [""] * length
     chosen = carrier(trace, length)
-    layers, heads = shown(num_layers, MAX_LAYERS, chosen[0]), shown(num_heads, MAX_HEADS, chosen[1])
+    layers, heads = evenly_chosen(num_layers, MAX_LAYERS, chosen[0]), evenly_chosen(num_heads, MAX_HEADS, chosen[1])
     rows = [
         tag(
             "tr", tag("th", f"layer {layer}", scope="row"), *(small_map(pattern, layer, head, chosen) for head in heads)
@@ -68,7 +68,7 @@ def carrier(trace: Trace, length: int) -> tuple[int, int]:
     return int(layer), int(head)
 
 
-def shown(total: int, most: int, chosen: int) -> list[int]:
+def evenly_chosen(total: int, most: int, chosen: int) -> list[int]:
     """At most so many of some layers or heads, evenly spaced, the chosen one in the place of its neighbour.
 
     >>> shown(30, 4, 24)
@@ -97,7 +97,10 @@ def moved_figure(trace: Trace, token: Token) -> Markup:
     if not moved.size:
         return Markup("")
     chosen = carrier(trace, moved.shape[2])
-    layers, heads = shown(moved.shape[0], MAX_LAYERS, chosen[0]), shown(moved.shape[1], MAX_HEADS, chosen[1])
+    layers, heads = (
+        evenly_chosen(moved.shape[0], MAX_LAYERS, chosen[0]),
+        evenly_chosen(moved.shape[1], MAX_HEADS, chosen[1]),
+    )
     counts = (
         (len(layers), len(moved), "layers"),
         (len(heads), moved.shape[1], "heads"),

@@ -33,12 +33,12 @@ def general_figure(trace: Trace, token: Token, without: Collection[str] = ()) ->
     if folded:
         figures.append(tag("details", tag("summary", "More numbers"), *folded))
     single = {
-        sentence(about[name].title, trace, token): said_of(trace, name, trace.arrays[name].item(), token)
+        sentence(about[name].title, trace, token): value_in_words(trace, name, trace.arrays[name].item(), token)
         for name in left
         if trace.arrays[name].size == 1 and about[name].show in ("shown", "folded")
     }
     meta = {
-        title: said_of(trace, name, value, token)
+        title: value_in_words(trace, name, value, token)
         for name, value in trace.meta.items()
         if (title := trace.legend.numbers.get(name, name.replace("_", " ")))
     }
@@ -59,9 +59,11 @@ def array_figure(trace: Trace, name: str, token: Token) -> Markup:
     if array.dtype.kind not in "fiub":
         return missing(f"“{title}” is of type {array.dtype}: it is not drawn.")
     error = numbers_of(trace, about.error, about)
-    values = shown(trace, name, about)
+    values = values_of(trace, name, about)
     drawn = Drawn(title, values, tuple(axes), error, note, least=about.least, ends=about.ends, log=about.log)
-    return draw(beside_controls(drawn, {other: shown(trace, other, about) for other in about.controls}, trace, token))
+    return draw(
+        beside_controls(drawn, {other: values_of(trace, other, about) for other in about.controls}, trace, token)
+    )
 
 
 def axis_of(trace: Trace, name: str, size: int) -> Axis:
@@ -73,19 +75,19 @@ def axis_of(trace: Trace, name: str, size: int) -> Axis:
     return replace(axis, places=about.places)
 
 
-def shown(trace: Trace, name: str, about: Quantity) -> np.ndarray:
+def values_of(trace: Trace, name: str, quantity: Quantity) -> np.ndarray:
     """An array's numbers as floats, in percent if they are shown so, without the entries that there are not."""
-    values = numbers_of(trace, name, about)
+    values = numbers_of(trace, name, quantity)
     assert values is not None
-    if (where := trace.arrays.get(about.where)) is not None:
+    if (where := trace.arrays.get(quantity.where)) is not None:
         values = np.where(where, values, np.nan)
     return values
 
 
-def numbers_of(trace: Trace, name: str, about: Quantity) -> np.ndarray | None:
+def numbers_of(trace: Trace, name: str, quantity: Quantity) -> np.ndarray | None:
     """An array as floats; None if there is none of that name."""
     array = trace.arrays.get(name)
-    return None if array is None else array.astype(float) * (100.0 if about.percent else 1.0)
+    return None if array is None else array.astype(float) * (100.0 if quantity.percent else 1.0)
 
 
 def beside_controls(drawn: Drawn, controls: Mapping[str, np.ndarray], trace: Trace, token: Token) -> Drawn:
@@ -125,12 +127,12 @@ def sentence(text: str, trace: Trace, token: Token) -> str:
             return None
         if name in trace.legend.ids and isinstance(value, int):
             return visible(token(value))
-        return as_said(value)
+        return as_written(value)
 
     return filled(text, say)
 
 
-def said_of(trace: Trace, name: str, value: str | float | int, token: Token) -> str | float | int:
+def value_in_words(trace: Trace, name: str, value: str | float | int, token: Token) -> str | float | int:
     """A single number as it is shown: the text of a token that is given by its id, words as the legend has them."""
     if name in trace.legend.ids and isinstance(value, int) and value >= 0:
         return f"“{visible(token(value))}”"
@@ -144,14 +146,14 @@ def words_of(trace: Trace, token: Token, *parts: str) -> Iterator[Markup]:
             yield tag("p", text, class_=part)
 
 
-def as_said(value: object) -> str:
+def as_written(value: object) -> str:
     """A single value as it is written: numbers in three digits, counts as they are."""
     return figure(value) if isinstance(value, float) else minus(plain(value))
 
 
 def numbers(values: Mapping[str, str | float | int]) -> Markup:
     """Names and values, in as many columns as fit."""
-    rows = [tag("div", tag("dt", name), tag("dd", as_said(value))) for name, value in values.items()]
+    rows = [tag("div", tag("dt", name), tag("dd", as_written(value))) for name, value in values.items()]
     return tag("dl", *rows, class_="numbers") if rows else Markup("")
 
 

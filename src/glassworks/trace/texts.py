@@ -13,7 +13,7 @@ from glassworks.draw.tokens import legend, spaced, visible
 from glassworks.trace.trace import Trace
 
 MAX_NATS = 10.0
-TOLD = 2.0
+NATS_BY_CONTEXT = 2.0
 """Nats that a token is likelier by the earlier context to be underlined."""
 MAX_TOKENS = 600
 
@@ -66,10 +66,10 @@ def helped(nats: np.ndarray, alone: np.ndarray | None) -> str:
     """A sentence on the tokens that are underlined."""
     if alone is None:
         return ""
-    count = int((alone[:MAX_TOKENS] - nats[:MAX_TOKENS] >= TOLD).sum())
+    count = int((alone[:MAX_TOKENS] - nats[:MAX_TOKENS] >= NATS_BY_CONTEXT).sum())
     return (
         f" Underlined: {count:,} of {min(len(nats), MAX_TOKENS):,} tokens that the earlier context made at least "
-        f"{TOLD:g} nats likelier, seven times as likely as after the one token before."
+        f"{NATS_BY_CONTEXT:g} nats likelier, seven times as likely as after the one token before."
     )
 
 
@@ -100,7 +100,7 @@ def surprising(trace: Trace, i: int, end: int, word: str, token: Callable[[int],
     if "top_ids" in trace.arrays and "top_probabilities" in trace.arrays:
         about.append(f"most likely: {best(trace, (i,), token)}")
     style = f"surprise{level(colour / MAX_NATS)}"
-    if "nats_alone" in trace.arrays and float(trace.arrays["nats_alone"][i:end].sum()) - nats >= TOLD:
+    if "nats_alone" in trace.arrays and float(trace.arrays["nats_alone"][i:end].sum()) - nats >= NATS_BY_CONTEXT:
         style += " told"
     return tag("span", spaced(word), class_=style, title="\n".join(about))
 

@@ -30,8 +30,8 @@ def test_numbers_fit_their_cells_and_zeros_are_empty(values: list[float], writte
     array = np.array(values)
     digits = digits_for(array, colours_for(array).high)
     assert [digits.write(value) for value in values] == written
-    assert digits.said(array).startswith(said)
-    assert said or not digits.said(array)
+    assert digits.note(array).startswith(said)
+    assert said or not digits.note(array)
 
 
 @given(st.lists(st.floats(allow_subnormal=True), min_size=1, max_size=8))

@@ -195,7 +195,7 @@ def test_shares_of_little_are_not_stretched_over_the_scale() -> None:
     """A tenth of a nat filled the colours as well as ten."""
     facts = {"metric": "logit difference", "metric_token": 1, "metric_less_token": 2}
     little, much, other = (
-        judged(ACTIVATION_PATCHING, told, answers=(scale, 0.0), scale=scale, told=True, pairs=1)
+        judged(ACTIVATION_PATCHING, told, answers=(scale, 0.0), scale=scale, differs=True, pairs=1)
         for told, scale in ((facts, 0.1), (facts, 8.0), ({}, 0.1))
     )
     reach = [legend.quantities["resid_pre"].ends[1] for legend in (little, much, other)]

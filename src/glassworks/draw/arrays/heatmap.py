@@ -129,7 +129,7 @@ class Digits:
             number = short(value / 10.0**self.power)
         return minus(number) if number.strip("-0.") else ""
 
-    def said(self, values: np.ndarray) -> str:
+    def note(self, values: np.ndarray) -> str:
         """Sentences on the cells, where they do not hold the numbers as they are."""
         power = str(self.power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
         unit = f" The numbers in the cells are in units of 10{power}." if self.power else ""

@@ -64,7 +64,7 @@ def heat(drawn: Drawn, chosen: Plan) -> Markup:
     if same:
         in_cells += f" The same in every cell: {'; '.join(same)}."
     if not decided and len(same) < len(grids) and measures(grids[0], wide)[2]:
-        in_cells += digits.said(np.stack([grid.values for grid in grids]))
+        in_cells += digits.note(np.stack([grid.values for grid in grids]))
     said = caption(drawn, in_cells + gaps + colours.beyond + largest_error(drawn) + left_out)
     key = Markup("") if decided or not maps else colour_bar(colours)
     return tag("figure", title(drawn), key, arranged(drawn, chosen, maps) if maps else "", tag("figcaption", said))

@@ -75,20 +75,20 @@ def fitting(value: Any, name: str, kinds: Sequence[Any]) -> Any:
     return value
 
 
-def a_module(value: Any, name: str, wanted: type[nn.Module]) -> Any:
+def a_module(value: Any, name: str, kind: type[nn.Module]) -> Any:
     """A model, if it is of the class that a function is about; any module where that is `nn.Module`."""
     root = getattr(value, WRAPPER, value) if isinstance(value, nn.Module) else value
-    if wanted is not nn.Module and isinstance(root, wanted):
+    if kind is not nn.Module and isinstance(root, kind):
         return root
-    what = type(root).__name__
+    actual = type(root).__name__
     if not isinstance(root, nn.Module):
-        raise ValueError(f"{name} must be a module, not a {what}: open a folder with glassworks.models.io.load_model")
-    if wanted is nn.Module:
+        raise ValueError(f"{name} must be a module, not a {actual}: open a folder with glassworks.models.io.load_model")
+    if kind is nn.Module:
         return value
-    if not wanted.__module__.startswith("glassworks.models."):
-        raise ValueError(f"{name} must be a {wanted.__name__}, not a {what}")
+    if not kind.__module__.startswith("glassworks.models."):
+        raise ValueError(f"{name} must be a {kind.__name__}, not a {actual}")
     raise ValueError(
-        f"{name} must be a {wanted.__name__} of glassworks, not a {what}: open its folder with "
+        f"{name} must be a {kind.__name__} of glassworks, not a {actual}: open its folder with "
         "glassworks.models.io.load_model, or take one of the functions for any module (capture, patch_points, "
         "ablate_points, probe, steer)"
     )

@@ -95,10 +95,10 @@ def describe(model: nn.Module, axes: Mapping[str, str]) -> None:
     for pattern in axes.values():
         axes_from(pattern)
     find_points(root, list(axes))
-    root.point_axes = {**axes, **{name: old for name, old in told_by(root).items() if name not in axes}}
+    root.point_axes = {**axes, **{name: old for name, old in patterns_of(root).items() if name not in axes}}
 
 
-def told_by(module: nn.Module) -> Mapping[str, str]:
+def patterns_of(module: nn.Module) -> Mapping[str, str]:
     """What a module says of the points inside of it."""
     said: Mapping[str, str] = getattr(module, "point_axes", {})
     return said
@@ -119,14 +119,14 @@ def axes_from(pattern: str) -> Axes:
     return Axes(tuple(left.index(name) for name in places + numbers), len(places))
 
 
-def told(model: nn.Module, key: str, axes: int) -> Axes | None:
+def described_axes(model: nn.Module, key: str, axes: int) -> Axes | None:
     """What the model, or a part of it that the point is in, says of a value with so many axes."""
     every_call = key.partition("#")[0]
     name, colon, item = every_call.partition(":")
     path, holder = name.split(".") if name else [], getattr(model, WRAPPER, model)
     for depth in range(len(path) + 1):
         inside = ".".join(path[depth:]) + colon + item
-        for glob, pattern in told_by(holder).items():
+        for glob, pattern in patterns_of(holder).items():
             fits = fnmatchcase(inside, glob) or fnmatchcase(inside + key[len(every_call) :], glob)
             if fits and len(axes_from(pattern).order) == axes:
                 return axes_from(pattern)
@@ -142,9 +142,9 @@ def told(model: nn.Module, key: str, axes: int) -> Axes | None:
 
 def axes_of(model: nn.Module, key: str, x: Tensor, maps: set[str]) -> Axes:
     """The axes of a point's value; `maps` are the points where `finding_maps` found one."""
-    found = known_axes(model, key, x.ndim, maps)
-    if found is not None:
-        return found
+    axes = known_axes(model, key, x.ndim, maps)
+    if axes is not None:
+        return axes
     if not x.ndim:
         raise ValueError(f"{key} is a single number, without an axis of examples: choose another point")
     letters = " ".join("BTUVWXYZ"[: x.ndim])
@@ -158,12 +158,12 @@ def axes_of(model: nn.Module, key: str, x: Tensor, maps: set[str]) -> Axes:
 
 def known_axes(model: nn.Module, key: str, axes: int, maps: set[str]) -> Axes | None:
     """The axes of a value with so many of them, as they are told or known; None if they are neither."""
-    found = told(model, key, axes)
-    if found is None and key in maps:
+    described = described_axes(model, key, axes)
+    if described is None and key in maps:
         return Axes((0, *range(2, axes), 1), axes - 1)
-    if found is None and 1 <= axes <= 3:
+    if described is None and 1 <= axes <= 3:
         return Axes(tuple(range(axes)), max(1, axes - 1))
-    return found
+    return described
 
 
 @torch.no_grad()
@@ -178,12 +178,12 @@ def axes_at(model: nn.Module, inputs: Any, point: str) -> dict[int, Axes]:
         watching(model, [point], lambda p, call, x: values.append((p.key(call), x))),
     ):
         run_for(model, inputs, point)
-    found: dict[int, Axes] = {}
+    by_number: dict[int, Axes] = {}
     for key, x in values:
         axes = axes_of(model, key, x, maps)
-        if found.setdefault(x.ndim, axes) != axes:
+        if by_number.setdefault(x.ndim, axes) != axes:
             raise ValueError(f"point (={point!r}) has values whose axes lie differently, as {key}: choose one of them")
-    return found
+    return by_number
 
 
 # ----------------------------------------------------------------------------------------------------------------------

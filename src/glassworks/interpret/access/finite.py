@@ -24,10 +24,10 @@ def run_model(model: nn.Module, *inputs: Any) -> Tensor:
     check_weights(model)
     with evaluating(model):
         output = model(*inputs)
-    found: Tensor = tensor(output if isinstance(output, Tensor) else getattr(output, "logits", output), "the output")
-    if not is_finite(found):
-        raise ValueError(f"the output holds {kind(found)}, which begin at {where_it_begins(model, *inputs)}")
-    return found
+    values: Tensor = tensor(output if isinstance(output, Tensor) else getattr(output, "logits", output), "the output")
+    if not is_finite(values):
+        raise ValueError(f"the output holds {kind(values)}, which begin at {where_it_begins(model, *inputs)}")
+    return values
 
 
 def run_for(model: nn.Module, inputs: Any, points: str | Sequence[str]) -> None:
@@ -53,9 +53,9 @@ def check_weights(model: nn.Module) -> None:
             )
 
 
-def check_values(seen: Mapping[str, Tensor]) -> None:
+def check_values(captured: Mapping[str, Tensor]) -> None:
     """Refuse values that are not finite, naming the first point in the model's order that has them."""
-    for name, value in seen.items():
+    for name, value in captured.items():
         if not is_finite(value):
             raise ValueError(
                 f"{plain_name(name)} holds {kind(value)}, though the output need not: mend the layer, or an edit there"
@@ -71,12 +71,12 @@ def where_it_begins(model: nn.Module, *inputs: Any) -> str:
     for name, p in model.named_parameters():
         if not is_finite(p):
             return f"the weights of {plain_name(name)}"
-    found: dict[str, list[str]] = {"NaN": [], "infinities": []}
+    names_of: dict[str, list[str]] = {"NaN": [], "infinities": []}
 
     def look(name: str, output: Any) -> None:
         for value in output if isinstance(output, tuple) else (output,):
             if isinstance(value, Tensor) and not is_finite(value):
-                found[kind(value)].append(name)
+                names_of[kind(value)].append(name)
 
     with ExitStack() as stack:
         root = stack.enter_context(uncompiled(model))
@@ -85,7 +85,7 @@ def where_it_begins(model: nn.Module, *inputs: Any) -> str:
             hook = module.register_forward_hook(lambda _m, _a, output, name=name: look(name, output))
             stack.callback(hook.remove)
         root(*inputs)
-    first = [*found["NaN"], *found["infinities"]]
+    first = [*names_of["NaN"], *names_of["infinities"]]
     return (plain_name(first[0]) or "the model's own output") if first else "no module"
 
 

@@ -76,7 +76,7 @@ def capture(
     """
     specs = [names] if isinstance(names, str) else list(names)
     storage = Storage(max_bytes, spill, works_in_place(model))
-    seen: dict[str, Tensor] = {}
+    captured: dict[str, Tensor] = {}
     visited: set[Point] = set()
 
     def keep(point: Point, call: int, value: Tensor) -> None:
@@ -87,12 +87,12 @@ def capture(
                 f"{point.name} is called more than once in a forward pass: choose calls, as {key}#0 or {key}#*"
             )
         part = value if positions is None else value.index_select(axis, indices(value, positions, axis, key))
-        kept = storage.keep(key, part)
-        if kept is not None:
-            seen[key] = kept
+        stored = storage.keep(key, part)
+        if stored is not None:
+            captured[key] = stored
 
     def begin() -> None:
-        seen.clear()
+        captured.clear()
         visited.clear()
         storage.begin()
 
@@ -103,7 +103,7 @@ def capture(
             raise ValueError(never(missed[0].spec if missed else specs[0]))
 
     with watching(model, specs, keep, begin=begin, end=end) as points:
-        yield seen
+        yield captured
         storage.check()
 
 

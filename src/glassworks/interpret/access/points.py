@@ -43,35 +43,35 @@ class Point(NamedTuple):
 
 def find_points(model: nn.Module, specs: Sequence[str]) -> list[Point]:
     """The points that strings stand for, in the model's order; one without a match is a ValueError."""
-    known = all_modules(model)
-    found: dict[tuple[str, str | None, str | int | None], bool] = {}
+    modules = all_modules(model)
+    places: dict[tuple[str, str | None, str | int | None], bool] = {}
     for spec in specs:
         match = re.fullmatch(r"([^:#]*)(?::([\w.]+))?(?:#(\d{1,9}|\*))?", spec)
         if match is None:
             raise ValueError(f"names (={spec!r}) must be NAME, NAME:in or NAME:item, with #call at the end if wanted")
         name, item, call = match.groups()
-        names = [name] if name in known else matches(known, name)
+        names = [name] if name in modules else matches(modules, name)
         if not names:
-            near = difflib.get_close_matches(name, known, n=3, cutoff=0.0)
+            near = difflib.get_close_matches(name, modules, n=3, cutoff=0.0)
             raise ValueError(f"names (={name!r}) match no module; nearest: {', '.join(near)}")
         for other in names:
             place = (other, item, int(call) if call is not None and call.isdecimal() else call)
-            found[place] = found.get(place, False) or other == name
-    order = {name: i for i, name in enumerate(known)}
-    return sorted((Point(*place, exact) for place, exact in found.items()), key=lambda point: order[point.name])
+            places[place] = places.get(place, False) or other == name
+    order = {name: i for i, name in enumerate(modules)}
+    return sorted((Point(*place, exact) for place, exact in places.items()), key=lambda point: order[point.name])
 
 
 def all_modules(model: nn.Module) -> dict[str, nn.Module]:
     """Every module under every name it has; one inside a compiled child also without the child's `_orig_mod`."""
-    found = dict(model.named_modules(remove_duplicate=False))
-    short = {".".join(part for part in name.split(".") if part != WRAPPER): module for name, module in found.items()}
-    return short | {name: module for name, module in found.items() if WRAPPER in name.split(".")}
+    modules = dict(model.named_modules(remove_duplicate=False))
+    short = {".".join(part for part in name.split(".") if part != WRAPPER): module for name, module in modules.items()}
+    return short | {name: module for name, module in modules.items() if WRAPPER in name.split(".")}
 
 
-def matches(known: Mapping[str, nn.Module], glob: str) -> list[str]:
+def matches(modules: Mapping[str, nn.Module], glob: str) -> list[str]:
     """The names that a glob fits, one for each module."""
-    names = [name for name in known if fnmatchcase(name, glob) and WRAPPER not in name.split(".")]
-    return list({id(known[name]): name for name in reversed(names)}.values())
+    names = [name for name in modules if fnmatchcase(name, glob) and WRAPPER not in name.split(".")]
+    return list({id(modules[name]): name for name in reversed(names)}.values())
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -163,10 +163,10 @@ def module_hooks(points: list[Point], calls: Calls, visit: Visit) -> tuple[Calla
         return value if new is None else put(value, path, new)
 
     def before(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        call, given = calls.next(name), Given(args, kwargs)
+        call, called = calls.next(name), CallArguments(args, kwargs)
         for point in inputs:
-            given = visited(point, call, given, point.path[1:] or given.first())
-        return None if given.args is args and given.kwargs is kwargs else (given.args, given.kwargs)
+            called = visited(point, call, called, point.path[1:] or called.first())
+        return None if called.args is args and called.kwargs is kwargs else (called.args, called.kwargs)
 
     def after(_module: nn.Module, _args: Any, output: Any) -> Any:
         call, new = max(calls[name] - 1, 0), output
@@ -181,7 +181,7 @@ def module_hooks(points: list[Point], calls: Calls, visit: Visit) -> tuple[Calla
 # Paths into what modules take and return
 
 
-class Given(NamedTuple):
+class CallArguments(NamedTuple):
     """What a module is called with: "0", "1", ... are its positional arguments, names its keywords."""
 
     args: tuple[Any, ...]
@@ -209,10 +209,10 @@ def put(value: Any, path: Sequence[str], new: Any) -> Any:
         return new
     key, old = parts(value)[path[0]]
     changed = put(old, path[1:], new)
-    if isinstance(value, Given):
+    if isinstance(value, CallArguments):
         if isinstance(key, str):
-            return Given(value.args, value.kwargs | {key: changed})
-        return Given((*value.args[:key], changed, *value.args[key + 1 :]), value.kwargs)
+            return CallArguments(value.args, value.kwargs | {key: changed})
+        return CallArguments((*value.args[:key], changed, *value.args[key + 1 :]), value.kwargs)
     if isinstance(value, Mapping):
         mapping: Any = copy(value)
         mapping[key] = changed
@@ -223,7 +223,7 @@ def put(value: Any, path: Sequence[str], new: Any) -> Any:
 
 def parts(value: Any) -> dict[str, tuple[Any, Any]]:
     """The items inside a value: how a path writes each, with its key or index, and the item."""
-    if isinstance(value, Given):
+    if isinstance(value, CallArguments):
         return parts(value.args) | parts(value.kwargs)
     if isinstance(value, Mapping):
         return {str(key): (key, item) for key, item in value.items()}
@@ -241,7 +241,7 @@ class Missing(str):
 
 def described(value: Any) -> str:
     """What a value is, with what may be chosen of it."""
-    if isinstance(value, Given):
+    if isinstance(value, CallArguments):
         return f"called with {', '.join(parts(value)) or 'nothing'}"
     if isinstance(value, Mapping):
         return f"a {type(value).__name__} of {', '.join(map(str, value))}"

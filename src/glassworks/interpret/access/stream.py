@@ -133,30 +133,30 @@ def check_keep(keep: Tensor | None, mask_only: bool) -> None:
         raise ValueError(f"labels {tuple(keep.shape)} must have targets as their last axis: add one of size 1")
 
 
-def to_rows(model: nn.Module, seen: Mapping[str, Tensor], keep: Tensor | None, maps: set[str]) -> Rows:
+def to_rows(model: nn.Module, captured: Mapping[str, Tensor], keep: Tensor | None, maps: set[str]) -> Rows:
     """Flatten the places of every point alike, and drop the rows that are not wanted."""
     labels = keep if keep is not None and keep.dtype is not torch.bool else None
     if keep is None:
-        name, first = next(iter(seen.items()))
+        name, first = next(iter(captured.items()))
         axes = axes_of(model, name, first, maps)
         mask = torch.ones(axes.lay(first).shape[: axes.places], dtype=torch.bool, device=first.device)
     else:
         mask = keep if labels is None else (labels != IGNORE).any(-1)
     if not len(mask):
         raise ValueError("batches gave a batch of 0 examples: give fewer steps, or leave empty batches out")
-    values = {name: laid(model, name, x, maps, mask.ndim) for name, x in seen.items()}
+    values = {name: laid(model, name, x, maps, mask.ndim) for name, x in captured.items()}
     for name, x in values.items():
         if x.shape[: mask.ndim] != mask.shape:
             raise ValueError(
                 f"{name} {tuple(x.shape)} does not begin with the axes of the mask or labels {tuple(mask.shape)}"
             )
-    kept = mask.flatten().nonzero()[:, 0]
+    chosen = mask.flatten().nonzero()[:, 0]
     examples = torch.arange(len(mask), device=mask.device).repeat_interleave(mask[0].numel())
     values = {name: x.reshape(mask.numel(), -1) for name, x in values.items()}
     return Rows(
-        values if len(kept) == mask.numel() else {name: x[kept] for name, x in values.items()},
-        (labels.flatten(0, -2) if labels is not None else examples[:, None][:, :0])[kept].long(),
-        examples[kept],
+        values if len(chosen) == mask.numel() else {name: x[chosen] for name, x in values.items()},
+        (labels.flatten(0, -2) if labels is not None else examples[:, None][:, :0])[chosen].long(),
+        examples[chosen],
     )
 
 
@@ -235,13 +235,13 @@ def gather(
 ) -> Rows:
     """The whole stream in memory, float32; ValueError with the size that is needed when that is above `max_bytes`."""
     blocks = chunks(model, batches, points, steps=steps, max_bytes=max_bytes, start=start)
-    found = next(blocks, None)
-    if found is None:
+    first = next(blocks, None)
+    if first is None:
         raise ValueError("batches keep no row: their masks or labels leave nothing")
     more = next(blocks, None)
     if more is not None:
-        raise ValueError(needed(found, bytes_of_row(found) * (len(found) + len(more)), max_bytes))
-    return found
+        raise ValueError(needed(first, bytes_of_row(first) * (len(first) + len(more)), max_bytes))
+    return first
 
 
 def bytes_of_row(rows: Rows) -> int:
@@ -259,14 +259,14 @@ def needed(rows: Rows, size: int, max_bytes: int) -> str:
 
 def longer(block: Rows, filled: int, like: Rows, size: int) -> Rows:
     """Room for so many rows, with those of a shorter block at its beginning."""
-    found = Rows(
+    rows = Rows(
         {name: torch.empty(size, x.size(1), device=x.device) for name, x in like.values.items()},
         like.labels.new_empty(size, like.labels.size(1)),
         like.example.new_empty(size),
     )
     if filled:
-        copy_into(found, part_of(block, 0, filled), 0)
-    return found
+        copy_into(rows, part_of(block, 0, filled), 0)
+    return rows
 
 
 def copy_into(block: Rows, part: Rows, at: int) -> None:

@@ -140,7 +140,7 @@ class Tally:
         bins = self.bins.clone()
         bins[:, BINS // 2] -= self.zero
         deviation = (self.square / n - mean.square()).clamp(min=0).sqrt()
-        found = {
+        numbers = {
             "firing_rate": self.fired / n,
             "zeros": self.zero / n,
             "mean": mean.float(),
@@ -150,4 +150,4 @@ class Tally:
             "scale": self.scale,
             "histogram": bins,
         }
-        return {name: x.cpu().numpy() for name, x in found.items()}
+        return {name: x.cpu().numpy() for name, x in numbers.items()}

@@ -43,19 +43,19 @@ def contrast(
 ) -> tuple[Tensor, str]:
     """The contrasting sentence and a sentence on what it is; `length` is that of the text before it was cut."""
     if against is not None:
-        return given(tokenizer, tokens, length, against), f"It is contrasted with “{against}”."
+        return encoded(tokenizer, tokens, length, against), f"It is contrasted with “{against}”."
     turn = largest_turn(model, tokens, tokenizer.vocab_size, [len(tokens) - 1])
     other = tokens.clone()
     other[turn.place] = turn.id
     old, new = tokenizer.token(int(tokens[turn.place])), tokenizer.token(turn.id)
-    said = (
+    note = (
         f"Where a contrast is needed, token {turn.place} “{old}” is replaced by “{new}”: of the sentence's tokens "
         f"the one whose replacement turns the answer most, by {turn.nats:.2g} nats."
     )
-    return other, said if turn.nats >= 1 else f"{said} That is little, and so is what a contrast can explain here."
+    return other, note if turn.nats >= 1 else f"{note} That is little, and so is what a contrast can explain here."
 
 
-def given(tokenizer: Tokenizer, tokens: Int[Tensor, " T"], length: int, against: str) -> Tensor:
+def encoded(tokenizer: Tokenizer, tokens: Int[Tensor, " T"], length: int, against: str) -> Tensor:
     """The contrasting sentence that was given, if it fits."""
     other = torch.tensor([tokenizer.eot, *tokenizer.encode(against)])
     if len(other) != length:

@@ -169,14 +169,14 @@ METHODS: dict[str, Method] = {
 
 def choose(names: Sequence[str]) -> list[str]:
     """Methods by name, with hyphens or commas too; none = the quick ones. A wrong name is refused with the nearest."""
-    wanted = [part.strip().replace("-", "_") for name in names for part in name.split(",") if part.strip()]
-    for name in wanted:
+    chosen = [part.strip().replace("-", "_") for name in names for part in name.split(",") if part.strip()]
+    for name in chosen:
         if name not in METHODS:
             near = difflib.get_close_matches(name, METHODS, n=3, cutoff=0.0)
             raise ValueError(
                 f"method (={name!r}) is not known; nearest: {', '.join(near)} ({command('look', '--list')})"
             )
-    return list(dict.fromkeys(wanted)) or [name for name, method in METHODS.items() if method.quick]
+    return list(dict.fromkeys(chosen)) or [name for name, method in METHODS.items() if method.quick]
 
 
 def function(method: Method) -> Callable[[Any], Any]:

@@ -93,10 +93,10 @@ def sae(subject: Subject) -> Trace:
     times, steps = (2, 100) if subject.is_large else (4, 200)
     config = SAEConfig(times * subject.model.config.n_embd, k=min(16, subject.model.config.n_embd // 2))
     batches, repeats = lambda step: rows[4 * step % len(rows) :][:4], len(rows) // math.gcd(4, len(rows))
-    found = fit_sae(subject.model, batches, point, config, steps=steps, seed=subject.seed, repeats=repeats)
+    autoencoder = fit_sae(subject.model, batches, point, config, steps=steps, seed=subject.seed, repeats=repeats)
     return sae_report(
         subject.model,
-        found,
+        autoencoder,
         batches,
         lambda step: held_out[8 * step :][:8],
         point,

@@ -13,7 +13,7 @@ def probe(subject: Subject) -> Trace:
     from glassworks.interpret.text_labels import CLASSES, TARGETS, text_targets
 
     rows, held_out, size = subject.fewer(subject.fitting[:128], 32), subject.fewer(subject.held_out, 16), 16
-    found = probe(
+    trace = probe(
         subject.model,
         lambda step: (rows[size * step :][:size], text_targets(rows[size * step :][:size], subject.texts)),
         lambda step: (held_out[size * step :][:size], text_targets(held_out[size * step :][:size], subject.texts)),
@@ -24,7 +24,7 @@ def probe(subject: Subject) -> Trace:
         targets=TARGETS,
         seed=subject.seed,
     )
-    return replace(found, legend=PROBE.with_axes(point=found.legend.axes["point"]))
+    return replace(trace, legend=PROBE.with_axes(point=trace.legend.axes["point"]))
 
 
 def mlp_probe(subject: Subject) -> Trace:
@@ -35,7 +35,7 @@ def mlp_probe(subject: Subject) -> Trace:
 
     rows, held_out, size = subject.fewer(subject.fitting[:128], 32), subject.fewer(subject.held_out, 16), 16
     passes = 20 if subject.is_large else 10  # of fewer rows it takes more to learn as much
-    found = probe(
+    trace = probe(
         subject.model,
         lambda step: (rows[size * step :][:size], text_targets(rows[size * step :][:size], subject.texts)),
         lambda step: (held_out[size * step :][:size], text_targets(held_out[size * step :][:size], subject.texts)),
@@ -49,7 +49,7 @@ def mlp_probe(subject: Subject) -> Trace:
         lr=1e-2,
         seed=subject.seed,
     )
-    return replace(found, legend=MLP_PROBE.with_axes(point=found.legend.axes["point"]))
+    return replace(trace, legend=MLP_PROBE.with_axes(point=trace.legend.axes["point"]))
 
 
 def similarity(subject: Subject) -> Trace:

@@ -176,12 +176,12 @@ def silence(
     if kind == "resample":
         rows = [other_rows(B, sources.shape[0], stored is sources, generator) for _ in range(draws)]
         return [{layer: sources.at(layer, site.tap)[row][None] for layer in layers} for row in rows]
-    found = {}
+    donors = {}
     for layer in layers:
         value = sources.at(layer, site.tap)
         silent = value.mean(0) if kind == "mean" else torch.zeros_like(value[0])
-        found[layer] = silent.expand(1, B, *silent.shape)
-    return [found]
+        donors[layer] = silent.expand(1, B, *silent.shape)
+    return [donors]
 
 
 def other_rows(B: int, N: int, same: bool, generator: torch.Generator) -> Int[Tensor, " B"]:
@@ -234,11 +234,11 @@ def ablate_points(
         control (kind, point): of a random change with the same norm in each row.
         metric (kind, point, pair): the metric itself; plain (pair,) that of the untouched run.
     """
-    given = inputs if isinstance(inputs, tuple) else (inputs,)
-    check_kinds(kinds, given[0])
+    arguments = inputs if isinstance(inputs, tuple) else (inputs,)
+    check_kinds(kinds, arguments[0])
     generator, rows = torch.Generator().manual_seed(seed), []
     with torch.no_grad(), evaluating(model):
-        _, plain, values = values_at(model, given, metric, points, positions)
+        _, plain, values = values_at(model, arguments, metric, points, positions)
         edits = list(itertools.product(kinds, values.items()))
         with tracked("ablate points", len(edits)) as report:
             for done, (kind, (point, value)) in enumerate(edits, 1):
@@ -247,15 +247,15 @@ def ablate_points(
                 new = torch.zeros_like(value) if kind == "zero" else silent
                 for replacement in (new, random_change(value, new, generator)):
                     with patch(model, {point: replacement}, positions=positions):
-                        rows.append(metric(run_model(model, *given)))
+                        rows.append(metric(run_model(model, *arguments)))
                 report(done)
-    found = torch.unflatten(torch.stack(rows), 0, (len(kinds), len(values), 2))
-    change = (found - plain).float().mean(-1)
+    metrics = torch.unflatten(torch.stack(rows), 0, (len(kinds), len(values), 2))
+    change = (metrics - plain).float().mean(-1)
     meta: dict[str, str | float | int] = {"rows": len(plain), "seed": seed, **facts_of(metric)}
     findings = Findings(labels={"kind": list(kinds), "point": list(values)}, meta=meta)
     findings.add("effect", change[..., 0], ("kind", "point"))
     findings.add("control", change[..., 1], ("kind", "point"))
-    findings.add("metric", found[:, :, 0], ("kind", "point", "pair"))
+    findings.add("metric", metrics[:, :, 0], ("kind", "point", "pair"))
     findings.add("plain", plain, ("pair",))
     legend = silenced(ABLATE_POINTS, facts_of(metric), float(plain.double().mean()), len(plain))
     return findings.trace("ablate_points", legend)

@@ -169,24 +169,24 @@ def find_circuit(
     runs, score = scored(model, clean, corrupt, metric, steps, at, max_bytes)
     with in_evaluation(runs.model):
         ablated = Ablated(runs, max_bytes)
-        kept = prune(ablated, score, threshold)
+        circuit = prune(ablated, score, threshold)
         needed = ablated.runs
         findings = curve(ablated, score, usual_sizes(int(graph.edges.sum())), draws, seed)
         random = np.random.default_rng(seed)
-        others = [random_circuit(graph, int(kept.sum()), random) for _ in range(draws)]
-        tried = np.stack([kept, graph.edges & ~kept, *others])
+        others = [random_circuit(graph, int(circuit.sum()), random) for _ in range(draws)]
+        tried = np.stack([circuit, graph.edges & ~circuit, *others])
         judged = {"searched on": ablated.faithfulness(tried, "try random circuits")}
         if held_out is not None:
             judged["held out"] = Ablated(compare(model, *held_out, TAPS), max_bytes).faithfulness(tried)
     findings.labels |= {"writer": graph.writers, "reader": graph.readers, "pairs": list(judged)}
-    findings.add("kept", kept, ("writer", "reader"))
+    findings.add("kept", circuit, ("writer", "reader"))
     findings.add("score", score, ("writer", "reader"))
     findings.add("edge", graph.edges, ("writer", "reader"))
-    findings.add("same_size", np.stack([found[2:] for found in judged.values()]), ("pairs", "draw"))
+    findings.add("same_size", np.stack([scores[2:] for scores in judged.values()]), ("pairs", "draw"))
     findings.add("same_size_edges", tried[2:].sum((1, 2)), ("draw",))
-    findings.meta |= {"kept_edges": int(kept.sum()), "total": int(graph.edges.sum()), "runs": needed}
-    for found, name in zip(judged.values(), ("circuit", "held_out"), strict=False):
-        findings.meta |= {f"{name}_faithfulness": float(found[0]), f"{name}_complement": float(found[1])}
+    findings.meta |= {"kept_edges": int(circuit.sum()), "total": int(graph.edges.sum()), "runs": needed}
+    for scores, name in zip(judged.values(), ("circuit", "held_out"), strict=False):
+        findings.meta |= {f"{name}_faithfulness": float(scores[0]), f"{name}_complement": float(scores[1])}
     findings.meta |= {
         "threshold": threshold,
         "pairs": len(clean),

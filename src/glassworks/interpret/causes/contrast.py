@@ -120,15 +120,15 @@ def steady(model: M, compare: Callable[[M], C]) -> C:
     `compare` is given the model, or a copy of it in another dtype. Where that cannot be done, as with a metric that
     takes no float64, the first numbers are returned with a warning that says how far off they may be.
     """
-    found = compare(model)
+    compared = compare(model)
     own = max((p.dtype for p in model.parameters() if p.is_floating_point()), key=lambda d: d.itemsize, default=None)
     for dtype in (torch.float32, torch.float64):
-        if found.contrast.is_steady or own is None or dtype.itemsize <= own.itemsize:
+        if compared.contrast.is_steady or own is None or dtype.itemsize <= own.itemsize:
             continue
         try:
-            found = compare(widened(model, dtype))
+            compared = compare(widened(model, dtype))
         except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
-            size, off = found.contrast.size, found.contrast.rounding
+            size, off = compared.contrast.size, compared.contrast.rounding
             warnings.warn(
                 f"the two inputs give nearly the same answer: the metric's difference is {size:.2g}, of which rounding "
                 f"may be {off:.1g}, and it cannot be computed in {dtype} ({error}): choose inputs or a metric that "
@@ -136,7 +136,7 @@ def steady(model: M, compare: Callable[[M], C]) -> C:
                 stacklevel=2,
             )
             break
-    return found
+    return compared
 
 
 def widened(model: M, dtype: torch.dtype) -> M:

@@ -37,12 +37,12 @@ class Ablated:
 
         Progress is told under a `label`, if there is one.
         """
-        chosen, found = torch.from_numpy(keep).to(self.exists.device), list[Tensor]()
+        chosen, metrics = torch.from_numpy(keep).to(self.exists.device), list[Tensor]()
         with tracked(label, len(keep)) as report:
-            for some in torch.split(chosen, self.at_once(len(keep))):
-                found.append(self.metrics(some))
-                report(sum(map(len, found)))
-        return self.compared.effect(torch.cat(found))
+            for group in torch.split(chosen, self.at_once(len(keep))):
+                metrics.append(self.metrics(group))
+                report(sum(map(len, metrics)))
+        return self.compared.effect(torch.cat(metrics))
 
     def at_once(self, count: int) -> int:
         """How many of `count` choices of edges are one batch.

@@ -30,16 +30,23 @@ SITES = {
 
 
 def sweep(
-    of: str, kept: str, control: str, note: str, *, about: str = "", least: float = 0.0, ends: tuple[float, ...] = ()
+    of: str,
+    metric: str,
+    control: str,
+    note: str,
+    *,
+    caption: str = "",
+    least: float = 0.0,
+    ends: tuple[float, ...] = (),
 ) -> dict[str, Quantity]:
     """The quantities of a sweep: of each site what was found, and beside the largest of it random changes.
 
     The caption of a map is `about`, or else what is to be seen at its site.
     """
-    found: dict[str, Quantity] = {}
+    quantities: dict[str, Quantity] = {}
     for site, (title, more) in SITES.items():
-        found |= {
-            site: Quantity(f"{title}: {of}", note=about or more, least=least, ends=ends),
+        quantities |= {
+            site: Quantity(f"{title}: {of}", note=caption or more, least=least, ends=ends),
             f"{site}_control_true": Quantity(
                 f"{title}: the largest effects beside random changes",
                 note=note,
@@ -49,9 +56,9 @@ def sweep(
             ),
             f"{site}_control": Quantity(control, show="beside", error=f"{site}_deviation"),
             f"{site}_deviation": Quantity("spread over random directions (standard deviation)", show="beside"),
-            f"{site}_metric": Quantity(f"{title}: {kept}", show="kept"),
+            f"{site}_metric": Quantity(f"{title}: {metric}", show="kept"),
         }
-    return found
+    return quantities
 
 
 ACTIVATION_PATCHING = Legend(
@@ -148,7 +155,7 @@ ABLATION = Legend(
             "the answer with each silenced",
             "a random change of the same size: mean ± deviation",
             "In one colour a way of silencing and, hollow, random changes of the same size.",
-            about="At all tokens at once, unless tokens stand across.",
+            caption="At all tokens at once, unless tokens stand across.",
             least=1.0,
         ),
         "plain": Quantity("the answer with nothing silenced", show="kept"),

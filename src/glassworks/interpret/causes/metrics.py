@@ -70,10 +70,10 @@ def kl_divergence(reference: Float[Tensor, "B T V"], *, position: int | None = N
     the other run (`at="corrupt"` in `edge_attribution` and `find_circuit`), or they refuse it.
     """
 
-    def divergence(logits: Tensor, wanted: Tensor) -> Tensor:
-        if logits.shape != wanted.shape:
-            raise ValueError(f"reference has shape {tuple(wanted.shape)}, the logits {tuple(logits.shape)}")
-        p, q = (exact(x.to(logits.device)).log_softmax(-1) for x in (wanted, logits))
+    def divergence(logits: Tensor, expected: Tensor) -> Tensor:
+        if logits.shape != expected.shape:
+            raise ValueError(f"reference has shape {tuple(expected.shape)}, the logits {tuple(logits.shape)}")
+        p, q = (exact(x.to(logits.device)).log_softmax(-1) for x in (expected, logits))
         return (p.exp() * (p - q)).sum(-1)
 
     if position is None:

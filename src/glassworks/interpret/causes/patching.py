@@ -202,8 +202,10 @@ def patch_points(
     findings.add("clean", runs.plain[0], ("pair",))
     findings.add("corrupt", runs.plain[1], ("pair",))
     answers = [float(plain.double().mean()) for plain in runs.plain]
-    told, scale = runs.contrast.exists, runs.contrast.scale
-    legend = judged(PATCH_POINTS, facts_of(metric), answers=answers, scale=scale, told=told, pairs=len(runs.plain[0]))
+    differs, scale = runs.contrast.exists, runs.contrast.scale
+    legend = judged(
+        PATCH_POINTS, facts_of(metric), answers=answers, scale=scale, differs=differs, pairs=len(runs.plain[0])
+    )
     return findings.trace("patch_points", legend)
 
 
@@ -256,17 +258,17 @@ def values_at(
     positions: Sequence[int] | None,
 ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
     """A plain run's output, its metric, and its values at some points."""
-    with capture(model, points, positions=positions) as seen, watching_room(model):
+    with capture(model, points, positions=positions) as captured, watching_room(model):
         output = run_model(model, *inputs)
     judged = evaluate(metric, output)
-    check_values(seen)
-    check_changeable(seen)
-    return output, judged, dict(seen)
+    check_values(captured)
+    check_changeable(captured)
+    return output, judged, dict(captured)
 
 
-def check_changeable(seen: Mapping[str, Tensor]) -> None:
+def check_changeable(values: Mapping[str, Tensor]) -> None:
     """Refuse points whose values have no random direction to be changed in."""
-    for name, value in seen.items():
+    for name, value in values.items():
         if value.ndim < 2 or not value.is_floating_point():
             raise ValueError(
                 f"points: {name} has shape {tuple(value.shape)} and dtype {value.dtype}: choose one with floats "

@@ -79,15 +79,15 @@ def path_patching(
         change = (writes(runs.clean) - writes(runs.corrupt))[sources]  # (W, B, T, C)
         noise = torch.randn(change.shape, generator=torch.Generator().manual_seed(seed)).to(change)
         noise *= change.norm(dim=-1, keepdim=True) / noise.norm(dim=-1, keepdim=True)
-        found = runs.base.repeat(2, len(sources), len(targets), 1)
+        metrics = runs.base.repeat(2, len(sources), len(targets), 1)
         with tracked("patch paths", len(targets)) as report:
             for column, reader in enumerate(targets):
                 rows = exists[:, column].nonzero()[:, 0]
                 for some in torch.split(rows, rows_at_once(runs, max_bytes)) if len(rows) else ():
                     for i, source in enumerate((change, noise)):
-                        found[i, some, column] = read(runs, graph.readers[reader], source[some], max_bytes)
+                        metrics[i, some, column] = read(runs, graph.readers[reader], source[some], max_bytes)
                 report(column + 1)
-    effect = runs.effect(found)
+    effect = runs.effect(metrics)
     names = {"writer": [graph.writers[i] for i in sources], "reader": [graph.readers[i] for i in targets]}
     findings = Findings(labels=names, meta={"scale": runs.scale, "pairs": len(clean), "tokens": runs.T, "seed": seed})
     findings.meta |= facts_of(metric)
@@ -96,7 +96,7 @@ def path_patching(
     findings.add("effect", effect[0], ("writer", "reader"))
     findings.add("control", effect[1], ("writer", "reader"))
     findings.add("edge", exists.numpy(), ("writer", "reader"))
-    findings.add("metric", found[0], ("writer", "reader", "pair"))
+    findings.add("metric", metrics[0], ("writer", "reader", "pair"))
     findings.add("clean", runs.top, ("pair",))
     findings.add("corrupt", runs.base, ("pair",))
     return findings.trace("path_patching", runs.legend(PATH_PATCHING))
@@ -142,13 +142,13 @@ def rows_at_once(runs: Comparison, max_bytes: int) -> int:
     return max(1, max_bytes // (B * T * width * runs.corrupt.logits.element_size()))
 
 
-def find_nodes(argument: str, patterns: str | Sequence[str], known: Sequence[str]) -> list[int]:
+def find_nodes(argument: str, patterns: str | Sequence[str], nodes: Sequence[str]) -> list[int]:
     """Which of the known nodes names or globs stand for, in their order."""
-    wanted = [patterns] if isinstance(patterns, str) else list(patterns)
-    if not wanted:
-        raise ValueError(f"{argument} (=[]) must name at least one node, as {known[0]}, or * for all")
-    for pattern in wanted:
-        if not any(fnmatchcase(name, pattern) for name in known):
-            near = ", ".join(difflib.get_close_matches(pattern, known, n=3, cutoff=0.0))
+    globs = [patterns] if isinstance(patterns, str) else list(patterns)
+    if not globs:
+        raise ValueError(f"{argument} (=[]) must name at least one node, as {nodes[0]}, or * for all")
+    for pattern in globs:
+        if not any(fnmatchcase(name, pattern) for name in nodes):
+            near = ", ".join(difflib.get_close_matches(pattern, nodes, n=3, cutoff=0.0))
             raise ValueError(f"{argument} (={pattern!r}) match no node; nearest: {near}")
-    return [i for i, name in enumerate(known) if any(fnmatchcase(name, pattern) for pattern in wanted)]
+    return [i for i, name in enumerate(nodes) if any(fnmatchcase(name, pattern) for pattern in globs)]

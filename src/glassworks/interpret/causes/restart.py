@@ -61,10 +61,10 @@ def store(model: GPT, tokens: Int[Tensor, "B T"], taps: Sequence[str] = ()) -> S
     """
     check_tokens(model, tokens)
     check_logits(model, tokens.numel(), "give fewer or shorter sequences")
-    with capture(model, [f"blocks.*.{tap}" for tap in dict.fromkeys((*ALWAYS, *taps))]) as seen:
+    with capture(model, [f"blocks.*.{tap}" for tap in dict.fromkeys((*ALWAYS, *taps))]) as captured:
         logits = run_model(model, tokens)
-    check_values(seen)
-    return Stored(model, dict(seen), rotary_of(model, tokens), logits)
+    check_values(captured)
+    return Stored(model, dict(captured), rotary_of(model, tokens), logits)
 
 
 @torch.no_grad()

@@ -75,14 +75,14 @@ Donors = Mapping[int, Tensor]
 
 def find_sites(names: str | Sequence[str]) -> dict[str, Site]:
     """Sites by name; a wrong one is a ValueError with the nearest."""
-    wanted = [names] if isinstance(names, str) else list(names)
-    for name in wanted:
+    chosen = [names] if isinstance(names, str) else list(names)
+    for name in chosen:
         if name not in SITES:
             near = difflib.get_close_matches(name, SITES, n=3, cutoff=0.0)
             raise ValueError(f"sites (={name!r}) is not known; nearest: {', '.join(near)}")
-    if not wanted:
+    if not chosen:
         raise ValueError(f"sites (=()) must name at least one of {', '.join(SITES)}")
-    return {name: SITES[name] for name in wanted}
+    return {name: SITES[name] for name in chosen}
 
 
 def taps_of(sites: Mapping[str, Site]) -> list[str]:

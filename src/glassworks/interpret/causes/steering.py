@@ -82,12 +82,12 @@ def steer(
     others *= direction.norm() / others.norm(dim=1, keepdim=True)
 
     def judged(where: str, along: Tensor, positions: Sequence[int] | None = positions) -> Tensor:  # (scales, B)
-        found = []
+        metrics = []
         for scale in scales:
             edit = at_places(EDITS[how](along, scale), axes[where], len(along))
             with patch(model, {where: edit}, positions=positions, axis=axis_of_positions(axes[where], where)):
-                found.append(metric(run_model(model, inputs)).float().cpu())
-        return torch.stack(found)
+                metrics.append(metric(run_model(model, inputs)).float().cpu())
+        return torch.stack(metrics)
 
     with ExitStack() as stack:
         stack.enter_context(spread(model, inputs))
@@ -182,10 +182,10 @@ def at_places(edit: Callable[[Tensor], Tensor], axes: Mapping[int, Axes], width:
 
 def axis_of_positions(axes: Mapping[int, Axes], point: str) -> int:
     """The first axis of places, of all values of a point."""
-    found = {each.order[1] for each in axes.values() if len(each.order) > 1} or {1}
-    if len(found) > 1:
+    numbers = {each.order[1] for each in axes.values() if len(each.order) > 1} or {1}
+    if len(numbers) > 1:
         raise ValueError(f"point (={point!r}) has positions along several axes: choose one of its places")
-    return found.pop()
+    return numbers.pop()
 
 
 def push(direction: Float[Tensor, " C"], scale: float | int) -> Callable[[Tensor], Tensor]:

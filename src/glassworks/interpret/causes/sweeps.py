@@ -63,8 +63,8 @@ class Comparison:
     def legend(self, legend: Legend) -> Legend:
         """A legend with what was measured, and how far the two runs are apart."""
         answers = float(self.top.double().mean()), float(self.base.double().mean())
-        told, facts = self.contrast.exists, facts_of(self.metric)
-        return judged(legend, facts, answers=answers, scale=self.scale, told=told, pairs=len(self.top))
+        differs, facts = self.contrast.exists, facts_of(self.metric)
+        return judged(legend, facts, answers=answers, scale=self.scale, differs=differs, pairs=len(self.top))
 
     def donors(self, site: Site) -> Donors:
         """The clean run's values of a site."""
@@ -95,15 +95,15 @@ def randomised(old: Stored, new: Donors, site: Site, generator: torch.Generator,
 
     As much: the norm of each vector (of one pair, position and head). A pattern's future stays empty.
     """
-    found = {}
+    changed = {}
     for layer, donors in new.items():
         value = old.at(layer, site.tap)
         noise = torch.randn((draws, *value.shape), generator=generator).to(value)
         if site.tap == "attn.pattern":
             noise = noise.tril()
         size = (donors[0] - value).norm(dim=-1, keepdim=True) / noise.norm(dim=-1, keepdim=True)
-        found[layer] = value + noise * size
-    return found
+        changed[layer] = value + noise * size
+    return changed
 
 
 def worth_control(
@@ -203,9 +203,9 @@ class Findings:
             for axis, size in zip(axes, self.arrays[name].shape, strict=True):
                 if axis in ("layer", "head", "kv_head", "position", "pair"):
                     labels.setdefault(axis, [str(i) for i in range(size)])
-        return Trace(method, self.arrays, self.axes, labels, self.meta, legend=self.about(legend))
+        return Trace(method, self.arrays, self.axes, labels, self.meta, legend=self.trimmed(legend))
 
-    def about(self, legend: Legend) -> Legend:
+    def trimmed(self, legend: Legend) -> Legend:
         """The legend without what is not there: one legend serves all sites."""
         used = {axis for axes in self.axes.values() for axis in axes}
         return replace(

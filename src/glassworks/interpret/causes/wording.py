@@ -52,7 +52,7 @@ def judged(
     *,
     answers: Sequence[float],
     scale: float,
-    told: bool,
+    differs: bool,
     pairs: int,
 ) -> Legend:
     """A legend of two runs with what is measured, in words, and scales that noise does not fill.
@@ -62,27 +62,27 @@ def judged(
         facts: of the metric, as `metrics.facts_of` has them.
         answers: the metric of the clean and the corrupt run, their means.
         scale: what effects are divided by.
-        told: whether it is what lies between the answers; False = those are equal but for rounding.
+        differs: whether it is what lies between the answers; False = those are equal but for rounding.
         pairs: how many pairs of texts.
     """
-    unit, little = (" nats" if facts.get("metric") in NATS else ""), abs(scale) < LITTLE and told
-    clean, corrupt = (said(answer) for answer in answers)
+    unit, little = (" nats" if facts.get("metric") in NATS else ""), abs(scale) < LITTLE and differs
+    clean, corrupt = (rounded(answer) for answer in answers)
     mean = f" (means of {pairs} pairs)" if pairs > 1 else ""
     measure = f"Measured is {measured(facts)}: {clean}{unit} on the text and {corrupt} on the contrasting one{mean}. "
     nothing = legend.nothing
-    if not told:
+    if not differs:
         measure += "That is the same but for rounding, so there is nothing to share out: effects are changes of it"
         measure += f"{unit and ', in nats'}."
         nothing = f"On this page there is nothing: both texts get the same answer. {nothing}"
     else:
-        measure += f"Effects are shares of the {said(abs(scale))}{unit} between them."
+        measure += f"Effects are shares of the {rounded(abs(scale))}{unit} between them."
     if little and unit:
         measure += " That is little: colours and axes end at a whole nat, so that small numbers look small."
-        nothing = f"On this page there is next to nothing, {said(abs(scale))} nats in all. {nothing}"
+        nothing = f"On this page there is next to nothing, {rounded(abs(scale))} nats in all. {nothing}"
     reach = float(math.ceil(LITTLE / abs(scale))) if little and unit else 1.0
-    found = spoken(replace(legend, measure=measure, nothing=nothing), facts)
-    shares = {name: replace(one, ends=tuple(e * reach for e in one.ends)) for name, one in found.quantities.items()}
-    return replace(found, quantities=shares)
+    worded = spoken(replace(legend, measure=measure, nothing=nothing), facts)
+    shares = {name: replace(one, ends=tuple(e * reach for e in one.ends)) for name, one in worded.quantities.items()}
+    return replace(worded, quantities=shares)
 
 
 def spoken(legend: Legend, facts: Mapping[str, str | int]) -> Legend:
@@ -112,7 +112,7 @@ def measured(facts: Mapping[str, str | int]) -> str:
     return "what the given function makes of the logits"
 
 
-def said(number: float) -> str:
+def rounded(number: float) -> str:
     """Two decimals, or three digits of what is smaller."""
     digits = f"{number:.2f}" if abs(number) >= 0.1 or number == 0 else f"{number:.2g}"
     return digits.replace("-", "−")
@@ -122,18 +122,18 @@ def silenced(legend: Legend, facts: Mapping[str, str | int], plain: float, rows:
     """A legend of changes of one run, with what is measured in words; `plain` is its mean with nothing changed."""
     known = facts.get("metric") in NATS
     mean = f" (mean of {rows} texts)" if rows > 1 else ""
-    measure = f"Measured is {measured(facts)}: {said(plain)}{' nats' if known else ''} with nothing silenced{mean}. "
+    measure = f"Measured is {measured(facts)}: {rounded(plain)}{' nats' if known else ''} with nothing silenced{mean}. "
     measure += f"Effects are changes of it{', in nats' if known else ''}"
     if facts.get("metric") == "log-probability":
         measure += ": −0.69 halves the probability, −2.3 leaves a tenth, above 0 it rises"
-    found = spoken(replace(legend, measure=f"{measure}."), facts)
+    worded = spoken(replace(legend, measure=f"{measure}."), facts)
     if known:
-        return found
+        return worded
     unit = {
         name: replace(one, title=one.title.removesuffix(", in nats"), least=0.0)
-        for name, one in found.quantities.items()
+        for name, one in worded.quantities.items()
     }
-    return replace(found, quantities=unit)
+    return replace(worded, quantities=unit)
 
 
 def steered(legend: Legend, facts: Mapping[str, str | int], plain: float, goal: float | None, beyond: float) -> Legend:
@@ -143,11 +143,11 @@ def steered(legend: Legend, facts: Mapping[str, str | int], plain: float, goal: 
     deviations the effect is from those of random directions.
     """
     unit = " nats" if facts.get("metric") in NATS else ""
-    measure = f"Measured is {measured(facts)}: {said(plain)}{unit} without a push"
-    measure += "" if goal is None else f", {said(goal)} on the text itself"
-    about = legend.of("metric")
-    about = replace(about, note=about.note.replace("{beyond_random}", said(beyond)))
-    return spoken(replace(legend, measure=f"{measure}.", quantities={**legend.quantities, "metric": about}), facts)
+    measure = f"Measured is {measured(facts)}: {rounded(plain)}{unit} without a push"
+    measure += "" if goal is None else f", {rounded(goal)} on the text itself"
+    quantity = legend.of("metric")
+    quantity = replace(quantity, note=quantity.note.replace("{beyond_random}", rounded(beyond)))
+    return spoken(replace(legend, measure=f"{measure}.", quantities={**legend.quantities, "metric": quantity}), facts)
 
 
 def named_place(point: str, positions: Sequence[int] | None) -> str:

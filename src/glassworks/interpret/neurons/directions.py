@@ -193,11 +193,11 @@ def directions(model: GPT, layer: int, neurons: Sequence[int] | None) -> dict[st
     if neurons is not None and (not len(neurons) or not all(0 <= i < model.config.width_of_mlp for i in neurons)):
         raise ValueError(f"neurons (={list(neurons)[:5]}, ...) must be numbers below {model.config.width_of_mlp}")
     read = {"gate": block.mlp.gate} if model.config.is_gated else {}
-    found = {}
+    vectors = {}
     for side, linear in (read | {"input": block.mlp.up}).items():
         weight = linear.weight[which].float()
-        found[side] = centred(weight if gains is None else weight * gains.float(), model)
-    return found | {"output": block.mlp.down.weight[:, which].float().T}
+        vectors[side] = centred(weight if gains is None else weight * gains.float(), model)
+    return vectors | {"output": block.mlp.down.weight[:, which].float().T}
 
 
 def centred(x: Tensor, model: GPT) -> Tensor:

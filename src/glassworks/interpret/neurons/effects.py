@@ -85,18 +85,18 @@ def neuron_ablation(
     mean = mean_activation(model, batches, point, axes)
     if neurons is not None and (not len(neurons) or not all(0 <= i < len(mean) for i in neurons)):
         raise ValueError(f"neurons (={list(neurons)[:5]}, ...) must be numbers below the {len(mean)} of {point}")
-    asked = list(range(len(mean))) if neurons is None else list(neurons)
-    free = torch.tensor([i for i in range(len(mean)) if i not in set(asked)] or asked)
+    chosen = list(range(len(mean))) if neurons is None else list(neurons)
+    free = torch.tensor([i for i in range(len(mean)) if i not in set(chosen)] or chosen)
     order = torch.randperm(len(free), generator=torch.Generator().manual_seed(seed))
     drawn = free[order[: min(controls, len(free))]].sort().values.tolist()
-    wanted = list(dict.fromkeys(asked + drawn))
+    wanted = list(dict.fromkeys(chosen + drawn))
     run: Run = partial(patched, point=point, axes=axes, mean=mean)
     if isinstance(model, GPT) and re.fullmatch(BEHIND, point):
         run = partial(resumed, point=point, mean=mean)
     with tracked("ablate neurons", len(batches) * len(wanted)) as report:
         effect, kl = measure(model, batches, run, wanted, loss, report)  # (neurons, B), (neurons,)
     place = {neuron: i for i, neuron in enumerate(wanted)}
-    mine, others = torch.tensor([place[i] for i in asked]), torch.tensor([place[i] for i in drawn])
+    mine, others = torch.tensor([place[i] for i in chosen]), torch.tensor([place[i] for i in drawn])
     size = effect.mean(1).abs()
     arrays = {
         "effect": effect.mean(1)[mine],
@@ -104,7 +104,7 @@ def neuron_ablation(
         if len(inputs) > 1
         else torch.full((len(mine),), torch.nan),
         "kl": kl[mine],
-        "mean": mean[asked].cpu(),
+        "mean": mean[chosen].cpu(),
         "control_effect": effect.mean(1)[others],
         "control_kl": kl[others],
         "larger": (size[others] >= size[mine][:, None]).double().mean(1),
@@ -114,7 +114,7 @@ def neuron_ablation(
         legend=NEURON_ABLATION,
         arrays={name: x.float().numpy() for name, x in arrays.items()},
         axes={name: ("control",) if name.startswith("control") else ("neuron",) for name in arrays},
-        labels={"neuron": [str(i) for i in asked], "control": [str(i) for i in drawn]},
+        labels={"neuron": [str(i) for i in chosen], "control": [str(i) for i in drawn]},
         meta={"point": point, "num_inputs": len(inputs), "seed": seed},
     )
 

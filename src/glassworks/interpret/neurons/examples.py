@@ -233,12 +233,12 @@ def quantiles(sample: dict[str, np.ndarray], levels: Sequence[float]) -> dict[st
     at = np.rint(np.multiply.outer(np.maximum(number - 1, 0), np.asarray(levels, float))).astype(int)
     which = np.take_along_axis(order, at, 1)
     missing = {"activation": np.nan, "row": -1, "position": -1, "window_activation": np.nan}
-    found = {}
+    entries = {}
     for name, array in sample.items():
         picked = np.take_along_axis(array, which.reshape(*which.shape, *[1] * (array.ndim - 2)), 1)
         picked[~enough] = missing[name]
-        found[name] = picked
-    return found
+        entries[name] = picked
+    return entries
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ def latent_examples(
 
     A latent's value is in the autoencoder's units: the activations' mean distance from their mean is 1 a coordinate.
     """
-    found = neuron_examples(
+    trace = neuron_examples(
         WithLatents(model, sae, point),
         inputs,
         held_out,
@@ -70,7 +70,7 @@ def latent_examples(
         batch_size=batch_size,
         seed=seed,
     )
-    return replace(found, meta=found.meta | {"point": point, "unit": "latent"})
+    return replace(trace, meta=trace.meta | {"point": point, "unit": "latent"})
 
 
 def chosen_latents(frequency: Float[np.ndarray, " latents"], count: int, least: float) -> list[int]:

@@ -27,8 +27,8 @@ from glassworks.trace.legend import points as points_axis
 from glassworks.trace.trace import Trace
 
 TREE = ("feature", "threshold", "value", "fires", "count")
-TOLD = ("best", "second best", "median", "least")  # neurons whose rules are told in words, by their R²
-MOST_TOLD = 6  # rules of a neuron
+RANKS = ("best", "second best", "median", "least")  # neurons whose rules are told in words, by their R²
+MOST_RULES = 6  # rules of a neuron
 
 
 class Scores(NamedTuple):
@@ -53,7 +53,7 @@ def score_rules(
     if activations.size(1) != F:
         raise ValueError(f"activations {tuple(activations.shape)} must have the rules' {F} neurons")
     error, total, square = torch.zeros(3, F, dtype=torch.float64)
-    hits, said, fired = torch.zeros(3, F, dtype=torch.float64)
+    hits, predicted, fired = torch.zeros(3, F, dtype=torch.float64)
     shift = activations[0].detach().cpu().double()  # sums of squares about a value of its own lose no digits
     rows = max(1, CHUNK_BYTES // (4 * F))
     for first in range(0, N, rows):
@@ -62,11 +62,11 @@ def score_rules(
         error += (y - rules.predict(features[some], threads=threads)).square().sum(0)
         total, square = total + (y - shift).sum(0), square + (y - shift).square().sum(0)
         fires, says = y > rules.above, rules.predict_firing(features[some], threads=threads)
-        hits, said, fired = hits + (fires & says).sum(0), said + says.sum(0), fired + fires.sum(0)
+        hits, predicted, fired = hits + (fires & says).sum(0), predicted + says.sum(0), fired + fires.sum(0)
     spread = (square - total.square() / N).clamp(min=0)
     none = torch.tensor(torch.nan, dtype=torch.float64)
     r2 = torch.where(spread > 1e-12 * square, 1 - error / spread, none)
-    f1 = torch.where(said + fired > 0, 2 * hits / (said + fired), none)
+    f1 = torch.where(predicted + fired > 0, 2 * hits / (predicted + fired), none)
     always = torch.where(fired > 0, 2 * fired / (N + fired), none)
     return Scores(*(x.numpy() for x in (r2, f1, always, fired / N)))
 
@@ -135,15 +135,15 @@ def rule_report(
     """
     train, test, rows = split(inputs, features, keep, held_out, seed)
     networks = {"trees": model, "untrained network": randomised(model, seed=seed + 1) if fresh is None else fresh}
-    found = [point.key(0) for point in find_points(model, [points] if isinstance(points, str) else points)]
+    keys = [point.key(0) for point in find_points(model, [points] if isinstance(points, str) else points)]
     options = {"names": names, "depth": depth, "min_leaf": min_leaf, "above": above, "threads": threads}
     room = max_bytes if max_bytes is not None else (free_memory() or 2**34) // 2
     generator = torch.Generator().manual_seed(seed)
     mixed = [part.features[torch.randperm(len(part.features), generator=generator)] for part in (train, test)]
     scores: dict[str, list[Scores]] = {row: [] for row in ("trees", "shuffled features", "untrained network")}
     trees: list[Rules] = []
-    with tracked("grow and score rules", len(found) * len(networks)) as report:
-        for number, (point, (row, network)) in enumerate(itertools.product(found, networks.items()), 1):
+    with tracked("grow and score rules", len(keys) * len(networks)) as report:
+        for number, (point, (row, network)) in enumerate(itertools.product(keys, networks.items()), 1):
             y = [activations(network, part, point, batch_size, room) for part in (train, test)]
             rules = fit_rules(train.features, y[0], **options)  # type: ignore[arg-type]
             scores[row].append(score_rules(rules, test.features, y[1], threads=threads))
@@ -154,7 +154,7 @@ def rule_report(
             if rules.num_neurons != trees[0].num_neurons:
                 sizes = f"{trees[0].num_neurons} neurons, {point} {rules.num_neurons}"
                 raise ValueError(
-                    f"points (={found[0]!r}, ...) has {sizes}: report on points of each width by themselves"
+                    f"points (={keys[0]!r}, ...) has {sizes}: report on points of each width by themselves"
                 )
             report(number)
     meta: dict[str, str | float | int] = {
@@ -163,15 +163,15 @@ def rule_report(
     }  # fmt: skip
     arrays = score_arrays(scores, min_r2) | tree_arrays(trees)
     arrays |= {"feature_mean": train.features.double().mean(0).numpy(), "held_out": rows.numpy()}
-    arrays |= told_arrays(trees, arrays["r2"][0])
+    arrays |= word_arrays(trees, arrays["r2"][0])
     axes = {name: AXES.get(name, ("point", "neuron", "node")) for name in arrays}
     return Trace(
         "neuron_rules",
         arrays,
         axes,
-        {"row": list(scores), "point": found, "feature": list(trees[0].names), "told": list(TOLD)},
+        {"row": list(scores), "point": keys, "feature": list(trees[0].names), "told": list(RANKS)},
         meta,
-        legend=NEURON_RULES.with_axes(point=points_axis(found)),
+        legend=NEURON_RULES.with_axes(point=points_axis(keys)),
     )
 
 
@@ -206,18 +206,18 @@ def activations(model: nn.Module, part: Part, point: str, batch_size: int, max_b
     """The neurons at a point where places count, (places, F) float32."""
     out, filled = torch.empty(0), 0
     for first in range(0, len(part.inputs), batch_size):
-        some = slice(first, first + batch_size)
-        a = activations_of(model, part.inputs[some], point)
-        if part.keep[some].numel() != a.shape[:2].numel():
+        rows_at = slice(first, first + batch_size)
+        a = activations_of(model, part.inputs[rows_at], point)
+        if part.keep[rows_at].numel() != a.shape[:2].numel():
             raise ValueError(
-                f"{point} gives {tuple(a.shape)} for places {tuple(part.keep[some].shape)}: they must agree"
+                f"{point} gives {tuple(a.shape)} for places {tuple(part.keep[rows_at].shape)}: they must agree"
             )
         if not filled:
             size = 4 * len(part.features) * a.size(-1)
             if size > max_bytes:
                 raise ValueError(f"max_bytes (={max_bytes:,}) must be {size:,} for {point}: give fewer inputs")
             out = torch.empty(len(part.features), a.size(-1))
-        rows = a[part.keep[some].view(a.shape[:2]).to(a.device)]
+        rows = a[part.keep[rows_at].view(a.shape[:2]).to(a.device)]
         out[filled : filled + len(rows)] = rows
         filled += len(rows)
     return out
@@ -262,17 +262,17 @@ def median(values: Doubles) -> Doubles:
     return middle
 
 
-def told_arrays(trees: Sequence[Rules], r2: np.ndarray) -> dict[str, np.ndarray]:
+def word_arrays(trees: Sequence[Rules], r2: np.ndarray) -> dict[str, np.ndarray]:
     """The rules of some neurons of each point in words; r2 (point, neuron)."""
     order = np.argsort(-np.where(np.isnan(r2), -np.inf, r2), axis=1, kind="stable")
     known = np.maximum((~np.isnan(r2)).sum(1), 1)
     place = np.stack([0 * known, np.minimum(1, known - 1), (known - 1) // 2, known - 1], 1)
     neurons = np.take_along_axis(order, place, 1)
-    shape = (*neurons.shape, MOST_TOLD)
+    shape = (*neurons.shape, MOST_RULES)
     value, fires, count = np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, int)
     words = np.full(shape, "", dtype=object)
     for at in np.ndindex(*neurons.shape):
-        for i, rule in enumerate(trees[at[0]].rules(int(neurons[at]))[:MOST_TOLD]):
+        for i, rule in enumerate(trees[at[0]].rules(int(neurons[at]))[:MOST_RULES]):
             words[*at, i], value[*at, i], fires[*at, i], count[*at, i] = rule
     told = {"told_neuron": neurons, "told_rule": words.astype(str)}
     return told | {"told_value": value, "told_fires": fires, "told_count": count}

@@ -87,11 +87,11 @@ def swap_in(
         chosen[point] = torch.from_numpy(score_rules(rules[point], choosing.features, y, threads=threads).r2 >= min_r2)
     places = {point: [point] for point in points} | ({"all points": points} if len(points) > 1 else {})
     dealt = {point: deal(rules[point], seed) for point in points}
-    found: dict[str, list[Tensor]] = {}
+    measured: dict[str, list[Tensor]] = {}
     axes = {point: axes_at(model, on_device_of(model, judging.inputs[:1]), point) for point in points}
-    kept = judging.keep.view(len(judged), -1).any(1).nonzero()[:, 0]
-    with tracked("swap rules in", len(kept)) as told:
-        for some in torch.split(kept, batch_size):
+    judged_rows = judging.keep.view(len(judged), -1).any(1).nonzero()[:, 0]
+    with tracked("swap rules in", len(judged_rows)) as advance:
+        for some in torch.split(judged_rows, batch_size):
             rows, mask, said_of = judged[some], judging.keep[some], features[judged[some]].flatten(0, -2)
             said = {
                 name: {p: trees[p].predict(said_of, threads=threads) for p in points}
@@ -104,9 +104,9 @@ def swap_in(
                 for place, group in places.items()
             }
             for name, values in look(model, inputs[rows], mask, rows, edits, list(places), measures or {}).items():
-                found.setdefault(name, []).append(values)
-            told(sum(map(len, next(iter(found.values())))))
-    return to_trace(found, places, chosen, judged[kept], {"min_r2": min_r2, "rest": rest})
+                measured.setdefault(name, []).append(values)
+            advance(sum(map(len, next(iter(measured.values())))))
+    return to_trace(measured, places, chosen, judged[judged_rows], {"min_r2": min_r2, "rest": rest})
 
 
 def deal(rules: Rules, seed: int) -> Rules:
@@ -119,7 +119,7 @@ def deal(rules: Rules, seed: int) -> Rules:
 
 
 def edit(
-    axes: Mapping[int, Axes], said: Tensor, chosen: Tensor, rules: Rules, mask: Tensor, rest: str
+    axes: Mapping[int, Axes], predicted: Tensor, chosen: Tensor, rules: Rules, mask: Tensor, rest: str
 ) -> Callable[[Tensor], Tensor]:
     """What replaces a point's value: `said` (places, F) or (F,) for the chosen neurons, at the places that count."""
     mean = torch.from_numpy(rules.value[:, 0])
@@ -132,7 +132,7 @@ def edit(
             raise ValueError(
                 f"the point has shape {tuple(value.shape)}, its rules are of {shape}: give the same inputs"
             )
-        new = said.view(old.shape) if said.ndim == 2 else said
+        new = predicted.view(old.shape) if predicted.ndim == 2 else predicted
         other = mean.to(old) if rest == "ablate" else old
         changed = torch.where(chosen.to(old.device), new.to(old), other)
         return axes[value.ndim].unlay(torch.where(counts.to(old.device), changed, old), value)
@@ -171,20 +171,20 @@ def look(
         own_measures = {name: measure(other, rows).double() for name, measure in measures.items()}
         return {name: value.flatten(1).sum(1) for name, value in values.items()} | own_measures
 
-    found: list[dict[str, Tensor]] = []
+    parts: list[dict[str, Tensor]] = []
     for replacement in REPLACEMENTS:
         for place in places:
             if replacement == "reference":
-                found.append(numbers(logits) if place == places[0] else found[0])
+                parts.append(numbers(logits) if place == places[0] else parts[0])
                 continue
             with patch(model, edits[replacement, place]):
-                found.append(numbers(run_model(model, x)))
+                parts.append(numbers(run_model(model, x)))
     shape = (len(REPLACEMENTS), len(places), len(rows))
-    return {name: torch.stack([one[name].cpu() for one in found]).view(shape).permute(2, 0, 1) for name in found[0]}
+    return {name: torch.stack([one[name].cpu() for one in parts]).view(shape).permute(2, 0, 1) for name in parts[0]}
 
 
 def to_trace(
-    found: Mapping[str, list[Tensor]],
+    measured: Mapping[str, list[Tensor]],
     places: Mapping[str, Sequence[str]],
     chosen: Mapping[str, Tensor],
     judged: Tensor,
@@ -198,7 +198,7 @@ def to_trace(
     }
     axes: dict[str, tuple[str, ...]] = {"judged": ("judged_input",)}
     axes |= dict.fromkeys(arrays, ("place",))
-    for name, parts in found.items():
+    for name, parts in measured.items():
         values = torch.cat(parts)
         arrays[name] = values.mean(0).numpy()
         arrays[f"{name}_error"] = (
@@ -211,5 +211,5 @@ def to_trace(
         arrays=arrays,
         axes={name: axes.get(name, ("replacement", "place")) for name in arrays},
         labels={"replacement": list(REPLACEMENTS), "place": list(places)},
-        meta=meta | {"num_inputs": len(torch.cat(found["kl"]))},
+        meta=meta | {"num_inputs": len(torch.cat(measured["kl"]))},
     )

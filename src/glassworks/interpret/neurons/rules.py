@@ -98,11 +98,11 @@ class Rules:
         """Every leaf of one neuron's tree, the highest activation first."""
         if not 0 <= neuron < self.num_neurons:
             raise ValueError(f"neuron (={neuron}) must be between 0 and {self.num_neurons - 1}")
-        found = []
+        leaves = []
         for k in np.flatnonzero((self.feature[neuron] < 0) & (self.count[neuron] > 0)).tolist():
             value, fires = float(self.value[neuron, k]), float(self.fires[neuron, k])
-            found.append(Rule(self.path(neuron, k), value, fires, int(self.count[neuron, k])))
-        return sorted(found, key=lambda rule: -rule.value)
+            leaves.append(Rule(self.path(neuron, k), value, fires, int(self.count[neuron, k])))
+        return sorted(leaves, key=lambda rule: -rule.value)
 
     def explain(self, neuron: int, *, top: int = 5) -> str:
         """The `top` rules that a neuron answers most strongly, one a line: "B4 mine and not C4 mine → 2.31 (812)".
@@ -185,11 +185,11 @@ def fit_rules(
     if len(labels) != x.shape[1]:
         raise ValueError(f"names (of {len(labels)} features) must name the {x.shape[1]} columns of features")
     bits, columns, cuts = as_bits(x, labels)
-    asked, value, fires, count = grow_trees(bits, y, depth, min_leaf, above, threads)
-    split = asked >= 0
+    bit, value, fires, count = grow_trees(bits, y, depth, min_leaf, above, threads)
+    split = bit >= 0
     return Rules(
-        feature=np.where(split, columns[asked], -1).astype(np.int32),
-        threshold=np.where(split, cuts[asked], 0).astype(np.float32),
+        feature=np.where(split, columns[bit], -1).astype(np.int32),
+        threshold=np.where(split, cuts[bit], 0).astype(np.float32),
         value=value.astype(np.float32),
         fires=fires.astype(np.float32),
         count=count,
@@ -229,7 +229,7 @@ def as_bits(
         varied = np.flatnonzero(x.any(0) & ~x.all(0))
         bits, columns, cuts = x[:, varied], varied, np.full(len(varied), 0.5)
     else:
-        found: list[tuple[int, float]] = []
+        cuts_of: list[tuple[int, float]] = []
         for i, name in enumerate(names):
             values = np.unique(x[:, i])
             if not np.isfinite(values).all():
@@ -239,11 +239,11 @@ def as_bits(
                     f"features (column {i}, {name!r}) has {len(values)} different values: at most {MAX_VALUES} are "
                     "taken; round it, or make each value a column of its own"
                 )
-            found += [(i, halfway(float(a), float(b))) for a, b in pairwise(values)]
-        columns = np.array([i for i, _ in found], np.int64)
-        cuts = np.array([cut for _, cut in found])
-        bits = np.empty((len(x), len(found)), np.uint8)
-        for j, (i, cut) in enumerate(found):
+            cuts_of += [(i, halfway(float(a), float(b))) for a, b in pairwise(values)]
+        columns = np.array([i for i, _ in cuts_of], np.int64)
+        cuts = np.array([cut for _, cut in cuts_of])
+        bits = np.empty((len(x), len(cuts_of)), np.uint8)
+        for j, (i, cut) in enumerate(cuts_of):
             bits[:, j] = x[:, i] > cut
     if not len(columns):  # a tree without questions is still a tree
         return np.zeros((len(x), 1), np.uint8), np.zeros(1, np.int64), np.zeros(1)

@@ -239,7 +239,7 @@ def fit_sae(
         sae.straighten()
         return {}
 
-    with tracked("fit the autoencoder", steps) as shown:
+    with tracked("fit the autoencoder", steps) as tracked_report:
         fit(
             sae,
             lambda step: rows_at(model, batches, point, step) if repeats is None else once(step % repeats),
@@ -249,7 +249,7 @@ def fit_sae(
             every=[(1, after)],
             schedule=make_schedule(ScheduleConfig("wsd", decay=0.5, final=0.0)),
             clip=1.0,
-            report=shown if report is silent else report,
+            report=tracked_report if report is silent else report,
         )
     return sae.eval()
 

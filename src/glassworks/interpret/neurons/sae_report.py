@@ -108,7 +108,7 @@ def sae_report(
             rows.append(judge(net, one, held_out, point, loss_fn, steps, lambda done, told=told: report(told + done)))
     arrays = {name: np.array([row[name] for row in rows], np.float32) for name in MEASURES}
     frequency = np.stack([row["frequency"] for row in rows])
-    found = Trace(
+    trace = Trace(
         method="sae",
         legend=LEGEND,
         arrays={**arrays, "frequency": frequency},
@@ -117,13 +117,13 @@ def sae_report(
         meta={"point": point, "latents": sae.config.latents, "kind": sae.config.kind, "steps": steps},
     )
     if not examples or (texts := gathered(held_out, steps)) is None:
-        return found
+        return trace
     fitted = gathered(batches, fit_steps if repeats is None else min(repeats, fit_steps), len(texts[0]))
     if fitted is None:
-        return found
+        return trace
     chosen = [chosen_latents(row["frequency"], examples, LEAST / row["places"]) for row in rows]
     networks = list(zip((model, control), (sae, other), chosen, strict=True))
-    return with_latents(found, networks, fitted, texts, point, names, seed)
+    return with_latents(trace, networks, fitted, texts, point, names, seed)
 
 
 def with_latents(

@@ -57,7 +57,7 @@ def logistic(
     dtype = native_dtype(x.device) if dtype is None else dtype
     mean, scale = moments(x)
     strength = torch.as_tensor(l2, dtype=torch.float32, device=x.device).expand(labels.size(1))
-    problem = Problem(standardise(x, mean, scale, dtype), *known(labels), classes, strength)
+    problem = Problem(standardise(x, mean, scale, dtype), *labelled_rows(labels), classes, strength)
     if start is None:
         frequency = problem.frequencies()
         weight, bias = x.new_zeros(labels.size(1), classes, x.size(1), dtype=torch.float32), frequency.log()
@@ -145,7 +145,7 @@ class Problem:
         return size
 
 
-def known(labels: Int[Tensor, "N S"]) -> tuple[Tensor, Tensor | None]:
+def labelled_rows(labels: Int[Tensor, "N S"]) -> tuple[Tensor, Tensor | None]:
     """Labels (S, N) without the missing ones, and where they are not missing."""
     labels = labels.T.contiguous()
     missing = labels == IGNORE
@@ -244,15 +244,15 @@ def two_loops(gradient: Pair, history: list[tuple[Pair, Pair]], precondition: Ca
         alpha = rho * inner(step, gradient)
         gradient = plus(gradient, change, -alpha)
         factors.append((rho, alpha))
-    found = precondition(gradient)
+    direction = precondition(gradient)
     if history:
         change, curved = history[-1][1], curvatures[-1]
         along = inner(change, precondition(change)).clamp(min=1e-30)
         gamma = torch.where(curved > 0, curved / along, 1.0)
-        found = (found[0] * gamma[:, None, None], found[1] * gamma[:, None])
+        direction = (direction[0] * gamma[:, None, None], direction[1] * gamma[:, None])
     for (step, change), (rho, alpha) in zip(history, reversed(factors), strict=True):
-        found = plus(found, step, alpha - rho * inner(change, found))
-    return found
+        direction = plus(direction, step, alpha - rho * inner(change, direction))
+    return direction
 
 
 def curvature(step: Pair, change: Pair) -> Float[Tensor, " S"]:

@@ -102,17 +102,17 @@ def fit_jobs(
 ) -> list[Probes]:
     """The probes of each job, all from one run of the model."""
     counts, total = count_labels(batches, steps, classes)  # (S, K)
-    found: list[Probes] = []
+    fitted: list[Probes] = []
     before = torch.zeros(len(counts))
     work = lambda rows: bytes_to_solve(rows, jobs, classes)  # noqa: E731
     for rows in chunks(model, batches, points, steps=steps, max_bytes=max_bytes, work=work, total=total):
-        if not found:
+        if not fitted:
             widths, device = {name: x.size(1) for name, x in rows.values.items()}, rows.labels.device
             for job in jobs:
                 targets = len(counts[job.columns])
-                found.append(Probes(widths, targets, classes, hidden=job.hidden, seed=seed).to(device))
+                fitted.append(Probes(widths, targets, classes, hidden=job.hidden, seed=seed).to(device))
         here = rows.labels.ne(IGNORE).sum(0).cpu()  # (S,)
-        for job, probes in zip(jobs, found, strict=True):
+        for job, probes in zip(jobs, fitted, strict=True):
             y, part, every = (x[..., job.columns] for x in (rows.labels, here, counts.sum(1)))
             if job.hidden is None:
                 share = part / (before[job.columns] + part).clamp(min=1)
@@ -120,9 +120,9 @@ def fit_jobs(
             else:
                 train(probes, rows, y, first=not before.any(), passes=passes, lr=lr, seed=seed)
         before += here
-    for job, probes in zip(jobs, found, strict=True):
+    for job, probes in zip(jobs, fitted, strict=True):
         probes.common = counts[job.columns].argmax(-1).to(probes.common.device)
-    return found
+    return fitted
 
 
 def bytes_to_solve(rows: Rows, jobs: Sequence[Job], classes: int) -> int:

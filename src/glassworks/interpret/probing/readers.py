@@ -52,10 +52,10 @@ class Probes(nn.Module):
 
     def linear(self, point: str) -> nn.Linear:
         """A point's probe, if it is a linear map; ValueError if it is an MLP."""
-        found = self.reader(point)
-        if not isinstance(found, nn.Linear):
+        reader = self.reader(point)
+        if not isinstance(reader, nn.Linear):
             raise ValueError(f"hidden (={self.hidden}): an MLP probe has no single direction; fit with hidden=None")
-        return found
+        return reader
 
     def weight(self, point: str) -> Float[Tensor, "S K C"]:
         """A linear probe's weights."""
@@ -93,9 +93,9 @@ class Probes(nn.Module):
             notes = file.metadata()
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
         widths = {name.removeprefix("width/"): int(w) for name, w in notes.items() if name.startswith("width/")}
-        found = cls(widths, int(notes["targets"]), int(notes["classes"]), hidden=int(notes["hidden"] or 0) or None)
-        found.load_state_dict(tensors)
-        return found
+        probes = cls(widths, int(notes["targets"]), int(notes["classes"]), hidden=int(notes["hidden"] or 0) or None)
+        probes.load_state_dict(tensors)
+        return probes
 
 
 def reader(width: int, hidden: int | None, outputs: int, generator: torch.Generator) -> nn.Module:

@@ -66,18 +66,18 @@ def probe(
     num_targets = labels_of(batches(0)).size(-1)
     real, other = slice(0, num_targets), slice(num_targets, None)
     jobs = [Job(kind, columns) for kind in kinds for columns in (real, other)]
-    found = fit_jobs(model, with_shuffled(batches, steps, seed), points, jobs, steps=steps, seed=seed, **options)
-    where = found[0].points
+    probes = fit_jobs(model, with_shuffled(batches, steps, seed), points, jobs, steps=steps, seed=seed, **options)
+    where = probes[0].points
     control = random_model if random_model is not None else randomised(model, seed=seed + 1)
     jobs = [Job(kind, real) for kind in kinds]
     floor = fit_jobs(control, batches, where, jobs, steps=steps, seed=seed, **options)
-    real_tally = tally(found, model, held_out, where, held_out_steps, names)
+    real_tally = tally(probes, model, held_out, where, held_out_steps, names)
     floor_tally = tally(floor, control, held_out, where, held_out_steps, names)
     rows = []
     for i, kind in enumerate("linear" if kind is None else "MLP" for kind in kinds):
         rows += [(kind, real_tally, 2 * i), (f"{kind}, random network", floor_tally, i)]
         rows += [(f"{kind}, shuffled labels", real_tally, 2 * i + 1)]
-    rows += [("majority", real_tally, len(found))]
+    rows += [("majority", real_tally, len(probes))]
     arrays = [scores({name: array[i] if name in PER_PROBE else array for name, array in t.items()}) for _, t, i in rows]
     return Trace(
         method="probe",
@@ -148,13 +148,13 @@ def scores(tally: dict[str, Tensor]) -> dict[str, np.ndarray]:
     """One row's arrays from its counts."""
     correct, count = tally["correct"], tally["count"]  # (L, E), (E,)
     accuracy, error = grouped(correct, count)
-    found = {
+    numbers = {
         "accuracy": accuracy,
         "error": error,
         "target_accuracy": tally["target_correct"] / tally["target_count"],
         "class_recall": tally["class_correct"] / tally["class_count"],
     }
-    return {name: x.numpy().astype(np.float32) for name, x in found.items()}
+    return {name: x.numpy().astype(np.float32) for name, x in numbers.items()}
 
 
 def grouped(correct: Float[Tensor, "L E"], count: Float[Tensor, " E"]) -> tuple[Tensor, Tensor]:

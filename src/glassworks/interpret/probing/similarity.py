@@ -75,22 +75,25 @@ def similarity(
     control = random_model if random_model is not None else randomised(second, seed=seed + 1)
     compare: Callable[..., Compared] = cka if method == "cka" else svcca
     theirs = points if other_points is None else other_points
-    found, beside = (compare(model, net, batches, points, theirs, steps, seed) for net in (second, control))
-    counts = {"directions": found.directions, "other_directions": found.other_directions if other is not None else ()}
+    compared, beside = (compare(model, net, batches, points, theirs, steps, seed) for net in (second, control))
+    counts = {
+        "directions": compared.directions,
+        "other_directions": compared.other_directions if other is not None else (),
+    }
     sizes = {name: np.array(count) for name, count in counts.items() if count}
     legend = SVCCA if method == "svcca" else SIMILARITY
     if other is not None:
         legend = replace(legend, entries={**legend.entries, "models": "this network with the other"})
     return Trace(
         method=f"similarity_{method}",
-        legend=legend.with_axes(**{"point": points_axis(found.points), "other point": points_axis(found.others)}),
-        arrays={"similarity": np.stack([found.values, beside.values, found.floor]).astype(np.float32)} | sizes,
+        legend=legend.with_axes(**{"point": points_axis(compared.points), "other point": points_axis(compared.others)}),
+        arrays={"similarity": np.stack([compared.values, beside.values, compared.floor]).astype(np.float32)} | sizes,
         axes={"similarity": ("row", "point", "other point")}
         | {name: ("point",) if name == "directions" else ("other point",) for name in sizes},
         labels={
             "row": ["models", "with a random network", "rows in random order"],
-            "point": found.points,
-            "other point": found.others,
+            "point": compared.points,
+            "other point": compared.others,
         },
         meta={"steps": steps, "seed": seed},
     )

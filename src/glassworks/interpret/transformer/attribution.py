@@ -124,14 +124,14 @@ def neuron_attribution(
     (where,) = places([position], len(tokens))
     parts = decompose(model, tokens, [where])
     goal = Goal(model, parts, target, against)
-    found: dict[str, list[Tensor]] = {name: [] for name in ("term", "activation", "vocabulary_mean", "vocabulary_std")}
+    terms: dict[str, list[Tensor]] = {name: [] for name in ("term", "activation", "vocabulary_mean", "vocabulary_std")}
     for i, block in enumerate(blocks_of(model)):
         columns, hidden = block.mlp.down.weight.float().t(), parts.hidden[i][0]  # (F, C), (F,)
         mean, std = vocabulary(model, columns[:, None], goal)
-        found["term"].append(hidden * (columns @ goal.direction[0]))
-        found["activation"].append(hidden)
-        found["vocabulary_mean"].append(hidden * mean[:, 0])
-        found["vocabulary_std"].append(hidden.abs() * std[:, 0])
+        terms["term"].append(hidden * (columns @ goal.direction[0]))
+        terms["activation"].append(hidden)
+        terms["vocabulary_mean"].append(hidden * mean[:, 0])
+        terms["vocabulary_std"].append(hidden.abs() * std[:, 0])
     others = [i for i, label in enumerate(parts.labels) if not label.endswith(".mlp")]
     rest = parts.writes[others, 0] @ goal.direction[0]
     names = [parts.labels[i] for i in others]
@@ -144,8 +144,8 @@ def neuron_attribution(
     return Trace(
         method="neuron_attribution",
         legend=NEURON_ATTRIBUTION.with_axes(component=component_axis(names)),
-        arrays={name: to_numpy(torch.stack(x)) for name, x in found.items()} | {"rest": to_numpy(rest)},
-        axes=dict.fromkeys(found, ("layer", "neuron")) | {"rest": ("component",)},
+        arrays={name: to_numpy(torch.stack(x)) for name, x in terms.items()} | {"rest": to_numpy(rest)},
+        axes=dict.fromkeys(terms, ("layer", "neuron")) | {"rest": ("component",)},
         labels={"layer": counted(config.n_layer), "component": names},
         meta=meta,
     )
@@ -166,8 +166,8 @@ class Goal:
         against: int | Sequence[int] | None,
     ) -> None:
         best = parts.logits.argmax(-1)
-        self.target = best if target is None else wanted(target, best, model.config.vocab_size, "target")
-        self.against = None if against is None else wanted(against, best, model.config.vocab_size, "against")
+        self.target = best if target is None else token_ids(target, best, model.config.vocab_size, "target")
+        self.against = None if against is None else token_ids(against, best, model.config.vocab_size, "against")
         self.scale = norm_scale(model, parts.stream)
         rows, self.output = model.head.weight[self.target].float(), pick(parts.logits, self.target)
         before = model.head(model.norm(parts.stream.to(model.embed.weight.dtype))).float()  # without softcap
@@ -222,12 +222,12 @@ def spread_of(normed: Float[Tensor, "*N C"], goal: Goal) -> tuple[Tensor, Tensor
     return (mean, std) if goal.against is None else (0 * mean, std * math.sqrt(2))
 
 
-def wanted(tokens: int | Sequence[int], like: Tensor, vocab_size: int, name: str) -> Int[Tensor, " P"]:
+def token_ids(tokens: int | Sequence[int], like: Tensor, vocab_size: int, name: str) -> Int[Tensor, " P"]:
     """One token for each position; one number means the same everywhere."""
-    given = [tokens] * len(like) if isinstance(tokens, int) else list(tokens)
-    if len(given) != len(like):
-        raise ValueError(f"{name} ({len(given)}) must be one token, or one for each of the {len(like)} positions")
-    for token in given:
+    ids = [tokens] * len(like) if isinstance(tokens, int) else list(tokens)
+    if len(ids) != len(like):
+        raise ValueError(f"{name} ({len(ids)}) must be one token, or one for each of the {len(like)} positions")
+    for token in ids:
         if not 0 <= token < vocab_size:
             raise ValueError(f"{name} (={token}) must be from 0 to {vocab_size - 1}: give a token of the vocabulary")
-    return torch.tensor(given, device=like.device)
+    return torch.tensor(ids, device=like.device)

@@ -65,13 +65,13 @@ def head_scores(
         length = max(2, min(50, spare // 2))
     tokens = repeated_tokens(model, seed=seed, batch=batch, length=length, first=first)
     networks = {"model": model, "untrained": untrained(model, seed)}
-    found = {name: look_at_repeats(network, tokens) for name, network in networks.items()}
+    looks = {name: look_at_repeats(network, tokens) for name, network in networks.items()}
     chance = uniform_scores(targets(tokens))  # (B, P)
-    shape = found["model"][0].shape  # (B, P, L, H)
-    scores = torch.stack([*(score for score, _ in found.values()), chance[:, :, None, None].expand(shape)])
+    shape = looks["model"][0].shape  # (B, P, L, H)
+    scores = torch.stack([*(score for score, _ in looks.values()), chance[:, :, None, None].expand(shape)])
     spread = scores.std(1) / batch**0.5 if batch > 1 else torch.full_like(scores[:, 0], torch.nan)
     flat = torch.full((tokens.size(1) - 1,), float(torch.tensor(model.config.vocab_size).log()))
-    losses = torch.stack([*(loss.mean(0) for _, loss in found.values()), flat])
+    losses = torch.stack([*(loss.mean(0) for _, loss in looks.values()), flat])
     return Trace(
         method="head_scores",
         legend=HEAD_SCORES,
@@ -87,7 +87,7 @@ def head_scores(
         },
         meta={"seed": seed, "batch": batch, "length": length}
         | best_heads(scores.mean(1), spread[0])
-        | halves({name: loss for name, (_, loss) in found.items()}, length),
+        | halves({name: loss for name, (_, loss) in looks.items()}, length),
     )
 
 
@@ -208,9 +208,9 @@ def best_heads(score: Float[Tensor, "N P L H"], error: Float[Tensor, "P L H"]) -
 
 def halves(losses: Mapping[str, Tensor], length: int) -> dict[str, float]:
     """Each network's mean loss in the first half, and in the second half without its first token."""
-    found = {}
+    means = {}
     for name, loss in losses.items():
         suffix = "" if name == "model" else f"_{name}"
-        found[f"first_half_loss{suffix}"] = float(loss[:, :-length].mean())
-        found[f"induction_loss{suffix}"] = float(loss[:, 1 - length :].mean())
-    return found
+        means[f"first_half_loss{suffix}"] = float(loss[:, :-length].mean())
+        means[f"induction_loss{suffix}"] = float(loss[:, 1 - length :].mean())
+    return means

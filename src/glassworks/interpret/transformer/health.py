@@ -38,18 +38,18 @@ def health(model: GPT, inputs: Int[Tensor, "B T"], targets: Int[Tensor, "B T"], 
     """
     check_weights(model)
     check_gradients(model)
-    with torch.enable_grad(), capture(model, [f"blocks.*.{tap}" for tap in (*SITES, "mlp.post")]) as seen:
+    with torch.enable_grad(), capture(model, [f"blocks.*.{tap}" for tap in (*SITES, "mlp.post")]) as captured:
         loss = F.cross_entropy(model(inputs).flatten(0, 1).float(), targets.flatten())
         names, parameters = zip(*model.named_parameters(), strict=True)
         gradients = dict(zip(names, torch.autograd.grad(loss, parameters), strict=True))
     layers = [f"blocks.{layer}." for layer in range(model.config.n_layer)]
     silence = 0.0 if model.config.architecture == "nanochat" else SMALL
-    dead = [(seen[layer + "mlp.post"].abs() <= silence).all(1).all(0).float().mean() for layer in layers]
+    dead = [(captured[layer + "mlp.post"].abs() <= silence).all(1).all(0).float().mean() for layer in layers]
     scales = {part: rms(group) for part, group in by_part(gradients).items()}
     parts = [part.removeprefix(layers[0]) for part in scales if part.startswith(layers[0])]
     outer = [part for part in scales if not part.startswith("blocks.")]
     arrays = {
-        "activation_rms": torch.stack([rms([seen[layer + site]]) for layer in layers for site in SITES]),
+        "activation_rms": torch.stack([rms([captured[layer + site]]) for layer in layers for site in SITES]),
         "dead_fraction": torch.stack(dead),
         "gradient_rms": torch.stack([scales[layer + part] for layer in layers for part in parts]),
         "outer_gradient_rms": torch.stack([scales[part] for part in outer]),
@@ -127,6 +127,6 @@ class UpdateRatios:
 
     def __call__(self, step: int, model: nn.Module) -> dict[str, float]:
         """The ratios if this step is one to measure and the step before was seen."""
-        found = update_ratios(self.before, model) if self.before is not None else {}
+        ratios = update_ratios(self.before, model) if self.before is not None else {}
         self.before = weight_copies(model) if is_due(self.interval, step + 1) else None
-        return found
+        return ratios

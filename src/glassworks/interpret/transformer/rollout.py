@@ -87,7 +87,7 @@ def attention_rollout(
     guess, before = to_numpy(torch.stack(list(guesses.values()))), slice(0, len(tokens) - 1)
     correlation = np.array([[spearman(g[before], effect[before]) for effect in kl] for g in guess], dtype=np.float32)
     meta: dict[str, str | float | int] = {"fusion": fusion, "discard": discard, "samples": samples, "target": target}
-    found = {f"correlation_{name}": float(x) for name, x in zip(ABLATIONS, correlation[0], strict=True)}
+    correlations = {f"correlation_{name}": float(x) for name, x in zip(ABLATIONS, correlation[0], strict=True)}
     axes: dict[str, tuple[str, ...]] = {"rollout": ("query", "key"), "guess": ("guess", "source")}
     axes |= dict.fromkeys(("kl", "drop"), ("ablation", "source"))
     return Trace(
@@ -97,7 +97,7 @@ def attention_rollout(
         axes=axes | {"correlation": ("guess", "ablation")},
         labels=dict.fromkeys(("query", "key", "source"), labels)
         | {"guess": list(guesses), "ablation": list(ABLATIONS)},
-        meta=meta | {name: x for name, x in found.items() if not np.isnan(x)},
+        meta=meta | {name: x for name, x in correlations.items() if not np.isnan(x)},
     )
 
 

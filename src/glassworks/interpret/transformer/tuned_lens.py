@@ -185,7 +185,7 @@ def tuned_lens(
     check(model, tokens, labels, k)
     check_lens(model, lens)
     read = lambda i, stream: model.unembed(lens.translate(i, stream))  # noqa: E731
-    return replace(read_layers("tuned_lens", model, tokens, labels, k, read, names), meta=said(lens))
+    return replace(read_layers("tuned_lens", model, tokens, labels, k, read, names), meta=notes_of(lens))
 
 
 @public
@@ -231,18 +231,18 @@ def lens_divergence(model: GPT, lens: TunedLens, tokens: Int[Tensor, "N T"], *, 
         arrays={"kl": to_numpy(kl), "error": to_numpy(error), "loss": to_numpy(loss)},
         axes={"kl": axes, "error": axes, "loss": axes},
         labels={"reading": list(rows), "layer": ["embed", *counted(model.config.n_layer)]},
-        meta={**said(lens), "num_tokens": tokens.numel(), "seed": seed},
+        meta={**notes_of(lens), "num_tokens": tokens.numel(), "seed": seed},
     )
 
 
-def said(lens: TunedLens) -> dict[str, str | float | int]:
+def notes_of(lens: TunedLens) -> dict[str, str | float | int]:
     """How the lens was fitted, for a trace's meta."""
     return {"lens": f"fitted {lens.fitted}"} if lens.fitted else {}
 
 
 def read_all(model: GPT, parts: Sequence[Tensor], lens: TunedLens | None) -> tuple[Tensor, Tensor, Tensor]:
     """Mean KL, its standard error, and mean loss of each layer's reading, (L + 1,) each."""
-    found = []
+    numbers = []
     for tokens in parts:
         B, T = tokens.shape
         total = torch.zeros(2, model.config.n_layer + 1, B, device=tokens.device)  # KL and loss
@@ -253,8 +253,8 @@ def read_all(model: GPT, parts: Sequence[Tensor], lens: TunedLens | None) -> tup
                 read = log_probabilities(model, seen)
                 total[0, i] += divergence(last, read).sum(1)
                 total[1, i] -= read[:, : following.size(1)].gather(-1, following[..., None]).sum((1, 2))
-        found.append(total / torch.tensor([T, T - 1], device=total.device)[:, None, None])
-    kl, loss = torch.cat(found, 2)  # (L + 1, N)
+        numbers.append(total / torch.tensor([T, T - 1], device=total.device)[:, None, None])
+    kl, loss = torch.cat(numbers, 2)  # (L + 1, N)
     return kl.mean(1), kl.std(1) / kl.size(1) ** 0.5 if kl.size(1) > 1 else kl[:, 0] * torch.nan, loss.mean(1)
 
 

@@ -64,8 +64,8 @@ def neuron_page(neurons: Neurons, number: int) -> str:
         ("histogram", "How strongly, how often", lambda: [histogram_figure(neuron)]),
         ("rules", "In words", (lambda: [rules_figure(neuron)]) if rules_of(neuron) else None),
         ("boards", "On the board", (lambda: boards_figure(neuron)) if neurons.board is not None else None),
-        ("tokens", "What it reads and writes", known(neuron, neurons.directions, directions_figure)),
-        ("effect", "Does it matter?", known(neuron, neurons.ablation, effect_figure)),
+        ("tokens", "What it reads and writes", part_of(neuron, neurons.directions, directions_figure)),
+        ("effect", "Does it matter?", part_of(neuron, neurons.ablation, effect_figure)),
     ]
     drawn = [(name, title, figures) for name, title, draw in parts if draw is not None and (figures := draw())]
     links = [tag("a", title, href=f"#{name}") for name, title, _ in drawn]
@@ -74,7 +74,7 @@ def neuron_page(neurons: Neurons, number: int) -> str:
     return document(title, header(neuron), tag("nav", *links), *sections, neighbours(neuron))
 
 
-def known(neuron: Neuron, trace: object, draw: Callable[[Neuron], Markup]) -> Callable[[], list[Markup]] | None:
+def part_of(neuron: Neuron, trace: object, draw: Callable[[Neuron], Markup]) -> Callable[[], list[Markup]] | None:
     """A part of the page, if its trace has the neuron."""
     return None if trace is None or neuron.at(trace) is None else lambda: [draw(neuron)]  # type: ignore[arg-type]
 
@@ -200,9 +200,9 @@ def named(column: Column, neurons: Neurons) -> str:
     return neurons.unit if column.name == "neuron" else column.name
 
 
-def number_cell(shown: str, value: float) -> Cell:
+def number_cell(text: str, value: float) -> Cell:
     """A number as written, and as sorted."""
-    return (minus(shown), value) if math.isfinite(value) else ("–", math.nan)
+    return (minus(text), value) if math.isfinite(value) else ("–", math.nan)
 
 
 def sort_key(value: float | str) -> str:

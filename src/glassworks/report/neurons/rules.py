@@ -6,7 +6,7 @@ from glassworks.draw.markup import Markup, join, tag
 from glassworks.draw.scales import fixed, minus
 from glassworks.interpret.neurons.rule_report import rules_of as rules_of_report
 from glassworks.interpret.neurons.rules import Rule
-from glassworks.trace.neurons.rules import Told, rules_table
+from glassworks.trace.neurons.rules import Leaf, rules_table
 from glassworks.trace.neurons.view import Neuron
 
 RULES = 6
@@ -26,7 +26,7 @@ def rules_figure(neuron: Neuron) -> Markup:
         "A decision tree grown on other inputs, each leaf as the conditions that lead to it, the strongest first. "
         "“Fires” is how often the neuron did where they held, “seen” at how many places they held."
     )
-    table = rules_table([Told(*rule) for rule in rules_of(neuron)], RULES)
+    table = rules_table([Leaf(*rule) for rule in rules_of(neuron)], RULES)
     return join([tag("figure", table, tag("figcaption", caption)), scores_table(neuron)])
 
 

@@ -203,10 +203,10 @@ def untrained(trace: Trace) -> Neurons | None:
     return Neurons(Trace(trace.method, arrays, axes, labels, trace.meta, texts))
 
 
-def control_unit(name: str, about: str, unit: Neuron) -> Markup:
+def control_unit(name: str, words: str, unit: Neuron) -> Markup:
     """A control's neuron or latent below what it is a control of, its examples folded."""
     tokens = ", ".join(f"“{visible(word)}”" for word in unit.strongest_tokens())
-    said = tag("p", f"{name}: {about}", class_="about")
+    said = tag("p", f"{name}: {words}", class_="about")
     summary = f"What it fires on{f', most strongly at {tokens}' if tokens else ''}"
     return join([said, tag("details", tag("summary", summary), one_unit(unit, "", ""))])
 
@@ -229,7 +229,7 @@ def often(neuron: Neuron) -> str:
     return f"It fires at {rates[0]} of all places, at {rates[1]} on held-out text."
 
 
-def one_unit(neuron: Neuron, name: str, about: str, *more: str, folded: bool = False) -> Markup:
+def one_unit(neuron: Neuron, name: str, words: str, *more: str, folded: bool = False) -> Markup:
     """A neuron or latent in a trace: its strongest examples, ranked beside held out, then the others, folded."""
     pair = [tag("div", examples_of(neuron, *kind)) for kind in KINDS[:FIRST]]
     others = [examples_of(neuron, *kind) for kind in KINDS[FIRST:]]
@@ -241,7 +241,7 @@ def one_unit(neuron: Neuron, name: str, about: str, *more: str, folded: bool = F
         tag("figcaption", agreement(neuron)),
         class_=face(neuron),
     )
-    body = [tag("p", about, class_="about") if about else "", figure, *more]
+    body = [tag("p", words, class_="about") if words else "", figure, *more]
     if not folded:
         return join([tag("h3", name) if name else "", *body])
     tokens = ", ".join(f"“{visible(word)}”" for word in neuron.strongest_tokens())

@@ -102,7 +102,7 @@ def latents_figure(trace: Trace, token: Token) -> Markup:
     both = [Neurons(examples_in(trace, row)) for row in range(len(rows))]
     units = [[Neuron(one, number) for number in one.numbers] for one in both]
     parts = list[Markup]()
-    for i in shown_of(len(units[0])):
+    for i in middle_of_parts(len(units[0])):
         own, other = (one[i] for one in units)
         said = [firing(trace, row, i, unit, token) for row, unit in enumerate((own, other))]
         beside = control_unit(f"{capital(rows[1])}, latent {other.number}", said[1], other)
@@ -112,7 +112,7 @@ def latents_figure(trace: Trace, token: Token) -> Markup:
     return join([title, tag("p", note, class_="about"), *parts])
 
 
-def shown_of(count: int) -> list[int]:
+def middle_of_parts(count: int) -> list[int]:
     """Which of some latents are drawn: the middle ones of as many parts of them."""
     most = min(SHOWN, count)
     return [(2 * i + 1) * count // (2 * most) for i in range(most)]

@@ -17,7 +17,7 @@ from glassworks.trace.neurons.view import percent
 from glassworks.trace.trace import Trace
 
 
-class Told(NamedTuple):
+class Leaf(NamedTuple):
     """One leaf of a neuron's tree as it is told."""
 
     words: str
@@ -29,7 +29,7 @@ class Told(NamedTuple):
     """At how many places of the text it was grown on."""
 
 
-def rules_table(rules: Sequence[Told], shown: int) -> Markup:
+def rules_table(rules: Sequence[Leaf], limit: int) -> Markup:
     """Rules as sentences, the strongest first, those beyond `shown` folded."""
     largest = max((abs(rule.value) for rule in rules), default=0.0) or 1.0
     head = tag("tr", *(tag("th", name, scope="col") for name in ("when", "mean activation", "fires", "seen")))
@@ -43,11 +43,11 @@ def rules_table(rules: Sequence[Told], shown: int) -> Markup:
         )
         for rule in rules
     ]
-    table = tag("table", tag("thead", head), tag("tbody", *lines[:shown]), class_="comparison rules")
-    if len(lines) <= shown:
+    table = tag("table", tag("thead", head), tag("tbody", *lines[:limit]), class_="comparison rules")
+    if len(lines) <= limit:
         return scrolling(table)
-    more = tag("table", tag("tbody", *lines[shown:]), class_="comparison rules")
-    rest = tag("details", tag("summary", f"The other {len(lines) - shown} rules"), scrolling(more))
+    more = tag("table", tag("tbody", *lines[limit:]), class_="comparison rules")
+    rest = tag("details", tag("summary", f"The other {len(lines) - limit} rules"), scrolling(more))
     return join([scrolling(table), rest])
 
 
@@ -69,7 +69,7 @@ FLOOR = -0.2
 
 def rules_figure(trace: Trace, token: Token) -> Markup:
     """The rules of some neurons of each point, all neurons' R² beside the controls', and what they come to."""
-    return join([told_rules(trace, token), r2_charts(trace, token), summary_table(trace, token)])
+    return join([rules_in_words(trace, token), r2_charts(trace, token), summary_table(trace, token)])
 
 
 def layers(trace: Trace) -> list[str]:
@@ -78,7 +78,7 @@ def layers(trace: Trace) -> list[str]:
     return [f"{about.title} {tick}" if about.ticks else tick for tick in about.ticks or trace.labels["point"]]
 
 
-def told_rules(trace: Trace, token: Token) -> Markup:
+def rules_in_words(trace: Trace, token: Token) -> Markup:
     """A neuron's rules after the other, the best explained one of each point open."""
     about = trace.legend.of("told_rule")
     parts = [tag("p", sentence(about.title, trace, token), class_="figure-title")]
@@ -90,7 +90,7 @@ def told_rules(trace: Trace, token: Token) -> Markup:
             said = trace.legend.entries.get(place, place)
             name = f"{layer.capitalize()}, neuron {neuron}, {said}"
             about_it = f"R² {score(r2[0])} (shuffled questions {score(r2[chance])})"
-            table = rules_table(told(trace, (at, k)), RULES)
+            table = rules_table(leaves_of(trace, (at, k)), RULES)
             head = join([tag("b", name), f": {about_it}"])
             parts.append(tag("details", tag("summary", head), table, open="" if k == 0 else None))
     return tag("figure", *parts, tag("figcaption", sentence(about.note, trace, token)))
@@ -101,12 +101,12 @@ def score(value: float) -> str:
     return minus(fixed(round(value, 2) + 0.0, 2)) if math.isfinite(value) else "–"
 
 
-def told(trace: Trace, at: tuple[int, int]) -> list[Told]:
+def leaves_of(trace: Trace, at: tuple[int, int]) -> list[Leaf]:
     """The rules of one neuron, those that there are."""
     words, value, fires, count = (
         trace.arrays[f"told_{name}"][at].tolist() for name in ("rule", "value", "fires", "count")
     )
-    return [Told(*one) for one in zip(words, value, fires, count, strict=True) if one[0]]
+    return [Leaf(*one) for one in zip(words, value, fires, count, strict=True) if one[0]]
 
 
 def r2_charts(trace: Trace, token: Token) -> Markup:
