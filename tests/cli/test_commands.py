@@ -28,7 +28,7 @@ SHAPE = ["--model.n-ctx", "16", "--model.n-layer", "1", "--model.n-head", "2", "
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a text, a recipe and a finished run named `a`."""
     folder = tmp_path_factory.mktemp("home")
-    words = random.Random(0).choices(["ant", "bee", "cat", "dog", "eel", "\n\n"], k=10_000)
+    words = random.Random(0).choices(["ant", "bee", "cat", "dog", "eel", "\n\n"], k=30_000)
     (folder / "text.txt").write_text(" ".join(words), encoding="utf-8")
     (folder / "tiny.toml").write_text('data = "text.txt"\ntokenizer = "bytes"\nsteps = 8\n', encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:

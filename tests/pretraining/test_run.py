@@ -67,7 +67,8 @@ def test_the_same_recipe_gives_the_same_weights(tmp_path: Path, recipe: Recipe) 
     assert weights(other) != weights(runs[0])
 
 
-def test_killed_at_twenty_random_instants_it_ends_with_identical_weights(tmp_path: Path, recipe: Recipe) -> None:
+@pytest.mark.parametrize("kills", [8, pytest.param(20, marks=pytest.mark.slow)])
+def test_killed_at_random_instants_it_ends_with_identical_weights(tmp_path: Path, recipe: Recipe, kills: int) -> None:
     recipe = replace(recipe, steps=120, checkpoint_every=4)
     whole, broken = (start(tmp_path / "runs" / name, recipe, []) for name in ("whole", "broken"))
     child = processes.Process(target=pretrain, args=(whole,))
@@ -84,7 +85,7 @@ def test_killed_at_twenty_random_instants_it_ends_with_identical_weights(tmp_pat
     last = time.monotonic() - began
 
     instants, reached, interval = random.Random(1), set[str](), (last - first) / 29  # between two checkpoints
-    for kill in range(20):
+    for kill in range(kills):
         child = processes.Process(target=pretrain, args=(broken,))
         child.start()
         if kill % 2:  # somewhere in the loop, or in the writing of a checkpoint
@@ -96,7 +97,7 @@ def test_killed_at_twenty_random_instants_it_ends_with_identical_weights(tmp_pat
         child.kill()
         child.join()
         reached |= {path.name for path in complete_checkpoints(broken)}
-    assert len(reached) > 3, "the kills came too early to test anything"
+    assert len(reached) > kills // 6, "the kills came too early to test anything"
     assert pretrain(broken)
     assert weights(broken) == weights(whole)
     assert broken.rows("metrics")[-1]["loss"] == whole.rows("metrics")[-1]["loss"]

@@ -24,10 +24,19 @@ DATA = Path(__file__).parents[4] / "shared" / "data"
 @pytest.fixture
 def source(tmp_path: Path) -> str:
     """Forty documents, one of them longer than a piece."""
-    path = tmp_path / "source" / "rows.jsonl"
+    return written(tmp_path / "source" / "rows.jsonl", 40_000)
+
+
+@pytest.fixture
+def short(tmp_path: Path) -> str:
+    """Forty documents of which none is so long."""
+    return written(tmp_path / "short" / "rows.jsonl", 2_000)
+
+
+def written(path: Path, functions: int) -> str:
     path.parent.mkdir()
     rows = [f"Document {i} naïve {'word ' * (i % 7)}\n" * (1 + i % 5) for i in range(39)]
-    rows.append("".join(f"def f_{i}(x):\n    return x + {i}\n\n\n" for i in range(40_000)))
+    rows.append("".join(f"def f_{i}(x):\n    return x + {i}\n\n\n" for i in range(functions)))
     path.write_text("".join(json.dumps({"text": row}) + "\n" for row in rows), encoding="utf-8")
     return str(path)
 
@@ -159,17 +168,17 @@ def test_the_same_corpus_is_the_same_bytes(source: str, tmp_path: Path) -> None:
     assert files[0] == files[1]
 
 
-def test_a_tokenizer_file_that_changes_makes_another_corpus(source: str, tmp_path: Path) -> None:
-    first = prepare(source, "bpe:300", tmp_path / "corpora")
+def test_a_tokenizer_file_that_changes_makes_another_corpus(short: str, tmp_path: Path) -> None:
+    first = prepare(short, "bpe:300", tmp_path / "corpora")
     own = tmp_path / "tokenizer.json"
     digests = set()
     for size in (300, 280):
-        prepare(source, f"bpe:{size}", tmp_path / "corpora").tokenizer.save(own)
-        corpus = prepare(source, str(own), tmp_path / "corpora")
+        prepare(short, f"bpe:{size}", tmp_path / "corpora").tokenizer.save(own)
+        corpus = prepare(short, str(own), tmp_path / "corpora")
         assert corpus.tokenizer.vocab_size == size
         digests.add(corpus.digest)
     assert len(digests) == 2
-    assert (first.train.read(0, 500) == prepare(source, str(first.path), tmp_path / "corpora").train.read(0, 500)).all()
+    assert (first.train.read(0, 500) == prepare(short, str(first.path), tmp_path / "corpora").train.read(0, 500)).all()
 
 
 @pytest.mark.parametrize(
