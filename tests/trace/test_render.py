@@ -24,7 +24,7 @@ from glassworks.interpret.transformer.lens import logit_lens
 from glassworks.interpret.transformer.tuned_lens import TunedLens, tuned_lens
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
-from glassworks.trace.legend import Dimension, Legend, Quantity
+from glassworks.trace.legend import Dimension, Legend, Quantity, read_legend
 from glassworks.trace.render import OWN, explained, trace_figure
 from glassworks.trace.trace import Trace
 
@@ -429,3 +429,89 @@ def test_a_saliency_map_is_an_image_and_so_is_a_picture_in_colour() -> None:
     assert "<svg" not in page
     for source in sources:
         assert base64.b64decode(source)[16:24] == struct.pack(">II", 224, 224)
+
+
+@pytest.mark.parametrize(
+    "axes",
+    [
+        ("channel", "pixel_row", "pixel_column"),
+        ("pixel_column", "pixel_row", "channel"),
+        ("example", "channel", "pixel_row", "pixel_column"),
+    ],
+)
+def test_an_image_is_one_in_whatever_order_its_axes_lie(axes: tuple[str, ...]) -> None:
+    sizes = {"channel": 3, "pixel_row": 5, "pixel_column": 7, "example": 2}
+    shares = np.random.default_rng(0).uniform(size=[sizes[axis] for axis in axes])
+    page = trace_figure(Trace("m", {"a": shares}, {"a": axes}))
+    sources = re.findall(r'<img src="data:image/png;base64,([^"]+)"', page)
+    assert len(sources) == (2 if "example" in axes else 1)
+    assert "<table" not in page
+    for source in sources:
+        assert base64.b64decode(source)[16:24] == struct.pack(">II", 7, 5)
+
+
+def test_many_channels_are_maps_beside_each_other() -> None:
+    shares = np.random.default_rng(0).normal(size=(8, 5, 7))
+    page = trace_figure(Trace("m", {"a": shares}, {"a": ("channel", "pixel_row", "pixel_column")}))
+    assert page.count("<img") == 8
+
+
+def test_a_huge_image_is_shown_by_the_means_of_its_squares() -> None:
+    page = trace_figure(Trace("m", {"a": np.random.default_rng(0).normal(size=(2500, 1200))}, {"a": PIXELS}))
+    assert "Each pixel is the mean of 3 × 3." in page
+    (source,) = re.findall(r'<img src="data:image/png;base64,([^"]+)"', page)
+    assert base64.b64decode(source)[16:24] == struct.pack(">II", 400, 833)
+
+
+PIXELS = ("pixel_row", "pixel_column")
+NUMBERS, TEXTS = np.arange(2.0), np.array(["x", "y"])
+
+
+@pytest.mark.parametrize(
+    ("quantity", "other", "axis", "message"),
+    [
+        (Quantity(colours="c"), np.arange(3.0), "unit", "'c' .* must have the axes of 'a'"),
+        (Quantity(controls=("c",)), TEXTS, "token", "'c' .* beside 'a' must be numbers"),
+        (Quantity(colours="c"), TEXTS, "token", "'c' .* beside 'a' must be numbers"),
+    ],
+)
+def test_what_cannot_stand_beside_an_array_is_refused(
+    quantity: Quantity, other: np.ndarray, axis: str, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        Trace(
+            "m", {"a": NUMBERS, "c": other}, {"a": ("token",), "c": (axis,)}, legend=Legend(quantities={"a": quantity})
+        )
+
+
+@pytest.mark.parametrize("ends", [(0.0,), (0.0, 1.0, 2.0), (1.0, 1.0), (1.0, 0.0)])
+def test_ends_of_a_scale_that_are_none_are_refused(ends: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="must be two numbers, the second larger"):
+        Quantity(ends=ends)
+
+
+def test_axes_of_no_kind_and_ticks_too_few_are_refused() -> None:
+    with pytest.raises(ValueError, match="kind .*='nonsense'.* must be"):
+        read_legend({"axes": {"x": {"kind": "nonsense"}}})
+    legend = Legend(axes={"layer": Dimension("layer", ticks=("1", "2"))})
+    with pytest.raises(ValueError, match="ticks \\(2\\) of the axis 'layer' must be as many as its labels: 3"):
+        Trace("m", {"a": np.arange(3.0)}, {"a": ("layer",)}, {"layer": list("abc")}, legend=legend)
+
+
+def test_a_control_that_a_trace_lacks_is_left_out() -> None:
+    legend = Legend(quantities={"a": Quantity("the array", controls=("gone",))})
+    assert "The array" in trace_figure(Trace("m", {"a": np.arange(3.0)}, {"a": ("layer",)}, legend=legend)).replace(
+        "the array", "The array"
+    )
+
+
+@pytest.mark.parametrize("values", [np.eye(9), np.full((9, 9), 10.0), np.full((9, 9), 0.1)])
+def test_logarithmic_colours_of_one_power_of_ten_are_drawn(values: np.ndarray) -> None:
+    legend = Legend(quantities={"a": Quantity(log=True)})
+    assert "<figure" in trace_figure(Trace("m", {"a": values}, {"a": ("layer", "head")}, legend=legend))
+
+
+def test_a_title_may_be_any_word_and_comes_back_from_a_file(tmp_path: Path) -> None:
+    legend = Legend(title="shown", quantities={"a": Quantity("shown", show="folded"), "b": Quantity("b")})
+    Trace("m", {"a": np.arange(3.0)}, {"a": ("layer",)}, legend=legend).save(tmp_path / "trace")
+    assert Trace.load(tmp_path / "trace").legend == legend

@@ -19,6 +19,7 @@ from glassworks.draw.scales import short
 ABOVE, BELOW = (222, 108, 28), (40, 132, 208)  # that stand out from light and from dark paper
 COARSE = 3  # from this size on, pixels are squares, all of one size
 STEPS = 16
+MOST = 1000  # pixels on a side that a page holds
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,17 @@ def image(picture: Image, width: int = 350) -> Markup:
     return tag("div", tag("p", picture.title, class_="head-name") if picture.title else "", drawn)
 
 
+def coarser(pixels: np.ndarray) -> tuple[np.ndarray, int]:
+    """The means of squares of pixels, where an image has more of them on a side than `MOST`; and a square's side."""
+    rows, columns = pixels.shape[:2]
+    side = math.ceil(max(rows, columns) / MOST)
+    if side == 1:
+        return pixels, 1
+    whole = pixels[: rows - rows % side or rows, : columns - columns % side or columns]
+    high, wide = (min(side, size) for size in whole.shape[:2])
+    return whole.reshape(len(whole) // high, high, whole.shape[1] // wide, wide, *whole.shape[2:]).mean((1, 3)), side
+
+
 def rgba(picture: Image) -> np.ndarray:
     """The image's bytes (rows, columns, 4); what is no number is left out of it, clear."""
     pixels = picture.pixels.astype(float)
@@ -73,7 +85,7 @@ def png(pixels: np.ndarray) -> bytes:
     rows, columns = pixels.shape[:2]
     raw = np.concatenate([np.zeros((rows, 1), np.uint8), pixels.reshape(rows, -1)], 1).tobytes()
     header = struct.pack(">IIBBBBB", columns, rows, 8, 6, 0, 0, 0)
-    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(raw, 9)), (b"IEND", b""))
+    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(raw, 6)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in parts
     )

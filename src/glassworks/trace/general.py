@@ -61,9 +61,8 @@ def array_figure(trace: Trace, name: str, token: Token) -> Markup:
     error = numbers_of(trace, about.error, about)
     values = values_of(trace, name, about)
     drawn = Drawn(title, values, tuple(axes), error, note, least=about.least, ends=about.ends, log=about.log)
-    return draw(
-        beside_controls(drawn, {other: values_of(trace, other, about) for other in about.controls}, trace, token)
-    )
+    controls = {other: values_of(trace, other, about) for other in about.controls if other in trace.arrays}
+    return draw(beside_controls(drawn, controls, trace, token))
 
 
 def axis_of(trace: Trace, name: str, size: int) -> Axis:

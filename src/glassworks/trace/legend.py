@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from glassworks.core.config import from_dict
-from glassworks.draw.arrays.kinds import Kind
+from glassworks.draw.arrays.kinds import ORDERS, Kind
 
 Show = Literal["shown", "beside", "folded", "kept"]
 
@@ -28,6 +28,11 @@ class Dimension:
     """Labels as they are shown, where its own are too long."""
     places: str = ""
     """Of layers that are read at a point each: which point, as blocks.*.resid_post."""
+
+    def __post_init__(self) -> None:
+        """Refuse a kind that is none."""
+        if self.kind not in ORDERS:
+            raise ValueError(f"kind (={self.kind!r}) of an axis must be one of {', '.join(ORDERS)}")
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,11 @@ class Quantity:
     """A share that is shown in percent."""
     log: bool = False
     """On a logarithmic scale: lines, and the colours of maps."""
+
+    def __post_init__(self) -> None:
+        """Refuse ends that are not two numbers, the second larger."""
+        if self.ends and not (len(self.ends) == 2 and self.ends[0] < self.ends[1]):
+            raise ValueError(f"ends (={self.ends}) of a scale must be two numbers, the second larger")
 
 
 @dataclass(frozen=True)
@@ -123,7 +133,7 @@ def pruned(values: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in values.items():
         if isinstance(value, Mapping) and key in ("quantities", "axes"):
             value = {name: pruned(of) for name, of in value.items()}
-        if value not in ("", (), {}, None, False, 0.0) and value != "shown":
+        if value not in ("", (), {}, None, False, 0.0) and (key, value) != ("show", "shown"):
             found[key] = value
     return found
 

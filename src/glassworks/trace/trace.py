@@ -52,13 +52,25 @@ class Trace:
         for axis, labels in self.labels.items():
             if sizes.get(axis) != len(labels):
                 raise ValueError(f"axis {axis!r} has {len(labels)} labels and size {sizes.get(axis)}: they must agree")
+        self.check_legend()
+
+    def check_legend(self) -> None:
+        """Refuse an array that is to stand beside another without being numbers of the same axes, or ticks too few."""
         for name in self.arrays.keys() & self.legend.quantities.keys():
             about = self.legend.quantities[name]
-            for other in (*about.controls, about.error, about.where):
-                if other in self.arrays and self.axes[other] != self.axes[name]:
+            for other in {*about.controls, about.error, about.where, about.colours} & self.arrays.keys():
+                if self.axes[other] != self.axes[name]:
                     raise ValueError(
                         f"{other!r} (of {self.axes[other]}) must have the axes of {name!r}: {self.axes[name]}"
                     )
+                if self.arrays[other].dtype.kind not in "fiub":
+                    raise ValueError(f"{other!r} (dtype={self.arrays[other].dtype}) beside {name!r} must be numbers")
+        for axis, about_axis in self.legend.axes.items():
+            if about_axis.ticks and axis in self.labels and len(about_axis.ticks) != len(self.labels[axis]):
+                raise ValueError(
+                    f"ticks ({len(about_axis.ticks)}) of the axis {axis!r} must be as many as its labels: "
+                    f"{len(self.labels[axis])}"
+                )
 
     def __repr__(self) -> str:
         """The arrays with their axes and sizes, a line each; no numbers, so that it fits a screen."""

@@ -78,9 +78,8 @@ class Plan:
 
 def plan(axes: Sequence[Axis]) -> Plan:
     """The drawing that suits the axes; there must be at least one."""
-    pixels = [i for i, axis in enumerate(axes) if axis.order == "pixels"]
-    if [axes[i].kind for i in pixels[:2]] == ["pixel_row", "pixel_column"]:
-        return Plan("image", tuple(i for i in range(len(axes)) if i not in pixels), tuple(pixels))
+    if pixels := pixels_of(axes):
+        return Plan("image", tuple(i for i in range(len(axes)) if i not in pixels), pixels)
     several = [i for i, axis in enumerate(axes) if len(axis) > 1]
     many = [i for i in several if axes[i].order == "index" and len(axes[i]) > MOST]
     numbered = [i for i in several if axes[i].order != "named"]
@@ -103,6 +102,15 @@ def plan(axes: Sequence[Axis]) -> Plan:
             return found
     grid = (numbered if len(numbered) >= 2 else several)[-2:]
     return Plan("heat", tuple(i for i in range(len(axes)) if i not in grid), tuple(grid))
+
+
+def pixels_of(axes: Sequence[Axis]) -> tuple[int, ...]:
+    """Rows, columns and, if it is grey or red, green and blue, the channel of an image, in whatever order they lie."""
+    kinds = [axis.kind for axis in axes]
+    if kinds.count("pixel_row") != 1 or kinds.count("pixel_column") != 1:
+        return ()
+    channels = [i for i, axis in enumerate(axes) if axis.kind == "channel" and len(axis) in (1, 3)]
+    return (kinds.index("pixel_row"), kinds.index("pixel_column"), *(channels if len(channels) == 1 else ()))
 
 
 SINGLE: dict[Order, Drawing] = {"text": "strip", "index": "dots"}

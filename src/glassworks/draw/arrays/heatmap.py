@@ -79,6 +79,7 @@ def colours_for(values: np.ndarray, least: float = 0.0, ends: Sequence[float] = 
     if log and (positive := finite[finite > 0]).size:
         high = rounded_up(float(positive.max()))
         low = 10.0 ** math.floor(math.log10(max(float(positive.min()), 1e-4 * high)))
+        low = low if low < high else low / 10
         return Colours(low, high, signed=False, most=high, log=True)
     if ends:
         low, high = ends

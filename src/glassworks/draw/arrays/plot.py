@@ -10,7 +10,7 @@ from glassworks.draw.arrays.bars import bars, strip
 from glassworks.draw.arrays.dots import dots
 from glassworks.draw.arrays.heatmap import Grid, colour_bar, colours_for, digits_for, heat_map, measures, rounded_up
 from glassworks.draw.arrays.lines import lines, sorted_lines
-from glassworks.draw.image import Image, brightness, map_scale, reach_of
+from glassworks.draw.image import Image, brightness, coarser, map_scale, reach_of
 from glassworks.draw.image import image as picture
 from glassworks.draw.markup import Markup, tag
 from glassworks.draw.scales import figure, minus
@@ -97,14 +97,16 @@ def image(drawn: Drawn, chosen: Plan) -> Markup:
     values = brightness(drawn.values) if is_picture else drawn.values
     reach = max(map(abs, drawn.ends)) if drawn.ends else max(rounded_up(reach_of(values)), drawn.least)
     most = float(abs(values[np.isfinite(values)]).max(initial=0.0))
-    order = [i for i in range(values.ndim) if i not in chosen.shown] + list(chosen.shown)
-    turned = values.transpose(order)
+    turned = values.transpose([*chosen.panels, *chosen.shown])
+    small = {at: coarser(turned[at]) for at in places}
+    of_means = max(side for _, side in small.values())
     side = next(side for most, side in SIDES.items() if len(places) <= most)
     panels = [
-        picture(Image(turned[at], place_name(drawn, chosen, at) if len(places) > 1 else "", reach), side)
-        for at in places
+        picture(Image(pixels, place_name(drawn, chosen, at) if len(places) > 1 else "", reach), side)
+        for at, (pixels, _) in small.items()
     ]
     key = "" if is_picture else map_scale(reach, most)
     beyond = f" A few reach {figure(most)}." if not is_picture and most > reach * (1 + 1e-6) else ""
+    beyond += f" Each pixel is the mean of {of_means} × {of_means}." if of_means > 1 else ""
     drawings = tag("div", *panels, class_="maps images small" if len(places) > 4 else "maps images")
     return tag("figure", title(drawn), key, drawings, tag("figcaption", caption(drawn, beyond + left_out)))
