@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from glassworks.draw.arrays.heatmap import Grid
+from glassworks.draw.dot_plot import DotPlot, Marks
 from glassworks.draw.figure import Figure, draw_figure, from_record, to_record
 from glassworks.draw.image import Image
 from glassworks.draw.line_chart import Chart, Level, Line
@@ -20,11 +21,21 @@ CHART = Chart(
     right=("bits", 1.44),
     x_labels=("x", "y", "z"),
 )
+DOTS = DotPlot(
+    ["a", "b", "others"],
+    [
+        Marks("found", np.array([0.5, math.nan, math.nan]), [0.1, math.nan, math.nan]),
+        Marks("by chance", [0.25, -0.125], None, "control1", hollow=True, at=[2, 2], about=["x", "y"]),
+    ],
+    "share",
+    (0.0, 2.0),
+    levels=(1.0,),
+)
 GRID = Grid(np.array([[1.0, math.nan], [-2.0, 0.5]]), ["r", "s"], ["c", "d"], "row", "column", "title", np.ones((2, 2)))
 IMAGE = Image(np.random.default_rng(0).uniform(size=(3, 4, 3)), "picture")
 
 
-@pytest.mark.parametrize("figure", [CHART, GRID, IMAGE], ids=["chart", "grid", "image"])
+@pytest.mark.parametrize("figure", [CHART, DOTS, GRID, IMAGE], ids=["chart", "dots", "grid", "image"])
 def test_a_figure_comes_back_from_json_and_is_drawn_alike(figure: Figure) -> None:
     again = from_record(json.loads(json.dumps(to_record(figure), allow_nan=False)))
     assert type(again) is type(figure)

@@ -18,10 +18,9 @@ WORDS = {7: " Mary", 8: " John"}
 
 
 def lines(page: str) -> list[tuple[str, str]]:
-    """Names and numbers of a page's ledgers."""
-    return re.findall(
-        r'<tr(?: title="[^"]*")?><th scope="row">([^<]*)</th>.*?</td><td><span>([^<]*)</span></td></tr>', page
-    )
+    """Names and numbers of a page's rows of dots."""
+    wide = page.split('class="narrow"')[0]
+    return re.findall(r'class="node-name">([^<]*)</text><text[^>]*class="number node-name">([^<]*)</text>', wide)
 
 
 def logits(components: list[str], term: np.ndarray, mean: np.ndarray) -> Trace:
@@ -42,10 +41,10 @@ def test_what_lifts_all_logits_alike_comes_after_what_lifts_this_one() -> None:
     page = trace_figure(logits(["embed", "0.attn.1", "0.mlp", "12.attn.3"], term, mean), WORDS.__getitem__)
     first = page.split("<details>")[0]
     assert lines(first) == [
-        ("layer 12, head 3", "3"),
-        ("layer 0, MLP", "−2"),
-        ("layer 0, head 1", "1"),
-        ("embedding", "0"),
+        ("layer 12, head 3", "3.00"),
+        ("layer 0, MLP", "−2.00"),
+        ("layer 0, head 1", "1.00"),
+        ("embedding", "0.00"),
     ]
     assert "What puts “·Mary” above the average token, after “·to”" in first.replace(">what", ">What")
     assert "The logit of “·Mary” is 31.5, that of the average token 29.5" in first  # 3 - 2 + 1 + 0 between them
@@ -58,14 +57,14 @@ def test_components_beyond_the_twentieth_are_one_line_and_add_up() -> None:
     page = trace_figure(logits([f"{i}.mlp" for i in range(30)], term, 0 * term), WORDS.__getitem__)
     found = lines(page.split("<details>")[0])
     assert len(found) == 21
-    assert found[-1] == ("the other 10, together", "45")
+    assert found[-1] == ("the other 10, together", "45.0")
     assert sum(float(number) for _, number in found) == term.sum()
 
 
 def test_a_single_component_left_over_is_named() -> None:
     term = np.arange(1.0, 22.0)
     found = lines(trace_figure(logits([f"{i}.mlp" for i in range(21)], term, 0 * term)).split("<details>")[0])
-    assert found[-1] == ("layer 0, MLP", "1")
+    assert found[-1] == ("layer 0, MLP", "1.0")
 
 
 def test_neurons_are_named_with_what_raises_first_and_how_many_do_half() -> None:
@@ -84,8 +83,8 @@ def test_neurons_are_named_with_what_raises_first_and_how_many_do_half() -> None
     )
     page = trace_figure(trace, WORDS.__getitem__)
     found = lines(page)
-    assert found[:2] == [("layer 1, neuron 41", "4"), ("layer 1, neuron 3", "2")]
-    assert found[19] == ("layer 0, neuron 7", "−2")
+    assert found[:2] == [("layer 1, neuron 41", "4.00"), ("layer 1, neuron 3", "2.00")]
+    assert found[19] == ("layer 0, neuron 7", "−2.00")
     assert "is the work of 1 of 200" in page
     assert "its activation is 2" in page
     assert "What is no neuron adds 1, and all neurons 54: together the logit." in page
@@ -97,7 +96,10 @@ def test_shares_of_the_stream_have_the_untrained_ones_on_their_axis() -> None:
     axes = {"share": ("network", "component", "position")}
     trace = Trace("residual_decomposition", {"share": share}, axes, labels, {"chance_cosine": 0.1})
     page = trace_figure(replace(trace, legend=RESIDUAL_DECOMPOSITION))
-    bars = re.findall(r'<i style="margin-left:0.0%;width:([\d.]+)%"', page)
-    strokes = re.findall(r'<b style="left:([\d.]+)%;width:0.0%" class="stroke"', page)
-    assert (bars, strokes) == (["75.0", "25.0"], ["50.0", "50.0"])
+    wide = page.split('class="narrow"')[0]
+    dots = re.findall(r'<circle cx="([\d.]+)"[^>]*class="line (\w+) mark', wide)
+    assert [kind for _, kind in dots] == ["control0", "line0"] * 2
+    half, most, same, quarter = (float(x) for x, _ in dots)
+    assert half == same
+    assert abs((most - half) - (half - quarter)) < 0.05
     assert "untrained 0.5" in page

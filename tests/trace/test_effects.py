@@ -7,8 +7,6 @@ import pytest
 from tests.trace.test_edges import marks_of
 from tests.trace.test_render import read
 
-from glassworks.draw.dot_plot import DotPlot, Marks, dot_plot
-from glassworks.draw.dot_plot import span as dot_span
 from glassworks.draw.scatter import Dots, Scatter, scatter, span
 from glassworks.interpret.causes.legends import ABLATION, ACTIVATION_PATCHING, ATTRIBUTION_PATCHING, STEERING
 from glassworks.trace.render import trace_figure
@@ -108,15 +106,6 @@ def test_steering_has_the_texts_own_answer_and_no_push_as_lines() -> None:
     assert "no push" in page
     assert "whisker" in page
     assert "along random directions 0.4</title>" in page
-
-
-def test_marks_beyond_the_ends_lengthen_the_axis_and_zero_is_on_it() -> None:
-    plot = DotPlot(["a"], [Marks("x", [3.0], [1.0])], ends=(-1.0, 1.0))
-    low, high = dot_span(plot)
-    assert low < -1
-    assert high > 4
-    assert dot_span(DotPlot(["a"], [Marks("x", [5.0])]))[0] < 0
-    assert "<title>" not in dot_plot(DotPlot(["a"], [Marks("x", [np.nan])]))
 
 
 def test_both_axes_of_a_scatter_are_one_and_the_farthest_are_named() -> None:

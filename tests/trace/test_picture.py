@@ -76,9 +76,13 @@ def test_dots_are_where_they_are_on_the_page(tmp_path: Path) -> None:
     legend = Legend(quantities={"effect": Quantity(controls=("random",))})
     root, words = drawn(Trace("own", arrays, dict.fromkeys(arrays, ("head",)), legend=legend), tmp_path)
     assert {"head 0", "head 1", "head 2", "1.00", "0.50", "0.00"} <= set(words)
-    dots = [(mark.attrib["stroke"], float(mark.attrib["cx"]) - 166) for mark in root.iter(f"{SVG}circle")]
-    ours, theirs = variables()["line0"], variables()["control"]
-    assert dots == [(theirs, 160), (ours, 320), (theirs, 80), (ours, 160), (theirs, 0), (ours, 0)]
+    dots = [(mark.attrib["class"].split()[1], float(mark.attrib["cx"])) for mark in root.iter(f"{SVG}circle")]
+    assert [kind for kind, _ in dots] == ["control0", "line0"] * 3
+    (half, one, quarter, other_half, zero, none) = (x for _, x in dots)
+    assert zero == none
+    assert half == other_half
+    assert one - half == pytest.approx(half - zero, abs=0.05)
+    assert half - quarter == pytest.approx(quarter - zero, abs=0.05)
 
 
 def test_images_stand_beside_each_other_under_their_names_below_their_scale(tmp_path: Path) -> None:

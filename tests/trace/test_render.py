@@ -184,7 +184,7 @@ def test_controls_are_grey_and_stand_after_what_they_control() -> None:
         page = trace_figure(
             Trace("any", {"x": np.random.default_rng(0).random(shape)}, {"x": axes}, labels, legend=legend)
         )
-        key = re.findall(r'<i class="key (\w+) \w+"></i>([^<]*)', page)
+        key = re.findall(r'<i class="key (\w+) [\w ]+"></i>([^<]*)', page)
         assert key == [("line0", "model"), ("control0", "untrained"), ("control1", "shuffled")]
 
 

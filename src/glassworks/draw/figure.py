@@ -1,4 +1,4 @@
-"""A figure as a record: a chart, a grid of numbers or an image, as plain values that JSON holds.
+"""A figure as a record: a chart, a plot of dots, a grid of numbers or an image, as plain values that JSON holds.
 
 A page draws a record as SVG or HTML (`draw_figure`); whoever draws live, in a browser, takes the same record.
 """
@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from glassworks.draw.arrays.heatmap import Grid, colour_bar, colours_for, digits_for, heat_map
+from glassworks.draw.dot_plot import DotPlot, Marks, dot_plot
 from glassworks.draw.image import Image, image
 from glassworks.draw.line_chart import Chart, Level, Line, line_chart
 from glassworks.draw.markup import Markup, join
 
-Figure = Chart | Grid | Image
-KINDS: dict[str, type[Any]] = {"chart": Chart, "grid": Grid, "image": Image}
+Figure = Chart | DotPlot | Grid | Image
+KINDS: dict[str, type[Any]] = {"chart": Chart, "dots": DotPlot, "grid": Grid, "image": Image}
 
 
 def to_record(figure: Figure) -> dict[str, Any]:
@@ -33,10 +34,17 @@ def from_record(record: dict[str, Any]) -> Figure:
     if unknown := values.keys() - {field.name for field in fields(kind)}:
         raise ValueError(f"a {record['kind']} has no {', '.join(sorted(unknown))}")
     if kind is Chart:
-        values["lines"] = [Line(**line | {part: gaps(line.get(part)) for part in PARTS}) for line in values["lines"]]
+        values["lines"] = [
+            Line(**line | {part: gaps(line.get(part)) for part in ("x", "y", "errors")}) for line in values["lines"]
+        ]
         values["levels"] = [Level(**level) for level in values.get("levels", ())]
         for name in ("y_range", "right", "below", "band"):
             values[name] = None if values.get(name) is None else tuple(values[name])
+    elif kind is DotPlot:
+        values["marks"] = [
+            Marks(**marks | {part: gaps(marks.get(part)) for part in ("values", "errors")}) for marks in values["marks"]
+        ]
+        values["ends"] = tuple(values.get("ends", (0.0, 0.0)))
     else:
         for name in ARRAYS & values.keys():
             values[name] = None if values[name] is None else np.array(values[name], dtype=float)
@@ -44,7 +52,6 @@ def from_record(record: dict[str, Any]) -> Figure:
     return found
 
 
-PARTS = ("x", "y", "errors")
 ARRAYS = {"values", "errors", "pixels"}
 
 
@@ -52,6 +59,8 @@ def draw_figure(figure: Figure) -> Markup:
     """A figure's drawing, without title or caption."""
     if isinstance(figure, Chart):
         return line_chart(figure)
+    if isinstance(figure, DotPlot):
+        return dot_plot(figure)
     if isinstance(figure, Image):
         return image(figure)
     colours = colours_for(figure.values)

@@ -185,62 +185,20 @@ def bars(table: Element, *, left: float = 166.0, track: float = 320.0, numbers: 
         height = LINE * max(len(strips), 1)
         parts.append(written(fitted(text_of(label), 23), 0.0, top + height / 2 + 4, font_size=12.0))
         for i, (strip, number) in enumerate(zip(strips, [*figures] or [figures], strict=False)):
-            (mark, *beside), y = list(strip), top + LINE * i
+            (mark,), y = list(strip), top + LINE * i
             start, length = percent(mark, "margin-left"), percent(mark, "width")
             parts.append(box(left, y + 3.5, track, 8.0, variables()["wash"]))
             parts.append(box(left + start * track, y + 3.5, length * track, 8.0, line_of(mark)))
-            parts += [reach(one, left, y, track) for one in beside]
             edge = left + track + numbers
             parts.append(written(text_of(number), edge, y + 11.5, text_anchor="end", fill=variables()["ink"]))
         top += height + 6
     return Piece(join(parts), left + track + numbers, top)
 
 
-def reach(element: Element, left: float, y: float, track: float) -> Markup:
-    """What stands beside a bar: a stroke, or a whisker."""
-    start, end = (
-        left + percent(element, "left") * track,
-        left + (percent(element, "left") + percent(element, "width")) * track,
-    )
-    path = f"M{start:.1f} {y + 2:g}v11M{end:.1f} {y + 2:g}v11M{start:.1f} {y + 7.5:g}H{end:.1f}"
-    return tag("path", d=path, stroke=variables()["ink"], stroke_width=1.5, fill="none")
-
-
 def line_of(element: Element) -> str:
     """The colour of a bar by the class of its line."""
     found = re.search(r"\b(line\d+|control)", element.get("class", ""))
     return variables()[found[0] if found else "soft"]
-
-
-def dots(table: Element, *, left: float = 166.0, track: float = 320.0, numbers: float = 140.0) -> Piece:
-    """Dots on one axis, with their labels, numbers and ticks."""
-    parts, top = captioned(table)
-    for row in table.findall("tbody/tr"):
-        label, (line,), number = list(row)
-        middle, edge = top + 9.0, left + track + numbers
-        parts.append(written(text_of(label), left - 12, middle + 4, text_anchor="end", fill=variables()["ink"]))
-        parts.append(box(left, middle - 0.5, track, 1.0, variables()["rule"]))
-        for mark in line:
-            x, width = left + percent(mark, "left") * track, percent(mark, "width") * track
-            if has(mark, "dot"):
-                parts.append(circle(x, middle, line_of(mark), hollow="control" in mark.get("class", "")))
-            elif has(mark, "whisker"):
-                parts.append(box(x, middle - 1, width, 2.0, line_of(mark)))
-            else:
-                parts.append(box(x - 0.5, top, 1.0, 18.0, variables()["soft"]))
-        parts.append(written(text_of(number), edge, middle + 4, text_anchor="end", fill=variables()["ink"]))
-        top += 20.0
-    for tick in table.findall("tfoot//span/span"):
-        parts.append(written(text_of(tick), left + percent(tick, "left") * track, top + 10, text_anchor="middle"))
-    return Piece(join(parts), left + track + numbers, top + 14.0)
-
-
-def circle(x: float, y: float, colour: str, *, hollow: bool) -> Markup:
-    """A dot; one of a control is a ring."""
-    fill = variables()["paper"] if hollow else colour
-    return tag(
-        "circle", cx=x, cy=y, r=3.5 if hollow else 4.5, fill=fill, stroke=colour, stroke_width=2 if hollow else 0
-    )
 
 
 def heads(table: Element) -> Piece:
@@ -290,5 +248,5 @@ def lens(table: Element) -> Piece:
     return Piece(join(parts), sum(widths), top)
 
 
-TABLES: dict[str, Callable[[Element], Piece]] = {"heat": heat, "dots": dots, "bars": bars, "heads": heads, "lens": lens}
+TABLES: dict[str, Callable[[Element], Piece]] = {"heat": heat, "bars": bars, "heads": heads, "lens": lens}
 """By the class of a table."""

@@ -1,11 +1,12 @@
 """Who wrote it, drawn: components and neurons by name, each beside what the same write adds to any other token.
 
-Bars are differences from the average token of the vocabulary, which add up to how far the token's logit stands above
+Dots are differences from the average token of the vocabulary, which add up to how far the token's logit stands above
 that token's; a whisker reaches one deviation of what the write adds to other tokens, around the same zero.
 """
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from glassworks.draw.arrays.array import Drawn
 from glassworks.draw.arrays.axes import Axis
 from glassworks.draw.arrays.plot import draw
 from glassworks.draw.chart import chart_figure
-from glassworks.draw.ledger import Entry, ledger, ledger_key
+from glassworks.draw.dot_plot import DotPlot, Marks, dot_plot
 from glassworks.draw.line_chart import Chart, Line
 from glassworks.draw.markup import Markup, join, tag
 from glassworks.draw.scales import short, span
@@ -24,9 +25,36 @@ from glassworks.trace.trace import Trace
 MOST = 20
 LEAST = 1.0
 """Of logit, or of the stream's length: an axis reaches as far at the least, so that noise is not stretched over it."""
-KEY = "above the average token", "one deviation of what the same write adds to other tokens"
+KEY = "above the average token", "what the same write adds to other tokens: one deviation to both sides"
 
 Array = np.ndarray
+
+
+class Entry(NamedTuple):
+    """A row: a number, what it is held against, how far that spreads, and what hovering tells."""
+
+    name: str
+    value: float
+    control: float = math.nan
+    spread: float = math.nan
+    about: str = ""
+
+
+def entries_plot(entries: Sequence[Entry], kinds: tuple[str, str], ends: tuple[float, float]) -> Markup:
+    """Dots of some entries, each with what it is held against; `kinds` names both."""
+    told = [entry.about for entry in entries]
+    marks = [
+        Marks(kinds[0], [entry.value for entry in entries], about=told),
+        Marks(
+            kinds[1],
+            [entry.control for entry in entries],
+            [entry.spread for entry in entries],
+            "control0",
+            hollow=True,
+            about=told,
+        ),
+    ]
+    return dot_plot(DotPlot([entry.name for entry in entries], marks, ends=ends))
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -34,7 +62,7 @@ Array = np.ndarray
 
 
 def logit_figure(trace: Trace, token: Token) -> Markup:
-    """The largest components of the last place's logit as bars; those of all places wait as a map to be opened."""
+    """The largest components of the last place's logit; those of all places wait as a map to be opened."""
     term, mean, deviation = (trace.arrays[name].astype(float) for name in ("term", "vocabulary_mean", "vocabulary_std"))
     names = axis_of(trace, "component", len(term)).labels
     words = labelled(trace.labels.get("position", [""] * term.shape[1]))
@@ -43,14 +71,13 @@ def logit_figure(trace: Trace, token: Token) -> Markup:
     ends = short(term[:, -1].sum()), short(mean[:, -1].sum())
     heading = f"what puts {goals[-1]} above the average token, after “{words[-1]}”, in units of logit"
     said = (
-        f"The logit of {goals[-1]} is {ends[0]}, that of the average token {ends[1]}: the bars add up to the "
+        f"The logit of {goals[-1]} is {ends[0]}, that of the average token {ends[1]}: the dots add up to the "
         f"difference. {sentence(trace.legend.of('term').note, trace, token)}"
     )
     figure = tag(
         "figure",
         tag("p", heading, class_="figure-title"),
-        ledger_key(*KEY, reach=True),
-        ledger(entries, ends=(-LEAST, LEAST)),
+        entries_plot(entries, KEY, (-LEAST, LEAST)),
         tag("figcaption", said),
     )
     if len(words) < 2:
@@ -114,8 +141,7 @@ def neuron_logit_figure(trace: Trace, token: Token) -> Markup:
         "figure",
         tag("p", f"the neurons that raise {goal} most, and those that lower it most, in units of logit",
             class_="figure-title"),
-        ledger_key(*KEY, reach=True),
-        ledger(entries, ends=(-LEAST, LEAST)),
+        entries_plot(entries, KEY, (-LEAST, LEAST)),
         tag("figcaption", f"{sentence(trace.legend.of('term').note, trace, token)} {few_or_many(above)}"),
     )  # fmt: skip
     return join([figure, layers_figure(trace, token, term.sum(1), mean.sum(1), goal)])
@@ -184,8 +210,7 @@ def stream_figure(trace: Trace, token: Token) -> Markup:
             entries.append(Entry(f"the other {len(rest)}, together", others[0], others[1]))
         figures += [
             tag("p", f"{trace.legend.of('share').title}, after “{word}”", class_="figure-title"),
-            ledger_key("this model", "an untrained network"),
-            ledger(entries, ends=(0.0, LEAST)),
+            entries_plot(entries, ("this model", "an untrained network"), (0.0, LEAST)),
         ]
     return tag("figure", *figures, tag("figcaption", sentence(trace.legend.of("share").note, trace, token)))
 
@@ -198,4 +223,4 @@ def stream_entry(trace: Trace, name: str, component: int, position: int) -> Entr
         if other in trace.arrays:
             pair = trace.arrays[other][:, component, position].tolist()
             about.append(f"{'length' if other == 'norm' else other} {short(pair[0])} (untrained {short(pair[1])})")
-    return Entry(name, ours, fresh if math.isfinite(fresh) else math.nan, about="\n".join(about))
+    return Entry(name, ours, fresh, about="\n".join(about))

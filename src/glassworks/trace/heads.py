@@ -6,10 +6,9 @@ import numpy as np
 
 from glassworks.draw.arrays.heatmap import Colours, Digits, Grid, colour_bar, heat_map
 from glassworks.draw.chart import chart_figure
-from glassworks.draw.ledger import rounded
 from glassworks.draw.line_chart import Chart, Line
 from glassworks.draw.markup import Markup, join, tag
-from glassworks.draw.scales import span
+from glassworks.draw.scales import short, span
 from glassworks.trace.general import Token, axis_of, sentence
 from glassworks.trace.trace import Trace
 
@@ -52,7 +51,12 @@ def best_of(values: Array, lowest: bool = False) -> str:
         return "no number"
     flat = int(np.nanargmin(values) if lowest else np.nanargmax(values))
     layer, head = (int(i) for i in np.unravel_index(flat, values.shape))
-    return f"{'lowest' if lowest else 'best'} {rounded(values[layer, head], 1.0)}: layer {layer}, head {head}"
+    return f"{'lowest' if lowest else 'best'} {thousandths(values[layer, head])}: layer {layer}, head {head}"
+
+
+def thousandths(value: float) -> str:
+    """A number to three decimals at most; 0 has no sign."""
+    return short(round(float(value), 3) + 0.0)
 
 
 def extremes(values: Array, networks: Sequence[str], lowest: bool = False) -> list[str]:
@@ -62,7 +66,7 @@ def extremes(values: Array, networks: Sequence[str], lowest: bool = False) -> li
         if np.isfinite(of).any():
             end = float(np.nanmin(of) if lowest else np.nanmax(of))
             same = np.nanmax(of) - np.nanmin(of) < 1e-6
-            found.append(f"{name}: {'' if same else 'at least ' if lowest else 'at most '}{rounded(end, 1.0)}")
+            found.append(f"{name}: {'' if same else 'at least ' if lowest else 'at most '}{thousandths(end)}")
     return found
 
 

@@ -18,12 +18,15 @@ def test_numbered_things_are_sorted_dots_with_their_names_beside_their_controls(
     page = trace_figure(
         Trace("any", arrays, dict.fromkeys(arrays, ("unit",)), {"unit": ["3", "17", "40"]}, legend=legend)
     )
-    assert re.findall(r'scope="row">([^<]*)<', page) == ["unit 17", "unit 3", "unit 40"]
-    assert re.findall(r'class="dot (\w+)" style="left:([\d.]+)%" title="([^"]*)"', page)[:2] == [
-        ("control0", "75.0", "by chance 0.5"),
-        ("line0", "100.0", "the effect 0.75"),
+    wide = page.split('class="narrow"')[0]
+    assert re.findall(r'class="node-name">(unit[^<]*)<', wide) == ["unit 17", "unit 3", "unit 40"]
+    found = re.findall(r'<circle cx="([\d.]+)"[^>]*class="line (\w+) mark[^>]*><title>([^<]*)<', wide)
+    assert [(kind, said) for _, kind, said in found[:2]] == [
+        ("control0", "unit 17: by chance 0.5"),
+        ("line0", "unit 17: the effect 0.75"),
     ]
-    assert "<path" not in page
+    (lower, zero, half, most) = (float(found[i][0]) for i in (5, 2, 0, 1))
+    assert lower < zero < half < most
 
 
 def test_tiny_numbers_and_their_errors_have_as_many_decimals_and_the_true_minus_sign() -> None:

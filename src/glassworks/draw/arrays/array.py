@@ -72,9 +72,9 @@ def looks_of(axis: Axis) -> list[tuple[str, str]]:
     return found
 
 
-def key(axis: Axis, kind: str) -> Markup:
-    """The names of things compared beside marks as they are drawn: "mark" of a dot, "swatch" of a bar."""
-    spans = [tag("span", tag("i", class_=f"key {colour} {kind}"), name) for colour, name in looks_of(axis)]
+def key(axis: Axis) -> Markup:
+    """The names of things compared beside their bars' colours."""
+    spans = [tag("span", tag("i", class_=f"key {colour} swatch"), name) for colour, name in looks_of(axis)]
     return tag("p", *spans, class_="legend")
 
 

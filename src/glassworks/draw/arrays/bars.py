@@ -31,7 +31,7 @@ def bars(drawn: Drawn, chosen: Plan) -> Markup:
             values, errors = values[None], None if errors is None else errors[None]
         head = tag("caption", place_name(drawn, chosen, at)) if len(places) > 1 else ""
         panels.append(tag("table", head, *rows(entries, values, errors, ends, colours), class_="bars ledger"))
-    legend = key(compared, "swatch") if compared is not None else ""
+    legend = key(compared) if compared is not None else ""
     said = caption(drawn, (ERRORS if drawn.errors is not None else "") + left_out)
     return tag("figure", title(drawn), legend, *panels, tag("figcaption", said))
 

@@ -1,21 +1,22 @@
-"""The drawing of an array of numbers: which one follows from its axes; heat maps are here."""
+"""The drawing of an array of numbers: which one follows from its axes; heat maps, dots and images are here."""
 
 import math
 
 import numpy as np
 
-from glassworks.draw.arrays.array import Drawn, arranged, caption, controls_last, place_name, room, title
+from glassworks.draw.arrays.array import Drawn, arranged, caption, controls_last, looks_of, place_name, room, title
 from glassworks.draw.arrays.axes import MAX_PANELS, MOST, Axis, Plan, panel_places, plan
 from glassworks.draw.arrays.bars import bars, strip
-from glassworks.draw.arrays.dots import dots
 from glassworks.draw.arrays.heatmap import Grid, colour_bar, colours_for, digits_for, heat_map, measures, rounded_up
 from glassworks.draw.arrays.lines import lines, sorted_lines
+from glassworks.draw.dot_plot import DotPlot, Marks, dot_plot, key
 from glassworks.draw.image import Image, brightness, coarser, map_scale, reach_of
 from glassworks.draw.image import image as picture
-from glassworks.draw.markup import Markup, tag
+from glassworks.draw.markup import Markup, join, tag
 from glassworks.draw.scales import figure, minus
 
 MAX_CELLS = 6000
+MAX_ROWS = 24  # of dots
 SIDES = {1: 420, 2: 350, 4: 224, MAX_PANELS: 140}  # pixels of an image where there are so many beside each other
 BESIDE = 12  # tokens along the columns of maps that still stand beside each other
 
@@ -110,3 +111,46 @@ def image(drawn: Drawn, chosen: Plan) -> Markup:
     beyond += f" Each pixel is the mean of {of_means} × {of_means}." if of_means > 1 else ""
     drawings = tag("div", *panels, class_="maps images small" if len(places) > 4 else "maps images")
     return tag("figure", title(drawn), key, drawings, tag("figcaption", caption(drawn, beyond + left_out)))
+
+
+def dots(drawn: Drawn, chosen: Plan) -> Markup:
+    """A row an entry, the largest first if they are numbered, and what is compared as dots in it; all on one axis."""
+    drawn = drawn.cut(MAX_ROWS, chosen.shown[-1:])
+    places, left_out = panel_places(drawn.axes, chosen.panels)
+    entries, compared = drawn.axes[chosen.shown[-1]], drawn.axes[chosen.shown[0]] if len(chosen.shown) == 2 else None
+    looks = [("line0", drawn.name)] if compared is None else looks_of(compared)
+    ends, plots = dot_ends(drawn), list[DotPlot]()
+    for at in places:
+        values, errors = drawn.part(at, chosen)
+        if compared is None:
+            values, errors = values[None], None if errors is None else errors[None]
+        order = list(range(len(entries)))
+        if entries.order == "index":
+            order = np.argsort(-np.nan_to_num(values[0], nan=-np.inf), kind="stable").tolist()
+        marks = [
+            Marks(name, values[k, order], None if errors is None else errors[k, order], colour, "control" in colour)
+            for k, (colour, name) in enumerate(looks)
+        ]
+        plots.append(DotPlot([entry_name(entries, i) for i in order], marks, ends=ends, log=drawn.log))
+    more = " The largest stand first." if entries.order == "index" and len(entries) > 1 else ""
+    more += " Whiskers are one standard error." if drawn.errors is not None else ""
+    panels = [
+        join([tag("p", place_name(drawn, chosen, at), class_="head-name") if len(places) > 1 else "", drawing])
+        for at, drawing in zip(places, (dot_plot(plot, keyed=False) for plot in plots), strict=True)
+    ]
+    return tag("figure", title(drawn), key(plots[0].marks), *panels, tag("figcaption", caption(drawn, more + left_out)))
+
+
+def dot_ends(drawn: Drawn) -> tuple[float, float]:
+    """The ends of the axis of all panels: every number with its error, and as far as the scale is to reach."""
+    errors = 0.0 if drawn.errors is None else np.nan_to_num(drawn.errors)
+    numbers = [(drawn.values - errors).ravel(), (drawn.values + errors).ravel(), drawn.ends or (0.0, drawn.least)]
+    every = np.concatenate(numbers)
+    finite = every[np.isfinite(every)]
+    return float(finite.min()), float(finite.max())
+
+
+def entry_name(axis: Axis, place: int) -> str:
+    """An entry with its axis where it is called by a number alone."""
+    label = axis.labels[place]
+    return f"{axis.name} {label}" if label.isdecimal() else label

@@ -7,13 +7,14 @@ LOGIT_ATTRIBUTION = Legend(
     question="Which heads and MLPs put the predicted token’s logit where it is?",
     reading=(
         "A logit is a sum with one term for each component: the embedding, each head, each MLP. What lifts all "
-        "logits alike changes no probability, so a bar is how far a term stands above what the same write adds "
+        "logits alike changes no probability, so a dot is how far a term stands above what the same write adds "
         "to the average token of the vocabulary: to the right it speaks for the token that is predicted, to the "
         "left against it."
     ),
     nothing=(
-        "Without anything to find, the token predicted is the one whose terms happen to add up: bars reach "
-        "two or three times as far as their whiskers, as the luckiest of thousands of tokens do, and none much farther."
+        "Without anything to find, the token predicted is the one whose terms happen to add up: dots lie "
+        "two or three times as far out as the whiskers reach, as the luckiest of thousands of tokens do, and none "
+        "much farther."
     ),
     control=(
         "The whisker at each zero: how far what the same write adds to the vocabulary’s other tokens is spread, one "
@@ -58,7 +59,7 @@ NEURON_ATTRIBUTION = Legend(
     question="Which single neurons raised or lowered the logit of the token predicted after the last one?",
     reading=(
         "Each neuron adds its activation times what its output weights say about the predicted token "
-        "“{target}”. A bar is how far that stands above what the same neuron adds to the average token of the "
+        "“{target}”. A dot is how far that stands above what the same neuron adds to the average token of the "
         "vocabulary: to the right it speaks for “{target}”, to the left against it."
     ),
     nothing=(
@@ -102,8 +103,8 @@ RESIDUAL_DECOMPOSITION = Legend(
     title="What fills the stream",
     question="At the last token, how much of the final residual stream did each component write?",
     reading=(
-        "The stream is the sum of what the embedding, each head and each MLP wrote. A bar is a component’s "
-        "share of the stream’s squared length, a stroke the same component’s in an untrained network. Shares sum "
+        "The stream is the sum of what the embedding, each head and each MLP wrote. A dot is a component’s "
+        "share of the stream’s squared length, a ring the same component’s in an untrained network. Shares sum "
         "to 1; one below 0 writes against the rest, and one above 1 is cancelled in part by others."
     ),
     nothing=(
