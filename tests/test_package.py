@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import pkgutil
 import subprocess
 import sys
 import tomllib
@@ -40,6 +41,15 @@ def test_the_version_stands_in_one_place_and_heads_the_changelog() -> None:
     assert "version" not in project
     newest = next(line for line in (root / "CHANGELOG.md").read_text("utf-8").splitlines() if line.startswith("## "))
     assert newest.split()[1] == gw.__version__
+
+
+MODULES = [module.name for module in pkgutil.walk_packages(gw.__path__, "glassworks.")]
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if not name.endswith("__main__")])
+def test_every_module_can_be_imported(name: str) -> None:
+    """With whatever Python and torch there is: `make oldest` asks it, too."""
+    importlib.import_module(name)
 
 
 def test_another_name_is_refused() -> None:
