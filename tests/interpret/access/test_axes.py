@@ -1,6 +1,7 @@
 import ast
 import copy
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -207,6 +208,14 @@ def test_axes_that_are_no_order_are_refused_where_they_are_said(vit: ViT, wrong:
         describe(vit, {Z: wrong})
     with pytest.raises(ValueError, match=r"match no module; nearest: blocks.0.attn.z"):
         describe(vit, {"blocks.0.attn.zz": HEADS_FIRST})
+    assert not hasattr(vit, "point_axes")
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("wrong", ["x", None, {Z: ["B"]}, {Z: None}, {1: "B C -> B C"}, [(Z, HEADS_FIRST)]])
+def test_what_is_no_dict_of_points_and_their_axes_is_refused_in_one_sentence(vit: ViT, wrong: Any) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"axes (={wrong!r}) must be a dict of points and axes, as ")):
+        describe(vit, wrong)
     assert not hasattr(vit, "point_axes")
 
 

@@ -1,8 +1,7 @@
 """What is refused before anything runs. The tests' own checks of shapes are off here, as they are for users."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-import jaxtyping
 import pytest
 import torch
 from torch import Tensor
@@ -30,12 +29,7 @@ METRIC = log_probability(torch.tensor([1, 2]))
 BATCH = torch.tensor([[1, 2, 3], [4, 5, 6]])
 
 
-@pytest.fixture(autouse=True)
-def unchecked() -> Iterator[None]:
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
-
+pytestmark = pytest.mark.usefixtures("unchecked")
 
 PAIRS = [activation_patching, attribution_patching, path_patching, edge_attribution, find_circuit]
 BATCHES: list[tuple[str, Callable[[Tensor], Trace]]] = [

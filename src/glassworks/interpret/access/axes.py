@@ -89,8 +89,12 @@ def describe(model: nn.Module, axes: Mapping[str, str]) -> None:
     model, which a class may have of its own, as our attention does, and so may any part of a model, for points inside
     of it.
 
-    Raises: ValueError for a name without a match, and for axes that are not the same on both sides.
+    Raises: ValueError for what is no dict of texts, a name without a match, and axes that differ between the sides.
     """
+    if not isinstance(axes, Mapping) or not all(isinstance(text, str) for pair in axes.items() for text in pair):
+        raise ValueError(
+            f"axes (={axes!r:.60}) must be a dict of points and axes, as {{'*.z': 'B H T D -> B T (H D)'}}"
+        )
     root = getattr(model, WRAPPER, model)
     for pattern in axes.values():
         axes_from(pattern)
