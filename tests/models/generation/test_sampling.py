@@ -12,7 +12,14 @@ from transformers import LogitsProcessorList
 
 from glassworks.models.generation import sampling
 from glassworks.models.generation.choice import Sampling, candidates, choose, penalise
-from glassworks.models.generation.completion import generate, generator, stream_text, stream_texts
+from glassworks.models.generation.completion import (
+    complete,
+    generate,
+    generator,
+    stream_completions,
+    stream_text,
+    stream_texts,
+)
 from glassworks.models.generation.sampling import continue_ids, stream
 from glassworks.models.generation.text import Text, text_behind
 from glassworks.models.gpt.config import GPTConfig
@@ -383,6 +390,15 @@ def test_a_bare_string_is_no_list_of_prompts(call) -> None:
     model = random_model(CONFIGS["gpt2"])
     with pytest.raises(ValueError, match=r"prompts \(='Once'\) must be a list of texts, as \['Once'\]"):
         call(model, Bytes(), "Once")
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("call", [generate, stream_texts, complete, stream_completions])
+def test_prompts_that_can_be_read_only_once_are_refused_in_one_sentence(call) -> None:
+    """It was "zip() argument 2 is longer than argument 1", or that a generator has no len()."""
+    model = random_model(CONFIGS["gpt2"])
+    with pytest.raises(ValueError, match=r"^prompts must be a list of texts, not a generator: give list\(prompts\)$"):
+        call(model, Bytes(), (text for text in ("a", "b")))
 
 
 WRONG = """

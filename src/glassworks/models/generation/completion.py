@@ -1,6 +1,6 @@
 """Generation: texts from a GPT, with what the model says of each token for those who ask."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any
 
 from torch import Tensor
@@ -174,7 +174,7 @@ def _written(
 
 def encoded(tokenizer: Tokenizer, prompts: Sequence[str | Sequence[int]]) -> list[list[int]]:
     """The tokens of prompts, each of which is a text or has been encoded before."""
-    if isinstance(prompts, str | bytes) or not isinstance(prompts, Iterable):
+    if isinstance(prompts, str | bytes) or not (isinstance(prompts, Iterable) and isinstance(prompts, Sized)):
         check_texts(prompts)
     return as_ids([tokenizer.encode(prompt) if isinstance(prompt, str) else prompt for prompt in prompts])
 

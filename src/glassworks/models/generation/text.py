@@ -1,6 +1,6 @@
 """From a row's tokens to its text: whole characters, as soon as they are certain, up to the first stop string."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -38,9 +38,11 @@ def byte_ids(tokenizer: Tokenizer) -> frozenset[int]:
 
 
 def check_texts(prompts: Sequence[str]) -> None:
-    """Refuse a single text where a list is wanted: its characters would be the prompts."""
+    """Refuse a single text where a list is wanted, as its characters would be the prompts, and what is no list."""
     if not isinstance(prompts, Iterable):
         raise ValueError(f"prompts (={shortened(prompts)}) must be a list of texts")
+    if not isinstance(prompts, Sized):  # which would be read once, and is needed twice
+        raise ValueError(f"prompts must be a list of texts, not a {type(prompts).__name__}: give list(prompts)")
     if isinstance(prompts, str):
         raise ValueError(f"prompts (={shortened(prompts)}) must be a list of texts, as [{shortened(prompts)}]")
     for place, prompt in enumerate(prompts):
