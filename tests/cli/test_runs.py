@@ -150,3 +150,14 @@ def test_one_unreadable_run_does_not_hide_the_others(tmp_path: Path, capsys: pyt
     assert lines[3].startswith("other: ")
     with pytest.raises(RunError, match="a run has a name"):
         Run.open("")
+
+
+@pytest.mark.parametrize(("more", "state"), [({}, "unknown kind"), ({"plan": {"steps": 9}}, "unfinished")])
+def test_how_far_a_run_of_an_unknown_kind_is_can_be_known_by_its_plan_alone(
+    more: dict[str, Any], state: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Run.create(tmp_path / "a")
+    run.update(kind="novel", **more)
+    assert facts(run)["state"] == state
+    print_runs([run], compared=False)
+    assert state in capsys.readouterr().out

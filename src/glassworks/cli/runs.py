@@ -110,11 +110,15 @@ def computed(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def state(run: "Run", record: Mapping[str, Any], step: int) -> str:
-    """How far a run is: done, unfinished, or while a process is at work on it, training."""
+    """How far a run is: done, unfinished, or while a process is at work on it, training; if that can be known."""
+    from glassworks.core.kinds import KINDS
+
     if run.is_held:
         return "running" if "reproduction" in record else "training"
     if "reproduction" in record:  # whose networks may be runs of their own, in folders below
         done = (run.path / "finding.json").exists()
+    elif run.steps is None and run.kind_name not in KINDS:  # a newer version's, or somebody's own
+        return "unknown kind"
     else:
         done = run.steps is None or ("result" in record and step >= run.steps)
     return "done" if done else "unfinished"

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.report.test_run_page import Reader
 
@@ -114,6 +114,7 @@ def test_colours_of_numbers_that_span_much_are_logarithmic_where_the_legend_says
 
 
 @given(st.lists(st.floats(-1e30, 1e30), min_size=1, max_size=6))
+@example([3.6e-14])
 def test_marks_of_colours_are_round_numbers_in_their_places(values: list[float]) -> None:
     marks = list(colours_for(np.array(values)).marks())
     assert all(0 <= share <= 1 for share, _ in marks)
