@@ -85,6 +85,14 @@ def test_dots_are_where_they_are_on_the_page(tmp_path: Path) -> None:
     assert half - quarter == pytest.approx(quarter - zero, abs=0.05)
 
 
+def test_controls_of_dots_have_their_shapes_in_the_key(tmp_path: Path) -> None:
+    """They were all grey words."""
+    arrays = {name: np.arange(3.0) + i for i, name in enumerate(("effect", "random", "shuffled"))}
+    legend = Legend(quantities={"effect": Quantity(controls=("random", "shuffled"))})
+    _, words = drawn(Trace("own", arrays, dict.fromkeys(arrays, ("head",)), legend=legend), tmp_path)
+    assert "● effect○ random◇ shuffled" in words
+
+
 def test_images_stand_beside_each_other_under_their_names_below_their_scale(tmp_path: Path) -> None:
     rng, axes = np.random.default_rng(0), ("class", "pixel_row", "pixel_column")
     trace = Trace("maps", {"weight": rng.normal(size=(3, 28, 28))}, {"weight": axes}, {"class": ["zero", "one", "two"]})

@@ -73,10 +73,19 @@ def pixels(element: Element, name: str) -> float:
 # What stands over a drawing
 
 
+SIGNS = {"control1": "◇", "control2": "|", "control3": "□"}
+"""Of hollow marks that are no rings, as plots of dots draw them."""
+
+
 def key(element: Element) -> Markup:
-    """The names of lines in their colours."""
-    names = [(mark.get("class", ""), (mark.tail or "").strip()) for mark in element.iter("i")]
-    spans = [tag("tspan", name, class_=colour, dx=16 if i else 0) for i, (colour, name) in enumerate(names)]
+    """The names of lines in their colours; of dots after their sign, since controls are all grey."""
+    spans = []
+    for i, mark in enumerate(element.iter("i")):
+        colour, name = mark.get("class", ""), (mark.tail or "").strip()
+        if has(mark, "mark"):
+            sign = next((SIGNS[one] for one in SIGNS if has(mark, one)), "○") if has(mark, "hollow") else "●"
+            name = f"{sign} {name}"
+        spans.append(tag("tspan", name, class_=colour, dx=16 if i else 0))
     return tag("text", *spans, class_="words", y=12)
 
 
