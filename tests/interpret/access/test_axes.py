@@ -1,6 +1,7 @@
 import ast
 import copy
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -297,6 +298,68 @@ def test_a_map_that_was_turned_is_none() -> None:
     describe(model, {"*": "B H W C -> B H W C"})
     (rows,) = stream(model, images, "tap", steps=1)
     assert torch.equal(rows.values["tap"], model.conv(IMAGES).permute(0, 2, 3, 1).flatten(0, 2))
+
+
+class Around(nn.Module):
+    """A layer, with operations that are no modules before and after it."""
+
+    def __init__(self, layer: nn.Module, after: Callable[[Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.layer, self.after, self.tap = layer, after, nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.tap(self.after(x, self.layer(x)))
+
+
+SOUNDS = torch.randn(B, 3, 16, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "point"),
+    [
+        (nn.Sequential(nn.Conv2d(3, 3, 1), nn.Flatten(2)), IMAGES, "1"),
+        (nn.Sequential(nn.Conv2d(3, 3, 1), nn.Flatten(2), nn.ReLU()), IMAGES, "2"),
+        (Around(nn.Conv2d(3, 3, 1), lambda x, y: y.flatten(2)), IMAGES, ""),
+        (nn.Sequential(nn.Conv1d(3, 3, 1), nn.Softmax(1)), SOUNDS, "1"),
+        (Around(nn.Conv1d(3, 3, 1), lambda x, y: x + y), SOUNDS, "tap"),
+        (Around(nn.Conv1d(3, 3, 1), lambda x, y: F.relu(y)), SOUNDS, "tap"),
+    ],
+)
+def test_three_axes_that_were_a_maps_are_refused_until_they_are_told(
+    model: nn.Module, given: Tensor, point: str
+) -> None:
+    """There were 3 rows of 16 numbers for an example, one for each channel, without a word."""
+    with pytest.raises(ValueError, match=r" has shape \(6, 3, 16\), and nothing says which axes are places: ") as no:
+        list(stream(model, lambda step: given, point, steps=1))
+    assert "\n" not in str(no.value)
+    remedy = re.search(r"describe\(model, (\{.*?\})\)", str(no.value))
+    assert remedy is not None
+    describe(model, ast.literal_eval(remedy[1]))
+    (rows,) = stream(model, lambda step: given, point, steps=1)
+    assert torch.equal(rows.values[point], model(given).transpose(1, 2).flatten(0, 1))
+
+
+def test_sequences_beside_maps_are_known_by_the_modules_that_make_or_read_their_last_axis() -> None:
+    class Listener(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.turned, self.norm = nn.Conv1d(3, 8, 3, padding=1), nn.Identity(), nn.LayerNorm(8)
+            self.rnn, self.attn = nn.GRU(8, 8, batch_first=True), nn.MultiheadAttention(8, 2, batch_first=True)
+            self.resid, self.last, self.drop = nn.Identity(), nn.Linear(8, 8), nn.Dropout()
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.turned(F.gelu(self.conv(x)).transpose(1, 2))
+            x = x + self.rnn(self.norm(x))[0]
+            x = self.resid(x + self.attn(x, x, x)[0])
+            return self.drop(self.last(x))
+
+    model = Listener().eval()
+    points = ["turned", "norm", "rnn:0", "attn:0", "resid", "last", "drop"]
+    (rows,) = stream(model, lambda step: SOUNDS, points, steps=1)
+    assert {values.shape for values in rows.values.values()} == {(B * 16, 8)}
+    assert torch.equal(rows.values["drop"], model(SOUNDS).flatten(0, 1))
+    (rows,) = stream(model, lambda step: SOUNDS, "conv", steps=1)
+    assert torch.equal(rows.values["conv"], model.conv(SOUNDS).transpose(1, 2).flatten(0, 1))
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -4,50 +4,29 @@
     B C H W     a convolution's map has one of C numbers for each of its H W places
     else        whoever knows says so, once: describe(model, {"blocks.*.attn.z": "B H T D -> B T (H D)"})
 
-The arrow puts examples first and the numbers of a place last, as in einops. Only what is certain is taken for a map: a
-tensor that a convolution, a pooling or a batch norm makes or reads, in the same forward pass, or that comes from one of
-these through activations and dropout. Shapes do not tell: what 3 heads say of 16 patches is as large as an image.
+The arrow puts examples first and the numbers of a place last, as in einops. Which tensors are maps is seen in a forward
+pass, and so is which of three axes may be none of a sequence (see `maps`). Shapes do not tell: what 3 heads say of 16
+patches is as large as an image.
 """
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any
-from weakref import ReferenceType, ref
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from glassworks.interpret.access.compiled import WRAPPER, uncompiled
+from glassworks.interpret.access.compiled import WRAPPER
 from glassworks.interpret.access.finite import run_for
-from glassworks.interpret.access.points import Point, find_points, of_this_thread, watching
+from glassworks.interpret.access.maps import Maps, finding_maps
+from glassworks.interpret.access.points import find_points, watching
 
-KINDS = (
-    "Conv ConvTranspose MaxPool AvgPool LPPool FractionalMaxPool AdaptiveMaxPool AdaptiveAvgPool BatchNorm "
-    "InstanceNorm ZeroPad ReflectionPad ReplicationPad CircularPad ConstantPad"
-)
-ON_MAPS: dict[type[nn.Module], range] = {
-    found: range(2 + dims, 3 + dims)
-    for kind in KINDS.split()
-    for dims in (1, 2, 3)
-    if (found := getattr(nn, f"{kind}{dims}d", None))
-}
-ON_MAPS |= dict.fromkeys((nn.GroupNorm, nn.SyncBatchNorm, nn.Upsample), range(3, 6))
-"""Modules that read and make maps (B, C, ...), and how many axes these have."""
-ELEMENTWISE = (
-    nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU,
-    nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.Softplus, nn.Tanh, nn.Sigmoid, nn.Hardtanh, nn.Hardswish,
-    nn.Hardsigmoid,
-)  # fmt: skip
-"""Modules whose output has the axes of their input. `nn.Identity` gives what it was given, so that nothing is to be
-known of it, and hooks of taps may be expensive."""
-
-EXAMPLES = {4: "B H T D -> B T (H D)", 5: "B C D H W -> B D H W C"}
+EXAMPLES = {3: "B C T -> B T C", 4: "B H T D -> B T (H D)", 5: "B C D H W -> B D H W C"}
 """What is advised for so many axes."""
 
 
@@ -144,8 +123,8 @@ def described_axes(model: nn.Module, key: str, axes: int) -> Axes | None:
 # Known
 
 
-def axes_of(model: nn.Module, key: str, x: Tensor, maps: set[str]) -> Axes:
-    """The axes of a point's value; `maps` are the points where `finding_maps` found one."""
+def axes_of(model: nn.Module, key: str, x: Tensor, maps: Maps) -> Axes:
+    """The axes of a point's value; `maps` is what `finding_maps` found."""
     axes = known_axes(model, key, x.ndim, maps)
     if axes is not None:
         return axes
@@ -153,19 +132,19 @@ def axes_of(model: nn.Module, key: str, x: Tensor, maps: set[str]) -> Axes:
         raise ValueError(f"{key} is a single number, without an axis of examples: choose another point")
     letters = " ".join("BTUVWXYZ"[: x.ndim])
     pattern = EXAMPLES.get(x.ndim, f"{letters} -> {letters}")
-    of_maps = " (a convolution's map: 'B C H W -> B H W C')" if x.ndim == 4 else ""
+    others = {3: " (a sequence: 'B T C -> B T C')", 4: " (a convolution's map: 'B C H W -> B H W C')"}
     raise ValueError(
         f"{key} has shape {tuple(x.shape)}, and nothing says which axes are places: call {__name__}.describe(model, "
-        f"{{{key.partition('#')[0]!r}: {pattern!r}}}), with the axes as they are{of_maps}"
+        f"{{{key.partition('#')[0]!r}: {pattern!r}}}), with the axes as they are{others.get(x.ndim, '')}"
     )
 
 
-def known_axes(model: nn.Module, key: str, axes: int, maps: set[str]) -> Axes | None:
+def known_axes(model: nn.Module, key: str, axes: int, maps: Maps) -> Axes | None:
     """The axes of a value with so many of them, as they are told or known; None if they are neither."""
     described = described_axes(model, key, axes)
-    if described is None and key in maps:
+    if described is None and key in maps.points:
         return Axes((0, *range(2, axes), 1), axes - 1)
-    if described is None and 1 <= axes <= 3:
+    if described is None and 1 <= axes <= 3 and key not in maps.doubtful:
         return Axes(tuple(range(axes)), max(1, axes - 1))
     return described
 
@@ -188,63 +167,3 @@ def axes_at(model: nn.Module, inputs: Any, point: str) -> dict[int, Axes]:
         if by_number.setdefault(x.ndim, axes) != axes:
             raise ValueError(f"point (={point!r}) has values whose axes lie differently, as {key}: choose one of them")
     return by_number
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# Maps
-
-
-@contextmanager
-def finding_maps(model: nn.Module, points: str | Sequence[str]) -> Iterator[set[str]]:
-    """Inside the block a forward pass fills a set with those of the points, as `capture` writes them, that are maps."""
-    maps = Maps()
-    with ExitStack() as stack:
-        root = stack.enter_context(uncompiled(model))
-        if any(axes_on_maps(module) is not None for module in root.modules()):
-            stack.enter_context(watching(root, [points] if isinstance(points, str) else points, maps.visit))
-            for module in root.modules():
-                if axes_on_maps(module) is not None or isinstance(module, ELEMENTWISE):
-                    hook = module.register_forward_hook(of_this_thread(maps.after), with_kwargs=True)
-                    stack.callback(hook.remove)
-        yield maps.points
-
-
-def axes_on_maps(module: nn.Module) -> range | None:
-    """How many axes the maps have that a module reads and makes; None if it does not."""
-    return next((ON_MAPS[kind] for kind in type(module).__mro__ if kind in ON_MAPS), None)
-
-
-class Maps:
-    """The points whose values are maps, since modules on maps make them, or read them later in the pass."""
-
-    def __init__(self) -> None:
-        self.points: set[str] = set()
-        self.known: dict[int, ReferenceType[Tensor]] = {}  # by id, which another tensor may have later
-        self.waiting: dict[int, tuple[ReferenceType[Tensor], list[str]]] = {}  # of which it may turn out
-
-    def visit(self, point: Point, call: int, value: Tensor) -> None:
-        """A point's value comes by."""
-        known, (waiting, keys) = self.known.get(id(value)), self.waiting.get(id(value), (None, []))
-        if known is not None and known() is value:
-            self.points.add(point.key(call))
-        elif waiting is not None and waiting() is value:
-            keys.append(point.key(call))
-        else:
-            self.waiting[id(value)] = ref(value), [point.key(call)]
-
-    def after(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
-        """A module on maps, or one that keeps axes, has done its work."""
-        axes = axes_on_maps(module)
-        for x in (*args, *kwargs.values(), output):
-            if isinstance(x, Tensor) and axes is not None and x.ndim in axes:
-                self.add(x)
-        known = self.known.get(id(args[0])) if axes is None and args else None
-        if known is not None and known() is args[0] and isinstance(output, Tensor):
-            self.add(output)
-
-    def add(self, x: Tensor) -> None:
-        """This one is a map, and was one when a point's value was it."""
-        self.known[id(x)] = ref(x)
-        waiting, keys = self.waiting.pop(id(x), (None, []))
-        if waiting is not None and waiting() is x:
-            self.points.update(keys)

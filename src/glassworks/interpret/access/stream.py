@@ -17,11 +17,12 @@ from torch import Tensor, nn
 
 from glassworks.core.progress import tracked
 from glassworks.interpret.access.arguments import as_tensor, tensors
-from glassworks.interpret.access.axes import axes_of, finding_maps, known_axes
+from glassworks.interpret.access.axes import axes_of, known_axes
 from glassworks.interpret.access.checks import check_room
 from glassworks.interpret.access.compiled import uncompiled
 from glassworks.interpret.access.finite import is_finite, kind, run_for, where_it_begins
 from glassworks.interpret.access.hooks import capture
+from glassworks.interpret.access.maps import Maps, finding_maps
 from glassworks.interpret.access.points import of_this_thread
 from glassworks.train.batch import move
 
@@ -133,7 +134,7 @@ def check_keep(keep: Tensor | None, mask_only: bool) -> None:
         raise ValueError(f"labels {tuple(keep.shape)} must have targets as their last axis: add one of size 1")
 
 
-def to_rows(model: nn.Module, captured: Mapping[str, Tensor], keep: Tensor | None, maps: set[str]) -> Rows:
+def to_rows(model: nn.Module, captured: Mapping[str, Tensor], keep: Tensor | None, maps: Maps) -> Rows:
     """Flatten the places of every point alike, and drop the rows that are not wanted."""
     labels = keep if keep is not None and keep.dtype is not torch.bool else None
     if keep is None:
@@ -160,7 +161,7 @@ def to_rows(model: nn.Module, captured: Mapping[str, Tensor], keep: Tensor | Non
     )
 
 
-def laid(model: nn.Module, point: str, x: Tensor, maps: set[str], rows: int) -> Tensor:
+def laid(model: nn.Module, point: str, x: Tensor, maps: Maps, rows: int) -> Tensor:
     """A point's value with the axes first that become rows, so many; a row for an example needs no more than that."""
     if rows > 1:
         return axes_of(model, point, x, maps).lay(x)

@@ -7,9 +7,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from glassworks.interpret.access.axes import axes_of, finding_maps
+from glassworks.interpret.access.axes import axes_of
 from glassworks.interpret.access.finite import run_for, where_it_begins
 from glassworks.interpret.access.hooks import capture
+from glassworks.interpret.access.maps import finding_maps
 
 BINS = 128
 

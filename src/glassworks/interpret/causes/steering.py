@@ -16,9 +16,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from glassworks.interpret.access.arguments import public, tensors
-from glassworks.interpret.access.axes import Axes, axes_at, finding_maps, known_axes
+from glassworks.interpret.access.axes import Axes, axes_at, known_axes
 from glassworks.interpret.access.finite import run_model
 from glassworks.interpret.access.hooks import Edit, patch
+from glassworks.interpret.access.maps import finding_maps
 from glassworks.interpret.access.points import Point, watching
 from glassworks.interpret.access.stream import Batches, spread, stream
 from glassworks.interpret.causes.contrast import rounding

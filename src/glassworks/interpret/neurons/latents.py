@@ -5,6 +5,7 @@ The latents become a point of a module around the model, so that whatever is ask
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -21,6 +22,8 @@ from glassworks.trace.trace import Trace
 
 class WithLatents(nn.Module):
     """A model, up to a point, and an autoencoder behind it: its point "latents" is (B, places, latents)."""
+
+    point_axes: ClassVar = {"latents": "B P F -> B P F"}
 
     def __init__(self, model: nn.Module, sae: SAE, point: str) -> None:
         super().__init__()
