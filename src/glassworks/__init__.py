@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from glassworks.interpret.access.hooks import capture, patch
     from glassworks.interpret.catalogue.subject import open_subject
     from glassworks.micro.engine import Value
-    from glassworks.models.generation.completion import generate
+    from glassworks.models.generation.completion import complete, generate
     from glassworks.models.gpt.config import GPTConfig
     from glassworks.models.gpt.model import GPT
     from glassworks.models.io import load_model, save_model
     from glassworks.pretraining.recipe import Recipe
     from glassworks.pretraining.run import corpus_of_run, model_of, pretrain, start
     from glassworks.report.run_page import write_report
+    from glassworks.trace.legend import Dimension, Legend, Quantity
     from glassworks.trace.trace import Trace
     from glassworks.train.fit import fit
     from glassworks.train.opening import open_run, open_text
@@ -31,12 +32,16 @@ __version__ = "0.1.0"
 
 __all__ = [
     "GPT",
+    "Dimension",
     "GPTConfig",
+    "Legend",
+    "Quantity",
     "Recipe",
     "Run",
     "Trace",
     "Value",
     "capture",
+    "complete",
     "corpus_of_run",
     "evaluate_run",
     "fit",
@@ -56,6 +61,7 @@ __all__ = [
 
 HOMES = {
     "core.runs": ("Run",),
+    "trace.legend": ("Dimension", "Legend", "Quantity"),
     "trace.trace": ("Trace",),
     "data.tokenizers.build": ("load_tokenizer",),
     "evaluate.held_out": ("evaluate_run",),
@@ -65,7 +71,7 @@ HOMES = {
     "models.gpt.config": ("GPTConfig",),
     "models.gpt.model": ("GPT",),
     "models.io": ("load_model", "save_model"),
-    "models.generation.completion": ("generate",),
+    "models.generation.completion": ("complete", "generate"),
     "report.run_page": ("write_report",),
     "train.fit": ("fit",),
     "train.opening": ("open_run", "open_text"),

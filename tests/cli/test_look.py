@@ -122,7 +122,9 @@ def test_the_list_names_every_method_with_its_control_and_loads_no_torch() -> No
     assert "Times are processor time of one core" in told
     for name, method in METHODS.items():
         assert re.search(rf"^{name}\b", out, re.M)
-        assert f"{method.legend.question} control: {method.legend.control}" in told
+        if "{" not in method.legend.question + method.legend.control:
+            assert f"{method.legend.question} control: {method.legend.control}" in told
+    assert "{" not in told
 
 
 def test_what_belongs_beside_a_method_is_a_method_too(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image as Opened
 
-from glassworks.draw.image import Image, brightness, image, png, reach_of, rgba
+from glassworks.draw.image import Image, brightness, image, map_scale, png, reach_of, rgba
 
 
 def opened(data: bytes) -> np.ndarray:
@@ -56,3 +56,11 @@ def test_bytes_and_shares_are_bright_alike() -> None:
     np.testing.assert_allclose(brightness(shares), shares)
     np.testing.assert_allclose(brightness(np.array([0, 51, 255])), [0, 0.2, 1])
     np.testing.assert_allclose(brightness(np.array([-2.0, 0.0, 2.0])), [0, 0.5, 1])
+
+
+def test_the_scale_of_a_map_without_negative_numbers_begins_at_zero() -> None:
+    both, above = map_scale(2.0), map_scale(2.0, signed=False)
+    assert "−2" in both
+    assert "−" not in above
+    assert "rgb(40,132,208)" in both
+    assert "rgb(40,132,208)" not in above

@@ -127,3 +127,11 @@ def test_never_unpickles(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(json.dumps(description))
     with pytest.raises(FileDamaged, match="allow_pickle"):
         Trace.load(tmp_path / "a")
+
+
+def test_a_list_is_no_array() -> None:
+    with pytest.raises(ValueError, match="array 'm' must be a NumPy array, not a list"):
+        read_trace = Trace.__new__(Trace)
+        object.__setattr__(read_trace, "arrays", {"m": [1, 2]})
+        object.__setattr__(read_trace, "axes", {"m": ("layer",)})
+        read_trace.__post_init__()

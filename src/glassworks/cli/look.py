@@ -43,6 +43,7 @@ def run(arguments: Arguments) -> int:
 
     if args.list:
         from glassworks.core.columns import fold, terminal_width
+        from glassworks.trace.legend import filled
 
         width = terminal_width()
         for name, method in METHODS.items():
@@ -50,6 +51,7 @@ def run(arguments: Arguments) -> int:
             mark = f" ({'; '.join(marks)})" if marks else ""
             print("\n".join(fold(f"{name}{mark}", width, "  ")))
             for text in (method.legend.question, f"control: {method.legend.control}"):
+                text = filled(text, lambda name: SPOKEN.get(name, "some"))
                 print("\n".join(fold(f"    {text}", width, "    ")))
         print("\n".join(fold(TIMES, width)))
         return 0
@@ -94,6 +96,9 @@ def run(arguments: Arguments) -> int:
     print(path)
     return 0
 
+
+SPOKEN = {"metric_token": "one word", "metric_less_token": "another", "wrong_place": "another place"}
+"""What the list of methods says where a page names what it has found."""
 
 TIMES = (
     "Times are processor time of one core of a Xeon, on a sentence of 14 tokens; the demo's model has 1.8 million "

@@ -91,14 +91,15 @@ def png(pixels: np.ndarray) -> bytes:
     )
 
 
-def map_scale(reach: float, most: float = 0.0) -> Markup:
-    """The colours of a map with their numbers; a plus at the end where the largest goes beyond."""
-    shares = [(2 * i + 1) / (2 * STEPS) - 0.5 for i in range(STEPS)]
+def map_scale(reach: float, most: float = 0.0, signed: bool = True) -> Markup:
+    """The colours of a map with their numbers, from 0 where none is below; a plus where the largest goes beyond."""
+    low = -1.0 if signed else 0.0
+    shares = [low + (1.0 - low) * (i + 0.5) / STEPS for i in range(STEPS)]
     strip = [
-        tag("i", style=f"background:rgb{ABOVE if share > 0 else BELOW};opacity:{2 * abs(share):.2f}".replace(" ", ""))
+        tag("i", style=f"background:rgb{ABOVE if share > 0 else BELOW};opacity:{abs(share):.2f}".replace(" ", ""))
         for share in shares
     ]
-    marks = [(share, short((2 * share - 1) * reach)) for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    marks = [(at, short((low + (1.0 - low) * at) * reach)) for at in (0.0, 0.25, 0.5, 0.75, 1.0)]
     marks[-1] = (1.0, marks[-1][1] + "+" * (most > reach * (1 + 1e-6)))
     return coloured_scale(strip, marks)
 

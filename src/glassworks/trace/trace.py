@@ -42,6 +42,8 @@ class Trace:
             raise ValueError(f"axes (of {sorted(self.axes)}) must name the axes of each array: {sorted(self.arrays)}")
         sizes: dict[str, int] = {}
         for name, array in self.arrays.items():
+            if not isinstance(array, np.ndarray):
+                raise ValueError(f"array {name!r} must be a NumPy array, not a {type(array).__name__}: np.array(...)")
             if array.dtype.hasobject:
                 raise ValueError(f"array {name!r} (dtype={array.dtype}) holds Python objects: use numbers or strings")
             if array.ndim != len(self.axes[name]):

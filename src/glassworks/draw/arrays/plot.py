@@ -60,7 +60,8 @@ def heat(drawn: Drawn, chosen: Plan) -> Markup:
     same = [said for grid in grids if (said := constant(grid, colours.high))]
     maps = [heat_map(grid, colours, digits, wide) for grid in grids if not constant(grid, colours.high)]
     gaps = " Hatched cells have no number." if np.isnan(drawn.values).any() else ""
-    decided = bool(np.isin(drawn.values[~np.isnan(drawn.values)], (0, 1)).all())
+    known = drawn.values[~np.isnan(drawn.values)]
+    decided = bool(known.size and np.isin(known, (0, 1)).all())
     in_cells = " Filled cells are 1, the others 0." if decided else ""
     if same:
         in_cells += f" The same in every cell: {'; '.join(same)}."
@@ -106,7 +107,8 @@ def image(drawn: Drawn, chosen: Plan) -> Markup:
         picture(Image(pixels, place_name(drawn, chosen, at) if len(places) > 1 else "", reach), side)
         for at, (pixels, _) in small.items()
     ]
-    key = "" if is_picture else map_scale(reach, most)
+    signed = bool((values[np.isfinite(values)] < 0).any())
+    key = "" if is_picture else map_scale(reach, most, signed)
     beyond = f" A few reach {figure(most)}." if not is_picture and most > reach * (1 + 1e-6) else ""
     beyond += f" Each pixel is the mean of {of_means} × {of_means}." if of_means > 1 else ""
     drawings = tag("div", *panels, class_="maps images small" if len(places) > 4 else "maps images")
