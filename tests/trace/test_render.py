@@ -25,7 +25,8 @@ from glassworks.interpret.transformer.tuned_lens import TunedLens, tuned_lens
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
 from glassworks.trace.legend import Dimension, Legend, Quantity, read_legend
-from glassworks.trace.render import OWN, explained, trace_figure
+from glassworks.trace.own import OWN
+from glassworks.trace.render import explained, trace_figure
 from glassworks.trace.trace import Trace
 
 HOSTILE = "</td><script>alert(1)</script><!-- <b onload=x> & \"q\" 'q' \x00\x1b"

@@ -1,5 +1,6 @@
 """Effects of changes in a run, each beside random changes at the same place; guesses beside the truth; pushes."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from glassworks.draw.chart import chart_figure
 from glassworks.draw.dot_plot import DotPlot, Marks, dot_plot
 from glassworks.draw.line_chart import Chart, Level, Line
 from glassworks.draw.markup import Markup, join, tag
+from glassworks.draw.scales import number
 from glassworks.draw.scatter import Dots, Scatter, scatter
 from glassworks.draw.tokens import visible
 from glassworks.trace.general import Token, array_figure, axis_of, sentence
@@ -34,19 +36,27 @@ def effects_figure(trace: Trace, token: Token) -> Markup:
     return join(found)
 
 
-def has_effects(trace: Trace) -> bool:
-    """Whether sites were swept over, each that has random changes beside it with all that is drawn of them."""
-    sites = sites_of(trace)
-    parts = [f"{site}{part}" for site in sites if f"{site}_control" in trace.arrays for part in BESIDE]
-    return bool(sites) and all(part in trace.arrays for part in parts)
+def effects_of(trace: Trace) -> dict[str, tuple[str, ...]]:
+    """What is drawn of each site, with its axes: its effects and, where it has them, random changes at some places."""
+    found = dict[str, tuple[str, ...]]()
+    for site in sites_of(trace):
+        found[site] = trace.axes[site]
+        if f"{site}_control" in trace.arrays:
+            places = (*(axis for axis in found[site] if axis == "kind"), f"{site}_place")
+            found |= {f"{site}_{part}": places for part in ("control", "control_true", "deviation")}
+    return found
 
 
-BESIDE = ("_control", "_control_true", "_deviation")
+def guesses_of(trace: Trace) -> dict[str, tuple[str, ...]]:
+    """The guesses at sites of which some truth is known, and the truth, with their axes."""
+    sites = guessed_sites(trace)
+    return {name: trace.axes[site] for site in sites for name in (site, f"{site}_true")}
 
 
-def has_guesses(trace: Trace) -> bool:
-    """Whether places were guessed and patched."""
-    return any(f"{name}_true" in trace.arrays for name in trace.arrays)
+def guessed_sites(trace: Trace) -> list[str]:
+    """The sites whose places were guessed, and some of them patched."""
+    known = [name for name in trace.arrays if f"{name}_true" in trace.arrays]
+    return [name for name in known if np.isfinite(trace.arrays[f"{name}_true"]).any()]
 
 
 def sites_of(trace: Trace) -> list[str]:
@@ -73,7 +83,7 @@ def controlled_figure(trace: Trace, site: str, token: Token) -> Markup:
     true, random, spread = (
         np.atleast_2d(trace.arrays[f"{site}_{part}"].astype(float)) for part in ("control_true", "control", "deviation")
     )
-    kinds = [trace.legend.entries.get(kind, kind) for kind in trace.labels.get("kind", [])]
+    kinds = axis_of(trace, "kind", len(true)).labels if "kind" in trace.axes[site] else ()
     marks = []
     for i, (effects, means, errors) in enumerate(zip(true, random, spread, strict=True)):
         name = kinds[i] if kinds else "the change itself"
@@ -82,7 +92,7 @@ def controlled_figure(trace: Trace, site: str, token: Token) -> Markup:
         beside = f"{name}: random" if kinds else control.title
         marks.append(Marks(beside, means, errors, colour if kinds else CONTROL, hollow=True, line=i))
     plot = DotPlot(
-        trace.labels[f"{site}_place"],
+        axis_of(trace, f"{site}_place", true.shape[1]).labels,
         marks,
         SHARE if about.ends else "change of the answer",
         ends=two(about.ends) if about.ends else (-about.least, 0.0),
@@ -107,10 +117,8 @@ def two(ends: Sequence[float]) -> tuple[float, float]:
 
 def guesses_figure(trace: Trace, token: Token) -> Markup:
     """Every place's guess against the truth, the largest by name, then the maps of each site."""
-    sites = [name for name in trace.arrays if f"{name}_true" in trace.arrays]
+    sites = guessed_sites(trace)
     known = [one for site in sites for one in places_of(trace, site) if np.isfinite(one.true)]
-    if not known:
-        return join([array_figure(trace, name, token) for name in trace.arrays if "layer" in trace.axes[name]])
     dots = [
         Dots(
             trace.legend.of(site).title.split(":")[0],
@@ -162,7 +170,7 @@ def places_of(trace: Trace, site: str) -> Iterator[Guess]:
     for at in np.ndindex(guess.shape):
         words = []
         for axis, i in zip(axes, at, strict=True):
-            label = trace.labels[axis][i]
+            label = trace.labels[axis][i] if axis in trace.labels else str(i)
             part = PARTS.get(site, "") if axis == "layer" else ""
             words.append(f"“{visible(label)}”" if axis == "position" else f"{axis.replace('_', '/')} {label}{part}")
         yield Guess(site, ", ".join(words), float(guess[at]), float(true[at]))
@@ -188,6 +196,7 @@ RANDOM, WRONG = "random directions", "wrong place"
 
 def steering_figure(trace: Trace, token: Token) -> Markup:
     """The answer by the length of the push, beside random directions and the wrong place."""
+    scales = axis_of(trace, "scale", trace.arrays["metric"].shape[1])
     x = [float(scale) for scale in trace.labels["scale"]]
     rows = dict(zip(trace.labels["row"], trace.arrays["metric"].astype(float), strict=True))
     spread = trace.arrays["deviation"].astype(float)[trace.labels["row"].index(RANDOM)]
@@ -198,12 +207,11 @@ def steering_figure(trace: Trace, token: Token) -> Markup:
         for row, (colour, errors) in looks.items()
         if row in rows and np.isfinite(rows[row]).any()
     ]
-    levels = [Level("no push", float(trace.meta["plain"]))]
-    if "goal" in trace.meta:
-        levels.append(Level("the text’s own answer", float(trace.meta["goal"])))
-    if all(abs(level.y) > 0.05 * abs(levels[0].y) for level in levels):
+    said_of = {"no push": trace.meta.get("plain"), "the text’s own answer": trace.meta.get("goal")}
+    levels = [Level(what, level) for what, value in said_of.items() if math.isfinite(level := number(value))]
+    if levels and all(abs(level.y) > 0.05 * abs(levels[0].y) for level in levels):
         levels.append(Level("", 0.0))
     about = trace.legend.of("metric")
-    chart = Chart(lines, trace.legend.axes["scale"].title, "the answer", levels)
+    chart = Chart(lines, scales.name, "the answer", levels)
     title, note = (sentence(text, trace, token) for text in (about.title, about.note))
     return join([tag("p", title, class_="figure-title"), chart_figure(chart, note, legend=True, height=340)])

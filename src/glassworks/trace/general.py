@@ -1,6 +1,6 @@
 """The general drawing of a trace: each array as its legend and its axes say, then single numbers in a table."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -32,17 +32,17 @@ def general_figure(trace: Trace, token: Token, without: Collection[str] = ()) ->
         figures = [*figures[:MAX_ARRAYS], missing(f"{len(figures) - MAX_ARRAYS} more arrays are not drawn.")]
     if folded:
         figures.append(tag("details", tag("summary", "More numbers"), *folded))
-    single = {
-        sentence(about[name].title, trace, token): value_in_words(trace, name, trace.arrays[name].item(), token)
+    single = [
+        (sentence(about[name].title, trace, token), value_in_words(trace, name, trace.arrays[name].item(), token))
         for name in left
         if trace.arrays[name].size == 1 and about[name].show in ("shown", "folded")
-    }
-    meta = {
-        title: value_in_words(trace, name, value, token)
+    ]
+    meta = [
+        (title, value_in_words(trace, name, value, token))
         for name, value in trace.meta.items()
         if (title := trace.legend.numbers.get(name, name.replace("_", " ")))
-    }
-    return join([*figures, numbers({**single, **meta})])
+    ]
+    return join([*figures, numbers([*single, *meta])])
 
 
 def array_figure(trace: Trace, name: str, token: Token) -> Markup:
@@ -150,9 +150,9 @@ def as_written(value: object) -> str:
     return figure(value) if isinstance(value, float) else minus(plain(value))
 
 
-def numbers(values: Mapping[str, str | float | int]) -> Markup:
+def numbers(values: Sequence[tuple[str, str | float | int]]) -> Markup:
     """Names and values, in as many columns as fit."""
-    rows = [tag("div", tag("dt", name), tag("dd", as_written(value))) for name, value in values.items()]
+    rows = [tag("div", tag("dt", name), tag("dd", as_written(value))) for name, value in values]
     return tag("dl", *rows, class_="numbers") if rows else Markup("")
 
 

@@ -53,6 +53,9 @@ def numbers(trace: Trace, name: str) -> np.ndarray:
 # Rules in the place of neurons
 
 
+REPLACEMENTS = ("trees", "mean ablation", "random trees")
+
+
 def swap_figure(trace: Trace, token: Token) -> Markup:
     """How far the predictions move with each replacement, and how often the likeliest token stays the same."""
     return join([replaced(trace, token, "kl", log=True), replaced(trace, token, "top1", log=False)])
@@ -62,7 +65,7 @@ def replaced(trace: Trace, token: Token, name: str, *, log: bool) -> Markup:
     """A plot a place: the rules first, then the controls from what says nothing to what says it at wrong moments."""
     about, values, errors = trace.legend.of(name), numbers(trace, name), numbers(trace, f"{name}_error")
     labels = trace.labels["replacement"]
-    order = [labels.index(label) for label in ("trees", "mean ablation", "random trees")]
+    order = [labels.index(label) for label in REPLACEMENTS]
     rows = [trace.legend.entries.get(labels[i], labels[i]) for i in order]
     every = np.concatenate([values[order] + sign * np.nan_to_num(errors[order]) for sign in (-1, 0, 1)])
     known = every[every > 0]

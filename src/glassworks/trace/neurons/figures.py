@@ -191,7 +191,7 @@ def neuron_figure(trace: Trace, token: Token) -> Markup:
 def untrained(trace: Trace) -> Neurons | None:
     """The untrained network's part of a trace of examples, as such a trace; None where there is none."""
     named = {name.removeprefix(FRESH): name for name in trace.arrays if name.startswith(FRESH)}
-    if not named:
+    if "activation" not in named:
         return None
     arrays, axes = (
         {name: trace.arrays[of] for name, of in named.items()},

@@ -79,7 +79,11 @@ def frequency_chart(trace: Trace, token: Token) -> Markup:
 
 def examples_in(trace: Trace, row: int) -> Trace:
     """What a trace of `sae_report` shows of one network's latents, as a trace of `neuron_examples`."""
-    named = {name.removeprefix(PREFIX): name for name in trace.arrays if name.startswith(PREFIX)}
+    named = {
+        name.removeprefix(PREFIX): name
+        for name, axes in trace.axes.items()
+        if name.startswith(PREFIX) and axes[:1] == ("row",)
+    }
     labels = {name: trace.labels[name] for name in ("split", "example", "offset")}
     return Trace(
         "neuron_examples",
@@ -89,7 +93,7 @@ def examples_in(trace: Trace, row: int) -> Trace:
             for name, of in named.items()
         },
         labels | {"neuron": [str(i) for i in trace.arrays["latent"][row].tolist()]},
-        {"point": trace.meta["point"], "unit": "latent"},
+        {"unit": "latent"},
         trace.tokens,
     )
 

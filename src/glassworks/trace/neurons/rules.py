@@ -62,6 +62,7 @@ def conditions(words: str) -> list[str]:
 # A trace of `rule_report`
 
 RULES = 4
+SHUFFLED = "shuffled features"
 TABLE = ("explained", "median_r2", "median_f1")
 FLOOR = -0.2
 """R² is drawn from here to 1: a tree may be worse than the mean by any amount."""
@@ -86,7 +87,7 @@ def rules_in_words(trace: Trace, token: Token) -> Markup:
         for k, place in enumerate(trace.labels["told"]):
             neuron = int(trace.arrays["told_neuron"][at, k])
             r2 = trace.arrays["r2"][:, at, neuron].astype(float).tolist()
-            chance = trace.labels["row"].index("shuffled features")
+            chance = trace.labels["row"].index(SHUFFLED)
             said = trace.legend.entries.get(place, place)
             name = f"{layer.capitalize()}, neuron {neuron}, {said}"
             about_it = f"R² {score(r2[0])} (shuffled questions {score(r2[chance])})"

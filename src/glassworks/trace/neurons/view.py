@@ -109,7 +109,7 @@ class Neurons:
     def token(self, id: int) -> str:
         """A token's text; its number where texts are not known."""
         names = self.examples.labels.get("vocabulary")
-        return names[id] if names is not None else self.examples.tokens.get(id, f"#{id}")
+        return names[id] if names is not None and id < len(names) else self.examples.tokens.get(id, f"#{id}")
 
 
 @dataclass(frozen=True, eq=False)
