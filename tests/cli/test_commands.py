@@ -26,7 +26,7 @@ SHAPE = ["--model.n-ctx", "16", "--model.n-layer", "1", "--model.n-head", "2", "
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a text, a recipe and a finished run named `a`."""
+    """A folder with a text, a recipe, a finished run named `a`, and one named `b` of the recipe and flags over it."""
     folder = tmp_path_factory.mktemp("home")
     words = random.Random(0).choices(["ant", "bee", "cat", "dog", "eel", "\n\n"], k=30_000)
     (folder / "text.txt").write_text(" ".join(words), encoding="utf-8")
@@ -34,6 +34,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         assert run(["train", "--data", "text.txt", "--name", "a", *TINY, *SHAPE]) == 0
+        assert run(["train", "tiny.toml", "--steps", "5", "--batch-size", "2", "--name", "b", *SHAPE]) == 0
     return folder
 
 
@@ -55,9 +56,7 @@ def test_training_leaves_everything_the_design_names(home: Path) -> None:
     assert any(key.startswith("update_ratio/") for key in metrics[-1])
 
 
-def test_a_recipe_and_flags_over_it(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["train", "tiny.toml", "--steps", "5", "--batch-size", "2", "--name", "b", *SHAPE]) == 0
-    assert "bits/byte" in capsys.readouterr().out
+def test_a_recipe_and_flags_over_it() -> None:
     record = json.loads(Path("runs/b/run.json").read_text(encoding="utf-8"))
     assert record["plan"]["steps"] == 5
     assert record["recipe"]["tokenizer"] == "bytes"
