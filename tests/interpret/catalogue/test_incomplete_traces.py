@@ -14,7 +14,7 @@ from glassworks.trace.own import OWN
 from glassworks.trace.render import trace_figure, without
 from glassworks.trace.trace import Trace
 
-SLOW = {"tuned_lens", "lens_divergence", "neuron_rules", "neuron_examples", "sae"}
+SLOW = {"activation_patching", "tuned_lens", "lens_divergence", "neuron_rules", "neuron_examples", "sae"}
 
 
 @pytest.fixture(scope="module")
