@@ -88,8 +88,8 @@ class Neurons:
 
     @property
     def point(self) -> str:
-        """Where the neurons are."""
-        return str(self.examples.meta["point"])
+        """Where the neurons are; nothing where their trace does not say."""
+        return str(self.examples.meta.get("point", ""))
 
     @property
     def numbers(self) -> list[int]:
