@@ -93,7 +93,7 @@ def examples_in(trace: Trace, row: int) -> Trace:
             for name, of in named.items()
         },
         labels | {"neuron": [str(i) for i in trace.arrays["latent"][row].tolist()]},
-        {"unit": "latent"} | {name: trace.meta[name] for name in ("point",) if name in trace.meta},
+        {"unit": "latent", "point": str(trace.meta.get("point", ""))},
         trace.tokens,
     )
 
