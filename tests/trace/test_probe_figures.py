@@ -5,8 +5,8 @@ import re
 import numpy as np
 
 from glassworks.interpret.probing.legends import ANSWERS, HIDDEN_ANSWERS, SIMILARITY
+from glassworks.trace.drawings.probing import colours, lowest
 from glassworks.trace.legend import points
-from glassworks.trace.probing import colours, lowest
 from glassworks.trace.render import trace_figure
 from glassworks.trace.trace import Trace
 

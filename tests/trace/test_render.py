@@ -24,8 +24,8 @@ from glassworks.interpret.transformer.lens import logit_lens
 from glassworks.interpret.transformer.tuned_lens import TunedLens, tuned_lens
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
+from glassworks.trace.drawings.table import OWN
 from glassworks.trace.legend import Dimension, Legend, Quantity, read_legend
-from glassworks.trace.own import OWN
 from glassworks.trace.render import explained, trace_figure
 from glassworks.trace.trace import Trace
 

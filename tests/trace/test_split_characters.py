@@ -8,10 +8,10 @@ from tests.report.test_run_page import Reader
 from glassworks.data.tokenizers.build import byte_tokenizer
 from glassworks.data.tokenizers.spans import in_order
 from glassworks.draw.tokens import columns, fitted, groups, labelled
+from glassworks.trace.drawings.texts import surprise_figure
 from glassworks.trace.neurons.figures import neuron_figure
 from glassworks.trace.neurons.view import Neuron, Neurons, whole
 from glassworks.trace.render import NO_TOKENIZER, trace_figure
-from glassworks.trace.texts import surprise_figure
 from glassworks.trace.trace import Trace
 
 TOKENIZER = byte_tokenizer()

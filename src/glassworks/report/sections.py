@@ -17,10 +17,10 @@ from glassworks.report.contents import Contents
 from glassworks.report.corpus import corpus_read
 from glassworks.report.samples import samples_figure
 from glassworks.report.training_curves import loss_figure, missing, optimizer_figures, speed_figure
-from glassworks.trace.attention import attention_figure
-from glassworks.trace.health import dead_units, scale_figure
-from glassworks.trace.lens import lens_figure
-from glassworks.trace.texts import surprise_figure
+from glassworks.trace.drawings.attention import attention_figure
+from glassworks.trace.drawings.health import dead_units, scale_figure
+from glassworks.trace.drawings.lens import lens_figure
+from glassworks.trace.drawings.texts import surprise_figure
 from glassworks.trace.trace import Trace
 
 

@@ -9,8 +9,8 @@ a table. Some methods have a drawing of their own, which reads its method's name
 from dataclasses import replace
 
 from glassworks.draw.markup import Markup, join, tag
+from glassworks.trace.drawings.table import OWN
 from glassworks.trace.general import Token, general_figure, sentence, words_of
-from glassworks.trace.own import OWN
 from glassworks.trace.trace import Trace
 
 NO_TOKENIZER: Token = "#{}".format

@@ -9,8 +9,8 @@ from tests.interpret.catalogue.test_methods import make_subject
 
 from glassworks.interpret.catalogue.methods import METHODS, function
 from glassworks.interpret.catalogue.subject import Subject
+from glassworks.trace.drawings.table import OWN
 from glassworks.trace.legend import Legend
-from glassworks.trace.own import OWN
 from glassworks.trace.render import trace_figure, without
 from glassworks.trace.trace import Trace
 

@@ -8,12 +8,12 @@ from tests.interpret.networks import CONFIGS, drawn, tokens
 from torch import Tensor, nn
 
 from glassworks.interpret.causes import patching
-from glassworks.interpret.causes.legends import ACTIVATION_PATCHING
+from glassworks.interpret.causes.legends.places import ACTIVATION_PATCHING
+from glassworks.interpret.causes.legends.wording import judged
 from glassworks.interpret.causes.metrics import AtPosition, Metric, kl_divergence, log_probability, logit_difference
 from glassworks.interpret.causes.patching import activation_patching, patch_points
 from glassworks.interpret.causes.restart import store
 from glassworks.interpret.causes.sites import SITES, metrics_of
-from glassworks.interpret.causes.wording import judged
 from glassworks.interpret.tokens import check_pair
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from glassworks.core.called import command
-from glassworks.interpret.causes import edge_legends as edges
-from glassworks.interpret.causes import legends as causes
+from glassworks.interpret.causes.legends import edges as edges
+from glassworks.interpret.causes.legends import places as causes
 from glassworks.interpret.neurons import fit_legends as fits
 from glassworks.interpret.neurons import legends as neurons
 from glassworks.interpret.probing import legends as probing

@@ -23,7 +23,8 @@ from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.checks import check_count, check_labels
 from glassworks.interpret.access.finite import run_model
 from glassworks.interpret.access.hooks import patch
-from glassworks.interpret.causes.legends import ABLATE_POINTS, ABLATION
+from glassworks.interpret.causes.legends.places import ABLATE_POINTS, ABLATION
+from glassworks.interpret.causes.legends.wording import silenced
 from glassworks.interpret.causes.metrics import Metric, facts_of
 from glassworks.interpret.causes.patching import random_change, values_at
 from glassworks.interpret.causes.restart import BUDGET, Stored, evaluate, in_evaluation, needed, store, upto
@@ -36,7 +37,6 @@ from glassworks.interpret.causes.sweeps import (
     with_random_changes,
     worth_control,
 )
-from glassworks.interpret.causes.wording import silenced
 from glassworks.interpret.tokens import check_tokens
 from glassworks.models.gpt.model import GPT
 from glassworks.models.modes import evaluating

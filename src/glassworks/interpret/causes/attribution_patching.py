@@ -17,7 +17,7 @@ from glassworks.interpret.access.checks import check_count, check_gradients, che
 from glassworks.interpret.access.finite import check_values, run_model
 from glassworks.interpret.access.hooks import capture, patch
 from glassworks.interpret.causes.contrast import steady
-from glassworks.interpret.causes.legends import ATTRIBUTION_PATCHING
+from glassworks.interpret.causes.legends.places import ATTRIBUTION_PATCHING
 from glassworks.interpret.causes.metrics import Metric, facts_of
 from glassworks.interpret.causes.restart import (
     ALWAYS,

@@ -20,9 +20,9 @@ from glassworks.core.progress import tracked
 from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.checks import check_count
 from glassworks.interpret.causes.edge_attribution import scored
-from glassworks.interpret.causes.edge_legends import CIRCUIT, CURVE
 from glassworks.interpret.causes.edges import Ablated
 from glassworks.interpret.causes.graph import TAPS, Graph
+from glassworks.interpret.causes.legends.edges import CIRCUIT, CURVE
 from glassworks.interpret.causes.metrics import Metric, facts_of
 from glassworks.interpret.causes.restart import BUDGET, in_evaluation
 from glassworks.interpret.causes.sweeps import Findings, compare

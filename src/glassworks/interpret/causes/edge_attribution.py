@@ -22,9 +22,9 @@ from glassworks.core.progress import tracked
 from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.checks import check_count
 from glassworks.interpret.causes.attribution_patching import compare_with_slopes, store_with_slopes
-from glassworks.interpret.causes.edge_legends import EDGE_ATTRIBUTION
 from glassworks.interpret.causes.edges import Ablated
 from glassworks.interpret.causes.graph import TAPS, Graph, raw_heads, writes
+from glassworks.interpret.causes.legends.edges import EDGE_ATTRIBUTION
 from glassworks.interpret.causes.metrics import Metric, facts_of
 from glassworks.interpret.causes.restart import BUDGET, Stored, in_evaluation
 from glassworks.interpret.causes.sweeps import Comparison, Findings, agreement

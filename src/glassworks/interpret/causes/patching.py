@@ -22,7 +22,8 @@ from glassworks.interpret.access.checks import check_count, check_labels, check_
 from glassworks.interpret.access.finite import check_values, run_model
 from glassworks.interpret.access.hooks import capture, patch
 from glassworks.interpret.causes.contrast import Contrast, contrast_of, steady
-from glassworks.interpret.causes.legends import ACTIVATION_PATCHING, PATCH_POINTS
+from glassworks.interpret.causes.legends.places import ACTIVATION_PATCHING, PATCH_POINTS
+from glassworks.interpret.causes.legends.wording import judged
 from glassworks.interpret.causes.metrics import Metric, facts_of
 from glassworks.interpret.causes.restart import BUDGET, evaluate, in_evaluation
 from glassworks.interpret.causes.sites import Site, all_places, find_sites, metrics_of, taps_of
@@ -36,7 +37,6 @@ from glassworks.interpret.causes.sweeps import (
     with_random_changes,
     worth_control,
 )
-from glassworks.interpret.causes.wording import judged
 from glassworks.interpret.tokens import check_pair
 from glassworks.models.gpt.model import GPT
 from glassworks.models.modes import evaluating

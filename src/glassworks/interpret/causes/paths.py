@@ -19,8 +19,8 @@ from torch import Tensor
 
 from glassworks.core.progress import tracked
 from glassworks.interpret.access.arguments import public
-from glassworks.interpret.causes.edge_legends import PATH_PATCHING
 from glassworks.interpret.causes.graph import TAPS, Graph, raw_heads, writes
+from glassworks.interpret.causes.legends.edges import PATH_PATCHING
 from glassworks.interpret.causes.metrics import AtPosition, Metric, facts_of
 from glassworks.interpret.causes.restart import BUDGET, in_evaluation, last_of
 from glassworks.interpret.causes.sites import SITES, Place, metrics_of

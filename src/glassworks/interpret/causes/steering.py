@@ -23,9 +23,9 @@ from glassworks.interpret.access.maps import finding_maps
 from glassworks.interpret.access.points import Point, watching
 from glassworks.interpret.access.stream import Batches, spread, stream
 from glassworks.interpret.causes.contrast import rounding
-from glassworks.interpret.causes.legends import STEERING
+from glassworks.interpret.causes.legends.places import STEERING
+from glassworks.interpret.causes.legends.wording import named_place, steered
 from glassworks.interpret.causes.metrics import Metric, facts_of
-from glassworks.interpret.causes.wording import named_place, steered
 from glassworks.trace.trace import Trace
 from glassworks.train.batch import move
 

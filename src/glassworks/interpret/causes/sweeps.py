@@ -12,10 +12,10 @@ from torch import Tensor
 
 from glassworks.draw.tokens import visible
 from glassworks.interpret.causes.contrast import Contrast, contrast_of, steady
+from glassworks.interpret.causes.legends.wording import judged
 from glassworks.interpret.causes.metrics import Metric, facts_of
 from glassworks.interpret.causes.restart import Stored, evaluate, needed, store, upto
 from glassworks.interpret.causes.sites import Donors, Place, Site
-from glassworks.interpret.causes.wording import judged
 from glassworks.interpret.correlation import pearson, spearman
 from glassworks.interpret.tokens import check_pair
 from glassworks.models.gpt.config import GPTConfig

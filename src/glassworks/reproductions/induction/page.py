@@ -24,7 +24,7 @@ from glassworks.reproductions.induction.rows import (
     smoothed,
 )
 from glassworks.reproductions.page import Story, bars_figure
-from glassworks.trace.attention import large_map
+from glassworks.trace.drawings.attention import large_map
 from glassworks.trace.trace import Trace
 
 NAMES = ("formation", "head_scores", "ablation", "composition", "attention")

@@ -5,7 +5,7 @@ import numpy as np
 from glassworks.draw.arrays.heatmap import exact
 from glassworks.draw.dot_plot import DotPlot, Marks, dot_plot
 from glassworks.draw.markup import Markup, join, tag
-from glassworks.trace.effects import figure
+from glassworks.trace.drawings.effects import figure
 from glassworks.trace.general import Token, sentence
 from glassworks.trace.neurons.view import percent
 from glassworks.trace.trace import Trace

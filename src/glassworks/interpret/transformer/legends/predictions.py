@@ -43,6 +43,29 @@ SURPRISE = Legend(
     ids=("top_ids",),
 )
 
+LENS_QUANTITIES = {
+    "top_ids": Quantity(
+        "the likeliest next token at each layer",
+        note=(
+            "A ring marks a guess that is the token which does follow. Hover or tap a cell for the five "
+            "likeliest tokens and the rank of the one that follows."
+        ),
+    ),
+    "top_probabilities": Quantity("its probability", show="beside"),
+    "next_probability": Quantity("probability of the token that follows", show="beside"),
+    "next_rank": Quantity("rank of the token that follows", show="beside"),
+    "entropy": Quantity("uncertainty of each guess: entropy in nats", show="kept"),
+    "kl": Quantity(
+        "how far each layer’s guess is from the final one, in nats (KL divergence)",
+        note=(
+            "0 is the same prediction. The mean over the sentence’s tokens, on a logarithmic axis; the last"
+            " layer is the final one and is left out. An untrained network’s layers may agree early and "
+            "well, since they change little: falling is a sign of work only where it starts high."
+        ),
+    ),
+}
+"""What each layer would predict, by either lens."""
+
 LOGIT_LENS = Legend(
     title="Each layer’s guess",
     question="If the network stopped after a layer, which token would it predict next?",
@@ -60,27 +83,7 @@ LOGIT_LENS = Legend(
         "without knowing anything. Early rows are no proof of what a layer knows: they write in a way that the "
         "last step was not trained to read, so a cell there may be pale, or sure of an odd token."
     ),
-    quantities={
-        "top_ids": Quantity(
-            "the likeliest next token at each layer",
-            note=(
-                "A ring marks a guess that is the token which does follow. Hover or tap a cell for the five "
-                "likeliest tokens and the rank of the one that follows."
-            ),
-        ),
-        "top_probabilities": Quantity("its probability", show="beside"),
-        "next_probability": Quantity("probability of the token that follows", show="beside"),
-        "next_rank": Quantity("rank of the token that follows", show="beside"),
-        "entropy": Quantity("uncertainty of each guess: entropy in nats", show="kept"),
-        "kl": Quantity(
-            "how far each layer’s guess is from the final one, in nats (KL divergence)",
-            note=(
-                "0 is the same prediction. The mean over the sentence’s tokens, on a logarithmic axis; the last"
-                " layer is the final one and is left out. An untrained network’s layers may agree early and "
-                "well, since they change little: falling is a sign of work only where it starts high."
-            ),
-        ),
-    },
+    quantities=LENS_QUANTITIES,
     axes={
         "position": Dimension("token", "position"),
         "next": Dimension("token", "next"),
@@ -107,27 +110,7 @@ TUNED_LENS = Legend(
         "An untrained network’s layers, read without a translation. Whether the translation itself is any good "
         "is judged on text that it was not fitted on, under “When the prediction forms”."
     ),
-    quantities={
-        "top_ids": Quantity(
-            "the likeliest next token at each layer",
-            note=(
-                "A ring marks a guess that is the token which does follow. Hover or tap a cell for the five "
-                "likeliest tokens and the rank of the one that follows."
-            ),
-        ),
-        "top_probabilities": Quantity("its probability", show="beside"),
-        "next_probability": Quantity("probability of the token that follows", show="beside"),
-        "next_rank": Quantity("rank of the token that follows", show="beside"),
-        "entropy": Quantity("uncertainty of each guess: entropy in nats", show="kept"),
-        "kl": Quantity(
-            "how far each layer’s guess is from the final one, in nats (KL divergence)",
-            note=(
-                "0 is the same prediction. The mean over the sentence’s tokens, on a logarithmic axis; the last"
-                " layer is the final one and is left out. An untrained network’s layers may agree early and "
-                "well, since they change little: falling is a sign of work only where it starts high."
-            ),
-        ),
-    },
+    quantities=LENS_QUANTITIES,
     numbers={"lens": "the translation was"},
     axes={
         "position": Dimension("token", "position"),

@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from glassworks.interpret.transformer.legends.health import HEALTH
-from glassworks.trace.health import dead_units
+from glassworks.trace.drawings.health import dead_units
 from glassworks.trace.render import trace_figure
 from glassworks.trace.trace import Trace
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from tests.trace.test_render import read
 
-from glassworks.interpret.causes.edge_legends import CIRCUIT, EDGE_ATTRIBUTION, PATH_PATCHING
-from glassworks.trace.components import component, connection, is_grouped
+from glassworks.interpret.causes.legends.edges import CIRCUIT, EDGE_ATTRIBUTION, PATH_PATCHING
+from glassworks.trace.drawings.components import component, connection, is_grouped
 from glassworks.trace.render import trace_figure
 from glassworks.trace.trace import Trace
 

@@ -9,8 +9,8 @@ from glassworks.draw.colours import LEVELS, level
 from glassworks.draw.markup import Markup, join, scrolling, tag
 from glassworks.draw.scales import evenly, left_out, short
 from glassworks.draw.tokens import MAX_POSITIONS, continued, fitted, groups, labelled
+from glassworks.trace.drawings.heads import heads_figure
 from glassworks.trace.general import Token, sentence
-from glassworks.trace.heads import heads_figure
 from glassworks.trace.trace import Trace
 
 MAX_HEADS = 12

@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from glassworks.interpret.transformer.legends.heads import ATTENTION, HEAD_SCORES
-from glassworks.trace.attention import carrier, evenly_chosen
+from glassworks.trace.drawings.attention import carrier, evenly_chosen
 from glassworks.trace.render import trace_figure
 from glassworks.trace.trace import Trace
 

@@ -11,8 +11,8 @@ from glassworks.draw.arrays.plot import heat
 from glassworks.draw.dot_plot import DotPlot, Marks, dot_plot
 from glassworks.draw.markup import Markup, join, tag
 from glassworks.draw.scatter import Dots, Scatter, scatter
-from glassworks.trace.components import component, connection, is_grouped
-from glassworks.trace.effects import CONTROL, SHARE, figure, two
+from glassworks.trace.drawings.components import component, connection, is_grouped
+from glassworks.trace.drawings.effects import CONTROL, SHARE, figure, two
 from glassworks.trace.general import Token, sentence
 from glassworks.trace.trace import Trace
 

@@ -1,6 +1,6 @@
 """Legends of connections between components: path patching, edge attribution, circuits."""
 
-from glassworks.interpret.causes.wording import ANSWER, IDS, PAIR_NUMBERS, PAIR_QUANTITIES
+from glassworks.interpret.causes.legends.wording import ANSWER, IDS, PAIR_NUMBERS, PAIR_QUANTITIES
 from glassworks.trace.legend import Dimension, Legend, Quantity
 
 AXES = {

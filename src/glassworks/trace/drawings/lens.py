@@ -8,8 +8,8 @@ from glassworks.draw.colours import level
 from glassworks.draw.markup import Markup, scrolling, tag
 from glassworks.draw.scales import evenly, left_out, minus
 from glassworks.draw.tokens import MAX_POSITIONS, continued, labelled, legend, visible
+from glassworks.trace.drawings.texts import best
 from glassworks.trace.general import Token, axis_of, sentence
-from glassworks.trace.texts import best
 from glassworks.trace.trace import Trace
 
 MAX_ROWS = 17

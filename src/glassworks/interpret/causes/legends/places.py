@@ -1,6 +1,6 @@
 """Legends of what is changed in a run: patching, ablation, steering."""
 
-from glassworks.interpret.causes.wording import ANSWER, IDS, PAIR_NUMBERS, PAIR_QUANTITIES, SWEEP_AXES
+from glassworks.interpret.causes.legends.wording import ANSWER, IDS, PAIR_NUMBERS, PAIR_QUANTITIES, SWEEP_AXES
 from glassworks.trace.legend import Dimension, Legend, Quantity
 
 SITES = {

@@ -13,11 +13,11 @@ from functools import partial
 
 from glassworks.draw.arrays.heatmap import is_number
 from glassworks.draw.markup import Markup, join
-from glassworks.trace.attention import attention_figure, habits_figure, moved_figure
-from glassworks.trace.attribution import logit_figure, neuron_logit_figure, stream_figure
-from glassworks.trace.circuit import circuit_figure, curve_figure
-from glassworks.trace.edges import guessed_edges_figure, paths_figure
-from glassworks.trace.effects import (
+from glassworks.trace.drawings.attention import attention_figure, habits_figure, moved_figure
+from glassworks.trace.drawings.attribution import logit_figure, neuron_logit_figure, stream_figure
+from glassworks.trace.drawings.circuit import circuit_figure, curve_figure
+from glassworks.trace.drawings.edges import guessed_edges_figure, paths_figure
+from glassworks.trace.drawings.effects import (
     RANDOM,
     effects_figure,
     effects_of,
@@ -25,18 +25,18 @@ from glassworks.trace.effects import (
     guesses_of,
     steering_figure,
 )
+from glassworks.trace.drawings.heads import scores_figure
+from glassworks.trace.drawings.health import dead_units, scale_figure
+from glassworks.trace.drawings.lens import distance_figure, lens_figure
+from glassworks.trace.drawings.probing import probe_figure
+from glassworks.trace.drawings.rollout import rollout_figure
+from glassworks.trace.drawings.texts import surprise_figure
 from glassworks.trace.general import Token
-from glassworks.trace.heads import scores_figure
-from glassworks.trace.health import dead_units, scale_figure
-from glassworks.trace.lens import distance_figure, lens_figure
 from glassworks.trace.neurons.directions import directions_tables
 from glassworks.trace.neurons.effects import REPLACEMENTS, ablation_figure, swap_figure
 from glassworks.trace.neurons.figures import neuron_figure
 from glassworks.trace.neurons.latents import MEASURES, sae_figure
 from glassworks.trace.neurons.rules import SHUFFLED, rules_figure
-from glassworks.trace.probing import probe_figure
-from glassworks.trace.rollout import rollout_figure
-from glassworks.trace.texts import surprise_figure
 from glassworks.trace.trace import Trace
 
 Axes = tuple[str, ...]

@@ -10,8 +10,8 @@ from glassworks.draw.dot_plot import DotPlot, Marks, dot_plot
 from glassworks.draw.line_chart import WIDE, Chart, Level, Line, text
 from glassworks.draw.markup import Markup, join, scrolling, tag
 from glassworks.draw.scales import number
-from glassworks.trace.components import component, connection
-from glassworks.trace.effects import CONTROL, SHARE, figure
+from glassworks.trace.drawings.components import component, connection
+from glassworks.trace.drawings.effects import CONTROL, SHARE, figure
 from glassworks.trace.general import Token, missing, sentence
 from glassworks.trace.trace import Trace
 

@@ -4,11 +4,11 @@ import re
 
 import numpy as np
 import pytest
-from tests.trace.test_edges import marks_of
+from tests.trace.drawings.test_edges import marks_of
 from tests.trace.test_render import read
 
 from glassworks.draw.scatter import Dots, Scatter, scatter, span
-from glassworks.interpret.causes.legends import ABLATION, ACTIVATION_PATCHING, ATTRIBUTION_PATCHING, STEERING
+from glassworks.interpret.causes.legends.places import ABLATION, ACTIVATION_PATCHING, ATTRIBUTION_PATCHING, STEERING
 from glassworks.trace.render import trace_figure
 from glassworks.trace.trace import Trace
 

@@ -1,0 +1,1 @@
+"""Legends of what causes the answer: places that are changed, connections that are cut, and words of both."""
