@@ -1,0 +1,1 @@
+"""Classifiers and regressors: labelled images and tables to a network, by a recipe."""

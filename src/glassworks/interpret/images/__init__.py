@@ -1,0 +1,1 @@
+"""What a network sees in an image, for any module that takes one."""
