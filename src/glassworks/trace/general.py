@@ -23,7 +23,9 @@ def general_figure(trace: Trace, token: Token, without: Collection[str] = ()) ->
     """Each array by its legend and axes, in the trace's order; then the numbers without axes."""
     left = [name for name in trace.arrays if name not in without]
     about = {name: trace.legend.of(name) for name in left}
-    beside = {other for one in about.values() for other in (*one.controls, one.error, one.colours, one.where)}
+    beside = {
+        other for one in about.values() for other in (*one.controls, one.error, one.colours, one.captions, one.where)
+    }
     figures, folded = list[Markup](), list[Markup]()
     for name in left:
         if trace.arrays[name].size != 1 and name not in beside and about[name].show in ("shown", "folded"):
@@ -61,8 +63,18 @@ def array_figure(trace: Trace, name: str, token: Token) -> Markup:
     error = numbers_of(trace, about.error, about)
     values = values_of(trace, name, about)
     drawn = Drawn(title, values, tuple(axes), error, note, least=about.least, ends=about.ends, log=about.log)
+    drawn = replace(drawn, captions=captions_of(trace, name, about.captions))
     controls = {other: values_of(trace, other, about) for other in about.controls if other in trace.arrays}
     return draw(beside_controls(drawn, controls, trace, token))
+
+
+def captions_of(trace: Trace, name: str, texts: str) -> np.ndarray | None:
+    """The texts below an array's images, with as many axes as it has."""
+    if texts not in trace.arrays:
+        return None
+    order = sorted(trace.axes[texts], key=trace.axes[name].index)
+    array = trace.arrays[texts].transpose([trace.axes[texts].index(axis) for axis in order])
+    return array.reshape([array.shape[order.index(axis)] if axis in order else 1 for axis in trace.axes[name]])
 
 
 def axis_of(trace: Trace, name: str, size: int) -> Axis:
@@ -99,7 +111,8 @@ def beside_controls(drawn: Drawn, controls: Mapping[str, np.ndarray], trace: Tra
         errors = np.stack([drawn.errors, *(np.full_like(drawn.errors, np.nan) for _ in controls)])
     others = tuple(sentence(trace.legend.of(other).title, trace, token) for other in controls)
     axis = Axis("", "class", (drawn.name, *others), 1 + len(others), controls=others)
-    return replace(drawn, values=stacked, errors=errors, axes=(axis, *drawn.axes))
+    captions = None if drawn.captions is None else drawn.captions[None]
+    return replace(drawn, values=stacked, errors=errors, axes=(axis, *drawn.axes), captions=captions)
 
 
 def texts_of(array: np.ndarray, token: Token) -> np.ndarray:

@@ -51,6 +51,8 @@ class Quantity:
     """The array of its standard errors."""
     colours: str = ""
     """Of an array of texts or token ids: the array of numbers that colours them."""
+    captions: str = ""
+    """Of images: the array of texts that stand below them, its axes some of those that are no pixels."""
     where: str = ""
     """An array of booleans with the same axes: which entries there are."""
     least: float = 0.0

@@ -67,6 +67,10 @@ class Trace:
                     )
                 if self.arrays[other].dtype.kind not in "fiub":
                     raise ValueError(f"{other!r} (dtype={self.arrays[other].dtype}) beside {name!r} must be numbers")
+            if (texts := about.captions) in self.arrays and not set(self.axes[texts]) <= set(self.axes[name]):
+                raise ValueError(
+                    f"{texts!r} (of {self.axes[texts]}) below {name!r} must have axes of {self.axes[name]}"
+                )
         for axis, about_axis in self.legend.axes.items():
             if about_axis.ticks and axis in self.labels and len(about_axis.ticks) != len(self.labels[axis]):
                 raise ValueError(

@@ -29,6 +29,8 @@ class Drawn:
     """The two ends of the scale, if they are given; lines and bars may go on beyond them."""
     log: bool = False
     """Lines and colours on a logarithmic scale."""
+    captions: np.ndarray | None = None
+    """Of images: texts that stand below them, with as many axes as the values; of size 1 where one is for all."""
 
     def part(self, places: tuple[int, ...], chosen: Plan) -> tuple[np.ndarray, np.ndarray | None]:
         """Values and errors at one place along the panels' axes, their axes in the order of the plan."""
@@ -40,17 +42,26 @@ class Drawn:
         errors = None if self.errors is None else self.errors[tuple(index)]
         return (values.T, None if errors is None else errors.T) if turned else (values, errors)
 
-    def cut(self, most: int, places: Sequence[int]) -> "Drawn":
-        """The array with at most so many entries along some of its axes."""
+    def cut(self, most: int, places: Sequence[int], *, first: bool = False) -> "Drawn":
+        """The array with at most so many entries along some of its axes: those that tell most, or the first."""
         drawn = self
         for place in places:
-            chosen, said = fewer(drawn.values, drawn.axes[place], place, most)
+            axis = drawn.axes[place]
+            chosen, said = fewer(drawn.values, axis, place, most)
+            if first and said:
+                chosen, said = list(range(most)), f" The first {most} of {len(axis):,} along “{axis.name}” are shown."
             if said:
                 axes = [axis.chosen(chosen) if i == place else axis for i, axis in enumerate(drawn.axes)]
                 errors = None if drawn.errors is None else drawn.errors.take(chosen, place)
                 values, left_out = drawn.values.take(chosen, place), drawn.left_out + said
                 drawn = replace(drawn, values=values, axes=tuple(axes), errors=errors, left_out=left_out)
+                drawn = replace(drawn, captions=drawn.captions_of(chosen, place))
         return drawn
+
+    def captions_of(self, chosen: Sequence[int], place: int) -> np.ndarray | None:
+        """The captions of some entries along an axis."""
+        alike = self.captions is None or self.captions.shape[place] == 1
+        return self.captions if alike or self.captions is None else self.captions.take(chosen, place)
 
 
 SERIES = (0, 2, 3, 4, 7, 5, 6, 1)
@@ -85,6 +96,7 @@ def controls_last(drawn: Drawn) -> Drawn:
         if order != list(range(len(axis))):
             axes = tuple(one.chosen(order) if one is axis else one for one in drawn.axes)
             errors = None if drawn.errors is None else drawn.errors.take(order, place)
+            drawn = replace(drawn, captions=drawn.captions_of(order, place))
             drawn = replace(drawn, values=drawn.values.take(order, place), axes=axes, errors=errors)
     return drawn
 

@@ -1,23 +1,21 @@
-"""The drawing of an array of numbers: which one follows from its axes; heat maps, dots and images are here."""
+"""The drawing of an array of numbers: which one follows from its axes; heat maps and dots are here."""
 
 import math
 
 import numpy as np
 
 from glassworks.draw.arrays.array import Drawn, arranged, caption, controls_last, looks_of, place_name, room, title
-from glassworks.draw.arrays.axes import MAX_PANELS, MOST, Axis, Plan, panel_places, plan
+from glassworks.draw.arrays.axes import MOST, Axis, Plan, panel_places, plan
 from glassworks.draw.arrays.bars import bars, strip
-from glassworks.draw.arrays.heatmap import Grid, colour_bar, colours_for, digits_for, heat_map, measures, rounded_up
+from glassworks.draw.arrays.heatmap import Grid, colour_bar, colours_for, digits_for, heat_map, measures
+from glassworks.draw.arrays.images import image
 from glassworks.draw.arrays.lines import lines, sorted_lines
 from glassworks.draw.dot_plot import DotPlot, Marks, dot_plot, key
-from glassworks.draw.image import Image, brightness, coarser, map_scale, reach_of
-from glassworks.draw.image import image as picture
 from glassworks.draw.markup import Markup, join, tag
-from glassworks.draw.scales import figure, minus
+from glassworks.draw.scales import minus
 
 MAX_CELLS = 6000
 MAX_ROWS = 24  # of dots
-SIDES = {1: 420, 2: 350, 4: 224, MAX_PANELS: 140}  # pixels of an image where there are so many beside each other
 BESIDE = 12  # tokens along the columns of maps that still stand beside each other
 
 
@@ -90,29 +88,6 @@ def turns(rows: Axis, columns: Axis) -> bool:
     """Whether many long names along the columns would read better down the side."""
     longest = max(map(len, columns.labels))
     return columns.order == "named" and len(columns) > 8 and longest > 5 and len(rows) < len(columns)
-
-
-def image(drawn: Drawn, chosen: Plan) -> Markup:
-    """An image a panel; maps of numbers all on one scale of colours."""
-    places, left_out = panel_places(drawn.axes, chosen.panels)
-    is_picture = len(chosen.shown) == 3
-    values = brightness(drawn.values) if is_picture else drawn.values
-    reach = max(map(abs, drawn.ends)) if drawn.ends else max(rounded_up(reach_of(values)), drawn.least)
-    most = float(abs(values[np.isfinite(values)]).max(initial=0.0))
-    turned = values.transpose([*chosen.panels, *chosen.shown])
-    small = {at: coarser(turned[at]) for at in places}
-    of_means = max(side for _, side in small.values())
-    side = next(side for most, side in SIDES.items() if len(places) <= most)
-    panels = [
-        picture(Image(pixels, place_name(drawn, chosen, at) if len(places) > 1 else "", reach), side)
-        for at, (pixels, _) in small.items()
-    ]
-    signed = bool((values[np.isfinite(values)] < 0).any())
-    key = "" if is_picture else map_scale(reach, most, signed)
-    beyond = f" A few reach {figure(most)}." if not is_picture and most > reach * (1 + 1e-6) else ""
-    beyond += f" Each pixel is the mean of {of_means} × {of_means}." if of_means > 1 else ""
-    drawings = tag("div", *panels, class_="maps images small" if len(places) > 4 else "maps images")
-    return tag("figure", title(drawn), key, drawings, tag("figcaption", caption(drawn, beyond + left_out)))
 
 
 def dots(drawn: Drawn, chosen: Plan) -> Markup:
