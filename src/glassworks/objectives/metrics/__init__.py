@@ -1,0 +1,1 @@
+"""How good predictions are: pure functions of NumPy arrays."""
