@@ -7,8 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from glassworks.data.arrays import file_table
 from glassworks.data.batches import Windows, permute
-from glassworks.data.store import SplitWriter, Tokens, file_table
+from glassworks.data.store import SplitWriter, Tokens
 
 EOT = 50_000
 

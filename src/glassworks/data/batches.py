@@ -11,6 +11,7 @@ The permutation is a Feistel network on the smallest power of two that holds W, 
 Rogaway 2002, "Ciphers with arbitrary finite domains", method 2): O(1) memory for any corpus.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +23,7 @@ from torch import Tensor
 from glassworks.data.store import Tokens
 
 ROUNDS = 6
-CHUNK = 4096  # windows whose places are computed at once: numpy's cost a call is shared by many steps
+CHUNK = 4096  # samples whose places are computed at once: numpy's cost a call is shared by many steps
 U64 = NDArray[np.uint64]
 
 
@@ -38,23 +39,17 @@ class Windows:
     """Step to batch. `batch_size` is that of all ranks together; rank r reads the r-th of `world` equal parts."""
 
     def __init__(self, tokens: Tokens, batch_size: int, n_ctx: int, seed: int, rank: int = 0, world: int = 1) -> None:
-        for name, value in (("batch_size", batch_size), ("n_ctx", n_ctx), ("world", world)):
-            if value < 1:
-                raise ValueError(f"{name} (={value}) must be at least 1")
-        if batch_size % world:
-            raise ValueError(f"batch_size (={batch_size}) must be divisible by the number of ranks (={world})")
-        if not 0 <= rank < world:
-            raise ValueError(f"rank (={rank}) must be from 0 to {world - 1}")
+        if n_ctx < 1:
+            raise ValueError(f"n_ctx (={n_ctx}) must be at least 1")
+        self.first_row, self.rows = rows_of_rank(batch_size, rank, world)
         if tokens.num_tokens <= n_ctx:
             raise ValueError(
                 f"the corpus has {tokens.num_tokens} tokens, and n_ctx (={n_ctx}) needs at least {n_ctx + 1}: "
                 "give more text or a smaller n_ctx"
             )
         self.tokens, self.batch_size, self.n_ctx, self.seed = tokens, batch_size, n_ctx, seed
-        self.rows = batch_size // world
-        self.first_row = rank * self.rows
         self.windows_per_epoch = tokens.num_tokens // n_ctx
-        self.chunk: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
+        self.starts = Places(self.start_of)
 
     def __call__(self, step: int) -> Batch:
         """The batch of a step, the same whenever and wherever it is asked for."""
@@ -68,24 +63,50 @@ class Windows:
         # Copied by numpy: torch would wake its threads for so little.
         return Batch(*map(torch.from_numpy, (window[:, :-1].copy(), window[:, 1:].copy(), documents)))
 
-    def starts(self, first: int, count: int) -> NDArray[np.int64]:
-        """Where in the stream the windows of samples first ... first + count - 1 begin."""
+    def start_of(self, sample: U64) -> NDArray[np.int64]:
+        """Where in the stream the window of each sample begins."""
+        window, key = shuffled(sample, self.windows_per_epoch, self.seed)
+        offset = mix(key + np.uint64(ROUNDS + 1)) % np.uint64(self.tokens.num_tokens)
+        return ((offset + window * np.uint64(self.n_ctx)) % np.uint64(self.tokens.num_tokens)).astype(np.int64)
+
+
+class Places:
+    """What consecutive samples read, by a function of their numbers that is called for many at once."""
+
+    def __init__(self, place_of: Callable[[U64], NDArray[np.int64]]) -> None:
+        self.place_of = place_of
+        self.chunk: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
+
+    def __call__(self, first: int, count: int) -> NDArray[np.int64]:
+        """The places of samples first ... first + count - 1."""
         parts = []
         while count:
             chunk, offset = divmod(first, CHUNK)
             if self.chunk[0] != chunk:
-                self.chunk = chunk, self.places(chunk * CHUNK)
+                self.chunk = chunk, self.place_of(np.arange(chunk * CHUNK, (chunk + 1) * CHUNK, dtype=np.uint64))
             parts.append(self.chunk[1][offset : offset + count])
             first, count = first + len(parts[-1]), count - len(parts[-1])
         return np.concatenate(parts)
 
-    def places(self, first: int) -> NDArray[np.int64]:
-        """The same for one chunk, computed."""
-        epoch, index = np.divmod(np.arange(first, first + CHUNK, dtype=np.uint64), np.uint64(self.windows_per_epoch))
-        key = mix(mix(np.array([self.seed % 2**64], np.uint64)) + epoch)
-        offset = mix(key + np.uint64(ROUNDS + 1)) % np.uint64(self.tokens.num_tokens)
-        window = permute(index, key, self.windows_per_epoch)
-        return ((offset + window * np.uint64(self.n_ctx)) % np.uint64(self.tokens.num_tokens)).astype(np.int64)
+
+def rows_of_rank(batch_size: int, rank: int, world: int) -> tuple[int, int]:
+    """The first row of a batch that a rank reads, and how many; `ValueError` for what are no equal parts."""
+    for name, value in (("batch_size", batch_size), ("world", world)):
+        if value < 1:
+            raise ValueError(f"{name} (={value}) must be at least 1")
+    if batch_size % world:
+        raise ValueError(f"batch_size (={batch_size}) must be divisible by the number of ranks (={world})")
+    if not 0 <= rank < world:
+        raise ValueError(f"rank (={rank}) must be from 0 to {world - 1}")
+    rows = batch_size // world
+    return rank * rows, rows
+
+
+def shuffled(sample: U64, size: int, seed: int) -> tuple[U64, U64]:
+    """(N,) which of `size` things each sample reads, in another order every epoch; and the keys of their epochs."""
+    epoch, index = np.divmod(sample, np.uint64(size))
+    key = mix(mix(np.array([seed % 2**64], np.uint64)) + epoch)
+    return permute(index, key, size), key
 
 
 def permute(index: U64, key: U64, size: int) -> U64:

@@ -6,53 +6,21 @@
     train_names.txt                   its name, one a line
     train_lines.npy (N + 1,) int64    offset of each name in train_names.txt; then the end
 
-Every file opens by itself with `np.load(..., mmap_mode="r")` or an editor. The stream of a split is <|endoftext|>,
-document 0, <|endoftext|>, document 1, ... Nothing here is ever whole in memory, on either side.
+Every file opens by itself with `np.load(..., mmap_mode="r")` or an editor (see `arrays`). The stream of a split is
+<|endoftext|>, document 0, <|endoftext|>, document 1, ... Nothing here is ever whole in memory, on either side.
 """
 
-import mmap
 from contextlib import ExitStack
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from glassworks.core.errors import FileDamaged
-from glassworks.core.files import sha256
+from glassworks.data.arrays import ArrayWriter, FileTable, Names, NamesWriter, Shards, check_file
 
 SHARD_TOKENS = 1 << 25
-RELEASE_AFTER = 1 << 25  # bytes of a mapped shard that reads may have brought into the process before they are let go
-READ_AHEAD = 1 << 16  # bytes that the system maps around a page that is touched
-
-FileTable = dict[str, dict[str, Any]]
-
-
-class ArrayWriter:
-    """A one-dimensional .npy file whose length is known only when it is finished."""
-
-    def __init__(self, file: BinaryIO, dtype: DTypeLike) -> None:
-        self.file, self.dtype, self.length = file, np.dtype(dtype), 0
-        self.write_header()
-
-    def write_header(self) -> None:
-        """The header for the current length; numpy pads it so that a longer length takes the same space."""
-        shape = {"descr": npy.dtype_to_descr(self.dtype), "fortran_order": False, "shape": (self.length,)}
-        npy.write_array_header_1_0(self.file, shape)
-
-    def append(self, values: NDArray[Any] | list[int]) -> None:
-        """Add values at the end."""
-        array = np.asarray(values, self.dtype)
-        self.file.write(array.tobytes())
-        self.length += array.size
-
-    def finish(self) -> None:
-        """Write the final length into the header and close the file."""
-        self.file.seek(0)
-        self.write_header()
-        self.file.close()
 
 
 class SplitWriter:
@@ -62,10 +30,8 @@ class SplitWriter:
         self.folder, self.split, self.eot, self.dtype, self.shard_tokens = folder, split, eot, dtype, shard_tokens
         self.num_tokens = self.num_documents = self.num_bytes = self.size = self.num_shards = 0
         self.files = ExitStack()
-        self.starts, self.bytes, self.lines = (
-            self.open_array(f"{split}_{name}.npy", np.int64) for name in ("starts", "bytes", "lines")
-        )
-        self.names = self.files.enter_context((folder / f"{split}_names.txt").open("wb"))
+        self.starts, self.bytes = (self.open_array(f"{split}_{name}.npy", np.int64) for name in ("starts", "bytes"))
+        self.names = self.files.enter_context(NamesWriter(folder, f"{split}_names.txt", f"{split}_lines.npy"))
         self.shard = self.next_shard()
 
     def __enter__(self) -> "SplitWriter":
@@ -88,8 +54,7 @@ class SplitWriter:
         self.end_document()
         self.num_documents += 1
         self.starts.append([self.num_tokens])
-        self.lines.append([self.names.tell()])
-        self.names.write(" ".join(name.splitlines()).encode(errors="replace") + b"\n")
+        self.names.append(name)
         self.write(np.array([self.eot], self.dtype))
 
     def extend(self, ids: ArrayLike, num_bytes: int) -> None:
@@ -119,10 +84,8 @@ class SplitWriter:
         """Complete the files; returns the counts that `Tokens` needs."""
         self.end_document()
         self.starts.append([self.num_tokens])
-        self.lines.append([self.names.tell()])
-        self.names.close()
-        for array in (self.shard, self.starts, self.bytes, self.lines):
-            array.finish()
+        for file in (self.shard, self.starts, self.bytes, self.names):
+            file.finish()
         return {
             "num_tokens": self.num_tokens,
             "num_documents": self.num_documents,
@@ -134,19 +97,6 @@ class SplitWriter:
 def shard_name(split: str, shard: int) -> str:
     """File name of a shard."""
     return f"{split}_{shard:03d}.npy"
-
-
-def file_table(folder: Path) -> FileTable:
-    """Size and SHA-256 of every file of a folder."""
-    return {p.name: {"size": p.stat().st_size, "sha256": sha256(p)} for p in sorted(folder.iterdir())}
-
-
-def check_file(folder: Path, name: str, table: FileTable) -> Path:
-    """The path of a file whose bytes are those that were written; `FileDamaged` otherwise."""
-    path = folder / name
-    if not path.is_file() or path.stat().st_size != table[name]["size"] or sha256(path) != table[name]["sha256"]:
-        raise FileDamaged(f"{path} is damaged or missing: delete the folder {folder}; it is made again from the source")
-    return path
 
 
 class Tokens:
@@ -163,8 +113,7 @@ class Tokens:
         self.shard_tokens, self.table, self.dtype = counts["shard_tokens"], table, np.dtype(dtype)
         self.lost = counts.get("lost_bytes", 0) / max(counts["num_bytes"], 1)
         """The share of the text that the tokenizer loses; 0 where it was not measured, as of the training split."""
-        self.shards: dict[int, tuple[mmap.mmap, NDArray[Any]]] = {}
-        self.mapped = 0
+        self.shards = Shards(path, partial(shard_name, split), table)
 
     def __len__(self) -> int:
         return self.num_tokens
@@ -180,14 +129,9 @@ class Tokens:
         return self.array("bytes")
 
     @cached_property
-    def lines(self) -> NDArray[np.int64]:
-        """(N + 1,) offset of each name in the file of names."""
-        return self.array("lines")
-
-    @cached_property
-    def names_file(self) -> Path:
-        """The file of names, checked."""
-        return check_file(self.path, f"{self.split}_names.txt", self.table)
+    def names_file(self) -> Names:
+        """The name of each document."""
+        return Names(self.path, f"{self.split}_names.txt", f"{self.split}_lines.npy", self.table)
 
     def array(self, name: str) -> NDArray[np.int64]:
         """One of the split's index files, mapped."""
@@ -199,10 +143,7 @@ class Tokens:
         """Name of a document (0 ... num_documents - 1)."""
         if not 0 <= document < self.num_documents:
             raise ValueError(f"document (={document}) must be from 0 to {self.num_documents - 1}")
-        start, end = int(self.lines[document]), int(self.lines[document + 1])
-        with self.names_file.open("rb") as file:
-            file.seek(start)
-            return file.read(end - start - 1).decode()
+        return self.names_file[document]
 
     def document_at(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         """The document of each position of the stream, any shape; a leading <|endoftext|> belongs to its document."""
@@ -232,27 +173,7 @@ class Tokens:
         done = 0
         while done < len(out):
             number, offset = divmod(start + done, self.shard_tokens)
-            part = self.shard(number)[offset : offset + len(out) - done]
+            part = self.shards[number][offset : offset + len(out) - done]
             out[done : done + len(part)] = part
             done += len(part)
-        self.mapped += out.size * self.dtype.itemsize + READ_AHEAD
-        if self.mapped > RELEASE_AFTER:
-            self.release()
-
-    def shard(self, number: int) -> NDArray[Any]:
-        """The tokens of one shard, mapped and checked the first time."""
-        if number not in self.shards:
-            path = check_file(self.path, shard_name(self.split, number), self.table)
-            with path.open("rb") as file:
-                version = npy.read_magic(file)
-                assert version == (1, 0), version
-                shape, _, dtype = npy.read_array_header_1_0(file)
-                view = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-                self.shards[number] = view, np.frombuffer(view, dtype, shape[0], file.tell())
-        return self.shards[number][1]
-
-    def release(self) -> None:
-        """Let go of the pages read so far; the system still caches them, but they no longer count as the process's."""
-        for view, _ in self.shards.values():
-            view.madvise(mmap.MADV_DONTNEED)
-        self.mapped = 0
+        self.shards.count_read(out.size * self.dtype.itemsize)

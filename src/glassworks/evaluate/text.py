@@ -9,7 +9,8 @@ from glassworks.core.called import command
 from glassworks.core.files import named
 from glassworks.core.progress import tracked
 from glassworks.core.runs import Run
-from glassworks.data.store import SplitWriter, Tokens, file_table
+from glassworks.data.arrays import file_table
+from glassworks.data.store import SplitWriter, Tokens
 from glassworks.data.text.corpora import Source, documents
 from glassworks.data.text.overlap import share_within
 from glassworks.data.text.reading import NOTABLE_OVERLAP, Reading, share

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from glassworks.data.store import SplitWriter, Tokens, file_table
+from glassworks.data.arrays import file_table
+from glassworks.data.store import SplitWriter, Tokens
 from glassworks.data.text import overlap
 from glassworks.data.text.overlap import PASSAGE, share_within
 

@@ -34,6 +34,9 @@ class Block:
     """When each was, as a number that rises."""
     splits: Sequence[Split] | None = None
     """Where the source itself says so: the split of each."""
+    contents: Sequence[str] | None = None
+    """What each is, as text, where the inputs do not say it alone: a row as it is in the file, since how it is encoded
+    may follow from others. None = the inputs themselves."""
 
 
 @dataclass(frozen=True)

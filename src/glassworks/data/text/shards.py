@@ -15,10 +15,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from glassworks.core.errors import FileDamaged, RunError
+from glassworks.core.errors import RunError
 from glassworks.core.files import at_home, atomic_folder, locked, read_sealed_json, sweep, write_sealed_json
 from glassworks.core.progress import going_on, tell, tracked
-from glassworks.data.store import SplitWriter, Tokens, check_file, file_table
+from glassworks.data.arrays import check_file, check_sizes, file_table
+from glassworks.data.store import SplitWriter, Tokens
 from glassworks.data.text.corpora import Source, as_list, fingerprint
 from glassworks.data.text.overlap import share_within
 from glassworks.data.text.reading import Reading, noted
@@ -105,10 +106,7 @@ def open_corpus(path: Path | str) -> Corpus:
     if meta["format"] != FORMAT:
         raise ValueError(f"{path} has format {meta['format']}, and this version reads {FORMAT}: {remedy}")
     table = meta["files"]
-    for name, entry in table.items():
-        file = path / name
-        if not file.is_file() or file.stat().st_size != entry["size"]:
-            raise FileDamaged(f"{file} is truncated or missing: {remedy}")
+    check_sizes(path, table, remedy)
     tokenizer = load_tokenizer(check_file(path, "tokenizer.json", table))
     train, val = (
         Tokens(path, split, meta["vocab_size"], meta[split], table, meta["dtype"]) for split in ("train", "val")
