@@ -3,7 +3,7 @@
 Letters: B images, C H W their channels, rows and columns, P places of a map (1 of a vector), F units.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -108,6 +108,11 @@ def check_targets(targets: Tensor, images: Tensor) -> None:
             f"targets has shape {tuple(targets.shape)} and dtype {targets.dtype}: give a class number for each of "
             f"{len(images)} images"
         )
+
+
+def in_parts(images: Tensor, size: int) -> Iterator[Tensor]:
+    """So many images at a time."""
+    return (images[first : first + size] for first in range(0, len(images), size))
 
 
 def device_of(model: nn.Module, images: Tensor) -> torch.device:

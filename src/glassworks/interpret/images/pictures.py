@@ -1,0 +1,29 @@
+"""Numbers of pixels as what is drawn: shares of full brightness, in one grey or red, green and blue."""
+
+from jaxtyping import Float
+from torch import Tensor
+
+
+def as_picture(images: Float[Tensor, "... C H W"]) -> Float[Tensor, "... c H W"]:
+    """Images as they are, if they lie between 0 and 1, or moved and scaled together to lie there.
+
+    Of other than 1 or 3 channels the mean is shown, as grey.
+    """
+    shown = in_colours(images)
+    known = shown[~shown.isnan()]
+    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+    if low >= 0.0 and high <= 1.0:
+        return shown
+    return (shown - low) / max(high - low, 1e-12)
+
+
+def signed_picture(values: Float[Tensor, "... C H W"]) -> Float[Tensor, "... c H W"]:
+    """Numbers around 0, which becomes grey: each picture by itself, its largest size full white or black."""
+    shown = in_colours(values)
+    reach = shown.nan_to_num().abs().amax((-3, -2, -1), keepdim=True)
+    return 0.5 + shown / (2 * reach.clamp(min=1e-30))
+
+
+def in_colours(images: Float[Tensor, "... C H W"]) -> Float[Tensor, "... c H W"]:
+    """The image's channels if they are 1 or 3, or else their mean."""
+    return images if images.size(-3) in (1, 3) else images.mean(-3, keepdim=True)
