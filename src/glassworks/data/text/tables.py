@@ -96,7 +96,7 @@ def parquet_file(path: Path, name: str, column: str | None, took: Took) -> Itera
 
     number = 0
     try:
-        with pq.ParquetFile(path) as file:  # type: ignore[no-untyped-call]
+        with pq.ParquetFile(path) as file:
             column = text_column(path, file.schema_arrow, column)
             took(column)
             for batch in file.iter_batches(batch_size=256, columns=[column]):
