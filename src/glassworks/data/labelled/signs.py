@@ -107,7 +107,7 @@ def first_rows(path: Path) -> tuple[list[str], list[str]]:
     if suffix == ".parquet":
         import pyarrow.parquet as pq
 
-        with pq.ParquetFile(path) as file:  # type: ignore[no-untyped-call]
+        with pq.ParquetFile(path) as file:
             rows: list[dict[str, object]] = next((rows.to_pylist() for rows in file.iter_batches(batch_size=1)), [{}])
             return list(map(str, rows[0])), list(map(str, rows[0].values()))
     if suffix not in TABLE_SEPARATORS:
