@@ -76,7 +76,7 @@ def test_the_interval_of_an_ece_holds_the_truth_though_chance_enlarges_it(off: f
         confidence = generator.random(500)
         gaps = (generator.random(500) < confidence * (1 - 2 * off)) - confidence  # which is `off` too high on the mean
         bins = indicators(bin_of(confidence, edges), 10, gaps)
-        _, chance = ece_of_the_calibrated(confidence, edges, draws=100, seed=seed)
+        chance, _ = ece_of_the_calibrated(confidence, edges, draws=100, seed=seed)
         figure = Figure(bins, lambda sums: np.abs(sums).sum(0) / 500, "distance", chance)
         found = Resamples({"ece": figure}, resamples=200, seed=seed).interval("ece")
         held += found.low <= off <= found.high

@@ -43,7 +43,7 @@ class Figure:
     """Sums (S, R) to the figure (R,)."""
     kind: Kind = "mean"
     chance: float = 0.0
-    """Of a distance: as much as that it is by chance where it is truly 0, in 95 of 100 cases at most."""
+    """Of a distance: how large chance makes it on the mean where it is truly 0."""
 
 
 @dataclass(frozen=True)
@@ -145,8 +145,7 @@ class Resamples:
         Where all resamples give the same, they tell of no uncertainty. Then a proportion of 0 or 1 has the end of
         Wilson's interval (1927), z^2 / (n + z^2) away, and any other figure has none.
 
-        Chance makes an ECE larger than it is, and in a resample once more: its interval is the basic one, 2 value -
-        quantile, which takes that off (Efron and Tibshirani 1993, 13.4). It begins at 0 where chance alone would do.
+        Chance makes an ECE larger than it is, by `chance` at most: its interval reaches so much further down.
         """
         value, kind = self.values[name], self.kinds[name]
         if np.isnan(value):
@@ -156,8 +155,8 @@ class Resamples:
             return Interval(value, None, None)
         low, high = ends
         if kind == "distance":
-            low, high = (max(0.0, 2 * value - end) for end in (high, low))
-            low = 0.0 if value <= self.chances[name] else low
+            away = value - float(self.found[name].mean())  # by which resamples, with chance twice, are too large
+            low, high = max(0.0, low + away - self.chances[name]), high + away
         if alike(low, high):
             if kind != "proportion":
                 return Interval(value, None, None)
