@@ -1,32 +1,11 @@
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 import torch
+from tests.evaluate.labelled.parts import Part
 from torch import nn
 
 from glassworks.core.errors import RunError
 from glassworks.evaluate.labelled.predictions import Predictions, as_tensor, predict_part, validation
-
-
-@dataclass
-class Part:
-    """Examples in memory, which count how many of them were asked for at once."""
-
-    rows: np.ndarray
-    targets: np.ndarray
-    groups: np.ndarray | None = None
-    most: int = 0
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def inputs(self, indices: np.ndarray) -> np.ndarray:
-        self.most = max(self.most, len(indices))
-        return self.rows[indices]
-
-    def names(self, indices: np.ndarray) -> list[str]:
-        return [f"row {i}" for i in indices]
 
 
 def images(n: int = 50) -> Part:
