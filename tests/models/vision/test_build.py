@@ -44,6 +44,15 @@ def test_building_leaves_torchs_own_generator_as_it_was() -> None:
 
 
 @BATTERY
+def test_a_network_without_memory_has_the_shapes_of_one_with_it(config: VisionConfig) -> None:
+    with torch.device("meta"):
+        model, x = make_model(config), torch.empty(2, *config.shape)
+        assert model(x).shape == (2, 4)
+    shapes = {name: value.shape for name, value in make_model(config).state_dict().items()}
+    assert {name: value.shape for name, value in model.state_dict().items()} == shapes
+
+
+@BATTERY
 def test_what_is_said_of_an_image_does_not_depend_on_its_company_in_evaluation(config: VisionConfig) -> None:
     model, x = trained(config), inputs(config)
     with torch.no_grad():

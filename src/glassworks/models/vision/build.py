@@ -51,8 +51,8 @@ def make_model(
     """
     with torch.random.fork_rng(devices=[]):  # torch draws weights of its own in every layer
         model = network(config)
-    generator = torch.Generator().manual_seed(seed)
-    model.draw(generator)
+    if not next(model.parameters()).is_meta:
+        model.draw(torch.Generator("cpu").manual_seed(seed))
     for layer in model.children():
         if isinstance(layer, Normalise):
             layer.set(mean, std)
