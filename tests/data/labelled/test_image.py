@@ -55,14 +55,16 @@ def test_an_exif_turn_is_undone(turn):
     np.testing.assert_array_equal(read_image(content, "a"), np.asarray(upright).transpose(2, 0, 1))
 
 
-def test_a_header_says_the_size_of_the_upright_image(tmp_path):
+def test_a_header_says_size_and_mode_and_what_reading_changes(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     (tmp_path / "a.jpg").write_bytes(saved(picture(size=(6, 4)), "JPEG", exif=exif))
-    (tmp_path / "b.png").write_bytes(saved(picture("L", size=(6, 4))))
+    (tmp_path / "b.png").write_bytes(saved(picture("LA", size=(6, 4))))
+    (tmp_path / "c.png").write_bytes(saved(Image.fromarray(np.zeros((2, 2), np.uint16))))
     with quiet():
-        assert header(tmp_path / "a.jpg", "a") == ((6, 4), False)
-        assert header(tmp_path / "b.png", "b") == ((4, 6), True)
+        assert header(tmp_path / "a.jpg", "a") == ((6, 4), False, ("turned as their EXIF says",))
+        assert header(tmp_path / "b.png", "b") == ((4, 6), True, ("partly transparent, laid on white",))
+        assert header(tmp_path / "c.png", "c") == ((2, 2), True, ("of 16 bit, scaled to 8",))
 
 
 def test_broken_exif_is_no_reason_to_refuse_an_image():

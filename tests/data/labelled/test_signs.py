@@ -28,7 +28,8 @@ def test_idx_is_known_by_its_magic_number_or_its_name(tmp_path):
     assert signs.looks_like_idx(folder(tmp_path, "damaged-images-idx3-ubyte.gz") / "damaged-images-idx3-ubyte.gz")
     assert not signs.looks_like_idx(folder(tmp_path, "text.txt", content=b"abcd") / "text.txt")
     assert not signs.looks_like_idx(folder(tmp_path, "no", content=b"\0\0\x08") / "no")
-    assert signs.looks_like_idx(tmp_path)
+    assert signs.looks_like_idx(folder(tmp_path / "a", "train-images-idx3-ubyte", "README"))
+    assert not signs.looks_like_idx(folder(tmp_path / "b", "train-images-idx3-ubyte", "a.txt", "b.txt"))
 
 
 def test_cifar_is_known_by_its_names(tmp_path):

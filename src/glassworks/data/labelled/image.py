@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
@@ -129,16 +129,34 @@ def decoded(image: Path | bytes, name: str, size: Size | None, colour: Colour) -
     return pixels[:1] if colour == "auto" and is_grey(pixels) else pixels
 
 
-def header(image: Path, name: str) -> tuple[Size, bool]:
-    """The (height, width) of an image once it is upright, and whether its mode has no colours; unpacks no pixel.
+class Header(NamedTuple):
+    """What an image's header says."""
+
+    size: Size
+    """Once it is upright."""
+    grey: bool
+    """Whether its mode has no colours; the pixels of another may have none, too."""
+    changes: tuple[str, ...]
+    """What reading it changes, for a note."""
+
+
+def header(image: Path, name: str) -> Header:
+    """What can be known of an image without unpacking a pixel.
 
     Raises: as `read_image`.
     """
     with opened(image, name) as picture:
         width, height = picture.size
         said = picture.format != "PNG" or "exif" in picture.info  # else Pillow would unpack a PNG to look behind it
-        sideways = said and orientation(picture) in SIDEWAYS
-        return (width, height) if sideways else (height, width), picture.mode in GREY_MODES
+        turn = orientation(picture) if said else 1
+        changes = {
+            "turned as their EXIF says": turn in TURNS,
+            "of 16 bit, scaled to 8": picture.mode in DEEP_MODES,
+            "partly transparent, laid on white": picture.has_transparency_data,
+            "in CMYK, made RGB": picture.mode == "CMYK",
+        }
+        size = (width, height) if turn in SIDEWAYS else (height, width)
+        return Header(size, picture.mode in GREY_MODES, tuple(change for change, made in changes.items() if made))
 
 
 @contextmanager

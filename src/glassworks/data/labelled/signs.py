@@ -56,9 +56,10 @@ def is_picture(start: bytes) -> bool:
 
 
 def looks_like_idx(path: Path) -> bool:
-    """Whether a file is IDX by its magic number (packed by gzip or not) or its name; or a folder has such files."""
+    """Whether a file is IDX by its magic number (packed by gzip or not) or its name; or most files of a folder are."""
     if path.is_dir():
-        return any(IDX_NAME.search(file.name) for file in files_in(path))
+        named = [IDX_NAME.search(file.name) is not None for file in files_in(path)]
+        return any(named) and 2 * sum(named) >= len(named)
     return path.is_file() and (bool(IDX_NAME.search(path.name)) or is_idx(first_bytes(path, 4)))
 
 

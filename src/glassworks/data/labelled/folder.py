@@ -1,0 +1,145 @@
+"""A folder of images by class: a folder each, which may lie in train/, validation/ and test/ of their own."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from glassworks.data.labelled.files import checked_name, inside
+from glassworks.data.labelled.image import Colour, Size, check_colour, check_size
+from glassworks.data.labelled.image_files import ImageFile, source_of_files
+from glassworks.data.labelled.signs import IMAGE_SUFFIXES
+from glassworks.data.labelled.source import SPLITS, Source, Split
+
+Parts = Sequence[tuple[Path, Split | None]]
+"""Folders that hold a folder for each class, each with its split."""
+
+SPLIT_FOLDERS: dict[str, Split] = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+}
+LITTER = ("Thumbs.db", "desktop.ini", "__MACOSX")
+"""What systems leave in folders."""
+FEW = 5
+"""Kinds of files, or folders, that a note lists."""
+REMEDY = "put those of each class into a folder of its own, or give a table with their paths and labels"
+
+
+def read_folder(path: Path, *, size: Size | None = None, colour: Colour = "auto") -> Source:
+    """Images in folders that are called as their classes.
+
+    <folder>/<class>/…/<image>, or <folder>/<split>/<class>/…/<image>, where the split is called train, val (valid,
+    validation, dev) or test: what lies deeper belongs to the class, too. An image has one of the suffixes of
+    `IMAGE_SUFFIXES`; other files, and images of no class, are passed over, which a note says; hidden ones are not seen.
+
+    Args:
+        path: the folder.
+        size: (height, width) of all, as of `source_of_files`. None = found from the images.
+        colour: as of `read_image`. "auto" = grey if all are.
+
+    Raises: ValueError if there are no classes, a split is there twice or a link leads out of the folder; as
+        `read_image`, for the first image that cannot be read. Each names the file.
+    """
+    check_size(size)
+    check_colour(colour)
+    checked_name(path)
+    parts, passed = split_folders(path)
+    if not any(folders_in(part, path) for part, _ in parts):
+        raise ValueError(f"{path} has no folder for each class: {REMEDY}")
+    passed.update(passed_over(path, parts))
+    files = partial(images_of, path, parts)
+    if next(files(), None) is None:
+        raise ValueError(f"{path} has no images in its folders ({' '.join(IMAGE_SUFFIXES)}): {REMEDY}")
+    listed = [f"{kind} ({count:,})" if count else kind for kind, count in passed.most_common(FEW)]
+    more = f" and {len(passed) - FEW:,} more kinds" if len(passed) > FEW else ""
+    notes = [f"passed over: {', '.join(listed)}{more}"] if passed else []
+    return source_of_files(files, "images in folders by class", "classes", size=size, colour=colour, notes=notes)
+
+
+def split_folders(path: Path) -> tuple[Parts, Counter[str]]:
+    """The folders that hold classes, each with its split; and what lies beside folders of splits.
+
+    A folder is one of splits if all in it are called so, or two and train is among them: a class may be called train.
+    """
+    folders = folders_in(path, path)
+    splits = {folder: SPLIT_FOLDERS[folder.name.lower()] for folder in folders if folder.name.lower() in SPLIT_FOLDERS}
+    if not splits or (len(splits) < len(folders) and (len(splits) < 2 or "train" not in splits.values())):
+        return [(path, None)], Counter()
+    twice = [split for split, count in Counter(splits.values()).items() if count > 1]
+    if twice:
+        names = ", ".join(folder.name for folder, split in splits.items() if split == twice[0])
+        raise ValueError(f"{path} has several folders for {twice[0]} ({names}): keep one")
+    if "train" not in splits.values():
+        raise ValueError(f"{path} has {', '.join(folder.name for folder in splits)} and no train: add it")
+    ordered = sorted(splits.items(), key=lambda one: SPLITS.index(one[1]))
+    return ordered, Counter({f"the folder {folder.name}": 0 for folder in folders if folder not in splits})
+
+
+def images_of(path: Path, parts: Parts) -> Iterator[ImageFile]:
+    """Every image with its class and split, sorted by name."""
+    for part, split in parts:
+        for folder in folders_in(part, path):
+            for file in files_below(folder, path):
+                if is_image(file):
+                    yield ImageFile(file, name_in(file, path), folder.name, split)
+
+
+def passed_over(path: Path, parts: Parts) -> Counter[str]:
+    """What is not read: images of no class, other files by suffix, folders without an image (with a count of 0)."""
+    passed: Counter[str] = Counter()
+    for part, _ in parts:
+        if stray := sum(is_image(file) for file in entries(part, path) if file.is_file()):
+            passed[f"images of no class in {part.name}"] = stray
+        for folder in folders_in(part, path):
+            empty = True
+            for file in files_below(folder, path):
+                empty = empty and not is_image(file)
+                if not is_image(file):
+                    passed[file.suffix.lower() or "without a suffix"] += 1
+            if empty:
+                passed[f"the folder {name_in(folder, path)}, which has no image"] = 0
+    return passed
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# What is in a folder
+
+
+def is_image(file: Path) -> bool:
+    """Whether a file is one, by its suffix."""
+    return file.suffix.lower() in IMAGE_SUFFIXES
+
+
+def name_in(file: Path, path: Path) -> str:
+    """What a file is called in the folder that was given: cats/3.png."""
+    return checked_name(file.relative_to(path).as_posix(), str(path))
+
+
+def folders_in(folder: Path, path: Path) -> list[Path]:
+    """The folders in a folder."""
+    return [entry for entry in entries(folder, path) if entry.is_dir()]
+
+
+def files_below(folder: Path, path: Path) -> Iterator[Path]:
+    """The files in a folder and in those inside, sorted by name."""
+    for entry in entries(folder, path):
+        if entry.is_dir():
+            yield from files_below(entry, path)
+        else:
+            yield entry
+
+
+def entries(folder: Path, path: Path) -> list[Path]:
+    """What is in a folder, sorted, without what is hidden; refuses links that lead out of `path`, or to folders."""
+    found = sorted(entry for entry in folder.iterdir() if not entry.name.startswith(".") and entry.name not in LITTER)
+    for link in filter(Path.is_symlink, found):
+        inside(link.relative_to(path), path, str(link))
+        if link.is_dir():
+            raise ValueError(f"{link} is a link to a folder, whose images would count twice: remove it")
+    return found

@@ -1,0 +1,182 @@
+"""Labelled image files, wherever their list comes from: what they have in common, and their pixels in blocks.
+
+The list is a function that gives the files again each time, so that memory stays flat with their number: once to look
+at each header, and once for the pixels.
+"""
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import UInt8
+
+from glassworks.data.labelled.files import block_size
+from glassworks.data.labelled.image import CHANNELS, Colour, Size, decoded, header, image_preprocessing, is_grey, quiet
+from glassworks.data.labelled.source import Block, Source, Split, Task
+
+SMALL = 128
+"""Images of one size are kept as they are, if no side is longer."""
+USUAL = 64
+"""The side of the square that others are brought to, where no size is asked for."""
+THREADS = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+class ImageFile(NamedTuple):
+    """An image file, and what is said of it."""
+
+    path: Path
+    name: str
+    """In messages and pages; of a table's, with the row."""
+    target: str | float
+    split: Split | None = None
+    group: str | None = None
+    time: float | None = None
+
+
+Files = Callable[[], Iterator[ImageFile]]
+
+
+@dataclass
+class Survey:
+    """What is found of the files by their headers."""
+
+    count: int = 0
+    grey: bool = True
+    """Whether every pixel of every image is; looked for until the first that is not."""
+    first: Size | None = None
+    alike: bool = True
+    """Whether all are of the size of the first."""
+    sides: Counter[int] = field(default_factory=Counter)
+    """Lengths of the shorter side."""
+    changes: Counter[str] = field(default_factory=Counter)
+    """What reading will change, and of how many."""
+    digest: Any = field(default_factory=hashlib.sha256)
+
+
+def source_of_files(
+    files: Files, what: str, task: Task, *, size: Size | None, colour: Colour, notes: Sequence[str] = ()
+) -> Source:
+    """A source of image files.
+
+    Args:
+        files: gives them, in the same order each time.
+        what: what they are, in words.
+        task: what their targets are.
+        size: (height, width) of all. None = their own if they have one and are small, else a square of 64 pixels, or of
+            the usual shorter side where that is less.
+        colour: as of `read_image`, where "auto" is grey only if every pixel of every image is.
+        notes: what else was found.
+
+    Raises: as `read_image`, for the first that cannot be read.
+    """
+    found = survey(files, headers=size is None or colour == "auto")
+    chosen, resizing = chosen_size(found, size)
+    colour = ("grey" if found.grey else "rgb") if colour == "auto" else colour
+    changes = [f"{change}: {count:,} of {found.count:,} images" for change, count in found.changes.items()]
+    found.digest.update(repr((1, chosen, colour)).encode())
+    return Source(
+        kind="images",
+        what=f"{found.count:,} {what}, {'grey' if colour == 'grey' else 'in colour'}, of {chosen[0]} × {chosen[1]}",
+        task=task,
+        shape=(CHANNELS[colour], *chosen),
+        blocks=partial(blocks, files, chosen, colour),
+        fingerprint=found.digest.hexdigest(),
+        preprocessing=image_preprocessing(chosen, colour),
+        notes=(*resizing, *changes, *notes),
+    )
+
+
+def survey(files: Files, *, headers: bool) -> Survey:
+    """Go through the files once: which they are, and, if asked for, what their headers say."""
+    found = Survey()
+    with quiet():
+        for file in files():
+            status = file.path.stat()
+            said = (str(file.path.absolute()), status.st_size, status.st_mtime_ns, *file[1:])
+            found.digest.update(repr(said).encode())
+            found.count += 1
+            if headers:
+                look(file, found)
+    return found
+
+
+def look(file: ImageFile, found: Survey) -> None:
+    """Add what a file's header says; of its pixels, whether they are grey, while all before were."""
+    size, grey, changes = header(file.path, file.name)
+    found.first = found.first or size
+    found.alike = found.alike and size == found.first
+    found.sides[min(size)] += 1
+    found.changes.update(changes)
+    if found.grey and not grey:
+        found.grey = is_grey(decoded(file.path, file.name, None, "rgb"))
+
+
+def chosen_size(found: Survey, size: Size | None) -> tuple[Size, list[str]]:
+    """The size that all images are brought to, and a note on it where some change."""
+    if size is not None:
+        changed = found.first is not None and not (found.alike and found.first == size)
+        return size, [f"scaled to cover {size[0]} × {size[1]}, the middle cut out"] if changed else []
+    if found.first is None:
+        raise AssertionError("there is a file, or its list said why not")
+    if found.alike and max(found.first) <= SMALL:
+        return found.first, []
+    low, high = min(found.sides), max(found.sides)
+    side = min(USUAL, middle(found.sides))
+    those = f"all of {found.first[0]} × {found.first[1]}" if found.alike else f"of {low} to {high} on the shorter side"
+    return (side, side), [f"{those}: scaled to cover {side} × {side}, the middle cut out; a larger size keeps more"]
+
+
+def middle(counts: Counter[int]) -> int:
+    """The median of numbers that are counted; of an even count, the lower of the two in the middle."""
+    left = counts.total() / 2
+    for number in sorted(counts):
+        left -= counts[number]
+        if left <= 0:
+            return number
+    raise ValueError("counts are empty: count one number")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Pixels
+
+
+def blocks(files: Files, size: Size, colour: Colour) -> Iterator[Block]:
+    """Every file, in order; decoded by as many threads as there are cores."""
+    rest = files()
+    count = block_size(CHANNELS[colour] * size[0] * size[1])
+    with ThreadPoolExecutor(THREADS) as pool:
+        while some := list(islice(rest, count)):
+            yield block_of(some, pixels_of(some, size, colour, pool))
+
+
+def pixels_of(
+    files: list[ImageFile], size: Size, colour: Colour, pool: ThreadPoolExecutor
+) -> UInt8[np.ndarray, "N C H W"]:
+    """The pixels of some files; of those that cannot be read, the first is told."""
+    with quiet():
+        return np.stack(list(pool.map(lambda file: decoded(file.path, file.name, size, colour), files)))
+
+
+def block_of(files: list[ImageFile], pixels: UInt8[np.ndarray, "N C H W"]) -> Block:
+    """Some files with their pixels."""
+    targets = [file.target for file in files]
+    numbers = all(isinstance(target, float) for target in targets)
+    splits = [file.split for file in files if file.split is not None]
+    groups = [file.group for file in files if file.group is not None]
+    times = [file.time for file in files if file.time is not None]
+    return Block(
+        inputs=pixels,
+        targets=np.array(targets, np.float64) if numbers else [str(target) for target in targets],
+        names=[file.name for file in files],
+        groups=groups or None,
+        times=np.array(times, np.float64) if times else None,
+        splits=splits or None,
+    )
