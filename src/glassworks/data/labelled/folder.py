@@ -1,5 +1,6 @@
 """A folder of images by class: a folder each, which may lie in train/, validation/ and test/ of their own."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -86,24 +87,25 @@ def images_of(path: Path, parts: Parts) -> Iterator[ImageFile]:
     for part, split in parts:
         for folder in folders_in(part, path):
             for file in files_below(folder, path):
-                if is_image(file):
-                    yield ImageFile(file, name_in(file, path), folder.name, split)
+                if is_image(file.name):
+                    yield ImageFile(Path(file.path), name_in(file.path, path), folder.name, split)
 
 
 def passed_over(path: Path, parts: Parts) -> Counter[str]:
     """What is not read: images of no class, other files by suffix, folders without an image (with a count of 0)."""
     passed: Counter[str] = Counter()
     for part, _ in parts:
-        if stray := sum(is_image(file) for file in entries(part, path) if file.is_file()):
+        if stray := sum(is_image(entry.name) for entry in entries(part, path) if not entry.is_dir()):
             passed[f"images of no class in {part.name}"] = stray
         for folder in folders_in(part, path):
             empty = True
             for file in files_below(folder, path):
-                empty = empty and not is_image(file)
-                if not is_image(file):
-                    passed[file.suffix.lower() or "without a suffix"] += 1
+                if is_image(file.name):
+                    empty = False
+                else:
+                    passed[Path(file.name).suffix.lower() or "without a suffix"] += 1
             if empty:
-                passed[f"the folder {name_in(folder, path)}, which has no image"] = 0
+                passed[f"the folder {name_in(os.fspath(folder), path)}, which has no image"] = 0
     return passed
 
 
@@ -111,35 +113,37 @@ def passed_over(path: Path, parts: Parts) -> Counter[str]:
 # What is in a folder
 
 
-def is_image(file: Path) -> bool:
+def is_image(name: str) -> bool:
     """Whether a file is one, by its suffix."""
-    return file.suffix.lower() in IMAGE_SUFFIXES
+    return name.lower().endswith(IMAGE_SUFFIXES)
 
 
-def name_in(file: Path, path: Path) -> str:
+def name_in(file: str, path: Path) -> str:
     """What a file is called in the folder that was given: cats/3.png."""
-    return checked_name(file.relative_to(path).as_posix(), str(path))
+    return checked_name(file.removeprefix(f"{path}{os.sep}"), str(path))
 
 
 def folders_in(folder: Path, path: Path) -> list[Path]:
     """The folders in a folder."""
-    return [entry for entry in entries(folder, path) if entry.is_dir()]
+    return [Path(entry.path) for entry in entries(folder, path) if entry.is_dir()]
 
 
-def files_below(folder: Path, path: Path) -> Iterator[Path]:
+def files_below(folder: str | Path, path: Path) -> Iterator[os.DirEntry[str]]:
     """The files in a folder and in those inside, sorted by name."""
     for entry in entries(folder, path):
         if entry.is_dir():
-            yield from files_below(entry, path)
+            yield from files_below(entry.path, path)
         else:
             yield entry
 
 
-def entries(folder: Path, path: Path) -> list[Path]:
+def entries(folder: str | Path, path: Path) -> list[os.DirEntry[str]]:
     """What is in a folder, sorted, without what is hidden; refuses links that lead out of `path`, or to folders."""
-    found = sorted(entry for entry in folder.iterdir() if not entry.name.startswith(".") and entry.name not in LITTER)
-    for link in filter(Path.is_symlink, found):
-        inside(link.relative_to(path), path, str(link))
-        if link.is_dir():
-            raise ValueError(f"{link} is a link to a folder, whose images would count twice: remove it")
-    return found
+    with os.scandir(folder) as entries:
+        found = [entry for entry in entries if not entry.name.startswith(".") and entry.name not in LITTER]
+    for entry in found:
+        if entry.is_symlink():
+            inside(Path(entry.path).relative_to(path), path, entry.path)
+            if entry.is_dir():
+                raise ValueError(f"{entry.path} is a link to a folder, whose images would count twice: remove it")
+    return sorted(found, key=lambda entry: entry.name)
