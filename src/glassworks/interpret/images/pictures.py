@@ -1,7 +1,11 @@
 """Numbers of pixels as what is drawn: shares of full brightness, in one grey or red, green and blue."""
 
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
+
+SIDE = 112
+"""Pixels on a side of a picture on a sheet of many, which is drawn smaller."""
 
 
 def as_picture(images: Float[Tensor, "... C H W"]) -> Float[Tensor, "... c H W"]:
@@ -27,3 +31,14 @@ def signed_picture(values: Float[Tensor, "... C H W"]) -> Float[Tensor, "... c H
 def in_colours(images: Float[Tensor, "... C H W"]) -> Float[Tensor, "... c H W"]:
     """The image's channels if they are 1 or 3, or else their mean."""
     return images if images.size(-3) in (1, 3) else images.mean(-3, keepdim=True)
+
+
+def smaller(pictures: Float[Tensor, "... C H W"]) -> Float[Tensor, "... C h w"]:
+    """The pictures with at most `SIDE` pixels on a side, each the mean of those it stands for."""
+    H, W = pictures.shape[-2:]
+    sides = (min(H, SIDE), min(W, SIDE))
+    if sides == (H, W):
+        return pictures
+    flat = pictures.flatten(0, -4)
+    found: Tensor = F.adaptive_avg_pool2d(flat, sides).view(*pictures.shape[:-2], *sides)
+    return found

@@ -56,3 +56,66 @@ PROJECTIONS = Legend(
         "comparison": Dimension("class"),
     },
 )
+
+SHEET = "The first row of a unit: the patches; the second: what the activations there project to, and these."
+
+STRONGEST = Legend(
+    title="What single feature maps respond to",
+    question="Which images make single units of {point} most active, and what do these have in common?",
+    measure=(
+        "Over {num_images} images, one activation an image: the largest of the map. A patch is what its place can see; "
+        "what is blank lies beyond the image’s edge. Projections are a deconvnet’s (Zeiler & Fergus 2013, section 2.1)."
+    ),
+    reading=(
+        "Two rows a unit, its strongest image first: the patches, and below them what made the activation. What all "
+        "patches share, and the projections show, the unit looks for; what differs between them it does not mind. "
+        f"{PROJECTION} The weakest and random images wait below: a meaning has to be missing there."
+    ),
+    nothing=(
+        "Strongest patches look alike in an untrained network, too, since every filter prefers some edge or shade. A "
+        "unit has learned something as far as its patches share more than that, and its projections agree more with "
+        "each other than an untrained unit’s do."
+    ),
+    control=(
+        "The same for units of the same numbers in an untrained network, and the cosine of a unit’s projections with "
+        "each other beside that with other units’."
+    ),
+    quantities={
+        "strongest": Quantity("the strongest images", note=SHEET, captions="strongest_caption"),
+        "untrained": Quantity("the strongest images of an untrained network", note=SHEET, captions="untrained_caption"),
+        "agreement": Quantity(
+            "how far the projections of a unit’s strongest images agree (mean cosine)",
+            note="1 = the same picture in all; a unit that projects to nothing, or once, has none.",
+        ),
+        "weakest": Quantity(
+            "the weakest images",
+            note=f"Those whose largest activation is smallest, the smallest first. {SHEET}",
+            show="folded",
+            captions="weakest_caption",
+        ),
+        "random": Quantity("random images", note=SHEET, show="folded", captions="random_caption"),
+        "fires": Quantity(
+            "images in which a unit is anywhere above 0, in %",
+            percent=True,
+            show="folded",
+            controls=("fires_untrained",),
+            ends=(0.0, 100.0),
+        ),
+        "fires_untrained": Quantity("the same, untrained", show="beside"),
+        **{f"{kind}_activation": Quantity(show="kept") for kind in ("strongest", "weakest", "random", "untrained")},
+        **{f"{kind}_image": Quantity(show="kept") for kind in ("strongest", "weakest", "random", "untrained")},
+        **{f"{kind}_place": Quantity(show="kept") for kind in ("strongest", "weakest", "random", "untrained")},
+        "patch": Quantity(show="kept"),
+        "projection": Quantity(show="kept"),
+    },
+    numbers={"point": "", "seed": "", "num_images": ""},
+    axes={
+        "unit": Dimension("unit"),
+        "shown": Dimension("class"),
+        "rank": Dimension("rank", "no."),
+        "colour": Dimension("channel"),
+        "shown_row": Dimension("pixel_row"),
+        "shown_column": Dimension("pixel_column"),
+        "comparison": Dimension("class", "projections", controls=("with other units’", "with each other, untrained")),
+    },
+)
