@@ -28,6 +28,8 @@ USUAL = 64
 """The side of the square that others are brought to, where no size is asked for."""
 AT_ONCE = 16
 """Files that a thread takes in one go: small ones are read sooner than a thread is told of them."""
+SMALL_FILE = 1 << 13
+"""Bytes of a file, on average, below which one thread is faster than two: opening it holds Python's lock."""
 THREADS = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
@@ -51,6 +53,7 @@ class Survey:
     """What is found of the files by their headers."""
 
     count: int = 0
+    bytes: int = 0
     grey: bool = True
     """Whether every pixel of every image is; looked for until the first that is not."""
     first: Size | None = None
@@ -83,13 +86,14 @@ def source_of_files(
     chosen, resizing = chosen_size(found, size)
     colour = ("grey" if found.grey else "rgb") if colour == "auto" else colour
     changes = [f"{change}: {count:,} of {found.count:,} images" for change, count in found.changes.items()]
+    threads = THREADS if found.bytes >= SMALL_FILE * found.count else 1
     found.digest.update(repr((1, chosen, colour)).encode())
     return Source(
         kind="images",
         what=f"{found.count:,} {what}, {'grey' if colour == 'grey' else 'in colour'}, of {chosen[0]} × {chosen[1]}",
         task=task,
         shape=(CHANNELS[colour], *chosen),
-        blocks=partial(blocks, files, chosen, colour),
+        blocks=partial(blocks, files, chosen, colour, threads),
         fingerprint=found.digest.hexdigest(),
         preprocessing=image_preprocessing(chosen, colour),
         notes=(*resizing, *changes, *notes),
@@ -105,6 +109,7 @@ def survey(files: Files, *, headers: bool) -> Survey:
             said = (str(file.path.absolute()), status.st_size, status.st_mtime_ns, *file[1:])
             found.digest.update(repr(said).encode())
             found.count += 1
+            found.bytes += status.st_size
             if headers:
                 look(file, found)
     return found
@@ -150,11 +155,11 @@ def middle(counts: Counter[int]) -> int:
 # Pixels
 
 
-def blocks(files: Files, size: Size, colour: Colour) -> Iterator[Block]:
-    """Every file, in order; decoded by as many threads as there are cores."""
+def blocks(files: Files, size: Size, colour: Colour, threads: int) -> Iterator[Block]:
+    """Every file, in order, decoded by so many threads."""
     rest = files()
     count = block_size(CHANNELS[colour] * size[0] * size[1])
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         while some := list(islice(rest, count)):
             yield block_of(some, pixels_of(some, size, colour, pool))
 
