@@ -92,5 +92,5 @@ def test_a_temperature_changes_no_prediction() -> None:
 
 
 def test_only_bytes_are_divided() -> None:
-    assert as_tensor(np.array([255, 0], np.uint8)).tolist() == [1, 0]
-    assert as_tensor(np.array([255.0, 0], np.float32)).tolist() == [255, 0]
+    assert as_tensor(np.array([[[[255, 0]]]], np.uint8)).tolist() == [[[[1, 0]]]]
+    assert as_tensor(np.array([[255.0, 0]], np.float32)).tolist() == [[255, 0]]

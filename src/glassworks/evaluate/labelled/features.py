@@ -5,14 +5,14 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float, Int
 
-from glassworks.evaluate.labelled.predictions import Examples
+from glassworks.evaluate.labelled.predictions import PartLike
 
 Array = np.ndarray
 AT_ONCE = 1 << 24
 """Bytes of inputs that are read at once."""
 
 
-def rows(part: Examples, indices: Int[Array, " n"], most: int) -> Float[Array, "n F"]:
+def rows(part: PartLike, indices: Int[Array, " n"], most: int) -> Float[Array, "n F"]:
     """Some examples, float32: features as they are; pixels in [0, 1], of images so small that they are `most` at most.
 
     Memory is that of the result, and `AT_ONCE`.

@@ -9,6 +9,7 @@ Percentile intervals (Efron and Tibshirani 1993, chapter 13). They are too narro
 and know nothing of the choice of the training part or of the seed of a training.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -188,6 +189,19 @@ class Resamples:
 def alike(low: float, high: float) -> bool:
     """Whether all resamples gave the same, but for rounding."""
     return high - low <= 1e-12 * max(1.0, abs(low), abs(high))
+
+
+def wilson(hits: int, number: int) -> tuple[float | None, float | None]:
+    """The 95 % interval of a proportion of independent examples (Wilson 1927); None of no example.
+
+    >>> [round(end, 3) for end in wilson(9, 10)]
+    [0.596, 0.982]
+    """
+    if not number:
+        return None, None
+    middle, square = hits + NORMAL**2 / 2, NORMAL**2
+    reach = NORMAL * math.sqrt(hits * (number - hits) / number + square / 4)
+    return max(0.0, (middle - reach) / (number + square)), min(1.0, (middle + reach) / (number + square))
 
 
 def draws(units: int, resamples: int, seed: int) -> Any:

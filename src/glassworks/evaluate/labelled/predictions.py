@@ -12,6 +12,7 @@ from torch import nn
 
 from glassworks.core.errors import RunError
 from glassworks.core.progress import tracked
+from glassworks.data.labelled.changes import as_pixels
 from glassworks.models.modes import evaluating
 from glassworks.objectives.metrics.classification import log_softmax
 
@@ -23,7 +24,7 @@ LOOK = 10_000
 
 
 @runtime_checkable
-class Examples(Protocol):
+class PartLike(Protocol):
     """What is read of a part of labelled data (`data.labelled.prepare.Part`)."""
 
     def __len__(self) -> int:
@@ -92,7 +93,7 @@ class Predictions:
 
 def predict_part(
     model: nn.Module,
-    part: Examples,
+    part: PartLike,
     *,
     indices: Int[Array, " n"] | None = None,
     batch_size: int = BATCH,
@@ -146,11 +147,10 @@ def predict_part(
 
 def as_tensor(inputs: Array) -> torch.Tensor:
     """Inputs as models take them: pixels in [0, 1] of bytes, all else as it is, in float32."""
-    tensor = torch.from_numpy(np.ascontiguousarray(inputs))
-    return tensor.float() / 255 if inputs.dtype == np.uint8 else tensor.float()
+    return as_pixels(inputs) if inputs.dtype == np.uint8 else torch.from_numpy(inputs).float()
 
 
-def validation(model: nn.Module, part: Examples, *, most: int = LOOK) -> dict[str, float]:
+def validation(model: nn.Module, part: PartLike, *, most: int = LOOK) -> dict[str, float]:
     """A look during training, at `most` examples spread evenly, always the same ones.
 
     Of classes: `val_loss` in nats an example, and `val_accuracy`; of numbers `val_rmse` and `val_mae`, in their units.

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from glassworks.core.progress import counted, tracked
 from glassworks.data.labelled.source import Task
 from glassworks.evaluate.labelled.features import rows
-from glassworks.evaluate.labelled.predictions import Examples, Predictions
+from glassworks.evaluate.labelled.predictions import PartLike, Predictions
 from glassworks.evaluate.labelled.predictors import CLASSIFIERS, LEAST, LOGISTIC, REGRESSORS, Fold, Method
 
 Array = np.ndarray
@@ -39,7 +39,7 @@ class Rival:
 
 
 def rivals(
-    train: Examples, validation: Examples, judged: Examples, *, task: Task, num_classes: int = 0, seed: int = 0
+    train: PartLike, validation: PartLike, judged: PartLike, *, task: Task, num_classes: int = 0, seed: int = 0
 ) -> list[Rival]:
     """Fit all rivals on the training part and let them predict what is judged.
 
@@ -73,9 +73,9 @@ def rivals(
 
 def fold_of(
     method: Method,
-    train: Examples,
+    train: PartLike,
     order: Int[Array, " n"],
-    validation: Examples,
+    validation: PartLike,
     judges: Int[Array, " m"],
     judged: int,
     num_classes: int,
@@ -99,7 +99,7 @@ def fold_of(
     )
 
 
-def measured(method: Method, fold: Fold, judged: Examples, number: int) -> Rival:
+def measured(method: Method, fold: Fold, judged: PartLike, number: int) -> Rival:
     """Fit a method, and let it predict."""
     began = time.monotonic()
     predict, chosen = method.fit(fold)
@@ -122,7 +122,7 @@ def blocks(number: int) -> Iterator[Int[Array, " n"]]:
 
 
 def cross_validated_probabilities(
-    part: Examples, folds: int = 5, seed: int = 0, *, num_classes: int | None = None
+    part: PartLike, folds: int = 5, seed: int = 0, *, num_classes: int | None = None
 ) -> Float[Array, "N K"]:
     """Of each example the probabilities of its classes by a logistic regression that did not see it.
 

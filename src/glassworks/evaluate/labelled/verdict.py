@@ -1,0 +1,88 @@
+"""Whether a network beats its rivals, in one sentence; and what to do next where it does not."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from glassworks.evaluate.labelled.figures import JUDGED_BY, MEASURES
+from glassworks.evaluate.labelled.intervals import UNKNOWN
+
+BY_HEART = {"classes": 0.05, "number": 0.1}
+"""How much better on its own training examples a network is that knows them by heart: of accuracy, or of its RMSE."""
+WORDS = {"loses": "loses to", "ties": "ties with", "beats": "beats"}
+"""Verdicts, in the order in which they are told, and how they go on."""
+
+
+def verdict(result: Mapping[str, Any], remedy: str = "hold out more") -> str:
+    """Say whether the network beats the rivals, by how much the strongest, and which it ties with or loses to.
+
+    By accuracy, or the RMSE of numbers. A rival is tied with where the 95 % interval of the difference holds 0, unless
+    there are so few examples that it is wide for that alone: then the sentence says which is better, and that this may
+    be chance; `remedy` is what would tell.
+    """
+    name = JUDGED_BY[result["task"]]
+    sign = 1 if MEASURES[name].higher_is_better else -1
+    ranked = sorted(result["rivals"], key=lambda rival: -sign * rival["metrics"][name]["value"])
+    found = {word: [r for r in ranked if r["difference"][name]["verdict"] == word] for word in WORDS}
+    unsure = [rival for rival in ranked if rival["difference"][name]["verdict"] == UNKNOWN]
+    network = f"The network ({shown(result['metrics'][name], name)})"
+    if not ranked:
+        return f"{network} has no rival to be judged by."
+    clauses = [f"{words} {scored(group, name)}" for word, words in WORDS.items() if (group := found[word])]
+    if len(found["beats"]) == len(ranked):
+        best = ranked[0]["difference"][name]
+        by = away(best, name)
+        every = "its only rival," if len(ranked) == 1 else "every rival, the strongest,"
+        clauses = [f"beats {every} {scored(ranked[:1], name)}, by {by}"]
+    sentences = [" and ".join(filter(None, [", ".join(clauses[:-1]), clauses[-1]]))] if clauses else []
+    if unsure:
+        better = {
+            "better than": [rival for rival in unsure if sign * (rival["difference"][name]["value"] or 0) > 0],
+            "no better than": [rival for rival in unsure if sign * (rival["difference"][name]["value"] or 0) <= 0],
+        }
+        words = [f"{word} {scored(group, name)}" for word, group in better.items() if group]
+        sentences.append(f"is {' and '.join(words)}, with {UNKNOWN} whether by chance: {remedy}")
+    return f"{network} {'; it '.join(sentences)}."
+
+
+def scored(rivals: Sequence[Mapping[str, Any]], name: str) -> str:
+    """'logistic regression (95.0 %), majority (10.2 %)'."""
+    return ", ".join(f"{rival['name']} ({number(rival['metrics'][name]['value'], name)})" for rival in rivals)
+
+
+def number(value: float | None, name: str) -> str:
+    """A figure as it is shown: '97.2 %', '0.1234', '3.21'; a dash where there is none."""
+    if value is None:
+        return "–"
+    unit = MEASURES[name].unit
+    return f"{100 * value:.1f} %" if unit == "share" else f"{value:.4f}" if unit == "number" else f"{value:.4g}"
+
+
+def shown(interval: Mapping[str, float | None], name: str) -> str:
+    """'97.2 %, 96.1 to 98.1 at 95 %'; of a figure without an interval only the first."""
+    value, low, high = (number(interval[end], name) for end in ("value", "low", "high"))
+    return value if interval["low"] is None else f"{value}, {low.removesuffix(' %')} to {high.removesuffix(' %')}"
+
+
+def away(difference: Mapping[str, Any], name: str) -> str:
+    """How far two figures are apart, and its interval, both without their signs: '2.2 points (1.0 to 3.4)'."""
+    value, low, high = (difference[end] for end in ("value", "low", "high"))
+    low, high = sorted([abs(low), abs(high)])
+    if MEASURES[name].unit == "share":
+        return f"{100 * abs(value):.1f} points ({100 * low:.1f} to {100 * high:.1f})"
+    return f"{abs(value):.4g} ({low:.4g} to {high:.4g})"
+
+
+def advice(result: Mapping[str, Any]) -> str | None:
+    """What to do next about a network that does not beat every rival; None for one that does, or where it is unknown.
+
+    By how it does on its own training examples: much better there, it knows them by heart; else it has learned too
+    little of them.
+    """
+    name, training = JUDGED_BY[result["task"]], result["training"]
+    if not {rival["difference"][name]["verdict"] for rival in result["rivals"]} & {"loses", "ties"}:
+        return None
+    ours, there, far = result["metrics"][name]["value"], training[name], BY_HEART[result["task"]]
+    said = f"{number(there, name)} on what it was trained on, {number(ours, name)} on what it has not seen"
+    if there > ours + far if result["task"] == "classes" else there < (1 - far) * ours:
+        return f"Next: more examples, augmentation, or a smaller network; it knows its own examples by heart ({said})."
+    return f"Next: train longer, or a larger network; it has learned too little of its own examples ({said})."
