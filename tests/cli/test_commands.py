@@ -518,7 +518,7 @@ def test_no_commands_help_imports_what_computes() -> None:
 
 def test_configurations_import_nothing_that_computes() -> None:
     configurations = ["models.gpt.config", "optim.config", "train.training", "pretraining.recipe", "core.kinds"]
-    configurations += ["reproductions.othello.recipe"]
+    configurations += ["models.vision.config", "models.vision.layout", "reproductions.othello.recipe"]
     code = f"import sys; {'; '.join(f'import glassworks.{name}' for name in configurations)}; print(*sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert not set(out.split()) & HEAVY
@@ -535,7 +535,8 @@ def test_what_can_be_known_without_torch_is_said_before_it_is_loaded(home: Path)
         ["train", "--data", "text.txt", "--start-from", "a", "--tokenizer", "bytes"],
         ["train", "--batch-size", "5", "--accumulate", "2"],
         ["train", "--resume", "nope"],
-        *([command, "nope"] for command in ("sample", "eval", "look", "report")),
+        *([command, "nope"] for command in ("sample", "eval", "look", "report", "export")),
+        ["predict", "nope", "a.png"],
         ["eval", "nope", "--data", "text.txt"],
         ["train", "--resume", "a"],
     ]
@@ -543,7 +544,7 @@ def test_what_can_be_known_without_torch_is_said_before_it_is_loaded(home: Path)
         "import sys; from glassworks.cli.main import run; print([run(words) for words in {}], 'torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code.format(several)], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == f"{[2] * 13 + [0]} False", done.stderr
+    assert done.stdout.splitlines()[-1] == f"{[2] * 15 + [0]} False", done.stderr
 
 
 @pytest.mark.parametrize("flag", ["-V", "--version"])

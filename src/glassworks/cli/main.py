@@ -24,6 +24,8 @@ COMMANDS = {
     "train": "train a GPT by a recipe, with flags over it; or go on with a run by --resume",
     "sample": "let a run's model write, as it writes",
     "eval": "measure a run's model on all of its held-out text, beside the baselines",
+    "predict": "say what a network sees in images, or in the rows of a table",
+    "export": "write a network for images or tables as an ONNX file",
     "tokenizer": "train a tokenizer, or show how one cuts a text",
     "micro": "the scalar engine: train it on moons, draw a graph, play backward step by step",
     "runs": "list runs, or compare some",

@@ -1,7 +1,7 @@
 """From what a user names to a network and what belongs to it: `open_run`, for every kind of run.
 
 What opens a kind of run is in its own file, above this one; `core.kinds` says where. A folder in the Hugging Face
-layout and a GGUF file open as text does.
+layout opens as what its config.json says it is, and a GGUF file as text does.
 """
 
 import importlib
@@ -17,9 +17,13 @@ from torch import nn
 from glassworks.core.errors import RunError
 from glassworks.core.places import model_path
 from glassworks.core.runs import Run, check_run
+from glassworks.data.labelled.source import Task
 from glassworks.data.tokenizers.build import Tokenizer, load_tokenizer
 from glassworks.models.gpt.model import GPT
 from glassworks.models.io import load_model
+from glassworks.models.vision.build import Network
+from glassworks.models.vision.files import load_vision
+from glassworks.models.vision.layout import is_vision
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -57,6 +61,27 @@ class OpenedText(Opened):
             )
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class OpenedLabelled(Opened):
+    """A network for images or for rows of a table; of a run, `data` is its `Labelled`."""
+
+    model: Network
+    classes: tuple[str, ...]
+    """Names of its outputs, in their order; () where it says a number."""
+    preprocessing: dict[str, Any]
+    """How an input comes of a file or a row."""
+
+    @property
+    def task(self) -> Task:
+        """Whether it tells classes apart, or says a number."""
+        return self.model.config.task
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it reads rows of a table, not images."""
+        return len(self.model.config.shape) == 1
+
+
 def open_run(named: str | Path | Run, device: torch.device | None = None, *, use: str | None = None) -> Opened:
     """What a run holds, of any kind (by its path or name, or as it is); or a model folder, or a GGUF file.
 
@@ -68,6 +93,8 @@ def open_run(named: str | Path | Run, device: torch.device | None = None, *, use
     Raises: RunError for what is no run, has no network yet, or is of a kind that has none; FileDamaged.
     """
     path = None if isinstance(named, Run) else model_path(str(named))
+    if path is not None and is_vision(path):
+        return open_vision(path, device)
     if path is not None:
         return OpenedText(model=load_model(path, device=device or "cpu"), tokenizer=load_tokenizer(path), path=path)
     run = named if isinstance(named, Run) else Run.open(str(named))
@@ -79,12 +106,35 @@ def open_run(named: str | Path | Run, device: torch.device | None = None, *, use
     return opened
 
 
+def open_vision(folder: Path, device: torch.device | None = None, **of_run: Any) -> OpenedLabelled:
+    """What `save_vision` wrote into a folder; `of_run` is what is known of the run that it is of."""
+    kept = load_vision(folder, device=device or "cpu")
+    return OpenedLabelled(
+        model=kept.model, path=folder, classes=kept.classes, preprocessing=kept.preprocessing, **of_run
+    )
+
+
 def open_text(named: str | Path | Run, device: torch.device | None = None, *, use: str | None = None) -> OpenedText:
     """The same, where it must be a language model with a tokenizer; RunError, in one line, where it is another kind."""
     opened = open_run(named, device, use=use)
     if not isinstance(opened, OpenedText):
-        assert opened.run is not None  # folders open as text
-        raise RunError(
-            f"{opened.run.path} is {opened.run.kind.what}: it has no GPT with a tokenizer, as is needed here"
-        )
+        raise unlike(opened, "it has no GPT with a tokenizer, as is needed here")
     return opened
+
+
+def open_labelled_model(
+    named: str | Path | Run, device: torch.device | None = None, *, use: str | None = None
+) -> OpenedLabelled:
+    """The same, where it must be a network for images or tables; RunError, in one line, where it is another kind."""
+    opened = open_run(named, device, use=use)
+    if not isinstance(opened, OpenedLabelled):
+        raise unlike(opened, "it has no network for images or tables, as is needed here")
+    return opened
+
+
+def unlike(opened: Opened, reason: str) -> RunError:
+    """The one line for a network of another kind than is needed."""
+    if opened.run is not None:
+        return RunError(f"{opened.run.path} is {opened.run.kind.what}: {reason}")
+    what = "a network for images or tables" if isinstance(opened, OpenedLabelled) else "a language model"
+    return RunError(f"{opened.path} is {what}: {reason}")

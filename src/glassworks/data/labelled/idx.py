@@ -103,7 +103,7 @@ def blocks(
     """Every image of every file, in order."""
     for part, of_part in zip(parts, labels, strict=True):
         start = 0
-        for pixels in image_blocks(part):
+        for pixels in image_blocks(part.images, part.count, part.size):
             numbers = range(start, start + len(pixels))
             start += len(pixels)
             yield Block(
@@ -171,8 +171,26 @@ def class_names(part: Part, present: Sequence[int]) -> tuple[dict[int, str], lis
 # Reading
 
 
+def images_alone(images: Path, *, size: Size, colour: Colour) -> Iterator[UInt8[np.ndarray, "n C H W"]]:
+    """The images of a file, with labels or without, brought to a size and colour, a block at a time: for `predict`."""
+    count, own = count_and_size(images)
+    for pixels in image_blocks(images, count, own):
+        yield as_asked(pixels, size, colour)
+
+
 def opened_part(images: Path, split: Split | None) -> Part:
     """A file of images and its labels, as their headers say; `ValueError` if those disagree."""
+    count, size = count_and_size(images)
+    part = Part(images, labels_of(images), split, count, size)
+    of_labels = read_header(part.labels)
+    if of_labels != (count,):
+        found = f"{of_labels[0]:,} labels" if len(of_labels) == 1 else f"{len(of_labels)} dimensions"
+        raise ValueError(f"{part.labels} has {found}, and {images.name} {count:,} images: they are not of one another")
+    return part
+
+
+def count_and_size(images: Path) -> tuple[int, Size]:
+    """How many images a file has, and their size, by its header; refused where it has none."""
     dimensions = read_header(images)
     if len(dimensions) == 1:
         raise ValueError(f"{images} holds labels: give the file of images, …images-idx3-ubyte")
@@ -184,12 +202,7 @@ def opened_part(images: Path, split: Split | None) -> Part:
             f"{images} has {count:,} images of {height:,} × {width:,} pixels by its header, and an image has from 1 to "
             f"{MOST_PIXELS:,}: {REMEDY}"
         )
-    part = Part(images, labels_of(images), split, count, (height, width))
-    of_labels = read_header(part.labels)
-    if of_labels != (count,):
-        found = f"{of_labels[0]:,} labels" if len(of_labels) == 1 else f"{len(of_labels)} dimensions"
-        raise ValueError(f"{part.labels} has {found}, and {images.name} {count:,} images: they are not of one another")
-    return part
+    return count, (height, width)
 
 
 def read_header(path: Path) -> tuple[int, ...]:
@@ -211,22 +224,22 @@ def dimensions_of(file: BufferedIOBase, path: Path) -> tuple[int, ...]:
     return struct.unpack(f">{magic[3]}I", dimensions)
 
 
-def image_blocks(part: Part) -> Iterator[UInt8[np.ndarray, "n 1 H W"]]:
+def image_blocks(images: Path, count: int, size: Size) -> Iterator[UInt8[np.ndarray, "n 1 H W"]]:
     """The images of a file, a block at a time; what it holds beyond its header's count is never unpacked."""
-    height, width = part.size
+    height, width = size
     done = 0
-    with unpacked(part.images) as file:
-        if dimensions_of(file, part.images) != (part.count, height, width):
-            raise FileDamaged(f"{part.images} has changed while it was read: start again")
-        while done < part.count:
-            wanted = min(block_size(height * width), part.count - done)
+    with unpacked(images) as file:
+        if dimensions_of(file, images) != (count, height, width):
+            raise FileDamaged(f"{images} has changed while it was read: start again")
+        while done < count:
+            wanted = min(block_size(height * width), count - done)
             content = read_some(file, wanted * height * width)
             if len(content) < wanted * height * width:
                 whole = done + len(content) // (height * width)
-                raise FileDamaged(f"{part.images} ends, or is damaged, in image {whole:,} of {part.count:,}: {REMEDY}")
+                raise FileDamaged(f"{images} ends, or is damaged, in image {whole:,} of {count:,}: {REMEDY}")
             yield np.frombuffer(content, np.uint8).reshape(wanted, 1, height, width)
             done += wanted
-        refuse_more(file, part.images, f"{part.count:,} images")
+        refuse_more(file, images, f"{count:,} images")
 
 
 def read_labels(part: Part) -> UInt8[np.ndarray, " n"]:

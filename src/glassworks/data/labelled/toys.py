@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from glassworks.data.labelled.encoding import Column, Encoding
 from glassworks.data.labelled.kinds import TOYS
 from glassworks.data.labelled.source import Block, Source
 
@@ -19,6 +20,8 @@ POINTS = 1000
 MOST = 100_000_000
 BLOCK = 1000  # points that one generator draws
 SEED = 1337
+ENCODING = Encoding((Column("x1", "number"), Column("x2", "number")))
+"""How a row of a file becomes a point."""
 
 Floats = NDArray[np.float64]
 Draw = Callable[[NDArray[np.int64], np.random.Generator], Floats]
@@ -43,7 +46,7 @@ def toy_source(data: str) -> Source:
         shape=(2,),
         blocks=partial(read, draw, classes, points),
         fingerprint=f"toy {name} {points}",
-        preprocessing={"columns": {"x1": "number", "x2": "number"}},
+        preprocessing={"kind": "table", "encoding": ENCODING.as_json()},
         classes=classes,
         features=("x1", "x2"),
     )
