@@ -4,8 +4,10 @@ Every file opens by itself with `np.load(..., mmap_mode="r")`.
 """
 
 import mmap
+import os
 from collections.abc import Callable
 from contextlib import ExitStack
+from itertools import count, takewhile
 from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -105,8 +107,15 @@ def check_file(folder: Path, name: str, table: FileTable) -> Path:
     """The path of a file whose bytes are those that were written; `FileDamaged` otherwise."""
     path = folder / name
     if not path.is_file() or path.stat().st_size != table[name]["size"] or sha256(path) != table[name]["sha256"]:
-        raise FileDamaged(f"{path} is damaged or missing: delete the folder {folder}; it is made again from the source")
+        raise damaged(path)
     return path
+
+
+def damaged(path: Path) -> FileDamaged:
+    """What is said of a file that is not as it was written."""
+    return FileDamaged(
+        f"{path} is damaged or missing: delete the folder {path.parent}; it is made again from the source"
+    )
 
 
 class Shards:
@@ -144,3 +153,46 @@ class Shards:
         for view, _ in self.views.values():
             view.madvise(mmap.MADV_DONTNEED)
         self.mapped = 0
+
+
+class RowShards:
+    """Numbered .npy files of rows, of which some are copied out. Each file is checked when first touched.
+
+    Up to 32 MB in all are mapped. Of more, each row is read by itself: some systems map a megabyte around every page
+    that is touched, so that memory would grow with the files.
+    """
+
+    def __init__(self, folder: Path, name: Callable[[int], str], table: FileTable) -> None:
+        self.folder, self.name, self.table = folder, name, table
+        sizes = (table[name(number)]["size"] for number in takewhile(lambda number: name(number) in table, count()))
+        self.small = sum(sizes) <= RELEASE_AFTER
+        self.mapped = Shards(folder, name, table)
+        self.starts: dict[int, int] = {}
+
+    def read(self, shards: NDArray[np.int64], rows: NDArray[np.int64], out: NDArray[Any]) -> None:
+        """Copy rows (n,) of shards (n,) into `out` (n, ...), which is contiguous."""
+        numbers = np.unique(shards).tolist()
+        if self.small and len(numbers) == 1:
+            np.take(self.mapped[numbers[0]], rows, axis=0, out=out, mode="clip")
+            return
+        places = [memoryview(row).cast("B") for row in out]
+        for number in numbers:
+            here = np.flatnonzero(shards == number)
+            if self.small:
+                out[here] = self.mapped[number][rows[here]]
+            else:
+                self.read_each(number, rows[here].tolist(), [places[i] for i in here.tolist()])
+
+    def read_each(self, number: int, rows: list[int], places: list[memoryview]) -> None:
+        """Read rows of a shard, each into the bytes of its place."""
+        path = self.folder / self.name(number)
+        if number not in self.starts:
+            with check_file(self.folder, path.name, self.table).open("rb") as file:
+                npy.read_magic(file)
+                npy.read_array_header_1_0(file)
+                self.starts[number] = file.tell()
+        start = self.starts[number]
+        with path.open("rb", buffering=0) as file:
+            for row, place in zip(rows, places, strict=True):
+                if os.preadv(file.fileno(), [place], start + row * place.nbytes) != place.nbytes:
+                    raise damaged(path)

@@ -7,8 +7,8 @@
                   any; one for missing, if some were
 
 What a row becomes depends on the encoding and that row alone. Medians and categories are those of all rows that were
-read when the encoding was made, those held out as well: which rows are held out is decided by what an encoded row
-is, so it cannot be known before. They are statistics of inputs only, never of the target, and a source's notes say so.
+read when the encoding was made, those held out as well: which rows are held out is decided later, by whoever prepares
+them. They are statistics of inputs only, never of the target, and a source's notes say so.
 """
 
 from dataclasses import asdict, dataclass

@@ -71,6 +71,12 @@ def in_train(part: Part, train: Part) -> int:
     return found
 
 
+def different(keys: NDArray[np.uint64]) -> int:
+    """How many different keys there are, counted in the same turns."""
+    turns = max(1, -(-len(keys) // KEYS_AT_ONCE))
+    return sum(len(np.unique(keys_of_turn(keys, turn, turns))) for turn in range(turns))
+
+
 def keys_of_turn(keys: NDArray[np.uint64], turn: int, turns: int) -> NDArray[np.uint64]:
     """The keys that a turn compares."""
     if turns == 1:

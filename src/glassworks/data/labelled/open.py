@@ -2,25 +2,88 @@
 
 import os
 
-from glassworks.data.labelled.kinds import TOYS
-from glassworks.data.labelled.source import Source
+from glassworks.core.files import at_home
+from glassworks.data.labelled import signs
+from glassworks.data.labelled.image import Colour, Size
+from glassworks.data.labelled.kinds import has_columns, is_toy, kind_of
+from glassworks.data.labelled.source import Source, Task
 
 
-def open_source(data: str | os.PathLike[str]) -> Source:
+def open_source(
+    data: str | os.PathLike[str],
+    *,
+    target: str | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    task: Task | None = None,
+    size: Size | None = None,
+    colour: Colour = "auto",
+) -> Source:
     """A source by what it is called.
 
-        "digits"            scikit-learn's handwritten digits
-        "moons" "xor:500"   points of a toy set (see `toys`)
+        "digits"                     scikit-learn's handwritten digits
+        "moons" "xor:500"            points of a toy set (see `toys`)
+        "train-images-idx3-ubyte"    an IDX file, packed or not; or a folder of them
+        "cifar-10-batches-bin/"      CIFAR-10 or CIFAR-100, binary; for the latter `target` is "fine" or "coarse"
+        "photos/"                    a folder of images, in folders called as their classes
+        "photos.csv"                 a table with a column of paths of images, and one that says what they are
+        "flowers.csv"                a table with a target column: CSV, TSV, Parquet
 
-    Raises: ValueError for what is none.
+    `target`, `group`, `time` and `task` are of tables, as for `table_source`; `size` and `colour` of images, as for
+    `read_image`.
+
+    Raises:
+        ValueError: it is none, or not as its kind must be; something is said that is for another kind.
+        FileDamaged: a file is truncated or altered.
+        OSError: a file cannot be read.
     """
     name = os.fspath(data)
+    kind = kind_of(name, target).name
+    if kind == "images" and has_columns(name):
+        from glassworks.data.labelled.paths import read_paths
+
+        return read_paths(at_home(name), target=target, group=group, time=time, task=task, size=size, colour=colour)
+    if kind == "images":
+        refuse(name, "tables", group=group, time=time, task=task)
+        return image_source(name, target, size, colour)
+    refuse(name, "images", size=size, colour=None if colour == "auto" else colour)
+    if is_toy(name):
+        from glassworks.data.labelled.toys import toy_source
+
+        refuse(name, "tables with columns", group=group, time=time, task=task)
+        return toy_source(name)
+    if kind == "text" and not has_columns(name):
+        raise ValueError(
+            f"data (={name!r}) is no labelled data: give a folder of images by class, IDX files, CIFAR's batches, a "
+            "table (.csv, .tsv, .parquet), digits or moons"
+        )
+    from glassworks.data.labelled.tables import table_source
+
+    return table_source(at_home(name), target=target, group=group, time=time, task=task)
+
+
+def image_source(name: str, target: str | None, size: Size | None, colour: Colour) -> Source:
+    """A source of images by its name or path."""
     if name == "digits":
         from glassworks.data.labelled.digits import digits_source
 
-        return digits_source()
-    if name.partition(":")[0] in TOYS:
-        from glassworks.data.labelled.toys import toy_source
+        return digits_source(size=size, colour=colour)
+    path = at_home(name)
+    if signs.looks_like_idx(path):
+        from glassworks.data.labelled.idx import read_idx
 
-        return toy_source(name)
-    raise ValueError(f"data (={name!r}) is no labelled data: give digits or a toy set ({', '.join(TOYS)})")
+        return read_idx(path, size=size, colour=colour)
+    if signs.looks_like_cifar(path):
+        from glassworks.data.labelled.cifar import read_cifar
+
+        return read_cifar(path, target="coarse" if target == "coarse" else "fine", size=size, colour=colour)
+    from glassworks.data.labelled.folder import read_folder
+
+    return read_folder(path, size=size, colour=colour)
+
+
+def refuse(data: str, what: str, **given: object) -> None:
+    """Refuse what is said of another kind of data."""
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(f"{name} (={value!r}) is for {what}, which data (={data!r}) is not: leave it out")

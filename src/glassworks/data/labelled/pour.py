@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from glassworks.data.labelled.measures import different
 from glassworks.data.labelled.source import SPLITS, Block, Source
 from glassworks.data.labelled.splits import (
     TRAIN,
@@ -122,8 +123,11 @@ def split_rule(source: Source, columns: set[str]) -> str:
 def divide(folder: Path, source: Source, poured: Poured, shares: Shares) -> tuple[NDArray[np.int64], list[str]]:
     """Write the files of each split; (3, K) counts by split and class (K = 1 for numbers), and what is to be said."""
     columns = {path.stem[4:]: np.load(path, mmap_mode="r", allow_pickle=False) for path in folder.glob("all_*.npy")}
-    given = "split" in columns
-    check_counts(poured.counts, source.what, shares, given=given) if not poured.counts[TRAIN] else None
+    if not columns:
+        raise ValueError(f"{source.what}: there are no examples: give data with some")
+    if not poured.counts[TRAIN]:
+        raise ValueError(f"{source.what}: nothing is said to be for training: give the training examples, too")
+    units = different(columns.get("group", columns["key"]))
     counts = np.zeros((3, max(len(poured.classes), 1)), np.int64)
     dtypes: dict[str, DTypeLike] = {"rows": np.int64, "targets": columns["target"].dtype, "keys": np.uint64}
     dtypes |= {"groups": np.int64} if "group" in columns else {}
@@ -142,10 +146,10 @@ def divide(folder: Path, source: Source, poured: Poured, shares: Shares) -> tupl
                 writer.append(rows=first + here, targets=targets[here], keys=keys[here], groups=groups)
         for writer in writers:
             writer.finish()
-    check_counts(counts.sum(1), source.what, shares, given=given)
-    notes = [share_note(counts, poured.split_by)]
+    check_counts(counts.sum(1), units, source.what, shares)
+    notes = [share_note(counts, poured.split_by, units)]
     if source.task == "classes":
-        only = None if given else only_one(folder, counts, columns["target"], poured)
+        only = None if "split" in columns else only_one(folder, counts, columns["target"], poured)
         check_classes(counts, poured.classes, source.what, only)
         notes += class_notes(counts, poured.classes)
     elif columns["target"].min() == columns["target"].max():

@@ -98,25 +98,23 @@ def cut_at(times: NDArray[np.float64], wanted: int) -> float:
     return float(instants[nearest])
 
 
-def check_counts(counts: NDArray[np.int64], what: str, shares: Shares, *, given: bool) -> None:
+def check_counts(counts: NDArray[np.int64], units: int, what: str, shares: Shares) -> None:
     """Refuse splits without examples.
 
     Args:
         counts: (3,) examples of each split.
+        units: how many different contents or groups there are, each of which is in one split.
         what: the source, for the message.
         shares: what was asked for.
-        given: whether the source itself says what is for training.
     """
-    if not counts.sum():
-        raise ValueError(f"{what}: there are no examples: give data with some")
     empty = [name for name, count in zip(SPLITS, counts, strict=True) if not count]
-    if empty and given and "train" in empty:
-        raise ValueError(f"{what}: nothing is said to be for training: give the training examples, too")
     if empty:
         shared = "" if empty[0] == "train" else f" at a share of {getattr(shares, empty[0]):g}"
+        of_units = f" ({units:,} different)" if units < counts.sum() else ""
+        examples = counted(int(counts.sum()), "example")
         raise ValueError(
-            f"{what}: of {counted(int(counts.sum()), 'example')} none falls to {empty[0]}{shared}: give more, other "
-            f"shares, or another seed than {shares.seed}"
+            f"{what}: of {examples}{of_units} none falls to {empty[0]}{shared}: give more, other shares, or another "
+            f"seed than {shares.seed}"
         )
 
 
@@ -168,8 +166,8 @@ def named_classes(names: Sequence[str]) -> str:
     return f"class {listed} has" if len(names) == 1 else f"classes {listed}{more} have"
 
 
-def share_note(counts: NDArray[np.int64], how: str) -> str:
-    """How many of (3, K) examples each split has, as a share of all and by class."""
+def share_note(counts: NDArray[np.int64], how: str, units: int) -> str:
+    """How many of (3, K) examples each split has, as a share of all and by class; and of what, if that is coarse."""
     total = counts.sum(0)
     parts = [f"{int(counts[TRAIN].sum()):,} train"]
     for code in (VALIDATION, TEST):
@@ -177,4 +175,5 @@ def share_note(counts: NDArray[np.int64], how: str) -> str:
         share = counts[code][total > 0] / total[total > 0]
         by_class = f", by class {share.min():.1%} to {share.max():.1%}" if len(share) > 1 else ""
         parts.append(f"{int(part):,} {SPLITS[code]} ({part / total.sum():.1%}{by_class})")
-    return f"split {how}: {', '.join(parts)}"
+    coarse = f"; equal ones stay together, and only {units:,} are different" if 2 * units < total.sum() else ""
+    return f"split {how}: {', '.join(parts)}{coarse}"

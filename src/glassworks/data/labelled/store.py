@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from glassworks.data.arrays import ArrayWriter, FileTable, Names, NamesWriter, Shards, check_file
+from glassworks.data.arrays import ArrayWriter, FileTable, Names, NamesWriter, RowShards, check_file
 from glassworks.data.labelled.source import Split
 
 SHARD_BYTES = 1 << 26
@@ -112,7 +112,7 @@ def shard_name(shard: int) -> str:
 class Part:
     """One split of prepared data, memory-mapped. Each file is checked against its SHA-256 when first touched.
 
-    Reading keeps at most about 32 MB of the shards mapped, so peak memory does not depend on how many there are.
+    Peak memory does not depend on how many examples there are (`RowShards`).
     """
 
     def __init__(
@@ -120,7 +120,8 @@ class Part:
     ) -> None:
         self.path, self.split, self.length, self.shape = path, split, length, shape
         self.shard_rows, self.table = shard_rows, table
-        self.shards = Shards(path, shard_name, table)
+        self.shards = RowShards(path, shard_name, table)
+        self.dtype = np.dtype(np.uint8 if len(shape) == 3 else np.float32)
 
     def __len__(self) -> int:
         return self.length
@@ -129,15 +130,8 @@ class Part:
         """(B, C, H, W) uint8 pixels, or (B, F) float32 rows, of examples by their numbers in the split."""
         rows = self.rows[np.asarray(indices, np.int64)]
         numbers, offsets = np.divmod(rows, self.shard_rows)
-        first = self.shards[int(numbers[0])] if len(numbers) else self.shards[0]
-        if not len(numbers) or (numbers == numbers[0]).all():
-            out = first[offsets]
-        else:
-            out = np.empty((len(rows), *self.shape), first.dtype)
-            for number in np.unique(numbers):
-                here = np.flatnonzero(numbers == number)
-                out[here] = self.shards[int(number)][offsets[here]]
-        self.shards.count_read(out.nbytes, len(rows))
+        out = np.empty((len(rows), *self.shape), self.dtype)
+        self.shards.read(numbers, offsets, out)
         return out
 
     def names(self, indices: ArrayLike) -> list[str]:

@@ -218,6 +218,7 @@ def blocks(
             names=names,
             groups=groups_of(batch.column(places[group.name]), chosen, names) if group else None,
             times=times[chosen] if times is not None else None,
+            contents=contents_of([batch.column(places[one.name]) for one in encoding.columns], chosen),
         )
 
 
@@ -228,6 +229,16 @@ def small_batches(rows: Rows, features: int) -> Iterator[tuple[Any, int]]:
         for start in range(0, batch.num_rows, size):
             yield batch.slice(start, size), first + start
         first += batch.num_rows
+
+
+def contents_of(columns: list[Any], chosen: NDArray[np.intp]) -> list[str]:
+    """Rows as they stand in the file, without the target: what they are encoded as follows from the other rows, too."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    values = [pc.fill_null(column.take(pa.array(chosen)).cast(pa.string()), "") for column in columns]
+    joined: list[str] = pc.binary_join_element_wise(*values, "\x1f").to_pylist()
+    return joined
 
 
 def names_of(rows: Rows, first: int, places: NDArray[np.intp]) -> list[str]:
