@@ -41,10 +41,11 @@ from glassworks.optim.config import OptimizerConfig
 from glassworks.optim.groups import make_optimizer
 from glassworks.optim.schedules import constant, make_schedule
 from glassworks.pretraining.network import build
-from glassworks.pretraining.recipe import read_recipe
+from glassworks.pretraining.recipe import Recipe
 from glassworks.train.device import has_bfloat16_units, matmul_peak, pick_precision, synchronize
 from glassworks.train.fit import fit
 from glassworks.train.plan import compiled
+from glassworks.train.recipes import read_recipe
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "shakespeare-char.toml"
 TURN = 10  # steps that one side takes before the other's turn
@@ -175,7 +176,7 @@ class LogitsOnly(torch.nn.Module):
 
 def part_loss(nanogpt_path: Path, data: Path, *, quick: bool, lr: float) -> None:
     """Train both sides in turns; print wall times to the two losses."""
-    recipe = read_recipe(RECIPE)
+    recipe = read_recipe(RECIPE, Recipe)
     with tempfile.TemporaryDirectory() as folder:
         corpus = prepare(str(data), recipe.tokenizer, Path(folder), held_out=recipe.held_out, split=recipe.split)
         tokens, vocab_size = corpus.train.read(0, corpus.train.num_tokens), corpus.tokenizer.vocab_size
@@ -219,7 +220,7 @@ class Ours:
     """One training of the recipe, a few steps at a time."""
 
     def __init__(self, corpus: Corpus, steps: int, seed: int) -> None:
-        recipe = read_recipe(RECIPE)
+        recipe = read_recipe(RECIPE, Recipe)
         shape = dataclasses.replace(recipe.model, vocab_size=corpus.tokenizer.vocab_size)
         self.recipe = dataclasses.replace(recipe, model=shape, steps=steps, seed=seed)
         self.step, self.times = 0, list[float]()

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 import glassworks as gw
+from glassworks.cli.arguments.parse import Arguments
+from glassworks.core.config import read_toml
 
 
 def test_importing_loads_nothing_heavy() -> None:
@@ -59,13 +61,16 @@ def test_another_name_is_refused() -> None:
 
 def test_recipes_lie_in_the_package_and_can_be_read() -> None:
     """So that a wheel has them."""
-    from glassworks.pretraining.recipe import RECIPES, find_recipe, read_recipe
+    from glassworks.cli.training.kind import kind_asked_for, recipe_for
+    from glassworks.train.recipes import RECIPES, find_recipe
 
     assert RECIPES.is_relative_to(Path(gw.__file__).parent)
     names = [path.stem for path in RECIPES.glob("*.toml")]
     assert "shakespeare-char" in names
     for name in names:
-        assert read_recipe(find_recipe(name)).steps > 0
+        values = read_toml(find_recipe(name))
+        kind, _ = kind_asked_for(Arguments(), values)
+        assert recipe_for(kind, values, find_recipe(name)).steps > 0
 
 
 def test_arguments_of_another_type_are_told_by_name() -> None:

@@ -154,3 +154,31 @@ def test_a_write_that_fails_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(OSError, match="No space"):
         save_checkpoint(run, 2, {"model": model}, optimizer)
     assert [p.name for p in (run.path / "checkpoints").iterdir()] == ["step_000001"]
+
+
+@pytest.mark.parametrize("name", ["muon", "adamw"])
+def test_weights_with_channels_last_go_on_bit_for_bit(tmp_path: Path, name: str) -> None:
+    """A file knows nothing of strides, and fused kernels take weights and moments for arrays of one order."""
+
+    def begun() -> tuple[nn.Module, torch.optim.Optimizer]:
+        torch.manual_seed(0)
+        layers = nn.Sequential(nn.Conv2d(4, 8, 3), nn.Flatten(), nn.Linear(8 * 16, 3))
+        model: nn.Module = layers.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return model, make_optimizer(model, OptimizerConfig(name=name))  # type: ignore[arg-type]
+
+    def train(model: nn.Module, optimizer: torch.optim.Optimizer, steps: range) -> None:
+        for step in steps:
+            images = torch.randn(5, 4, 6, 6, generator=torch.Generator().manual_seed(step))
+            optimizer.zero_grad()
+            model(images).square().mean().backward()
+            optimizer.step()
+
+    run, whole, (broken, optimizer) = Run.create(tmp_path / "r"), begun(), begun()
+    train(*whole, range(6))
+    train(broken, optimizer, range(3))
+    folder = save_checkpoint(run, 3, {"model": broken}, optimizer)
+    again = begun()
+    load_checkpoint(folder, {"model": again[0]}, again[1])
+    train(*again, range(3, 6))
+    for expected, found in zip(whole[0].parameters(), again[0].parameters(), strict=True):
+        assert torch.equal(expected, found)

@@ -54,6 +54,7 @@ def held_out(args: Eval) -> None:
     """A run on its own text."""
     from glassworks.core.called import command
     from glassworks.core.columns import terminal_width
+    from glassworks.core.kinds import found
     from glassworks.core.places import is_model, model_path
     from glassworks.core.progress import say
     from glassworks.core.runs import Run
@@ -73,6 +74,6 @@ def held_out(args: Eval) -> None:
         raise ValueError(f"{args.run} is a model without a text of its own to hold out: give one by --data")
     run = Run.open(args.run, "eval")
     say(f"measuring {run.name}")
-    from glassworks.evaluate.held_out import evaluate_run, table
-
-    print(table(evaluate_run(run), terminal_width()))
+    score, makes = run.kind.score, run.kind.measures["its score"]
+    assert score is not None  # or the kind would not name the command
+    print(found(score.table)(found(makes.by)(run), terminal_width()))

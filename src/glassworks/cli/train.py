@@ -1,32 +1,35 @@
-"""`glassworks train`: a recipe and flags over it, or a run to go on with."""
+"""`glassworks train`: a recipe and flags over it, or a run to go on with; what kind of run is found from the data."""
 
 import dataclasses
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
+from glassworks.classify.recipe import LabelledRecipe
 from glassworks.cli.arguments.parse import Arguments
+from glassworks.cli.training.kind import kind_asked_for, recipe_for
 from glassworks.core.called import command
+from glassworks.core.config import read_toml
 from glassworks.core.files import refuse_unwritable
-from glassworks.core.progress import counted
+from glassworks.core.kinds import KINDS, found
+from glassworks.core.progress import counted, say
 from glassworks.core.runs import ROOT, Run, being_trained, free_name, refuse_existing
 from glassworks.core.types import Tracker
-from glassworks.pretraining.recipe import Recipe, find_recipe, read_recipe, recipe_of
+from glassworks.pretraining.recipe import Recipe
+from glassworks.train.recipes import find_recipe
 from glassworks.train.tracking import check_installed
+from glassworks.train.training import Training, recipe_in
 
 
 @dataclasses.dataclass(frozen=True)
-class Train:
-    """Train a GPT by a recipe, with flags over it; or go on with a run.
-
-    Evaluates it on all held-out text, looks inside it, and writes the run's report. Ctrl-C stops cleanly.
-    """
+class Common:
+    """What every training takes."""
 
     recipe_file: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[RECIPE]")] = None
-    """A recipe: the name of one that comes with Glassworks (shakespeare-char), or a file (recipes/*.toml); flags go
-    over it. It comes first."""
+    """A recipe: the name of one that comes with Glassworks (shakespeare-char, digits), or a file (recipes/*.toml);
+    flags go over it. It comes first."""
     name: str | None = None
     """Name of the run's folder below runs/, or a path. None = the recipe's name."""
     resume: Annotated[str | None, tyro.conf.arg(metavar="RUN")] = None
@@ -36,17 +39,40 @@ class Train:
     log: Tracker | None = None
     """Tell a tool the metrics, too: tensorboard (event files in the run's folder), trackio or wandb (in their project
     glassworks)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Train(Common):
+    """Train a GPT on text, or a network on labelled images or a table, by a recipe with flags over it; or go on.
+
+    The data say which. Below are the flags for text; for images and tables `glassworks train --data digits --help`
+    shows them. Evaluates the model on all that was held out, looks inside it, and writes the run's report. Ctrl-C stops
+    cleanly.
+    """
+
     recipe: Annotated[Recipe, tyro.conf.arg(name="")] = dataclasses.field(default_factory=Recipe)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainLabelled(Common):
+    """Train a network on labelled images or a table, by a recipe with flags over it; or go on with a run.
+
+    Evaluates the model on all that was held out. Ctrl-C stops cleanly.
+    """
+
+    recipe: Annotated[LabelledRecipe, tyro.conf.arg(name="")] = dataclasses.field(default_factory=LabelledRecipe)
 
 
 def run(arguments: Arguments) -> int:
     """Parse, refuse what can be refused before torch is loaded, train, evaluate, report."""
     recipe_name = arguments[0] if arguments and not arguments[0].startswith("-") else None
-    default = Train() if recipe_name is None else Train(recipe=read_recipe(find_recipe(recipe_name)))
-    words = list(arguments)
-    args = arguments.parse(Train, "train", default=default)
+    file = None if recipe_name is None else find_recipe(recipe_name)
+    values = {} if file is None else read_toml(file)
+    kind, reason = kind_asked_for(arguments, values)
+    words, taken = list(arguments), Train if kind == "text" else TrainLabelled
+    args: Any = arguments.parse(taken, "train", default=taken(recipe=recipe_for(kind, values, file)))  # type: ignore[arg-type]
     if args.resume is not None:
-        if args != Train(resume=args.resume, quiet=args.quiet):
+        if args != taken(resume=args.resume, quiet=args.quiet):
             raise ValueError("--resume goes on with a run as it was planned: leave out the recipe and all other flags")
         return resume(Run.open(args.resume, "train --resume"))
     recipe = timed(args.recipe, arguments)
@@ -56,19 +82,19 @@ def run(arguments: Arguments) -> int:
     path = folder(args.name, Path(recipe_name).stem if recipe_name else "train")
     refuse_existing(path)
     check_installed(args.log)
-    from glassworks.pretraining.sources import check_sources
-
-    check_sources(recipe)
+    stages = KINDS[kind].stages
+    assert stages is not None
+    found(stages.checks)(recipe)
     from glassworks.cli.stages import finish
-    from glassworks.pretraining.run import start
     from glassworks.train.device import pick_device
     from glassworks.train.distributed import ranks
 
     with ranks(pick_device(recipe.device)) as place:
         launcher = ["torchrun", "--nproc-per-node", str(place.world), "-m"] if place.world > 1 else []
-        new = start(path, recipe, [*launcher, "glassworks", "train", *words], place)
+        new: Run = found(stages.starts)(path, recipe, [*launcher, "glassworks", "train", *words], place)
         if place.first and args.log is not None:
             new.update(log=args.log)
+        say(reason)
         return finish(new, place)
 
 
@@ -76,14 +102,12 @@ def resume(run: Run) -> int:
     """Go on with a run where it stopped; of a finished one, say where its report is."""
     if run.is_held:
         raise being_trained(run)
-    recipe = recipe_of(run)
+    stages = run.kind.stages
+    assert stages is not None  # or the command would have been refused
+    recipe: Training = recipe_in(run, found(stages.recipe))
     if run.is_trained and not run.unmade:
-        if os.environ.get("RANK", "0") != "0":  # of torchrun's, the first alone speaks
-            return 0
-        data = [recipe.data] if isinstance(recipe.data, str) else recipe.data
-        print(f"{run.path} is finished already, with all of its {counted(run.steps or 0, 'step')}\n")
-        print(f"report:    {run.path / 'report.html'}")
-        print(f"further:   {command('train', '--start-from', run.path, '--data', *data)}")
+        if os.environ.get("RANK", "0") == "0":  # of torchrun's, the first alone speaks
+            say_finished(run)
         return 0
     refuse_unwritable(run.path / "report.html")
     if not run.is_trained:
@@ -96,7 +120,18 @@ def resume(run: Run) -> int:
         return finish(run, place)
 
 
-def timed(recipe: Recipe, arguments: Arguments) -> Recipe:
+def say_finished(run: Run) -> None:
+    """Where the report of a run is that has nothing more to do, and how another one goes on from it."""
+    print(f"{run.path} is finished already, with all of its {counted(run.steps or 0, 'step')}\n")
+    if (page := run.path / "report.html").exists():
+        print(f"report:    {page}")
+    if "train --start-from" in run.kind.commands:
+        data = run.record["recipe"]["data"]
+        further = [data] if isinstance(data, str) else data
+        print(f"further:   {command('train', '--start-from', run.path, '--data', *further)}")
+
+
+def timed(recipe: Any, arguments: Arguments) -> Any:
     """The recipe as long as the flags say: `--steps` goes over a file's minutes. ValueError for both flags at once."""
     if recipe.minutes is None or not arguments.typed("--steps"):
         return recipe

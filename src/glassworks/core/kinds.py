@@ -1,10 +1,55 @@
 """Kinds of run: what each is of, which commands can use it, and what opens it. A new kind has its entry here.
 
-run.json says the kind by its name. A reproduction's is the reproduction's; a run that says none is of text.
+run.json says the kind by its name. A reproduction's is the reproduction's; a run that says none is of text. Functions
+of rooms above are named by texts, "module:function", and are imported when they are called for.
 """
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Something that is made of a finished model."""
+
+    files: tuple[str, ...]
+    """What is then in the run's folder."""
+    by: str
+    """The function of the run that makes it."""
+    doing: str
+    """What is said meanwhile."""
+
+
+@dataclass(frozen=True)
+class Stages:
+    """What `train` calls for a kind of run, beside its measures."""
+
+    recipe: str
+    """What its runs are made by, a class over `Training`."""
+    checks: str
+    """A recipe to nothing: refuses one whose data are not there, before anything is read or loaded."""
+    starts: str
+    """(path, recipe, command, ranks) to a run that is prepared, and not yet trained."""
+    trains: str
+    """(run, ranks, report) to whether it got to its end: trains it, and says what it comes by on the way."""
+    overview: str
+    """(run, ranks, steps done) to lines, each a name and a text: what it is about to do."""
+    further: str
+    """The run to lines, each a name and a command: what to do with it next."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """How good a finished model is."""
+
+    task: str
+    """What its evaluation is called: evals/<task>.json."""
+    table: str
+    """(result, width) to what `eval` prints of it."""
+    conclusions: str
+    """The result to sentences: what it comes to."""
 
 
 @dataclass(frozen=True)
@@ -16,17 +61,29 @@ class Kind:
     commands: tuple[str, ...]
     """Those that can use it, beside `runs`."""
     opens: str | None = None
-    """Where its `(run, device) -> Opened` is: "module:function", imported when it is called. None = it has no model."""
+    """Where its `(run, device) -> Opened` is. None = it has no model."""
     model: tuple[str, ...] = ("model/config.json", "model/model.safetensors")
     """The files of a finished model."""
-    measures: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """What is then made of the model, in this order: its name in words, and its files."""
+    measures: Mapping[str, Measure] = field(default_factory=dict)
+    """What is then made of the model, in this order, by its name in words."""
+    stages: Stages | None = None
+    """None = `train` does not train it."""
+    score: Score | None = None
+    """None = it has none of its own."""
 
     def refusal(self, use: str) -> str:
         """What is said to a command that cannot use it, and which can."""
         *others, last = self.commands
         return f"{use} cannot use it, but {' and '.join(filter(None, [', '.join(others), last]))} can"
 
+
+def found(place: str) -> Any:
+    """The function or class that a text names, imported now."""
+    module, name = place.split(":")
+    return getattr(importlib.import_module(module), name)
+
+
+TEXT_TRACES = tuple(f"traces/{name}.json" for name in ("attention", "logit_lens", "surprise", "health"))
 
 KINDS = {
     "text": Kind(
@@ -35,10 +92,21 @@ KINDS = {
         "glassworks.pretraining.run:opened",
         ("model/config.json", "model/model.safetensors", "model/tokenizer.json"),
         {
-            "its score": ("evals/held_out.json",),
-            "the look inside": tuple(f"traces/{x}.json" for x in ("attention", "logit_lens", "surprise", "health")),
-            "its report": ("report.html",),
+            "its score": Measure(("evals/held_out.json",), "glassworks.evaluate.held_out:evaluate_run", "measuring it"),
+            "the look inside": Measure(
+                TEXT_TRACES, "glassworks.interpret.catalogue.run_traces:trace_run", "looking inside"
+            ),
+            "its report": Measure(("report.html",), "glassworks.report.run_page:write_report", "writing its report"),
         },
+        Stages(
+            "glassworks.pretraining.recipe:Recipe",
+            "glassworks.pretraining.sources:check_sources",
+            "glassworks.pretraining.run:start",
+            "glassworks.cli.training.text:train",
+            "glassworks.cli.training.text_overview:facts",
+            "glassworks.cli.training.text:further",
+        ),
+        Score("held_out", "glassworks.evaluate.held_out:table", "glassworks.evaluate.held_out:conclusions"),
     ),
     "othello": Kind(
         "a reproduction, on games of Othello",

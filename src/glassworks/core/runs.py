@@ -164,11 +164,11 @@ class Run:
     def unmade(self) -> list[str]:
         """What its kind's measures are called of which something is missing."""
         measures = self.kind.measures
-        return [name for name, files in measures.items() if not all((self.path / file).is_file() for file in files)]
+        return [name for name, one in measures.items() if not all((self.path / file).is_file() for file in one.files)]
 
     def forget_measures(self) -> None:
         """Delete what was measured of earlier weights, before there are others."""
-        for file in chain.from_iterable(self.kind.measures.values()):
+        for file in chain.from_iterable(measure.files for measure in self.kind.measures.values()):
             (self.path / file).unlink(missing_ok=True)
 
     def next_move(self) -> str:

@@ -1,12 +1,8 @@
 """A recipe of text: everything that decides what a pre-training computes, as one frozen dataclass of plain values."""
 
-import shlex
 from dataclasses import dataclass, field
-from difflib import get_close_matches
-from pathlib import Path
 from typing import Literal
 
-from glassworks.core.config import from_dict, read_toml
 from glassworks.core.errors import RunError
 from glassworks.core.runs import Run
 from glassworks.core.text import RENAME, check_text
@@ -73,39 +69,6 @@ class Recipe(GPTTraining, Text):
                 check_text(text if isinstance(text, str) else "", name, RENAME if name == "data" else UTF8)
         if isinstance(self.held_out, float) and not 0 < self.held_out < 1:
             raise ValueError(f"held_out (={self.held_out}) is a share of the documents: give a number between 0 and 1")
-
-
-RECIPES = Path(__file__).parents[1] / "recipes"
-"""The recipes that come with the package; `recipes/` of the checkout is the same folder."""
-
-
-def find_recipe(name: str) -> Path:
-    """The file of a recipe: a path, or the name of one that comes with the package.
-
-    Raises: ValueError, with the names there are, if it is neither.
-    """
-    own = RECIPES / f"{Path(name).stem}.toml"
-    if Path(name).is_file():
-        return Path(name)
-    if own.is_file() and name in (own.stem, own.name, f"recipes/{own.name}"):
-        return own
-    names = sorted(path.stem for path in RECIPES.glob("*.toml"))
-    near = get_close_matches(Path(name).stem, names, n=1)
-    if Path(name).is_dir():
-        raise ValueError(f"{name} is a folder, no recipe: to train on what is in it, say --data {shlex.quote(name)}")
-    hint = f"did you mean {near[0]}?" if near else f"give a .toml file, or the name of one of ours: {', '.join(names)}"
-    raise ValueError(f"there is no recipe {name}: {hint}")
-
-
-def read_recipe(path: Path) -> Recipe:
-    """A recipe from a TOML file."""
-    try:
-        values = read_toml(path)
-        if "steps" in values and "minutes" in values:
-            raise ValueError("steps and minutes both say how long to train: leave one out")
-        return from_dict(Recipe, values)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
 
 
 def recipe_of(run: Run) -> Recipe:

@@ -64,9 +64,22 @@ def load_checkpoint(
         optimizer.load_state_dict(
             unpack(read_tensors(folder / "optimizer.safetensors"), read_json(folder / "state.json"))
         )
+        laid_out(optimizer)
     if rng:
         restore_random_state(read_tensors(folder / "rng.safetensors"))
     return int(meta["step"])
+
+
+@torch.no_grad()
+def laid_out(optimizer: torch.optim.Optimizer) -> None:
+    """Lay an optimizer's tensors out as their weights are: channels last, perhaps, of which a file knows nothing.
+
+    torch's fused kernels take both for arrays of one order.
+    """
+    for p, state in optimizer.state.items():
+        for name, value in state.items():
+            if isinstance(value, Tensor) and value.shape == p.shape and value.stride() != p.stride():
+                state[name] = torch.empty_like(p, dtype=value.dtype).copy_(value)
 
 
 def newest_checkpoint(run: Run) -> Path | None:

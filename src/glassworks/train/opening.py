@@ -4,7 +4,6 @@ What opens a kind of run is in its own file, above this one; `core.kinds` says w
 layout opens as what its config.json says it is, and a GGUF file as text does.
 """
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +14,7 @@ import torch
 from torch import nn
 
 from glassworks.core.errors import RunError
+from glassworks.core.kinds import found
 from glassworks.core.places import model_path
 from glassworks.core.runs import Run, check_run
 from glassworks.data.labelled.source import Task
@@ -101,8 +101,7 @@ def open_run(named: str | Path | Run, device: torch.device | None = None, *, use
     check_run(run, use)
     if run.kind.opens is None:
         raise RunError(f"{run.path} is {run.kind.what}: it has no network of its own to open; {run.next_move()}")
-    module, name = run.kind.opens.split(":")
-    opened: Opened = getattr(importlib.import_module(module), name)(run, device or torch.device("cpu"))
+    opened: Opened = found(run.kind.opens)(run, device or torch.device("cpu"))
     return opened
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import redirect_stderr
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 from glassworks.cli.arguments.flags import SCALARS, Flag, flags_of, metavar_of
 from glassworks.core.called import command as call
@@ -125,6 +125,10 @@ class Arguments(list[str]):
         return {name for flag in self.flags for name in flag.names}
 
     def typed(self, flag: str) -> str:
+        """The words that were given to a flag, in one text."""
+        return " ".join(self.words_of(flag))
+
+    def words_of(self, flag: str) -> list[str]:
         """The words that were given to a flag."""
         values: list[str] = []
         for word in [w for given in self for w in (given.split("=", 1) if given.startswith("--") else [given])]:
@@ -134,7 +138,7 @@ class Arguments(list[str]):
                 values.append(word)
             elif values:
                 break
-        return " ".join(values[1:])
+        return values[1:]
 
     def in_flags(self, message: str) -> str:
         """The message with the flags of the fields that it names."""
@@ -202,14 +206,20 @@ def registry() -> Any:
 
     @rules.primitive_rule
     def scalar(info: tyro.constructors.PrimitiveTypeInfo) -> Any:
-        kinds = [kind for kind in options(info.type) if kind not in (type(None), tuple[str, ...])]
-        several = tuple[str, ...] in options(info.type)
+        many = [kind for kind in options(info.type) if get_origin(kind) is tuple and get_args(kind)[1:] == (...,)]
+        kinds = [kind for kind in options(info.type) if kind is not type(None) and kind not in many]
         if not kinds or not all(kind in SCALARS for kind in kinds):
             return None
 
+        def numbered(words: list[str]) -> tuple[Any, ...]:
+            try:
+                return tuple(map(get_args(many[0])[0], words))
+            except ValueError:
+                raise ValueError(f"must be {type_in_words(info.type)}") from None
+
         def read(words: list[Any]) -> Any:
-            if several and len(words) != 1:
-                return tuple(words)
+            if many and len(words) != 1:
+                return numbered(words)
             word = words[0] if isinstance(words[0], str) else words[0][0]  # tyro wraps an optional positional twice
             if word == "None" and type(None) in options(info.type):
                 return None
@@ -221,10 +231,10 @@ def registry() -> Any:
             raise ValueError(f"must be {type_in_words(info.type)}")
 
         return tyro.constructors.PrimitiveConstructorSpec(
-            nargs="*" if several else 1,
+            nargs="*" if many else 1,
             metavar=metavar_of(info.type),
             instance_from_str=read,
-            is_instance=lambda value: isinstance(value, (*kinds, type(None), *([tuple] if several else []))),
+            is_instance=lambda value: isinstance(value, (*kinds, type(None), *([tuple] if many else []))),
             str_from_instance=lambda value: list(value) if isinstance(value, tuple) else [str(value)],
         )
 

@@ -1,4 +1,4 @@
-"""What a training is about to do, in a few lines: its text, its network, the machine, and how long it will take."""
+"""What a training on text is about to do: its text, its network, the machine, and how long it will take."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -22,14 +22,8 @@ FAR = 2.0
 """Times that the share held out may be what was asked for, or the reverse, before it is said why."""
 
 
-def overview(run: Run, place: Ranks, begin: int) -> Iterator[str]:
-    """The lines, from what run.json says; `begin` steps are done."""
-    for name, text in facts(run, place, begin):
-        yield f"  {name:<10} {text}"
-
-
 def facts(run: Run, place: Ranks, begin: int) -> Iterator[tuple[str, str]]:
-    """Names and texts."""
+    """Names and texts, from what run.json says; `begin` steps are done."""
     recipe, plan, corpus = recipe_of(run), plan_of(run), run.record.get("corpus", {})
     yield "text", source(recipe.data)
     yield from read(corpus)

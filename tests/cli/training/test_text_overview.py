@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from glassworks.cli.overview import crowded, duration, splits, vocabulary
+from glassworks.cli.training.text_overview import crowded, duration, splits, vocabulary
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.pretraining.recipe import Recipe
 from glassworks.train.plan import Plan

@@ -1,0 +1,37 @@
+"""Which kind of run a user asks `train` for: what the data is, or what a recipe's file says that only one kind has."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from glassworks.classify.recipe import LabelledRecipe
+from glassworks.cli.arguments.parse import Arguments
+from glassworks.data.labelled.kinds import kind_of
+from glassworks.pretraining.recipe import Recipe
+from glassworks.train.recipes import recipe_of_values
+
+LABELLED_ALONE = {field.name for field in dataclasses.fields(LabelledRecipe)} - {
+    field.name for field in dataclasses.fields(Recipe)
+}
+
+
+def kind_asked_for(arguments: Arguments, values: Mapping[str, Any]) -> tuple[str, str]:
+    """The kind, one of text, images and table, and why, in a line; `values` are what a recipe's file holds.
+
+    What is not there, and so may be anything, is what the file's other fields are for.
+    """
+    typed = arguments.words_of("--data")
+    data = typed or values.get("data") or Recipe.data
+    sources = [data] if isinstance(data, str) else list(data)
+    kind, reason = kind_of(sources[0] if len(sources) == 1 else tuple(sources), arguments.typed("--target") or None)
+    if kind == "text" and (only := sorted(LABELLED_ALONE & values.keys())):
+        return "images", f"images, as the recipe has {only[0]}"
+    return kind, reason
+
+
+def recipe_for(kind: str, values: Mapping[str, Any], file: Path | None) -> Recipe | LabelledRecipe:
+    """The recipe of a kind by what its file holds."""
+    if kind == "text":
+        return Recipe() if file is None else recipe_of_values(values, Recipe, file)
+    return LabelledRecipe() if file is None else recipe_of_values(values, LabelledRecipe, file)
