@@ -518,7 +518,8 @@ def test_no_commands_help_imports_what_computes() -> None:
 
 def test_configurations_import_nothing_that_computes() -> None:
     configurations = ["models.gpt.config", "optim.config", "train.training", "pretraining.recipe", "core.kinds"]
-    configurations += ["models.vision.config", "models.vision.layout", "reproductions.othello.recipe"]
+    configurations += ["models.vision.config", "models.vision.layout", "classify.recipe", "data.labelled.kinds"]
+    configurations += ["reproductions.othello.recipe"]
     code = f"import sys; {'; '.join(f'import glassworks.{name}' for name in configurations)}; print(*sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert not set(out.split()) & HEAVY

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from glassworks.classify.recipe import LabelledRecipe, labelled_recipe_of
 from glassworks.core.errors import RunError
-from glassworks.core.progress import going_on
 from glassworks.core.runs import Run, check_run
 from glassworks.data.labelled.open import open_source
 from glassworks.data.labelled.prepare import Labelled, open_labelled, prepare
@@ -14,9 +13,8 @@ from glassworks.train.distributed import Ranks
 
 def source_of(recipe: LabelledRecipe) -> Source:
     """Where a recipe's examples are read from; ValueError, in a line, for what is no labelled data."""
-    return open_source(
-        recipe.data, target=recipe.target, group=recipe.group, time=recipe.time, size=recipe.size, colour=recipe.colour
-    )
+    asked = {name: getattr(recipe, name) for name in ("target", "group", "time", "size", "colour")}
+    return open_source(recipe.data, **{name: value for name, value in asked.items() if value not in (None, "auto")})
 
 
 def check_source(recipe: LabelledRecipe) -> None:
@@ -26,8 +24,7 @@ def check_source(recipe: LabelledRecipe) -> None:
 
 def examples_of(recipe: LabelledRecipe, source: Source, root: Path, place: Ranks) -> Labelled:
     """Prepare a recipe's examples below root/.examples: one rank makes them, the others wait and open them."""
-    with going_on("prepare the examples"):
-        examples = prepare(source, root / ".examples", validation=recipe.validation, test=recipe.test)
+    examples = prepare(source, root / ".examples", validation=recipe.validation, test=recipe.test)
     place.wait()
     return examples
 

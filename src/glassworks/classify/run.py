@@ -67,8 +67,7 @@ def start(path: str | Path, recipe: LabelledRecipe, command: list[str], ranks: R
             f"batch_size (={recipe.batch_size}) must be a multiple of ranks (={place.world}) times accumulate "
             f"(={recipe.accumulate})"
         )
-    source = source_of(recipe)
-    examples = examples_of(recipe, source, path.parent, place)
+    examples = examples_of(recipe, source_of(recipe), path.parent, place)
     check_fits(recipe, examples)
     shape = fitted(recipe.model, examples.shape, len(examples.classes) or 1, examples.task)
     recipe = dataclasses.replace(recipe, model=shape)
@@ -86,7 +85,7 @@ def start(path: str | Path, recipe: LabelledRecipe, command: list[str], ranks: R
             examples={
                 "path": os.path.relpath(examples.path, path),
                 "digest": examples.digest,
-                "what": source.what,
+                "what": examples.what,
                 "task": examples.task,
                 "classes": list(examples.classes),
                 "notes": list(examples.notes),
@@ -135,7 +134,6 @@ def labelled_work(recipe: LabelledRecipe, examples: Labelled, place: Ranks) -> W
         place.rank,
         place.world,
         augment=recipe.augment,
-        classes=len(examples.classes),
     )
     return Work(
         build=partial(build, recipe, examples),
@@ -165,7 +163,7 @@ def build(
 
 def loss_of(recipe: LabelledRecipe, examples: Labelled) -> LossFn:
     """The loss that a recipe asks for on these data."""
-    mixed = recipe.augment.mixup is not None
+    mixed = recipe.augment.mixup > 0
     if examples.task == "number":
         return number_loss(std=spread_of(examples)[1], mixed=mixed)
     weights = recipe.given_weights()
@@ -188,7 +186,7 @@ def operations(recipe: LabelledRecipe) -> float:
         model, one = make_model(recipe.model), torch.zeros(2, *recipe.model.shape)
         with FlopCounterMode(display=False) as counter:
             model(one)
-    return 3.0 * counter.get_total_flops() / len(one) * recipe.batch_size
+    return 3.0 * float(counter.get_total_flops()) / len(one) * recipe.batch_size
 
 
 def check_fits(recipe: LabelledRecipe, examples: Labelled) -> None:
@@ -196,7 +194,9 @@ def check_fits(recipe: LabelledRecipe, examples: Labelled) -> None:
     if examples.task == "number":
         if recipe.class_weights is not None or recipe.label_smoothing:
             name = "label_smoothing" if recipe.label_smoothing else "class_weights"
-            raise ValueError(f"{name} (={getattr(recipe, name)}) is for classes, and a number is to be said: leave it out")
+            raise ValueError(
+                f"{name} (={getattr(recipe, name)}) is for classes, and a number is to be said: leave it out"
+            )
         if not spread_of(examples)[1] > 0:
             raise ValueError("the target is the same number in the whole training split: there is nothing to learn")
         return

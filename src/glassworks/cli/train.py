@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import tyro
 
 from glassworks.classify.recipe import LabelledRecipe
+from glassworks.cli.arguments.flags import flags_of
 from glassworks.cli.arguments.parse import Arguments
 from glassworks.cli.training.kind import kind_asked_for, recipe_for
 from glassworks.core.called import command
@@ -68,6 +69,7 @@ def run(arguments: Arguments) -> int:
     recipe_name = arguments[0] if arguments and not arguments[0].startswith("-") else None
     file = None if recipe_name is None else find_recipe(recipe_name)
     values = {} if file is None else read_toml(file)
+    arguments.flags = tuple(flags_of(TrainLabelled))  # for what is refused before it is known which there are
     kind, reason = kind_asked_for(arguments, values)
     words, taken = list(arguments), Train if kind == "text" else TrainLabelled
     args: Any = arguments.parse(taken, "train", default=taken(recipe=recipe_for(kind, values, file)))  # type: ignore[arg-type]

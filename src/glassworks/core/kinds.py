@@ -85,6 +85,17 @@ def found(place: str) -> Any:
 
 TEXT_TRACES = tuple(f"traces/{name}.json" for name in ("attention", "logit_lens", "surprise", "health"))
 
+LABELLED = Stages(
+    "glassworks.classify.recipe:LabelledRecipe",
+    "glassworks.classify.examples:check_source",
+    "glassworks.classify.run:start",
+    "glassworks.cli.training.labelled:train",
+    "glassworks.cli.training.labelled_overview:facts",
+    "glassworks.cli.training.labelled:further",
+)
+LABELLED_MODEL = ("model/config.json", "model/preprocessor_config.json", "model/model.safetensors")
+LABELLED_COMMANDS = ("train --resume",)
+
 KINDS = {
     "text": Kind(
         "a run of text",
@@ -107,6 +118,12 @@ KINDS = {
             "glassworks.cli.training.text:further",
         ),
         Score("held_out", "glassworks.evaluate.held_out:table", "glassworks.evaluate.held_out:conclusions"),
+    ),
+    "images": Kind(
+        "a run of images", LABELLED_COMMANDS, "glassworks.classify.run:opened", LABELLED_MODEL, stages=LABELLED
+    ),
+    "table": Kind(
+        "a run of a table", LABELLED_COMMANDS, "glassworks.classify.run:opened", LABELLED_MODEL, stages=LABELLED
     ),
     "othello": Kind(
         "a reproduction, on games of Othello",

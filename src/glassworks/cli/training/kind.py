@@ -24,10 +24,12 @@ def kind_asked_for(arguments: Arguments, values: Mapping[str, Any]) -> tuple[str
     typed = arguments.words_of("--data")
     data = typed or values.get("data") or Recipe.data
     sources = [data] if isinstance(data, str) else list(data)
-    kind, reason = kind_of(sources[0] if len(sources) == 1 else tuple(sources), arguments.typed("--target") or None)
+    if len(sources) != 1 or not isinstance(sources[0], str):  # several texts; or what its recipe will refuse
+        return "text", "several texts"
+    kind, why = kind_of(sources[0], arguments.typed("--target") or values.get("target"))
     if kind == "text" and (only := sorted(LABELLED_ALONE & values.keys())):
-        return "images", f"images, as the recipe has {only[0]}"
-    return kind, reason
+        return "images", f"{sources[0]}: labelled data, as the recipe has {only[0]}"
+    return kind, why
 
 
 def recipe_for(kind: str, values: Mapping[str, Any], file: Path | None) -> Recipe | LabelledRecipe:

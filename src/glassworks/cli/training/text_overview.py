@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from glassworks.cli.training.words import computed, repeated
 from glassworks.core.progress import counted, seconds
 from glassworks.core.runs import Run
 from glassworks.data.text.reading import described, share
@@ -12,7 +13,6 @@ from glassworks.data.tokenizers.specs import fewer
 from glassworks.models.gpt.model import GPT
 from glassworks.pretraining.recipe import Recipe, recipe_of
 from glassworks.pretraining.run import LOOK, looks
-from glassworks.train.device import pick_device
 from glassworks.train.distributed import Ranks
 from glassworks.train.plan import Plan, plan_of
 
@@ -39,14 +39,12 @@ def facts(run: Run, place: Ranks, begin: int) -> Iterator[tuple[str, str]]:
         f"{counted(shape.n_layer, 'layer')} of width {shape.n_embd}, "
         f"{counted(shape.n_head, 'head')}, a context of {counted(shape.n_ctx, 'token')}",
     )
-    machine = [str(pick_device(recipe.device)), plan.precision, "compiled" if plan.compile else "not compiled"]
-    yield "computed", ", ".join([*machine, counted(torch.get_num_threads(), "thread"), *ranked(place)])
+    yield "computed", computed(recipe, plan, place)
     steps = run.steps or plan.steps
     tokens = steps * recipe.tokens_per_step
     yield "plan", f"{counted(steps, 'step')} of {recipe.batch_size} × {shape.n_ctx} tokens: {tokens:,} in all"
     if corpus.get("train_tokens"):
-        times = tokens / corpus["train_tokens"]
-        yield "", f"{times:,.0f} times the text" if times >= 10 else f"{times:.2g} times the text"
+        yield "", repeated(tokens / corpus["train_tokens"], "the text")
     yield "time left" if begin else "time", duration(recipe, plan, steps, corpus.get("held_out_tokens", LOOK), begin)
     yield "", "samples, checkpoints and measuring it at the end come on top"
     if corpus.keys() >= SPLITS_KNOWN:
@@ -82,11 +80,6 @@ def vocabulary(recipe: Recipe) -> str:
     """The tokenizer, and how large its vocabulary came out."""
     actual = recipe.model.vocab_size
     return f"{recipe.tokenizer}, {counted(actual, 'token')}{fewer(recipe.tokenizer, actual)}"
-
-
-def ranked(place: Ranks) -> list[str]:
-    """How many processes there are, if it is not one."""
-    return [f"{place.world} ranks"] if place.world > 1 else []
 
 
 def duration(recipe: Recipe, plan: Plan, steps: int, held_out: int, begin: int) -> str:

@@ -1,0 +1,109 @@
+"""`glassworks train` on images and tables: the same command as for text, with flags of their own."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from glassworks.cli.main import run
+from glassworks.core.runs import Run
+
+DIGITS = ["--data", "digits", "--model.width", "8"]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(autouse=True)
+def inside(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(home)
+
+
+def helped(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit):
+        run([*words, "--help"])
+    return capsys.readouterr().out
+
+
+def test_one_command_trains_images_and_says_what_it_found(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", *DIGITS, "--steps", "6", "--name", "a"]) == 0
+    err = capsys.readouterr().err
+    record = json.loads((home / "runs/a/run.json").read_text(encoding="utf-8"))
+    numbers = record["examples"]
+    assert record["kind"] == "images"
+    said = [line.strip() for line in err.splitlines()]
+    for line in (
+        "digits: the images that scikit-learn carries",
+        f"train on   {numbers['train']:,} examples",
+        f"held out   {numbers['validation']} for validation on the way, {numbers['test']} for the test at the end",
+        "classes    10: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9",
+        "plan       6 steps of 64 examples: 384 in all",
+    ):
+        assert line in said
+    assert any(re.fullmatch(r"network    small_vgg, [\d,]+ parameters: 1 × 8 × 8 pixels .*", x) for x in said)
+    assert any(re.match(r"step 6: of the validation split, loss [\d.]+, accuracy [\d.]+", line) for line in said)
+    assert Run(home / "runs/a").is_trained
+    assert "Traceback" not in err
+
+
+def test_a_table_has_a_network_of_its_own_without_being_told(home: Path) -> None:
+    assert run(["train", "--data", "moons:200", "--steps", "4", "--name", "table", "--quiet"]) == 0
+    record = Run(home / "runs/table").record
+    assert record["kind"] == "table"
+    assert record["recipe"]["model"]["architecture"] == "mlp"
+
+
+def test_it_goes_on_where_it_stopped_and_says_when_it_is_finished(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", *DIGITS, "--steps", "4", "--name", "b", "--quiet"]) == 0
+    capsys.readouterr()
+    assert run(["train", "--resume", "b"]) == 0
+    assert capsys.readouterr().out.startswith("runs/b is finished already, with all of its 4 steps\n")
+    Path("runs/b/model/config.json").unlink()
+    assert run(["train", "--resume", "b"]) == 0
+    assert Run(Path("runs/b")).is_trained
+    assert run(["train", "--start-from", "b", "--data", "stdlib"]) == 2
+    assert "b is a run of images: train --start-from cannot use it" in capsys.readouterr().err
+
+
+def test_help_shows_the_flags_of_what_the_data_are(capsys: pytest.CaptureFixture[str]) -> None:
+    text, images, table = (helped(["train", *words], capsys) for words in ([], DIGITS, ["--data", "moons"]))
+    assert "glassworks train --data digits --help" in " ".join(text.split())
+    assert "--tokenizer" in text
+    assert "--augment.flip" not in text
+    for labelled in (images, table):
+        assert "--augment.flip" in labelled
+        assert "--tokenizer" not in labelled
+
+
+def test_a_recipe_that_only_labelled_data_have_is_one_of_these(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "own.toml").write_text('data = "not-here"\n[augment]\nflip = true\n', encoding="utf-8")
+    assert "--augment.flip" in helped(["train", "own.toml"], capsys)
+    assert run(["train", "own.toml", "--name", "nowhere"]) == 2
+    assert not (home / "runs/nowhere").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--tokenizer", "bytes"], "there is no flag --tokenizer"),
+        (["--model.width", "9", "--model.norm", "group"], "--model.width (=9) must be a multiple of 8"),
+        (["--validation", "0"], "--validation (=0.0) is a share of the examples"),
+        (["--class-weights", "1", "2"], "--class-weights (2 numbers) must be one for each of the 10 classes"),
+        (["--class-weights", "1", "two"], "--class-weights (='1 two') must be"),
+        (["--model.architecture", "tiny_vgg"], "images of 8 × 8 are too small for tiny_vgg"),
+        (["--model.architecture", "lenet"], "--model.architecture (='lenet') must be one of"),
+        (["--target", "x"], "--target (='x') is for tables"),
+        (["--augment.flip", "--augment.turn", "-3"], "--augment.turn (=-3.0) must be 0 (off) or more"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistake_gets_one_clear_line_and_leaves_nothing(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["train", "--data", "digits", "--name", "wrong", *words]) == 2
+    err = capsys.readouterr().err
+    assert message in err.splitlines()[-1]
+    assert not Path("runs/wrong").exists()
