@@ -102,7 +102,7 @@ def test_grey_is_found_from_the_pixels_of_all(tmp_path):
 
 def test_images_of_several_sizes_become_squares_and_that_is_said(tmp_path):
     for i, size in enumerate([(100, 90), (300, 80), (70, 200)]):
-        image(tmp_path / f"a/{i}.png", size)
+        image(tmp_path / f"{'ab'[i % 2]}/{i}.png", size)
     source = read_folder(tmp_path)
     assert source.shape == (3, 64, 64)
     assert source.notes == (
@@ -111,14 +111,16 @@ def test_images_of_several_sizes_become_squares_and_that_is_said(tmp_path):
     assert whole(source)[0].shape == (3, 3, 64, 64)
     assert read_folder(tmp_path, size=(32, 48)).shape == (3, 32, 48)
     for i, size in enumerate([(10, 9), (30, 8), (7, 20)]):
-        image(tmp_path / f"a/{i}.png", size)
+        image(tmp_path / f"{'ab'[i % 2]}/{i}.png", size)
     assert read_folder(tmp_path).shape == (3, 8, 8)
 
 
 def test_small_images_of_one_size_stay_and_large_ones_do_not(tmp_path):
     image(tmp_path / "a/1.png", (128, 96))
+    image(tmp_path / "b/1.png", (128, 96))
     assert read_folder(tmp_path).shape == (3, 96, 128)
     image(tmp_path / "a/1.png", (640, 480))
+    image(tmp_path / "b/1.png", (640, 480))
     source = read_folder(tmp_path)
     assert source.shape == (3, 64, 64)
     assert source.notes[0].startswith("all of 480 × 640: scaled to cover 64 × 64")
@@ -127,9 +129,10 @@ def test_small_images_of_one_size_stay_and_large_ones_do_not(tmp_path):
 def test_what_reading_changes_is_said(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
-    (tmp_path / "a").mkdir()
+    for kind in "ab":
+        (tmp_path / kind).mkdir()
     Image.new("RGB", (6, 4)).save(tmp_path / "a/1.jpg", exif=exif)
-    Image.new("RGBA", (4, 6)).save(tmp_path / "a/2.png")
+    Image.new("RGBA", (4, 6)).save(tmp_path / "b/2.png")
     source = read_folder(tmp_path)
     assert source.shape == (1, 6, 4)
     assert set(source.notes) == {
@@ -140,6 +143,7 @@ def test_what_reading_changes_is_said(tmp_path):
 
 def test_the_fingerprint_follows_files_and_settings(tmp_path):
     image(tmp_path / "a/1.png")
+    image(tmp_path / "c/1.png")
     first = read_folder(tmp_path).fingerprint
     assert read_folder(tmp_path).fingerprint == first
     assert read_folder(tmp_path, colour="grey").fingerprint != first
@@ -153,7 +157,7 @@ def test_the_fingerprint_follows_files_and_settings(tmp_path):
 @pytest.mark.parametrize("options", [{}, {"size": (4, 4), "colour": "rgb"}])
 def test_a_broken_image_is_named(tmp_path, options):
     for i in range(5):
-        image(tmp_path / f"a/{i}.png", seed=i)
+        image(tmp_path / f"{'ab'[i // 4]}/{i}.png", seed=i)
     content = (tmp_path / "a/3.png").read_bytes()
     (tmp_path / "a/3.png").write_bytes(content[:50])
     with pytest.raises(FileDamaged, match="^a/3.png is truncated or damaged"):
@@ -166,9 +170,10 @@ def test_a_broken_image_is_named(tmp_path, options):
 def test_links_that_leave_the_folder_are_refused(tmp_path):
     folder = tmp_path / "data"
     image(folder / "a/1.png")
+    image(folder / "c/1.png")
     image(tmp_path / "secret/1.png")
     (folder / "a/in.png").symlink_to("1.png")
-    assert names(read_folder(folder)) == ["a/1.png", "a/in.png"]
+    assert names(read_folder(folder)) == ["a/1.png", "a/in.png", "c/1.png"]
     (folder / "a/out.png").symlink_to(tmp_path / "secret/1.png")
     with pytest.raises(ValueError, match="a/out.png leaves the folder .*data .*secret/1.png.*: copy the file into it"):
         read_folder(folder)
@@ -184,8 +189,9 @@ def test_links_that_leave_the_folder_are_refused(tmp_path):
 
 def test_a_linked_folder_itself_is_read(tmp_path):
     image(tmp_path / "data/a/1.png")
+    image(tmp_path / "data/b/1.png")
     (tmp_path / "link").symlink_to("data")
-    assert names(read_folder(tmp_path / "link")) == ["a/1.png"]
+    assert names(read_folder(tmp_path / "link")) == ["a/1.png", "b/1.png"]
 
 
 def test_a_folder_without_classes_or_images_is_refused(tmp_path):
@@ -194,7 +200,17 @@ def test_a_folder_without_classes_or_images_is_refused(tmp_path):
     image(tmp_path / "1.png")
     with pytest.raises(ValueError, match="has no folder for each class"):
         read_folder(tmp_path)
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a/x.txt").write_text("x")
+    for kind in "ab":
+        (tmp_path / kind).mkdir()
+        (tmp_path / kind / "x.txt").write_text("x")
     with pytest.raises(ValueError, match="has no images in its folders"):
+        read_folder(tmp_path)
+
+
+def test_images_of_one_folder_beside_a_table_of_them_say_so(tmp_path):
+    image(tmp_path / "images/1.png")
+    with pytest.raises(ValueError, match="has one folder, images, where it needs one for each class: put those of"):
+        read_folder(tmp_path)
+    (tmp_path / "labels.csv").write_text("path,label\nimages/1.png,cat\n")
+    with pytest.raises(ValueError, match="where it needs one for each class: give .*labels.csv, which names them"):
         read_folder(tmp_path)

@@ -26,6 +26,15 @@ def picture(mode="RGB", size=(6, 4), seed=0):
     return Image.frombytes(mode, size, pixels.tobytes())
 
 
+def png(width, height, data=b"", depth=8, kind=0):
+    def chunk(kind, content):
+        body = kind + content
+        return struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
+
+    start = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + start + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "PPM"])
 def test_pixels_are_those_of_the_file_channels_first(kind):
     image = picture()
@@ -77,6 +86,14 @@ def test_16_bit_are_scaled_to_8():
     assert read_image(saved(Image.fromarray(deep)), "a").tolist() == [[[0, 0, 1, 1, 128, 255]]]
     assert read_image(saved(Image.fromarray(deep), "TIFF"), "a").tolist() == [[[0, 0, 1, 1, 128, 255]]]
     assert read_image(b"P5 2 1 65535\n\xff\xff\x00\x00", "a").tolist() == [[[255, 0]]]
+
+
+def test_16_bit_of_colour_and_few_bits_of_grey_are_scaled_too():
+    deep = png(1, 1, zlib.compress(struct.pack(">B3H", 0, 65535, 257, 0)), depth=16, kind=2)
+    assert read_image(deep, "a").tolist() == [[[255]], [[1]], [[0]]]
+    assert read_image(png(4, 1, zlib.compress(bytes([0, 0b00_01_10_11])), depth=2), "a").tolist() == [
+        [[0, 85, 170, 255]]
+    ]
 
 
 def test_pixels_of_no_scale_are_refused():
@@ -153,15 +170,6 @@ def test_several_frames_are_refused():
 def test_of_a_cameras_multi_picture_file_the_first_is_taken():
     content = saved(picture(), "MPO", save_all=True, append_images=[picture(seed=1)])
     assert read_image(content, "a").shape == (3, 4, 6)
-
-
-def png(width, height, data=b""):
-    def chunk(kind, content):
-        body = kind + content
-        return struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
-
-    start = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + start + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize("side", [9_000, 11_000, 20_000, 2**31 - 1])

@@ -1,4 +1,5 @@
 import pickle  # noqa: TID251 -- to make what is refused
+import shutil
 import struct
 import subprocess
 import sys
@@ -86,3 +87,16 @@ def test_pickles_are_refused_with_the_remedy(tmp_path):
     assert signs.looks_like_cifar(tmp_path)
     with pytest.raises(ValueError, match="is CIFAR as pickles.* take the binary version"):
         signs.refuse_pickle(tmp_path)
+
+
+def test_archives_are_refused_with_the_command_that_unpacks_them(tmp_path):
+    folder(tmp_path / "data", "a/1.png")
+    shutil.make_archive(str(tmp_path / "my data"), "gztar", tmp_path, "data")
+    shutil.make_archive(str(tmp_path / "data"), "zip", tmp_path, "data")
+    with pytest.raises(ValueError, match=r"my data.tar.gz is an archive: unpack it with `tar -xf '.*my data.tar.gz'`"):
+        signs.refuse_archive(tmp_path / "my data.tar.gz")
+    with pytest.raises(ValueError, match="unpack it with `unzip "):
+        signs.refuse_archive(tmp_path / "data.zip")
+    signs.refuse_archive(tmp_path / "data")
+    signs.refuse_archive(tmp_path / "data/a/1.png")
+    signs.refuse_archive(tmp_path / "none")

@@ -9,7 +9,7 @@ from pathlib import Path
 from glassworks.data.labelled.files import checked_name, inside
 from glassworks.data.labelled.image import Colour, Size, check_colour, check_size
 from glassworks.data.labelled.image_files import ImageFile, source_of_files
-from glassworks.data.labelled.signs import IMAGE_SUFFIXES
+from glassworks.data.labelled.signs import IMAGE_SUFFIXES, looks_like_paths
 from glassworks.data.labelled.source import SPLITS, Source, Split
 
 Parts = Sequence[tuple[Path, Split | None]]
@@ -51,8 +51,12 @@ def read_folder(path: Path, *, size: Size | None = None, colour: Colour = "auto"
     check_colour(colour)
     checked_name(path)
     parts, passed = split_folders(path)
-    if not any(folders_in(part, path) for part, _ in parts):
-        raise ValueError(f"{path} has no folder for each class: {REMEDY}")
+    classes = {folder.name for part, _ in parts for folder in folders_in(part, path)}
+    if len(classes) < 2:
+        found = f"one folder, {', '.join(classes)}, where it needs one" if classes else "no folder"
+        tables = [entry.name for entry in entries(path, path) if looks_like_paths(Path(entry.path))]
+        remedy = f"give {path / tables[0]}, which names them" if tables else REMEDY
+        raise ValueError(f"{path} has {found} for each class: {remedy}")
     passed.update(passed_over(path, parts))
     files = partial(images_of, path, parts)
     if next(files(), None) is None:

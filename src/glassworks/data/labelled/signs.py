@@ -8,6 +8,7 @@ import csv
 import gzip
 import os
 import re
+import shlex
 import zlib
 from collections.abc import Iterator
 from itertools import islice
@@ -136,6 +137,16 @@ def refuse_pickle(path: Path) -> None:
         raise ValueError(
             f"{path} is a pickle, which can run any code when it is read: where you trust it, save its images as PNG "
             "in a folder for each class, or its rows as CSV or Parquet"
+        )
+
+
+def refuse_archive(path: Path) -> None:
+    """Refuse a packed folder, as data sets are handed on; `ValueError` says how it is unpacked."""
+    start = first_bytes(path, 512) if path.is_file() else b""
+    unpack = "unzip" if start.startswith(b"PK\x03\x04") else "tar -xf" if start[257:262] == b"ustar" else None
+    if unpack is not None:
+        raise ValueError(
+            f"{path} is an archive: unpack it with `{unpack} {shlex.quote(str(path))}`, and give the folder"
         )
 
 
