@@ -198,6 +198,8 @@ def test_a_folder_without_classes_or_images_is_refused(tmp_path):
     with pytest.raises(ValueError, match="has no folder for each class: put those of each class"):
         read_folder(tmp_path)
     image(tmp_path / "1.png")
+    with pytest.raises(ValueError, match="1.png is one image: give a folder"):
+        read_folder(tmp_path / "1.png")
     with pytest.raises(ValueError, match="has no folder for each class"):
         read_folder(tmp_path)
     for kind in "ab":

@@ -1,3 +1,4 @@
+import gzip
 import pickle  # noqa: TID251 -- to make what is refused
 import shutil
 import struct
@@ -66,6 +67,8 @@ def test_a_table_of_paths_is_known_by_its_first_row(tmp_path):
     assert not signs.looks_like_paths(folder(tmp_path, "d.csv", content=b"\xff\xfe") / "d.csv")
     assert not signs.looks_like_paths(folder(tmp_path, "e.csv", content=b"") / "e.csv")
     assert not signs.looks_like_paths(folder(tmp_path, "e.parquet", content=b"PAR1") / "e.parquet")
+    packed = gzip.compress(b"image,label\na.png,1\n")
+    assert signs.looks_like_paths(folder(tmp_path, "a.csv.gz", content=packed) / "a.csv.gz")
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet
 

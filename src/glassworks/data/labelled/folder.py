@@ -50,6 +50,10 @@ def read_folder(path: Path, *, size: Size | None = None, colour: Colour = "auto"
     check_size(size)
     check_colour(colour)
     checked_name(path)
+    if path.is_file():
+        raise ValueError(
+            f"{path} is one image: give a folder with a folder for each class, or a table of paths and labels"
+        )
     parts, passed = split_folders(path)
     classes = {folder.name for part, _ in parts for folder in folders_in(part, path)}
     if len(classes) < 2:

@@ -104,18 +104,20 @@ def looks_like_paths(path: Path) -> bool:
 
 
 def first_rows(path: Path) -> tuple[list[str], list[str]]:
-    """The names of a table's columns, and its first row as texts; both empty for what is no table."""
-    suffix = path.suffix.lower()
+    """The names of a table's columns (of Parquet, those of paths) and its first row as texts; empty for no table."""
+    name = path.name.lower().removesuffix(".gz")
+    suffix = name[name.rfind(".") :]
     if suffix == ".parquet":
         import pyarrow.parquet as pq
 
         with pq.ParquetFile(path) as file:
-            rows: list[dict[str, object]] = next((rows.to_pylist() for rows in file.iter_batches(batch_size=1)), [{}])
+            columns = [name for name in file.schema_arrow.names if name.lower() in PATH_COLUMNS]  # others may be large
+            batches = file.iter_batches(batch_size=1, columns=columns) if columns else iter(())
+            rows: list[dict[str, object]] = next((batch.to_pylist() for batch in batches), [{}])
             return list(map(str, rows[0])), list(map(str, rows[0].values()))
     if suffix not in TABLE_SEPARATORS:
         return [], []
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        start = file.read(1 << 16)
+    start = first_bytes(path, 1 << 16).decode("utf-8-sig", errors="replace")
     lines = start.splitlines()[:2]
     separator = max(TABLE_SEPARATORS[suffix], key=lambda mark: lines[0].count(mark) if lines else 0)
     header, row = [*csv.reader(lines, delimiter=separator), [], []][:2]
