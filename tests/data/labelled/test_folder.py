@@ -137,7 +137,7 @@ def test_what_reading_changes_is_said(tmp_path):
     assert source.shape == (1, 6, 4)
     assert set(source.notes) == {
         "turned as their EXIF says: 1 of 2 images",
-        "partly transparent, laid on white: 1 of 2 images",
+        "with an alpha channel, laid on white: 1 of 2 images",
     }
 
 

@@ -152,7 +152,7 @@ def header(image: Path, name: str) -> Header:
         changes = {
             "turned as their EXIF says": turn in TURNS,
             "of 16 bit, scaled to 8": picture.mode in DEEP_MODES,
-            "partly transparent, laid on white": picture.has_transparency_data,
+            "with an alpha channel, laid on white": picture.has_transparency_data,
             "in CMYK, made RGB": picture.mode == "CMYK",
         }
         size = (width, height) if turn in SIDEWAYS else (height, width)
