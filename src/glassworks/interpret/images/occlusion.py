@@ -171,11 +171,12 @@ def occlusion_maps(
 
 def logit_of(target: int) -> Score:
     """The model's output for a class."""
+    return lambda outputs: logits(outputs, target)[:, target]
 
-    def score(outputs: Any) -> Tensor:
-        logits = tensor(getattr(outputs, "logits", outputs), "the output")
-        if logits.ndim != 2 or not 0 <= target < logits.size(1):
-            raise ValueError(f"targets (={target}) must be a class of the model's output {tuple(logits.shape)}")
-        return logits[:, target]
 
-    return score
+def logits(outputs: Any, target: int) -> Float[Tensor, "n K"]:
+    """The outputs, of which one is for the class; or ValueError."""
+    found = tensor(getattr(outputs, "logits", outputs), "the output")
+    if found.ndim != 2 or not 0 <= target < found.size(1):
+        raise ValueError(f"targets (={target}) must be a class of the model's output {tuple(found.shape)}")
+    return found

@@ -28,6 +28,7 @@ from glassworks.trace.drawings.effects import (
 from glassworks.trace.drawings.heads import scores_figure
 from glassworks.trace.drawings.health import dead_units, scale_figure
 from glassworks.trace.drawings.lens import distance_figure, lens_figure
+from glassworks.trace.drawings.occlusion import occlusion_figure
 from glassworks.trace.drawings.probing import probe_figure
 from glassworks.trace.drawings.rollout import rollout_figure
 from glassworks.trace.drawings.texts import surprise_figure
@@ -155,6 +156,16 @@ HEALTH: dict[str, Axes] = {
     "gradient_rms": ("layer", "part"),
     "dead_fraction": ("layer",),
 }
+WINDOWS = "window_row", "window_column"
+OCCLUSION: dict[str, Axes] = {
+    "picture": ("example", "shown", "colour", "pixel_row", "pixel_column"),
+    **like(("unit", "whole_activation"), "feature", "example"),
+    "activation": ("feature", "example", *WINDOWS),
+    "probability": ("network", "example", *WINDOWS),
+    "whole_probability": ("network", "example"),
+    "label": ("example", *WINDOWS),
+    **like(("whole_label", "target"), "example"),
+}
 OUTER = {"outer_gradient_rms": ("outer",)}
 OWN = {
     "attention": Own(
@@ -279,6 +290,12 @@ OWN = {
         {"nats": ("token",)},
         partial(surprise_figure, beside=True),
         (*each(("nats_alone", "entropy"), "token"), like(("top_ids", "top_probabilities"), "token", "top")),
+    ),
+    "occlusion": Own(
+        OCCLUSION,
+        lambda trace, _: occlusion_figure(trace),
+        labels={"class": named()},
+        sizes={"feature": range(2, 3), "network": range(2, 3), "shown": range(2, 3)},
     ),
     "health": Own(
         HEALTH,

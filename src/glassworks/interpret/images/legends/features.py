@@ -3,30 +3,30 @@
 from glassworks.trace.legend import Dimension, Legend, Quantity
 
 PROJECTION = (
-    "A projection is grey where nothing adds to the activation or takes from it, bright where brighter pixels raise it "
-    "and dark where darker ones do; each is scaled by itself."
+    "A projection is grey where nothing adds to the activation or takes from it, bright where brighter pixels raise "
+    "it and dark where darker ones do; each is scaled by itself."
 )
 
 PROJECTIONS = Legend(
     title="What single units see in an image",
     question="Which pixels made single units of {point} as active as they are?",
     measure=(
-        "A unit’s largest activation in an image, alone, taken back to the pixels by a deconvnet: max pooling undone by"
-        " its switches, the signal rectified, filters transposed (Zeiler & Fergus 2013, section 2.1)."
+        "A unit’s largest activation in an image, alone, taken back to the pixels by a deconvnet: max pooling undone "
+        "by its switches, the signal rectified, filters transposed (Zeiler & Fergus 2013, section 2.1)."
     ),
     reading=(
-        "One image after another, in the first column; beside it what each unit’s activation projects to, with the"
-        f" activation below it. {PROJECTION} A unit that stands for a part of the object shows that part, at its place,"
-        " in every image, and nothing of the rest."
+        "One image after another, in the first column; beside it what each unit’s activation projects to, with the "
+        f"activation below it. {PROJECTION} A unit that stands for a part of the object shows that part, at its "
+        "place, in every image, and nothing of the rest."
     ),
     nothing=(
-        "The switches and edges of the image alone draw something that looks like it: in an untrained network, too,"
-        " projections show outlines. A unit says more than that only as far as its projection differs from the"
-        " untrained network’s and from other units’."
+        "The switches and edges of the image alone draw something that looks like it: in an untrained network, too, "
+        "projections show outlines. A unit says more than that only as far as its projection differs from the "
+        "untrained network’s and from other units’."
     ),
     control=(
-        "Below each image’s row the same units of an untrained network of the same shape; and the cosine of each"
-        " projection with another unit’s, and with an untrained network’s, from the same place."
+        "Below each image’s row the same units of an untrained network of the same shape; and the cosine of each "
+        "projection with another unit’s, and with an untrained network’s, from the same place."
     ),
     quantities={
         "picture": Quantity("projections of single activations", captions="caption"),
@@ -63,8 +63,9 @@ STRONGEST = Legend(
     title="What single feature maps respond to",
     question="Which images make single units of {point} most active, and what do these have in common?",
     measure=(
-        "Over {num_images} images, one activation an image: the largest of the map. A patch is what its place can see; "
-        "what is blank lies beyond the image’s edge. Projections are a deconvnet’s (Zeiler & Fergus 2013, section 2.1)."
+        "Over {num_images} images, one activation an image: the largest of the map. A patch is what its place can "
+        "see; what is blank lies beyond the image’s edge. Projections are a deconvnet’s (Zeiler & Fergus 2013, "
+        "section 2.1)."
     ),
     reading=(
         "Two rows a unit, its strongest image first: the patches, and below them what made the activation. What all "
