@@ -27,7 +27,8 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     with CHANGING:
         for module in modules:
             OPEN.setdefault(module, {})[block] = module.training
-        model.eval()
+        if any(module.training for module in modules):  # setting what is set already takes longer than a small network
+            model.eval()
     try:
         yield
     finally:
@@ -38,7 +39,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
                 mode, later = modes.pop(block), begun[begun.index(block) + 1 :]
                 if later:
                     modes[later[0]] = mode  # it is for that one to give back
-                else:
+                elif module.training != mode:
                     module.training = mode
                 if not modes:
                     del OPEN[module]

@@ -68,6 +68,8 @@ def fitting(value: Any, name: str, kinds: Sequence[Any]) -> Any:
         return a_module(value, name, classes[0]) if value is not None or type(None) not in kinds else None
     if isinstance(value, str) and str not in kinds and any(typing.get_origin(kind) is Sequence for kind in kinds):
         raise ValueError(f"{name} (={value!r}) is one text: give a list of them")
+    if isinstance(value, int | float) and (int in kinds or float in kinds):
+        return value
     if any(is_tensor_type(kind) for kind in kinds) and value is not None:
         if isinstance(value, tuple) and any(typing.get_origin(kind) is tuple for kind in kinds):
             return tuple(as_tensor(x, name) for x in value)
