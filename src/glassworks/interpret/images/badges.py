@@ -29,7 +29,7 @@ from glassworks.interpret.images.scores import (
     channels_last,
     check_images,
     prepared,
-    scores_of,
+    scores_at,
     two_axes,
 )
 
@@ -57,7 +57,7 @@ def cascading_randomisation(
     depths: int = 8,
     seed: int = 0,
 ) -> Randomisation:
-    """Draw a model's layers anew, from the last one called to the first, and see how like its maps stay to what they were.
+    """Draw a model's layers anew, from the last one called to the first, and see how like its maps stay.
 
     Adebayo et al. 2018 (1810.03292), section 3.1: a map that stays the same does not depend on what was learned.
     Likeness is Spearman's correlation of the sizes of the maps' numbers, and the structural similarity of these as
@@ -92,7 +92,7 @@ def cascading_randomisation(
 
 @torch.no_grad()
 def layers_called(model: nn.Module, images: Tensor) -> list[str]:
-    """Modules with parameters of their own, in the order in which a pass first calls them; one not called comes first."""
+    """Modules with parameters of their own in the order in which a pass first calls them, those not called before."""
     called: list[str] = []
     with prepared(model) as root:
         own = {name: m for name, m in root.named_modules() if any(True for _ in m.parameters(recurse=False))}
@@ -124,7 +124,7 @@ def order_of(maps: Float[Tensor, "B H W"]) -> Float[Tensor, "B P"]:
     flat = maps.flatten(1)
     places = torch.empty_like(flat)
     steps = torch.arange(flat.size(1), dtype=flat.dtype, device=flat.device).expand_as(flat)
-    places.scatter_(1, flat.argsort(1, descending=True, stable=True), steps)
+    places.scatter_(1, torch.sort(flat, dim=1, descending=True, stable=True).indices, steps)
     return places / flat.size(1)
 
 
@@ -146,12 +146,12 @@ def curves(
     """
     shares = torch.linspace(0, 1, steps + 1, dtype=order.dtype, device=order.device)
     size = at_once(model, images, 2 * len(images) * len(shares), max_bytes)
-    taken = (order[:, None] < shares[:, None]).unflatten(2, images.shape[2:])[:, :, None]  # (B, S, 1, H, W)
+    taken = (order[:, None] < shares[:, None]).view(len(images), -1, 1, *images.shape[2:])  # (B, S, 1, H, W)
     found = []
     with prepared(model) as root:
         for away in (taken, ~taken):
             mixed = torch.where(away, fill[:, None], images[:, None]).flatten(0, 1)
-            parts = [two_axes(root(channels_last(x))).softmax(1) for x in mixed.split(size)]
+            parts = [two_axes(root(channels_last(x))).softmax(1) for x in torch.split(mixed, size)]
             of = classes.repeat_interleave(len(shares))
             found.append(torch.cat(parts).gather(1, of[:, None]).view(len(images), -1))
     return found[0], found[1]
@@ -167,7 +167,11 @@ def area(curve: Float[Tensor, "... S"]) -> Float[Tensor, "..."]:
 
 
 def infidelity(
-    attribution: Float[Tensor, "B N"], taken: Float[Tensor, "B K N"], fall: Float[Tensor, "B K"], *, scaled: bool = False
+    attribution: Float[Tensor, "B N"],
+    taken: Float[Tensor, "B K N"],
+    fall: Float[Tensor, "B K"],
+    *,
+    scaled: bool = False,
 ) -> Float[Tensor, " B"]:
     """The mean square by which Σ taken · attribution misses what taking it away does to the score.
 
@@ -207,13 +211,10 @@ def unexplained(
         row, column = (int(torch.randint(n - side + 1, (1,), generator=generator)) for n in (high, wide))
         taken[i, j, row : row + side, column : column + side] = 1
     taken = taken.to(images)
-    size = at_once(model, images, patches, max_bytes)
-    with prepared(model) as root:
-        scores = lambda x, of: torch.cat([scores_of(root(channels_last(y)), of.expand(len(y))) for y in x.split(size)])  # noqa: E731
-        whole = torch.cat([scores(images[i : i + 1], classes[i : i + 1]) for i in range(len(images))])
-        left = [
-            scores(torch.where(taken[i, :, None] > 0, fill[i], images[i]), classes[i : i + 1]) for i in range(len(images))
-        ]
+    size, left, whole = at_once(model, images, patches, max_bytes), [], scores_at(model, images, classes, 1)
+    for i, image in enumerate(images):
+        without = torch.where(taken[i, :, None] > 0, fill[i], image)
+        left.append(scores_at(model, without, classes[i].expand(patches), size))
     fall = whole[:, None] - torch.stack(left)
     total = fall.square().mean(1).clamp(min=1e-30)
     flat = taken.flatten(2)
@@ -226,6 +227,6 @@ def checked(images: Tensor, attribute: Callable[[], Tensor]) -> Tensor:
     found = attribute()
     if found.shape not in (images.shape, (len(images), *images.shape[2:])):
         raise ValueError(
-            f"attribute returned a tensor of shape {tuple(found.shape)}: it must be like the images {tuple(images.shape)}"
+            f"attribute returned a tensor of shape {tuple(found.shape)}: it must be like images {tuple(images.shape)}"
         )
     return plain_map(found)

@@ -1,8 +1,8 @@
 """Class activation maps: the maps of a layer, weighted by what the class score hangs on, laid over the image.
 
-    Grad-CAM     ReLU(Σ_k w_k A_k), w_k the mean of the gradient dS/dA_k over places     Selvaraju et al. 2016, 1610.02391
-    Grad-CAM++   w_k the sum of a ReLU(dS/dA_k) over places, a as in equation 19         Chattopadhay et al. 2017, 1710.11063
-    HiRes-CAM    ReLU(Σ_k dS/dA_k · A_k), place by place                                  Draelos & Carin 2020, 2011.08891
+    Grad-CAM     ReLU(Σ_k w_k A_k), w_k the mean of the gradient dS/dA_k over places  Selvaraju et al. 2016, 1610.02391
+    Grad-CAM++   w_k the sum of a ReLU(dS/dA_k) over places, a of equation 19         Chattopadhay et al., 1710.11063
+    HiRes-CAM    ReLU(Σ_k dS/dA_k A_k), place by place                                Draelos & Carin 2020, 2011.08891
 
 They say where in a coarse map the evidence lies, blurred to the size of pixels: an edge of the picture is no edge that
 the network saw. Numbers are in score: a HiRes-CAM of a network that is linear behind the layer adds up to its score.
@@ -59,7 +59,7 @@ def cam_map(
     classes, point = classes_of(model, images, targets, max_bytes), point or last_map(model, images)
     size, found = at_once(model, images, len(images), max_bytes), []
     with prepared(model) as root, torch.enable_grad():
-        for x, of in zip(images.split(size), classes.split(size), strict=True):
+        for x, of in zip(torch.split(images, size), torch.split(classes, size), strict=True):
             with maps_at(root, point) as seen:
                 scores = scores_of(root(channels_last(x).requires_grad_()), of)
             (gradient,) = torch.autograd.grad(scores.sum(), only(seen, point))
@@ -85,7 +85,7 @@ def guided_grad_cam_map(
     classes, point = classes_of(model, images, targets, max_bytes), point or last_map(model, images)
     size, found, cams = at_once(model, images, len(images), max_bytes), [], []
     with torch.enable_grad(), rectified(model, "guided"):
-        for part, of in zip(images.split(size), classes.split(size), strict=True):
+        for part, of in zip(torch.split(images, size), torch.split(classes, size), strict=True):
             x = part.clone(memory_format=torch.channels_last).requires_grad_()
             with maps_at(model, point) as seen:
                 total = scores_of(model(x), of).sum()

@@ -12,7 +12,16 @@ from torch import Tensor, nn
 from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.checks import check_count
 from glassworks.interpret.access.rectifiers import Rule, rectified
-from glassworks.interpret.images.scores import (MAX_BYTES, Targets, at_once, check_images, classes_of, prepared, refuse_infinite, scores_of,)
+from glassworks.interpret.images.scores import (
+    MAX_BYTES,
+    Targets,
+    at_once,
+    check_images,
+    classes_of,
+    prepared,
+    refuse_infinite,
+    scores_of,
+)
 
 
 @public
@@ -48,7 +57,8 @@ def gradient_map(model: nn.Module, images: Tensor, targets: Targets, rule: Rule,
     size = at_once(model, images, len(images), max_bytes)
     with prepared(model) as root, rectified(root, rule), torch.enable_grad():
         parts = [
-            input_gradient(root, x, of) for x, of in zip(images.split(size), classes.split(size), strict=True)
+            input_gradient(root, x, of)
+            for x, of in zip(torch.split(images, size), torch.split(classes, size), strict=True)
         ]
     return refuse_infinite(model, images, torch.cat(parts))
 

@@ -65,7 +65,9 @@ def integrated_gradients_map(
     shares, gaps = [], []
     with prepared(model) as root, torch.enable_grad():
         for i in range(len(images)):
-            gradient, change = path_gradient(root, images[i : i + 1], ends[i : i + 1], classes[i], places, weights, size)
+            gradient, change = path_gradient(
+                root, images[i : i + 1], ends[i : i + 1], classes[i], places, weights, size
+            )
             shares.append(gradient * (images[i] - ends[i]))
             gaps.append(shares[-1].double().sum() - change)
     return refuse_infinite(model, images, torch.stack(shares)), torch.stack(gaps)
@@ -109,7 +111,7 @@ def path_gradient(
             (gradient,) = torch.autograd.grad(front[:1], x, summed)
             return gradient[0], change
     total = torch.zeros_like(image)
-    for at, weight in zip(places.split(size), weights.split(size), strict=True):
+    for at, weight in zip(torch.split(places, size), torch.split(weights, size), strict=True):
         y = channels_last(end + at.view(-1, 1, 1, 1) * (image - end)).requires_grad_()
         (gradient,) = torch.autograd.grad((weight * scores_of(model(y), of.expand(len(at)))).sum(), y)
         total += gradient.sum(0)
@@ -137,14 +139,23 @@ def seen_first(model: nn.Module) -> Iterator[list[tuple[nn.Module, Tensor]]]:
 
 def is_affine(front: Tensor) -> bool:
     """Whether values of an image, a baseline and one between lie on a line."""
+    if len(front) != 3:
+        return False
     image, end, between = front.detach()
     return bool((torch.lerp(end, image, BETWEEN) - between).abs().max() <= CLOSE * front.detach().abs().max())
 
 
 def behind(
-    model: nn.Module, module: nn.Module, front: Tensor, dummy: Tensor, of: Tensor, places: Tensor, weights: Tensor,
-    size: int, score: Tensor,
-) -> Tensor | None:  # fmt: skip
+    model: nn.Module,
+    module: nn.Module,
+    front: Tensor,
+    dummy: Tensor,
+    of: Tensor,
+    places: Tensor,
+    weights: Tensor,
+    size: int,
+    score: Tensor,
+) -> Tensor | None:
     """The mean gradient where a layer's values lie on a line; None if the scores do not hang on these alone.
 
     The model is given the baseline and no image, and the layer's values are put in the place of what it makes of it.
@@ -154,18 +165,18 @@ def behind(
     along = channels_last(front[:1] - front[1:2])
     at = torch.cat([places, places.new_ones(1)])
     weight = torch.cat([weights, weights.new_zeros(1)])
-    total = torch.zeros_like(end)
+    total: Tensor = torch.zeros_like(end)
     values: Tensor = end
     hook = module.register_forward_hook(of_this_thread(lambda *_: values))
     try:
-        for a, w in zip(at.split(size), weight.split(size), strict=True):
+        for a, w in zip(torch.split(at, size), torch.split(weight, size), strict=True):
             values = torch.addcmul(end, a.view(-1, *[1] * (front.ndim - 1)), along)
             scores = scores_of(model(dummy), of.expand(len(a)))
             (gradient,) = torch.autograd.grad((w * scores).sum(), end)
             total += gradient
-        last = scores[-1].detach()
+        off = float((scores[-1].detach() - score).abs() / score.abs().clamp(min=1))
     except (RuntimeError, ValueError):
         return None  # it counts the images that it was given
     finally:
         hook.remove()
-    return total if (last - score).abs() <= CLOSE * score.abs().clamp(min=1) else None
+    return total if off <= CLOSE else None

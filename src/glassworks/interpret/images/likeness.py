@@ -22,7 +22,10 @@ def ssim(x: Float[Tensor, "B H W"], y: Float[Tensor, "B H W"]) -> Float[Tensor, 
     side -= 1 - side % 2
     line = torch.exp(-((torch.arange(side, dtype=torch.float64) - side // 2) ** 2) / (2 * SIGMA**2))
     window = torch.outer(line, line).to(x)[None, None] / line.sum().to(x) ** 2
-    blur = lambda z: F.conv2d(z[:, None].double(), window.double())[:, 0]  # noqa: E731
+
+    def blur(z: Tensor) -> Tensor:
+        return F.conv2d(z[:, None].double(), window.double())[:, 0]
+
     mean_x, mean_y = blur(x), blur(y)
     spread_x, spread_y = blur(x.double() ** 2) - mean_x**2, blur(y.double() ** 2) - mean_y**2
     shared = blur(x.double() * y) - mean_x * mean_y

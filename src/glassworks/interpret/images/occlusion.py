@@ -17,11 +17,15 @@ from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.checks import check_count
 from glassworks.interpret.access.hooks import capture
 from glassworks.interpret.access.points import tensor
+from glassworks.interpret.images.reach import alike, find_reach, windows_at_once
+from glassworks.interpret.images.scores import channels_last
 from glassworks.interpret.images.units import check_images, check_targets
 
 GREY = 0.5
 OUTPUT = ""
 """The point which is the model's own output."""
+FEW = 8
+"""Windows for which it is not worth it to find out what they can reach."""
 Score = Callable[..., Tensor]
 """Of the values at some points, each with a row for every occluded image: numbers (n,) or (n, K), a row for each."""
 
@@ -124,11 +128,44 @@ def occluded_scores(
         batch_size: occluded images to a forward pass.
     """
     check_count("batch_size", batch_size, 1)
-    scores = []
-    for first in range(0, len(windows), batch_size):
+
+    def plain(few: Tensor) -> Tensor:
         with capture(model, points) as seen:
-            model(occluded(image, windows[first : first + batch_size], fill))
-        scores.append(score(*(seen[point] for point in points)))
+            model(channels_last(occluded(image, few, fill)))
+        return score(*(seen[point] for point in points))
+
+    reached = reached_scores(model, image, windows, score, points, fill, batch_size) if len(windows) > FEW else None
+    if reached is not None:
+        some = [0, len(windows) // 2, len(windows) - 1]
+        expected = plain(windows[some])
+        if alike(reached[some], expected):
+            return reached
+    return torch.cat([plain(few) for few in torch.split(windows, batch_size)])
+
+
+def reached_scores(
+    model: nn.Module,
+    image: Tensor,
+    windows: Tensor,
+    score: Score,
+    points: Sequence[str],
+    fill: float | Tensor,
+    batch_size: int,
+) -> Tensor | None:
+    """The same from what each window can reach; None where that is not known, or a point lies before its end."""
+    filled = occluded(image, torch.tensor([[0, 0, *image.shape[1:]]]), fill)[0]
+    reach = find_reach(model, image, windows, filled)
+    if reach is None:
+        return None
+    scores, size = [], min(batch_size, windows_at_once(reach))
+    for first in range(0, len(windows), size):
+        last = min(first + size, len(windows))
+        with capture(model, points) as seen:
+            reach.forward(first, last)
+        values = [seen[point] for point in points]
+        if any(len(value) != last - first for value in values if isinstance(value, Tensor)):
+            return None
+        scores.append(score(*values))
     return torch.cat(scores)
 
 

@@ -1,4 +1,4 @@
-"""What attributions are about: images, the class that is asked about, its score, and how many images fit into memory."""
+"""What attributions are of: images, the class that is asked about, its score; and how many images fit into memory."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -52,7 +52,7 @@ def classes_of(
     """The class asked about in each image, as given or as the model predicts it."""
     if targets is None:
         size = at_once(model, images, len(images), max_bytes)
-        return torch.cat([two_axes(run_model(model, part)).argmax(1) for part in images.split(size)])
+        return torch.cat([two_axes(run_model(model, part)).argmax(1) for part in torch.split(images, size)])
     found = torch.as_tensor(targets, device=images.device)
     if found.is_floating_point() or found.ndim > 1 or found.numel() not in (1, len(images)):
         raise ValueError(f"targets (={targets!r:.60}) must be a class, or one for each of the {len(images)} images")
@@ -82,7 +82,7 @@ def scores_of(outputs: Any, classes: Int[Tensor, " B"]) -> Float[Tensor, " B"]:
 def scores_at(model: nn.Module, images: Tensor, classes: Tensor, size: int) -> Float[Tensor, " B"]:
     """The scores of many images, so many at a time."""
     with prepared(model) as root:
-        parts = zip(images.split(size), classes.split(size), strict=True)
+        parts = zip(torch.split(images, size), torch.split(classes, size), strict=True)
         return torch.cat([scores_of(root(channels_last(x)), of) for x, of in parts])
 
 
@@ -96,7 +96,9 @@ def refuse_infinite(model: nn.Module, images: Tensor, found: Tensor) -> Tensor:
     if is_finite(found):
         return found
     check_weights(model)
-    raise ValueError(f"the attributions hold NaN or infinities; in the model they begin at {where_it_begins(model, images)}")
+    raise ValueError(
+        f"the attributions hold NaN or infinities; in the model they begin at {where_it_begins(model, images)}"
+    )
 
 
 # ----------------------------------------------------------------------------------------------------------------------
