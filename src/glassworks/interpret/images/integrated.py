@@ -127,7 +127,8 @@ def seen_first(model: nn.Module) -> Iterator[list[tuple[nn.Module, Tensor]]]:
         if seen and module is not seen[0][0]:
             return None
         seen.append((module, output))
-        return output.clone()  # what follows may work in place
+        copied: Tensor = output.clone()  # what follows may work in place
+        return copied
 
     hooks = [m.register_forward_hook(of_this_thread(look)) for m in model.modules() if isinstance(m, LAYERS)]
     try:
