@@ -15,13 +15,13 @@ from tests.processes import processes
 
 from glassworks.classify.examples import examples_of_run
 from glassworks.classify.recipe import LabelledRecipe, labelled_recipe_of
-from glassworks.classify.run import OpenedLabelled, loss_of, opened, start, train
+from glassworks.classify.run import loss_of, opened, start, train
 from glassworks.core.errors import RunError
 from glassworks.core.runs import Run
 from glassworks.data.labelled.augment import Augmentation
 from glassworks.models.vision.config import VisionConfig
 from glassworks.train.checkpoint import last_step, save_checkpoint
-from glassworks.train.opening import open_run
+from glassworks.train.opening import OpenedLabelled, open_run
 
 COMMAND = ["glassworks", "train"]
 PLAIN = LabelledRecipe(data="digits", model=VisionConfig("small_vgg", width=8), steps=24, device="cpu")

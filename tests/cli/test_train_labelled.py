@@ -8,6 +8,8 @@ import pytest
 
 from glassworks.cli.main import run
 from glassworks.core.runs import Run
+from glassworks.data.labelled.kinds import kind_of
+from glassworks.evaluate.labelled.rivals import CLASSIFIERS
 
 DIGITS = ["--data", "digits", "--model.width", "8"]
 
@@ -20,6 +22,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def inside(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(home)
+    monkeypatch.setattr("glassworks.evaluate.labelled.rivals.CLASSIFIERS", CLASSIFIERS[:1])  # the others take seconds
 
 
 def helped(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
@@ -30,13 +33,13 @@ def helped(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 
 def test_one_command_trains_images_and_says_what_it_found(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["train", *DIGITS, "--steps", "6", "--name", "a"]) == 0
-    err = capsys.readouterr().err
+    out, err = capsys.readouterr()
     record = json.loads((home / "runs/a/run.json").read_text(encoding="utf-8"))
     numbers = record["examples"]
     assert record["kind"] == "images"
     said = [line.strip() for line in err.splitlines()]
     for line in (
-        "digits: the images that scikit-learn carries",
+        kind_of("digits").why,
         f"train on   {numbers['train']:,} examples",
         f"held out   {numbers['validation']} for validation on the way, {numbers['test']} for the test at the end",
         "classes    10: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9",
@@ -47,6 +50,13 @@ def test_one_command_trains_images_and_says_what_it_found(home: Path, capsys: py
     assert any(re.match(r"step 6: of the validation split, loss [\d.]+, accuracy [\d.]+", line) for line in said)
     assert Run(home / "runs/a").is_trained
     assert "Traceback" not in err
+    result = json.loads((home / "runs/a/evals/test.json").read_text(encoding="utf-8"))
+    assert out.startswith(result["verdict"])
+    assert "\n\npredict:   glassworks predict runs/a FILES\n" in out
+    assert run(["eval", "a"]) == 0
+    assert result["verdict"] in capsys.readouterr().out
+    assert run(["sample", "a"]) == 2
+    assert "a is a run of images: sample cannot use it, but predict, eval" in capsys.readouterr().err
 
 
 def test_a_table_has_a_network_of_its_own_without_being_told(home: Path) -> None:

@@ -13,8 +13,15 @@ from glassworks.train.distributed import Ranks
 
 def source_of(recipe: LabelledRecipe) -> Source:
     """Where a recipe's examples are read from; ValueError, in a line, for what is no labelled data."""
-    asked = {name: getattr(recipe, name) for name in ("target", "group", "time", "size", "colour")}
-    return open_source(recipe.data, **{name: value for name, value in asked.items() if value not in (None, "auto")})
+    return open_source(
+        recipe.data,
+        target=recipe.target,
+        group=recipe.group,
+        time=recipe.time,
+        task=recipe.task,
+        size=None if recipe.size is None else (recipe.size, recipe.size),
+        colour=recipe.colour,
+    )
 
 
 def check_source(recipe: LabelledRecipe) -> None:

@@ -28,6 +28,8 @@ class Examples:
     """A column: examples that are equal in it stay in one split."""
     time: str | None = None
     """A column: the latest examples are held out."""
+    task: Literal["classes", "number"] | None = None
+    """Whether the target of a table tells classes, or is a number. None = found from its values."""
     size: int | None = None
     """Rows and columns of an image, to which all are brought. None = as they are, which must be one size."""
     colour: Literal["auto", "grey", "rgb"] = "auto"

@@ -6,7 +6,6 @@
 import dataclasses
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,17 +22,17 @@ from glassworks.core.progress import Report, silent
 from glassworks.core.runs import Run, check_run, refuse_existing
 from glassworks.data.labelled.batches import Examples
 from glassworks.data.labelled.prepare import Labelled
-from glassworks.data.labelled.source import SPLITS, Task
+from glassworks.data.labelled.source import SPLITS
 from glassworks.models.vision.build import make_model
 from glassworks.models.vision.config import fitted
-from glassworks.models.vision.files import load_vision, save_vision
+from glassworks.models.vision.files import save_vision
 from glassworks.objectives.labelled import class_loss, number_loss
 from glassworks.objectives.losses import LossFn
 from glassworks.optim.groups import make_optimizer
 from glassworks.train.device import pick_device
 from glassworks.train.distributed import Ranks
 from glassworks.train.fit import Every, Interrupted
-from glassworks.train.opening import Opened
+from glassworks.train.opening import OpenedLabelled, open_vision
 from glassworks.train.pace import Often
 from glassworks.train.plan import make_plan
 from glassworks.train.run import load_newest, train_run
@@ -45,17 +44,6 @@ to evaluate: evaluation comes in this way, from a room above."""
 
 SHOWN = 4
 """Examples of the validation split that samples.jsonl follows."""
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class OpenedLabelled(Opened):
-    """A network of images or a table with what belongs to it; of a run, `data` is its `Labelled`."""
-
-    classes: tuple[str, ...]
-    """Names of its outputs, in their order; () where it says a number."""
-    preprocessing: dict[str, Any]
-    """How an input comes of a file or a row."""
-    task: Task
 
 
 def start(path: str | Path, recipe: LabelledRecipe, command: list[str], ranks: Ranks | None = None) -> Run:
@@ -244,21 +232,18 @@ def said_of_some(examples: Labelled, step: int, judged: nn.Module) -> list[dict[
 def opened(run: Run, device: torch.device) -> OpenedLabelled:
     """A run of images or a table: its model, and when they are asked for, its examples. What `open_run` calls."""
     check_run(run)
-    path = run.path / "model"
+    path, load = run.path / "model", partial(examples_of_run, run)
     if (path / "config.json").is_file():
-        kept = load_vision(path, device=device)
-        model, classes, preprocessing, task = kept.model, kept.classes, kept.preprocessing, kept.config.task
-    else:
-        recipe, examples = labelled_recipe_of(run), examples_of_run(run)
-        model = make_model(recipe.model)
-        load_newest(run, recipe, model)
-        classes, preprocessing, task = examples.classes, examples.preprocessing, examples.task
+        return open_vision(path, device, run=run, load=load)
+    recipe = labelled_recipe_of(run)
+    model = make_model(recipe.model)
+    load_newest(run, recipe, model)
+    examples = load()
     return OpenedLabelled(
         model=model.to(device),
         path=path,
         run=run,
-        load=partial(examples_of_run, run),
-        classes=classes,
-        preprocessing=preprocessing,
-        task=task,
+        load=load,
+        classes=examples.classes,
+        preprocessing=examples.preprocessing,
     )

@@ -1,4 +1,4 @@
-"""`glassworks eval`: a run's model on all of its held-out text, beside the baselines; or any model on any text."""
+"""`glassworks eval`: a run's model on all that it holds out, beside the baselines; or any model on any text."""
 
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -11,7 +11,7 @@ from glassworks.cli.arguments.reading import ReadingFlags, say_what_was_read
 
 @dataclass(frozen=True)
 class Eval:
-    """Measure a run's model on the whole held-out split, beside the baselines on the same bytes.
+    """Measure a run's model on all that was held out, beside the baselines on the same bytes or examples.
 
     With --data, measure any model on all of another text: bits per byte, nats and perplexity per token.
     """
@@ -51,7 +51,7 @@ def run(arguments: Arguments) -> None:
 
 
 def held_out(args: Eval) -> None:
-    """A run on its own text."""
+    """A run on what it holds out."""
     from glassworks.core.called import command
     from glassworks.core.columns import terminal_width
     from glassworks.core.kinds import found

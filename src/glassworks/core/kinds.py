@@ -85,16 +85,30 @@ def found(place: str) -> Any:
 
 TEXT_TRACES = tuple(f"traces/{name}.json" for name in ("attention", "logit_lens", "surprise", "health"))
 
-LABELLED = Stages(
-    "glassworks.classify.recipe:LabelledRecipe",
-    "glassworks.classify.examples:check_source",
-    "glassworks.classify.run:start",
-    "glassworks.cli.training.labelled:train",
-    "glassworks.cli.training.labelled_overview:facts",
-    "glassworks.cli.training.labelled:further",
-)
-LABELLED_MODEL = ("model/config.json", "model/preprocessor_config.json", "model/model.safetensors")
-LABELLED_COMMANDS = ("train --resume",)
+
+def labelled(what: str) -> Kind:
+    """A kind of labelled data: they differ in nothing but what they read."""
+    return Kind(
+        what,
+        ("predict", "eval", "export", "train --resume"),
+        "glassworks.classify.run:opened",
+        ("model/config.json", "model/preprocessor_config.json", "model/model.safetensors"),
+        {
+            "its score": Measure(
+                ("evals/test.json",), "glassworks.evaluate.labelled.run:evaluate_labelled", "measuring it"
+            ),
+        },
+        Stages(
+            "glassworks.classify.recipe:LabelledRecipe",
+            "glassworks.classify.examples:check_source",
+            "glassworks.classify.run:start",
+            "glassworks.cli.training.labelled:train",
+            "glassworks.cli.training.labelled_overview:facts",
+            "glassworks.cli.training.labelled:further",
+        ),
+        Score("test", "glassworks.evaluate.labelled.table:table", "glassworks.evaluate.labelled.run:conclusions"),
+    )
+
 
 KINDS = {
     "text": Kind(
@@ -119,12 +133,8 @@ KINDS = {
         ),
         Score("held_out", "glassworks.evaluate.held_out:table", "glassworks.evaluate.held_out:conclusions"),
     ),
-    "images": Kind(
-        "a run of images", LABELLED_COMMANDS, "glassworks.classify.run:opened", LABELLED_MODEL, stages=LABELLED
-    ),
-    "table": Kind(
-        "a run of a table", LABELLED_COMMANDS, "glassworks.classify.run:opened", LABELLED_MODEL, stages=LABELLED
-    ),
+    "images": labelled("a run of images"),
+    "table": labelled("a run of a table"),
     "othello": Kind(
         "a reproduction, on games of Othello",
         ("reproduce othello",),

@@ -3,6 +3,7 @@
 from torch import nn
 
 from glassworks.classify import run as labelled
+from glassworks.core.called import command
 from glassworks.core.progress import Report, say
 from glassworks.core.runs import Run
 from glassworks.data.labelled.prepare import Labelled
@@ -19,7 +20,7 @@ def train(run: Run, place: Ranks, report: Report) -> bool:
 
 def further(run: Run) -> list[tuple[str, str]]:
     """What can be done with the model."""
-    return [("model", str(run.path / "model"))]
+    return [("predict", command("predict", run.path, "FILES"))]
 
 
 def watch(examples: Labelled, judged: nn.Module, often: Often) -> Every:
