@@ -5,7 +5,7 @@ Every file opens by itself with `np.load(..., mmap_mode="r")`.
 
 import mmap
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from itertools import count, takewhile
 from math import prod
@@ -57,6 +57,7 @@ class NamesWriter:
         self.files = ExitStack()
         self.names = self.files.enter_context((folder / names).open("wb"))
         self.lines = ArrayWriter(self.files.enter_context((folder / lines).open("wb")), np.int64)
+        self.size = 0
 
     def __enter__(self) -> "NamesWriter":
         return self
@@ -64,14 +65,17 @@ class NamesWriter:
     def __exit__(self, *error: object) -> None:
         self.files.close()
 
-    def append(self, name: str) -> None:
-        """Add a name; its line ends become spaces, and what UTF-8 cannot write question marks."""
-        self.lines.append([self.names.tell()])
-        self.names.write(" ".join(name.splitlines()).encode(errors="replace") + b"\n")
+    def append(self, names: Iterable[str]) -> None:
+        """Add names; their line ends become spaces, and what UTF-8 cannot write question marks."""
+        lines = [" ".join(name.splitlines()).encode(errors="replace") + b"\n" for name in names]
+        ends = self.size + np.cumsum([0, *map(len, lines)])
+        self.lines.append(ends[:-1])
+        self.names.write(b"".join(lines))
+        self.size = int(ends[-1])
 
     def finish(self) -> None:
         """Complete both files and close them."""
-        self.lines.append([self.names.tell()])
+        self.lines.append([self.size])
         self.lines.finish()
         self.names.close()
 

@@ -54,7 +54,7 @@ class SplitWriter:
         self.end_document()
         self.num_documents += 1
         self.starts.append([self.num_tokens])
-        self.names.append(name)
+        self.names.append([name])
         self.write(np.array([self.eot], self.dtype))
 
     def extend(self, ids: ArrayLike, num_bytes: int) -> None:

@@ -59,8 +59,7 @@ class ExamplesWriter:
             self.columns = {name: self.open_array(f"all_{name}.npy", values.dtype) for name, values in columns.items()}
         for name, values in columns.items():
             self.columns[name].append(values)
-        for one in names:
-            self.names.append(one)
+        self.names.append(names)
         self.length += len(inputs)
         while len(inputs):
             if self.shard.length == self.shard_rows:
