@@ -88,6 +88,24 @@ def test_rows_that_change_how_others_are_encoded_move_no_other(tmp_path: Path) -
     assert [before[row] for row in rows] == [after[row] for row in rows]
 
 
+def test_images_that_change_the_size_and_colour_of_all_move_no_other(tmp_path: Path) -> None:
+    def add(numbers: range, shape: tuple[int, ...]) -> dict[str, str]:
+        for i in numbers:
+            path = tmp_path / f"photos/{'cat' if i % 2 else 'dog'}/{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.random.default_rng(i).integers(0, 256, shape, np.uint8)).save(path)
+        data = prepare(open_source(tmp_path / "photos"), tmp_path / "root")
+        shapes.append(data.shape)
+        parts = {split: getattr(data, split) for split in SPLITS}
+        return {name: split for split, part in parts.items() for name in part.names(np.arange(len(part)))}
+
+    shapes: list[tuple[int, ...]] = []
+    before, after = add(range(60), (9, 7)), add(range(60, 70), (12, 12, 3))
+    assert shapes == [(1, 9, 7), (3, 7, 7)]
+    assert len(after) == 70
+    assert before.items() <= after.items()
+
+
 @pytest.mark.parametrize(
     ("data", "given", "message"),
     [

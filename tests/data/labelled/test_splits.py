@@ -58,6 +58,14 @@ def test_examples_that_are_added_taken_away_or_moved_move_no_other(
     assert of_fewer.items() <= of_whole.items()
 
 
+def test_inputs_that_are_equal_though_their_contents_are_not_are_told(tmp_path: Path) -> None:
+    which = np.arange(200) % 100
+    data = prepare(made(rows(100)[which], ab(200), contents=[str(i) for i in range(200)]), tmp_path)
+    copies = {split: sum(which[row] in which[data.train.rows] for row in getattr(data, split).rows) for split in SPLITS}
+    assert 0 < copies["test"] == data.meta["copies_in_train"]["test"]
+    assert f"{copies['test']} of the {len(data.test)} test examples are exactly in train, too" in " ".join(data.notes)
+
+
 @settings(deadline=None, max_examples=25)
 @given(copies=st.lists(st.integers(0, 29), min_size=30, max_size=90), seed=st.integers(0, 1000))
 def test_exact_copies_are_in_one_split_whatever_they_are_called(copies: list[int], seed: int) -> None:

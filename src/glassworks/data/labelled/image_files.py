@@ -30,6 +30,8 @@ AT_ONCE = 16
 """Files that a thread takes in one go: small ones are read sooner than a thread is told of them."""
 SMALL_FILE = 1 << 13
 """Bytes of a file, on average, below which one thread is faster than two: opening it holds Python's lock."""
+IN_MEMORY = 1 << 24
+"""Bytes of a file up to which it is read once, into memory, to be decoded and told from others."""
 THREADS = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
@@ -161,23 +163,34 @@ def blocks(files: Files, size: Size, colour: Colour, threads: int) -> Iterator[B
     count = block_size(CHANNELS[colour] * size[0] * size[1])
     with ThreadPoolExecutor(threads) as pool:
         while some := list(islice(rest, count)):
-            yield block_of(some, pixels_of(some, size, colour, pool))
+            yield block_of(some, *pixels_of(some, size, colour, pool))
 
 
 def pixels_of(
     files: list[ImageFile], size: Size, colour: Colour, pool: ThreadPoolExecutor
-) -> UInt8[np.ndarray, "N C H W"]:
-    """The pixels of some files; of those that cannot be read, the first is told."""
+) -> tuple[UInt8[np.ndarray, "N C H W"], list[str]]:
+    """The pixels of some files, and a hash of each file; of those that cannot be read, the first is told."""
 
-    def several(start: int) -> list[UInt8[np.ndarray, "C H W"]]:
-        return [decoded(file.path, file.name, size, colour) for file in files[start : start + AT_ONCE]]
+    def several(start: int) -> list[tuple[UInt8[np.ndarray, "C H W"], str]]:
+        return [pixels_and_hash(file, size, colour) for file in files[start : start + AT_ONCE]]
 
     with quiet():
-        return np.stack([pixels for some in pool.map(several, range(0, len(files), AT_ONCE)) for pixels in some])
+        found = [one for some in pool.map(several, range(0, len(files), AT_ONCE)) for one in some]
+    return np.stack([pixels for pixels, _ in found]), [digest for _, digest in found]
 
 
-def block_of(files: list[ImageFile], pixels: UInt8[np.ndarray, "N C H W"]) -> Block:
-    """Some files with their pixels."""
+def pixels_and_hash(file: ImageFile, size: Size, colour: Colour) -> tuple[UInt8[np.ndarray, "C H W"], str]:
+    """A file's pixels, and a hash of its bytes: what it is before it is brought to the size of the others."""
+    if file.path.stat().st_size > IN_MEMORY:
+        with file.path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "blake2b")
+        return decoded(file.path, file.name, size, colour), digest.hexdigest()
+    content = file.path.read_bytes()
+    return decoded(content, file.name, size, colour), hashlib.blake2b(content).hexdigest()
+
+
+def block_of(files: list[ImageFile], pixels: UInt8[np.ndarray, "N C H W"], hashes: list[str]) -> Block:
+    """Some files with their pixels and hashes."""
     targets = [file.target for file in files]
     numbers = all(isinstance(target, float) for target in targets)
     splits = [file.split for file in files if file.split is not None]
@@ -190,4 +203,5 @@ def block_of(files: list[ImageFile], pixels: UInt8[np.ndarray, "N C H W"]) -> Bl
         groups=groups or None,
         times=np.array(times, np.float64) if times else None,
         splits=splits or None,
+        contents=hashes,
     )

@@ -50,9 +50,11 @@ def pour(source: Source, folder: Path) -> Poured:
             if not len(block.inputs):
                 continue
             check_block(block, source)
-            columns = {"target": targets_of(block, source, numbers), "key": keys_of(block.contents or block.inputs)}
+            columns = {"target": targets_of(block, source, numbers), "key": keys_of(block.inputs)}
             if block.groups is not None:
                 columns["group"] = keys_of(block.groups)
+            if block.contents is not None:
+                columns["content"] = keys_of(block.contents)
             if block.times is not None:
                 columns["time"] = np.asarray(block.times, np.float64)
             if block.splits is not None:
@@ -127,7 +129,7 @@ def divide(folder: Path, source: Source, poured: Poured, shares: Shares) -> tupl
         raise ValueError(f"{source.what}: there are no examples: give data with some")
     if not poured.counts[TRAIN]:
         raise ValueError(f"{source.what}: nothing is said to be for training: give the training examples, too")
-    units = different(columns.get("group", columns["key"]))
+    units = different(units_of(columns))
     counts = np.zeros((3, max(len(poured.classes), 1)), np.int64)
     dtypes: dict[str, DTypeLike] = {"rows": np.int64, "targets": columns["target"].dtype, "keys": np.uint64}
     dtypes |= {"groups": np.int64} if "group" in columns else {}
@@ -165,7 +167,7 @@ def decided(columns: dict[str, NDArray[Any]], poured: Poured, shares: Shares) ->
     """Where each piece of the examples begins, and the split of each of them."""
     missing = [code for code in range(1, 3) if not poured.counts[code]]
     cuts = cuts_of(columns["time"], shares) if "time" in columns else None
-    units = columns.get("group", columns["key"])
+    units = units_of(columns)
     for first in range(0, len(units), ROWS):
         piece = slice(first, first + ROWS)
         if cuts is not None:
@@ -173,6 +175,11 @@ def decided(columns: dict[str, NDArray[Any]], poured: Poured, shares: Shares) ->
         else:
             said = columns["split"][piece] if "split" in columns else np.zeros(len(units[piece]), np.int8)
             yield first, drawn(np.asarray(said), units[piece], shares, missing)
+
+
+def units_of(columns: dict[str, NDArray[Any]]) -> NDArray[np.uint64]:
+    """(N,) what each example falls into a split by, where it is drawn."""
+    return next(columns[name] for name in ("group", "content", "key") if name in columns)
 
 
 def only_one(folder: Path, counts: NDArray[np.int64], targets: NDArray[np.int64], poured: Poured) -> str | None:

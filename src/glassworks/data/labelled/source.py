@@ -35,8 +35,8 @@ class Block:
     splits: Sequence[Split] | None = None
     """Where the source itself says so: the split of each."""
     contents: Sequence[str] | None = None
-    """What each is, as text, where the inputs do not say it alone: a row as it is in the file, since how it is encoded
-    may follow from others. None = the inputs themselves."""
+    """What each is by itself, by which it falls into a split, where its input follows from others, too: a row as it
+    stands in the file, a hash of an image before it is brought to the size of all. None = the inputs."""
 
 
 @dataclass(frozen=True)
