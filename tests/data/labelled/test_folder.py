@@ -6,6 +6,7 @@ from PIL import Image
 
 from glassworks.core.errors import FileDamaged
 from glassworks.data.labelled.folder import read_folder
+from glassworks.data.labelled.image import apply_image
 
 
 def image(path, size=(6, 4), mode="RGB", seed=0):
@@ -113,6 +114,16 @@ def test_images_of_several_sizes_become_squares_and_that_is_said(tmp_path):
     for i, size in enumerate([(10, 9), (30, 8), (7, 20)]):
         image(tmp_path / f"{'ab'[i % 2]}/{i}.png", size)
     assert read_folder(tmp_path).shape == (3, 8, 8)
+
+
+@pytest.mark.parametrize("options", [{}, {"size": (20, 30)}, {"colour": "grey"}])
+def test_a_new_file_is_read_as_those_of_the_folder_were(tmp_path, options):
+    for i, size in enumerate([(100, 90), (300, 80), (70, 200), (640, 480)]):
+        image(tmp_path / f"{'ab'[i % 2]}/{i}.jpg", size, seed=i)
+    source = read_folder(tmp_path, **options)
+    for block in source.blocks():
+        for pixels, name in zip(block.inputs, block.names, strict=True):
+            np.testing.assert_array_equal(apply_image(source.preprocessing, tmp_path / name, name), pixels)
 
 
 def test_small_images_of_one_size_stay_and_large_ones_do_not(tmp_path):
