@@ -110,6 +110,12 @@ def test_advice_goes_by_the_training_examples(there: float, word: str) -> None:
     assert advice(result) is None
 
 
+def test_a_network_without_a_mistake_needs_no_advice() -> None:
+    result = judge(rightly(360, 360), None, [rival("line", rightly(360, 360))], CLASSES)
+    assert told(result)["advice"] is None
+    assert "ties with line" in result["verdict"]
+
+
 def test_mistakes_are_the_surest_first_and_say_which_example_it_is() -> None:
     p = np.array([[0.6, 0.4], [0.1, 0.9], [0.3, 0.7], [0.2, 0.8]])
     ours = Predictions(np.array([1, 1, 0, 0]), np.log(p), names=lambda indices: [f"{i}.png" for i in indices])

@@ -6,8 +6,9 @@ from typing import Any
 from glassworks.evaluate.labelled.figures import JUDGED_BY, MEASURES
 from glassworks.evaluate.labelled.intervals import UNKNOWN
 
-BY_HEART = {"classes": 0.05, "number": 0.1}
-"""How much better on its own training examples a network is that knows them by heart: of accuracy, or of its RMSE."""
+BY_HEART = {"classes": 0.5, "number": 0.8}
+"""Of its errors on other examples, those on its own training examples are less than this for a network that knows them
+by heart: of the share that it gets wrong, or of the RMSE."""
 WORDS = {"loses": "loses to", "ties": "ties with", "beats": "beats"}
 """Verdicts, in the order in which they are told, and how they go on."""
 
@@ -79,10 +80,11 @@ def advice(result: Mapping[str, Any]) -> str | None:
     little of them.
     """
     name, training = JUDGED_BY[result["task"]], result["training"]
-    if not {rival["difference"][name]["verdict"] for rival in result["rivals"]} & {"loses", "ties"}:
+    ours, there = result["metrics"][name]["value"], training[name]
+    wrong, wrong_there = (1 - ours, 1 - there) if result["task"] == "classes" else (ours, there)
+    if not wrong or not {rival["difference"][name]["verdict"] for rival in result["rivals"]} & {"loses", "ties"}:
         return None
-    ours, there, far = result["metrics"][name]["value"], training[name], BY_HEART[result["task"]]
     said = f"{number(there, name)} on what it was trained on, {number(ours, name)} on what it has not seen"
-    if there > ours + far if result["task"] == "classes" else there < (1 - far) * ours:
+    if wrong_there < BY_HEART[result["task"]] * wrong:
         return f"Next: more examples, augmentation, or a smaller network; it knows its own examples by heart ({said})."
     return f"Next: train longer, or a larger network; it has learned too little of its own examples ({said})."
