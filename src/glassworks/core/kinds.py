@@ -106,7 +106,7 @@ def labelled(what: str) -> Kind:
             "glassworks.cli.training.labelled_overview:facts",
             "glassworks.cli.training.labelled:further",
         ),
-        Score("test", "glassworks.evaluate.labelled.table:table", "glassworks.evaluate.labelled.run:conclusions"),
+        Score("test", "glassworks.evaluate.labelled.table:table", "glassworks.evaluate.labelled.verdict:conclusions"),
     )
 
 

@@ -1,7 +1,7 @@
 """A run's network on its test part, beside its rivals on the same examples: evals/test.json."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -274,8 +274,3 @@ def notes_of(data: Labelled) -> list[str]:
         f"{copies:,} of the {len(data.test):,} test examples are exactly in the training part, too: the score flatters"
     )
     return [many] if copies else []
-
-
-def conclusions(result: Mapping[str, Any]) -> list[str]:
-    """The verdict; and what to do next, where the network is weak."""
-    return list(filter(None, [result["verdict"], result.get("advice")]))

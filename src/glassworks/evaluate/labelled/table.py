@@ -5,8 +5,7 @@ from typing import Any
 
 from glassworks.core.columns import aligned, fold
 from glassworks.evaluate.labelled.figures import JUDGED_BY, MEASURES
-from glassworks.evaluate.labelled.run import conclusions
-from glassworks.evaluate.labelled.verdict import away, number, shown
+from glassworks.evaluate.labelled.verdict import away, conclusions, number, shown
 
 COLUMNS = {
     "classes": ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "brier"),

@@ -88,3 +88,8 @@ def advice(result: Mapping[str, Any]) -> str | None:
     if wrong_there < BY_HEART[result["task"]] * wrong:
         return f"Next: more examples, augmentation, or a smaller network; it knows its own examples by heart ({said})."
     return f"Next: train longer, or a larger network; it has learned too little of its own examples ({said})."
+
+
+def conclusions(result: Mapping[str, Any]) -> list[str]:
+    """The verdict; and what to do next, where the network is weak."""
+    return list(filter(None, [result["verdict"], result.get("advice")]))
