@@ -69,6 +69,8 @@ def test_a_config_comes_back_from_json() -> None:
     )
 
 
-@pytest.mark.parametrize(("side", "patch"), [(8, 1), (16, 2), (28, 4), (32, 4), (64, 8), (96, 12), (224, 32)])
-def test_a_patch_cuts_a_side_into_seven_or_more(side: int, patch: int) -> None:
+@pytest.mark.parametrize(
+    ("side", "patch"), [(3, 1), (7, 1), (8, 2), (9, 1), (16, 2), (28, 4), (32, 4), (64, 8), (96, 12), (224, 32)]
+)
+def test_a_patch_cuts_a_side_into_seven_or_eight_or_nearly_so(side: int, patch: int) -> None:
     assert VisionConfig("vit", (3, side, side), 10).side_of_patch == patch

@@ -66,7 +66,7 @@ class VisionConfig:
     n_head: int | None = None
     """vit only: attention heads of a block. None = 4."""
     patch: int | None = None
-    """vit only: pixels of a patch's side. None = one that cuts a side into seven to twelve or so."""
+    """vit only: pixels of a patch's side. None = one that cuts a side into seven or eight, or nearly so."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built, naming the field, its value and the remedy."""
@@ -151,14 +151,16 @@ class VisionConfig:
 
     @property
     def side_of_patch(self) -> int:
-        """Pixels of a patch's side: the largest that divides both sides and cuts the shorter into at least seven."""
+        """Pixels of a patch's side: a divisor of both sides that cuts the shorter into seven or eight, or nearly so.
+
+        At least 2, where that leaves four patches a side: a pixel by itself says little.
+        """
         if self.patch is not None:
             return self.patch
         rows, columns = self.shape[1:]
-        common = math.gcd(rows, columns)
-        return max(
-            side for side in range(1, common + 1) if common % side == 0 and side <= max(1, min(rows, columns) / 7)
-        )
+        shorter, common = min(rows, columns), math.gcd(rows, columns)
+        sides = [side for side in range(2, shorter // 4 + 1) if common % side == 0]
+        return min(sides, key=lambda side: (abs(shorter / side - 7.5), -side), default=1)
 
     @property
     def blocks(self) -> int:
