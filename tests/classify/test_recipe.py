@@ -32,5 +32,5 @@ def test_a_mistake_names_the_field_and_its_value(changes: dict[str, Any], messag
 def test_class_weights_are_numbers_or_a_name() -> None:
     assert LabelledRecipe().given_weights() is None
     assert LabelledRecipe(class_weights="balanced").given_weights() is None
-    assert LabelledRecipe(class_weights=(1, 2.5)).given_weights() == (1.0, 2.5)
+    assert LabelledRecipe(class_weights=(1.0, 2.5)).given_weights() == (1.0, 2.5)
     assert LabelledRecipe(class_weights="2").given_weights() == (2.0,)
