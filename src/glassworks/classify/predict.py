@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from glassworks.core.errors import FileDamaged, GlassworksError, RunError
 from glassworks.core.files import at_home
 from glassworks.data.labelled.changes import as_pixels
-from glassworks.data.labelled.encoding import Encoding
-from glassworks.data.labelled.formats import SUFFIXES as TABLE_SUFFIXES
-from glassworks.data.labelled.idx import images_alone
-from glassworks.data.labelled.image import apply_image
+from glassworks.data.labelled.images.idx import images_alone
+from glassworks.data.labelled.images.image import apply_image
 from glassworks.data.labelled.signs import IMAGE_SUFFIXES, looks_like_idx
-from glassworks.data.labelled.tables import encoded_file
+from glassworks.data.labelled.tables.encoding import Encoding
+from glassworks.data.labelled.tables.formats import SUFFIXES as TABLE_SUFFIXES
+from glassworks.data.labelled.tables.table import encoded_file
 from glassworks.models.modes import evaluating
 from glassworks.models.vision.fold import folded
 from glassworks.train.opening import OpenedLabelled

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import torch
 
-from glassworks.data.labelled.encoding import Column, Encoding
-from glassworks.data.labelled.image import image_preprocessing
+from glassworks.data.labelled.images.image import image_preprocessing
+from glassworks.data.labelled.tables.encoding import Column, Encoding
 from glassworks.models.vision.build import Network, make_model
 from glassworks.models.vision.config import VisionConfig
 from glassworks.models.vision.files import save_vision

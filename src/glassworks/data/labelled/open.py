@@ -4,7 +4,7 @@ import os
 
 from glassworks.core.files import at_home
 from glassworks.data.labelled import signs
-from glassworks.data.labelled.image import Colour, Size
+from glassworks.data.labelled.images.image import Colour, Size
 from glassworks.data.labelled.kinds import has_columns, is_toy, kind_of
 from glassworks.data.labelled.source import Source, Task
 
@@ -40,7 +40,7 @@ def open_source(
     name = os.fspath(data)
     kind = kind_of(name, target).name
     if kind == "images" and has_columns(name):
-        from glassworks.data.labelled.paths import read_paths
+        from glassworks.data.labelled.images.paths import read_paths
 
         return read_paths(at_home(name), target=target, group=group, time=time, task=task, size=size, colour=colour)
     if kind == "images":
@@ -48,7 +48,7 @@ def open_source(
         return image_source(name, target, size, colour)
     refuse(name, "images", size=size, colour=None if colour == "auto" else colour)
     if is_toy(name):
-        from glassworks.data.labelled.toys import toy_source
+        from glassworks.data.labelled.tables.toys import toy_source
 
         refuse(name, "tables with columns", group=group, time=time, task=task)
         return toy_source(name)
@@ -57,7 +57,7 @@ def open_source(
             f"data (={name!r}) is no labelled data: give a folder of images by class, IDX files, CIFAR's batches, a "
             "table (.csv, .tsv, .parquet), digits or moons"
         )
-    from glassworks.data.labelled.tables import table_source
+    from glassworks.data.labelled.tables.table import table_source
 
     return table_source(at_home(name), target=target, group=group, time=time, task=task)
 
@@ -65,19 +65,19 @@ def open_source(
 def image_source(name: str, target: str | None, size: Size | None, colour: Colour) -> Source:
     """A source of images by its name or path."""
     if name == "digits":
-        from glassworks.data.labelled.digits import digits_source
+        from glassworks.data.labelled.images.digits import digits_source
 
         return digits_source(size=size, colour=colour)
     path = at_home(name)
     if signs.looks_like_idx(path):
-        from glassworks.data.labelled.idx import read_idx
+        from glassworks.data.labelled.images.idx import read_idx
 
         return read_idx(path, size=size, colour=colour)
     if signs.looks_like_cifar(path):
-        from glassworks.data.labelled.cifar import read_cifar
+        from glassworks.data.labelled.images.cifar import read_cifar
 
         return read_cifar(path, target="coarse" if target == "coarse" else "fine", size=size, colour=colour)
-    from glassworks.data.labelled.folder import read_folder
+    from glassworks.data.labelled.images.folder import read_folder
 
     return read_folder(path, size=size, colour=colour)
 

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from glassworks.data.labelled.image import (
+from glassworks.data.labelled.images.image import (
     CHANNELS,
     Colour,
     Size,

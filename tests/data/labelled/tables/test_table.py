@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from glassworks.core.errors import FileDamaged
-from glassworks.data.labelled.encoding import Encoding, encode_rows
 from glassworks.data.labelled.source import Source
-from glassworks.data.labelled.tables import describe_columns, encoded_file, table_source
+from glassworks.data.labelled.tables.encoding import Encoding, encode_rows
+from glassworks.data.labelled.tables.table import describe_columns, encoded_file, table_source
 
 FLOWERS = """\
 length,colour,open,seen,kind

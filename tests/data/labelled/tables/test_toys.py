@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from glassworks.data.labelled.encoding import Encoding, encode_rows
 from glassworks.data.labelled.kinds import TOYS
-from glassworks.data.labelled.toys import SHAPES, toy_source
+from glassworks.data.labelled.tables.encoding import Encoding, encode_rows
+from glassworks.data.labelled.tables.toys import SHAPES, toy_source
 
 
 def points(name: str) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from glassworks.core.errors import FileDamaged
-from glassworks.data.labelled.rows import Rows, cleaned, names_in
+from glassworks.data.labelled.tables.rows import Rows, cleaned, names_in
 from glassworks.data.text.plain import binary, not_text, text_blocks
 from glassworks.data.text.tables import SEPARATORS
 

@@ -1,7 +1,7 @@
 import numpy as np
 from sklearn.datasets import load_digits
 
-from glassworks.data.labelled.digits import digits_source
+from glassworks.data.labelled.images.digits import digits_source
 
 
 def test_they_are_scikit_learns_in_bytes() -> None:

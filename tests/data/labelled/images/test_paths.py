@@ -5,7 +5,7 @@ from PIL import Image
 from pyarrow import parquet
 
 from glassworks.core.errors import FileDamaged
-from glassworks.data.labelled.paths import read_paths
+from glassworks.data.labelled.images.paths import read_paths
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from glassworks.data.labelled.columns import ODD, Seen, Trial
-from glassworks.data.labelled.encoding import Column, Encoding
-from glassworks.data.labelled.rows import listed
-from glassworks.data.labelled.values import TIMES, How, date_of, number_text, numbers, texts
+from glassworks.data.labelled.tables.columns import ODD, Seen, Trial
+from glassworks.data.labelled.tables.encoding import Column, Encoding
+from glassworks.data.labelled.tables.rows import listed
+from glassworks.data.labelled.tables.values import TIMES, How, date_of, number_text, numbers, texts
 
 Type = Literal["number", "boolean", "time", "category", "text", "empty", "other"]
 CATEGORIES = 50

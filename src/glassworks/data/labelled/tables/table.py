@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.data.labelled.columns import scan
-from glassworks.data.labelled.encoding import Encoding, check_columns, encode
-from glassworks.data.labelled.formats import rows_of
-from glassworks.data.labelled.rows import Rows, listed
 from glassworks.data.labelled.source import Block, Source, Task
-from glassworks.data.labelled.summary import Summary, described, encoding_of, summary
-from glassworks.data.labelled.values import number_text, numbers, texts
+from glassworks.data.labelled.tables.columns import scan
+from glassworks.data.labelled.tables.encoding import Encoding, check_columns, encode
+from glassworks.data.labelled.tables.formats import rows_of
+from glassworks.data.labelled.tables.rows import Rows, listed
+from glassworks.data.labelled.tables.summary import Summary, described, encoding_of, summary
+from glassworks.data.labelled.tables.values import number_text, numbers, texts
 
 __all__ = ["describe_columns", "encoded_file", "table_source"]
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from glassworks.core.errors import FileDamaged
-from glassworks.data.labelled.idx import FASHION, read_idx
+from glassworks.data.labelled.images.idx import FASHION, read_idx
 
 
 def write_idx(path, array, kind=0x08):

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassworks.core.errors import FileDamaged
-from glassworks.data.labelled.rows import listed, table_of
-from glassworks.data.labelled.values import How, numbers, texts
+from glassworks.data.labelled.tables.rows import listed, table_of
+from glassworks.data.labelled.tables.values import How, numbers, texts
 
 Kind = Literal["number", "boolean", "time", "category"]
 

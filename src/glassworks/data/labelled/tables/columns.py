@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.data.labelled.rows import Rows
-from glassworks.data.labelled.values import LARGEST, NUMBERS, TIMES, How, floats, parsed
+from glassworks.data.labelled.tables.rows import Rows
+from glassworks.data.labelled.tables.values import LARGEST, NUMBERS, TIMES, How, floats, parsed
 
 KINDS = 8
 """Different values in a column of numbers or times that are neither, above which it holds texts."""

@@ -19,7 +19,16 @@ import numpy as np
 from jaxtyping import UInt8
 
 from glassworks.data.labelled.files import block_size
-from glassworks.data.labelled.image import CHANNELS, Colour, Size, decoded, header, image_preprocessing, is_grey, quiet
+from glassworks.data.labelled.images.image import (
+    CHANNELS,
+    Colour,
+    Size,
+    decoded,
+    header,
+    image_preprocessing,
+    is_grey,
+    quiet,
+)
 from glassworks.data.labelled.source import Block, Source, Split, Task
 
 SMALL = 128

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from glassworks.data.labelled.files import checked_name, inside
-from glassworks.data.labelled.image import Colour, Size, check_colour, check_size
-from glassworks.data.labelled.image_files import ImageFile, source_of_files
+from glassworks.data.labelled.images.image import Colour, Size, check_colour, check_size
+from glassworks.data.labelled.images.image_files import ImageFile, source_of_files
 from glassworks.data.labelled.signs import IMAGE_SUFFIXES, looks_like_paths
 from glassworks.data.labelled.source import SPLITS, Source, Split
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from glassworks.core.errors import FileDamaged
-from glassworks.data.labelled.image import apply_image, as_asked, header, image_preprocessing, quiet, read_image
+from glassworks.data.labelled.images.image import apply_image, as_asked, header, image_preprocessing, quiet, read_image
 
 RED, GREEN = (255, 0, 0), (0, 255, 0)
 

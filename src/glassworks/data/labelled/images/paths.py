@@ -11,15 +11,15 @@ import numpy as np
 
 from glassworks.core.files import at_home
 from glassworks.data.labelled.files import checked_name, inside
-from glassworks.data.labelled.folder import SPLIT_FOLDERS
-from glassworks.data.labelled.formats import rows_of
-from glassworks.data.labelled.image import Colour, Size, check_colour, check_size
-from glassworks.data.labelled.image_files import ImageFile, source_of_files
-from glassworks.data.labelled.rows import Rows, listed
+from glassworks.data.labelled.images.folder import SPLIT_FOLDERS
+from glassworks.data.labelled.images.image import Colour, Size, check_colour, check_size
+from glassworks.data.labelled.images.image_files import ImageFile, source_of_files
 from glassworks.data.labelled.signs import LABEL_COLUMNS, PATH_COLUMNS
 from glassworks.data.labelled.source import Source, Task
-from glassworks.data.labelled.summary import Summary
-from glassworks.data.labelled.tables import (
+from glassworks.data.labelled.tables.formats import rows_of
+from glassworks.data.labelled.tables.rows import Rows, listed
+from glassworks.data.labelled.tables.summary import Summary
+from glassworks.data.labelled.tables.table import (
     check_named,
     check_time,
     groups_of,
@@ -28,7 +28,7 @@ from glassworks.data.labelled.tables import (
     target_notes,
     task_of,
 )
-from glassworks.data.labelled.values import numbers, texts
+from glassworks.data.labelled.tables.values import numbers, texts
 
 SPLIT_COLUMN = "split"
 """A column of this name says the split of each row, where all its values are names of one."""

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from glassworks.core.errors import FileDamaged
-from glassworks.data.labelled.folder import read_folder
-from glassworks.data.labelled.image import apply_image
+from glassworks.data.labelled.images.folder import read_folder
+from glassworks.data.labelled.images.image import apply_image
 
 
 def image(path, size=(6, 4), mode="RGB", seed=0):

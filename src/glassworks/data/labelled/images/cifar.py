@@ -15,7 +15,7 @@ import numpy as np
 from glassworks.core.errors import FileDamaged
 from glassworks.core.files import read_text
 from glassworks.data.labelled.files import block_size, checked_name, fingerprint
-from glassworks.data.labelled.image import (
+from glassworks.data.labelled.images.image import (
     CHANNELS,
     Colour,
     Size,

@@ -12,9 +12,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.data.labelled.encoding import Column, Encoding
 from glassworks.data.labelled.kinds import TOYS
 from glassworks.data.labelled.source import Block, Source
+from glassworks.data.labelled.tables.encoding import Column, Encoding
 
 POINTS = 1000
 MOST = 100_000_000

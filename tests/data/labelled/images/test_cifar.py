@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from glassworks.core.errors import FileDamaged
-from glassworks.data.labelled.cifar import read_cifar
+from glassworks.data.labelled.images.cifar import read_cifar
 
 TEN = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 

@@ -1,0 +1,1 @@
+"""Readers of labelled images: IDX, CIFAR, folders by class, tables of paths, digits; and of one file, safely."""
