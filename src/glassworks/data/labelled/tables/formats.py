@@ -6,8 +6,8 @@ from typing import Any
 
 from glassworks.core.errors import FileDamaged
 from glassworks.core.files import at_home
-from glassworks.data.labelled.tables.rows import Rows, cleaned, names_in
 from glassworks.data.labelled.tables import delimited
+from glassworks.data.labelled.tables.rows import Rows, cleaned, names_in
 
 SUFFIXES = (*delimited.SUFFIXES, ".parquet")
 CELLS = 1 << 20
