@@ -21,7 +21,7 @@ ODD = 0.05
 """The share of such values above which it does."""
 MANY = 1000
 """Different values of a column up to which they are counted."""
-SAMPLE = 1 << 22
+SAMPLE = 1 << 20
 """Values in the sample of rows that medians are of."""
 
 
@@ -165,7 +165,7 @@ def scan(rows: Rows) -> tuple[list[Seen], Any]:
     """
     many = max(min(MANY, 1_000_000 // len(rows.columns)), 64)
     seen = [Seen(name) for name in rows.columns]
-    sample = Sample(max(min(SAMPLE // len(rows.columns), 100_000), 1000))
+    sample = Sample(max(min(SAMPLE // len(rows.columns), 20_000), 500))
     for batch in rows.batches():
         for column, values in zip(seen, batch.columns, strict=True):
             column.take(values, many)
