@@ -28,6 +28,7 @@ def open_source(
         "photos/"                    a folder of images, in folders called as their classes
         "photos.csv"                 a table with a column of paths of images, and one that says what they are
         "flowers.csv"                a table with a target column: CSV, TSV, Parquet
+        "hf:<owner>/<name>"          images or a table of the Hugging Face hub (extra `hf`)
 
     `target`, `group`, `time` and `task` are of tables, as for `table_source`; `size` and `colour` of images, as for
     `read_image`.
@@ -38,6 +39,10 @@ def open_source(
         OSError: a file cannot be read.
     """
     name = os.fspath(data)
+    if name.startswith("hf:"):
+        from glassworks.data.labelled.hub import hub_source
+
+        return hub_source(name, target=target, group=group, time=time, task=task, size=size, colour=colour)
     kind = kind_of(name, target).name
     if kind == "images" and has_columns(name):
         from glassworks.data.labelled.images.paths import read_paths

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".pbm")
 """Of files that are taken for images in folders and tables; what they are in truth says their content."""
@@ -42,6 +43,17 @@ PATH_COLUMNS = (
 )
 LABEL_COLUMNS = ("target", "label", "class", "y", "category", "class_name", "label_name")
 TABLE_SEPARATORS = {".csv": ",;\t|", ".tsv": "\t"}
+SPLIT_FOLDERS: dict[str, Literal["train", "validation", "test"]] = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+}
+"""What folders, and values of a column, are called that say a split."""
 LOOKED_AT = 1000
 """Files of a folder whose names decide what it holds."""
 

@@ -9,22 +9,12 @@ from pathlib import Path
 from glassworks.data.labelled.files import checked_name, inside
 from glassworks.data.labelled.images.image import Colour, Size, check_colour, check_size
 from glassworks.data.labelled.images.image_files import ImageFile, source_of_files
-from glassworks.data.labelled.signs import IMAGE_SUFFIXES, looks_like_paths
+from glassworks.data.labelled.signs import IMAGE_SUFFIXES, SPLIT_FOLDERS, looks_like_paths
 from glassworks.data.labelled.source import SPLITS, Source, Split
 
 Parts = Sequence[tuple[Path, Split | None]]
 """Folders that hold a folder for each class, each with its split."""
 
-SPLIT_FOLDERS: dict[str, Split] = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "dev": "validation",
-    "test": "test",
-    "testing": "test",
-}
 LITTER = ("Thumbs.db", "desktop.ini", "__MACOSX")
 """What systems leave in folders."""
 FEW = 5

@@ -140,7 +140,7 @@ class Header(NamedTuple):
     """What reading it changes, for a note."""
 
 
-def header(image: Path, name: str) -> Header:
+def header(image: Path | bytes, name: str) -> Header:
     """What can be known of an image without unpacking a pixel.
 
     Raises: as `read_image`.

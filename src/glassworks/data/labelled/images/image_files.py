@@ -45,9 +45,10 @@ THREADS = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity"
 
 
 class ImageFile(NamedTuple):
-    """An image file, and what is said of it."""
+    """An image, and what is said of it."""
 
-    path: Path
+    image: Path | bytes
+    """A file, or what it holds."""
     name: str
     """In messages and pages; of a table's, with the row."""
     target: str | float
@@ -116,25 +117,32 @@ def survey(files: Files, *, headers: bool) -> Survey:
     found = Survey()
     with quiet():
         for file in files():
-            status = file.path.stat()
-            said = (str(file.path.absolute()), status.st_size, status.st_mtime_ns, *file[1:])
-            found.digest.update(repr(said).encode())
+            said, size = identity(file.image)
+            found.digest.update(repr((*said, *file[1:])).encode())
             found.count += 1
-            found.bytes += status.st_size
+            found.bytes += size
             if headers:
                 look(file, found)
     return found
 
 
+def identity(image: Path | bytes) -> tuple[tuple[str | int, ...], int]:
+    """What changes when an image does, and its bytes."""
+    if isinstance(image, bytes):
+        return (hashlib.sha256(image).hexdigest(),), len(image)
+    status = image.stat()
+    return (str(image.absolute()), status.st_size, status.st_mtime_ns), status.st_size
+
+
 def look(file: ImageFile, found: Survey) -> None:
     """Add what a file's header says; of its pixels, whether they are grey, while all before were."""
-    size, grey, changes = header(file.path, file.name)
+    size, grey, changes = header(file.image, file.name)
     found.first = found.first or size
     found.alike = found.alike and size == found.first
     found.sides[min(size)] += 1
     found.changes.update(changes)
     if found.grey and not grey:
-        found.grey = is_grey(decoded(file.path, file.name, None, "rgb"))
+        found.grey = is_grey(decoded(file.image, file.name, None, "rgb"))
 
 
 def chosen_size(found: Survey, size: Size | None) -> tuple[Size, list[str]]:
@@ -190,11 +198,11 @@ def pixels_of(
 
 def pixels_and_hash(file: ImageFile, size: Size, colour: Colour) -> tuple[UInt8[np.ndarray, "C H W"], str]:
     """A file's pixels, and a hash of its bytes: what it is before it is brought to the size of the others."""
-    if file.path.stat().st_size > IN_MEMORY:
-        with file.path.open("rb") as stream:
+    if isinstance(file.image, Path) and file.image.stat().st_size > IN_MEMORY:
+        with file.image.open("rb") as stream:
             digest = hashlib.file_digest(stream, "blake2b")
-        return decoded(file.path, file.name, size, colour), digest.hexdigest()
-    content = file.path.read_bytes()
+        return decoded(file.image, file.name, size, colour), digest.hexdigest()
+    content = file.image.read_bytes() if isinstance(file.image, Path) else file.image
     return decoded(content, file.name, size, colour), hashlib.blake2b(content).hexdigest()
 
 

@@ -1,49 +1,29 @@
 """A table of images: in each row the path of one, and what is to be said of it."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from glassworks.core.files import at_home
 from glassworks.data.labelled.files import checked_name, inside
-from glassworks.data.labelled.images.folder import SPLIT_FOLDERS
 from glassworks.data.labelled.images.image import Colour, Size, check_colour, check_size
 from glassworks.data.labelled.images.image_files import ImageFile, source_of_files
 from glassworks.data.labelled.signs import LABEL_COLUMNS, PATH_COLUMNS
 from glassworks.data.labelled.source import Source, Task
 from glassworks.data.labelled.tables.formats import rows_of
-from glassworks.data.labelled.tables.rows import Rows, listed
-from glassworks.data.labelled.tables.summary import Summary
-from glassworks.data.labelled.tables.table import (
-    check_named,
-    check_time,
-    groups_of,
-    names_of_classes,
-    summaries,
+from glassworks.data.labelled.tables.roles import (
+    Roles,
+    groups_in,
+    roles_of,
+    splits_in,
     target_notes,
-    task_of,
+    targets_in,
+    times_in,
 )
-from glassworks.data.labelled.tables.values import numbers, texts
-
-SPLIT_COLUMN = "split"
-"""A column of this name says the split of each row, where all its values are names of one."""
-
-
-@dataclass(frozen=True)
-class Roles:
-    """What each column is for."""
-
-    path: str
-    target: Summary
-    task: Task
-    group: Summary | None
-    time: Summary | None
-    split: str | None
+from glassworks.data.labelled.tables.rows import Rows, listed
+from glassworks.data.labelled.tables.values import texts
 
 
 def read_paths(
@@ -81,20 +61,8 @@ def read_paths(
     rows = rows_of(table)
     names = column_called(rows, PATH_COLUMNS, "paths of images")
     target = target if target is not None else column_called(rows, LABEL_COLUMNS, "target")
-    for role, name in {"target": target, "group": group, "time": time}.items():
-        check_named(role, name, rows)
-    columns = {column.name: column for column in summaries(rows)}
-    goal = columns[target]
-    check_time(columns[time] if time else None, rows)
-    roles = Roles(
-        names,
-        goal,
-        task_of(goal, task, rows),
-        columns[group] if group else None,
-        columns[time] if time else None,
-        split_column(columns, {names, target, group, time}),
-    )
-    files = partial(images_of, rows, table.parent, roles)
+    roles, _ = roles_of(rows, target, group, time, task)
+    files = partial(images_of, rows, table.parent, names, roles)
     if next(files(), None) is None:
         raise ValueError(f"{table} has no row with a path and a {target}: add some")
     splits = [f"the splits are those of the column {roles.split}"] if roles.split else []
@@ -104,7 +72,7 @@ def read_paths(
         roles.task,
         size=size,
         colour=colour,
-        notes=[f"paths are in the column {names}", *splits, *target_notes(goal, roles.task), *rows.notes],
+        notes=[f"paths are in the column {names}", *splits, *target_notes(roles.target, roles.task), *rows.notes],
     )
 
 
@@ -120,47 +88,37 @@ def column_called(rows: Rows, names: tuple[str, ...], what: str) -> str:
     )
 
 
-def split_column(columns: dict[str, Summary], taken: set[str | None]) -> str | None:
-    """The column that says the splits, if there is one."""
-    column = columns.get(SPLIT_COLUMN)
-    if column is None or column.name in taken or column.missing or not column.counts:
-        return None
-    return column.name if {value.lower() for value in column.counts} <= SPLIT_FOLDERS.keys() else None
-
-
 # ----------------------------------------------------------------------------------------------------------------------
 # The rows
 
 
-def images_of(rows: Rows, folder: Path, roles: Roles) -> Iterator[ImageFile]:
+def images_of(rows: Rows, folder: Path, column: str, roles: Roles) -> Iterator[ImageFile]:
     """The image of each row that has a target, and a time if there is such a column."""
-    first = 0
+    first = 1
     for batch in rows.batches():
         columns = dict(zip(rows.columns, batch.columns, strict=True))
-        yield from images_in(columns, rows.name, first, folder, roles)
+        paths = texts(columns[column]).to_pylist()
+        where = [f"{rows.name} row {row}" for row in range(first, first + len(paths))]
+        names = [f"{path} ({row})" for path, row in zip(paths, where, strict=True)]
+        found = [partial(located, path, folder, row) for path, row in zip(paths, where, strict=True)]
+        yield from images_in(columns, names, found, roles)
         first += batch.num_rows
 
 
-def images_in(columns: dict[str, Any], table: str, first: int, folder: Path, roles: Roles) -> Iterator[ImageFile]:
-    """The images of some rows, of which the first has the number `first`, from 0."""
-    goal, group, time = roles.target, roles.group, roles.time
-    target = columns[goal.name]
-    targets = numbers(target, goal.how).tolist() if roles.task == "number" else names_of_classes(target, goal)
-    paths = texts(columns[roles.path]).to_pylist()
-    names = [f"{path} ({table} row {row})" for row, path in enumerate(paths, first + 1)]
-    groups = groups_of(columns[group.name], np.arange(len(paths)), names) if group else None
-    times = numbers(columns[time.name], time.how).tolist() if time else None
-    splits = (
-        [SPLIT_FOLDERS[value.lower()] for value in texts(columns[roles.split]).to_pylist()] if roles.split else None
-    )
-    for place, (path, label) in enumerate(zip(paths, targets, strict=True)):
-        when = times[place] if times else None
+def images_in(
+    columns: Mapping[str, Any], names: list[str], images: Sequence[Callable[[], Path | bytes]], roles: Roles
+) -> Iterator[ImageFile]:
+    """The images of some rows; `images` gives that of each row, when it is asked for: not of those without a target."""
+    targets, times = targets_in(columns, roles), times_in(columns, roles)
+    groups, splits = groups_in(columns, roles, names), splits_in(columns, roles)
+    for place, label in enumerate(targets):
+        when = float(times[place]) if times is not None else None
         if label is None or label != label or (when is not None and math.isnan(when)):
             continue
         yield ImageFile(
-            located(path, folder, f"{table} row {first + place + 1}"),
+            images[place](),
             names[place],
-            label,
+            label if isinstance(label, str) else float(label),
             splits[place] if splits else None,
             groups[place] if groups else None,
             when,

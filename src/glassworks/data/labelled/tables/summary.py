@@ -5,9 +5,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from glassworks.data.labelled.tables.columns import ODD, Seen, Trial
+from glassworks.data.labelled.tables.columns import ODD, Seen, Trial, scan
 from glassworks.data.labelled.tables.encoding import Column, Encoding
-from glassworks.data.labelled.tables.rows import listed
+from glassworks.data.labelled.tables.rows import Rows, listed
 from glassworks.data.labelled.tables.values import TIMES, How, date_of, number_text, numbers, texts
 
 Type = Literal["number", "boolean", "time", "category", "text", "empty", "other"]
@@ -58,6 +58,12 @@ class Summary:
     def id_like(self) -> bool:
         """Whether it tells rows apart rather than says something of them."""
         return self.type == "text" or self.counting
+
+
+def summaries(rows: Rows) -> list[Summary]:
+    """What each column is, by a pass over all rows."""
+    seen, sample = scan(rows)
+    return [summary(column, values, rows.mark) for column, values in zip(seen, sample.columns, strict=True)]
 
 
 def summary(seen: Seen, sample: Any, mark: str) -> Summary:
