@@ -17,8 +17,8 @@ EVOLUTION = Legend(
         "are there early, upper ones late."
     ),
     nothing=(
-        "In a training that changed nothing, pictures stay the same from the first checkpoint on, and all numbers "
-        "are 1; a unit that is not yet itself agrees with its end no more than with other units’."
+        "In a training that changed nothing, pictures stay the same from the first checkpoint on, and all numbers are "
+        "1; a unit that is not yet itself agrees with its end no more than with other units’."
     ),
     control=(
         "The correlation with what the other units are at the end, beside it; and the first checkpoint, where it is "
@@ -49,3 +49,38 @@ EVOLUTION = Legend(
         "shown_column": Dimension("pixel_column"),
     },
 )
+
+
+def removal_legend(controls: tuple[str, ...], published: bool) -> Legend:
+    """The legend of a table of removed layers, with what of it is a control."""
+    return Legend(
+        title="Which layers a network needs",
+        question="What is lost if a layer is left out, and the network trained from scratch without it?",
+        measure=(
+            "The share of test examples that are wrong, of networks trained alike, {runs} of each; losses are "
+            "against “{whole}”, example by example where both were asked about the same (Zeiler & Fergus 2013, "
+            "table 3)."
+        ),
+        reading=(
+            "A row a network, named by what it lacks; further right is worse. Whiskers are one standard error, over "
+            "examples and runs. A loss of less than two of them may be chance. Depth matters where one layer can be "
+            "missed and several cannot."
+        ),
+        nothing=("Losses around 0: the layers are not needed for these data, or others take their work over."),
+        control=(
+            "Networks that keep all layers and are smaller otherwise, where there are any: what is lost with "
+            "parameters alone. The number of parameters stands below."
+        ),
+        quantities={
+            "error_rate": Quantity(
+                "wrong, in %", error="error_rate_error", percent=True, controls=("published",) * published
+            ),
+            "error_rate_error": Quantity("its standard error", show="beside"),
+            "loss": Quantity("lost against the whole network, in percentage points", error="loss_error", percent=True),
+            "loss_error": Quantity("its standard error", show="beside"),
+            "parameters": Quantity("parameters"),
+            "published": Quantity("published", show="beside"),
+        },
+        numbers={"whole": "", "runs": ""},
+        axes={"variant": Dimension("class", "network", controls=controls)},
+    )
