@@ -1,25 +1,28 @@
 """`glassworks eval`: a run's model on all that it holds out, beside the baselines; or any model on any text."""
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from glassworks.cli.arguments.parse import Arguments
 from glassworks.cli.arguments.reading import ReadingFlags, say_what_was_read
 
+if TYPE_CHECKING:
+    from glassworks.train.opening import OpenedLabelled
+
 
 @dataclass(frozen=True)
 class Eval:
     """Measure a run's model on all that was held out, beside the baselines on the same bytes or examples.
 
-    With --data, measure any model on all of another text: bits per byte, nats and perplexity per token.
+    With --data, measure any model on another text (bits per byte, nats and perplexity per token) or labelled data.
     """
 
     run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN_OR_FOLDER")]
     """The run; with --data also a folder in the Hugging Face layout, or a GGUF file."""
     data: tuple[str, ...] = ()
-    """The text to measure on: files, folders, globs, as train takes them. None = the run's own held-out split."""
+    """The text or labelled data to measure on, as train takes them. None = what the run itself holds out."""
     read: Annotated[ReadingFlags, tyro.conf.arg(name="")] = field(default_factory=ReadingFlags)
     n_ctx: int | None = None
     """With --data: tokens of a window, in which the text is read. None = the model's context, at most 2,048."""
@@ -40,14 +43,31 @@ def run(arguments: Arguments) -> None:
     say(f"measuring {args.run}")
     from glassworks.evaluate.text import evaluate_text
     from glassworks.train.device import pick_device
-    from glassworks.train.opening import open_text
+    from glassworks.train.opening import OpenedLabelled, OpenedText, open_run
 
-    opened = open_text(args.run, pick_device(), use="eval")
+    opened = open_run(args.run, pick_device(), use="eval")
+    if isinstance(opened, OpenedLabelled):
+        on_examples(args, opened)
+        return
+    assert isinstance(opened, OpenedText)  # no other kind can be used by eval
     source = args.data if len(args.data) > 1 else args.data[0]
     reading = args.read.reading()
     score = evaluate_text(opened.model, opened.tokenizer, source, n_ctx=args.n_ctx, reading=reading, run=opened.run)
     say_what_was_read(reading)
     print(score)
+
+
+def on_examples(args: Eval, opened: "OpenedLabelled") -> None:
+    """A network for images or tables on other labelled data."""
+    from glassworks.core.columns import terminal_width
+    from glassworks.evaluate.labelled.other import evaluate_other
+    from glassworks.evaluate.labelled.table import table
+
+    if args.read != ReadingFlags() or args.n_ctx is not None:
+        raise ValueError("--column, --skip-unreadable and --n-ctx are for text: leave them out")
+    if len(args.data) != 1:
+        raise ValueError(f"data (={' '.join(args.data)!r}) must be one folder, file or name of labelled data: give one")
+    print(table(evaluate_other(opened, args.data[0]), terminal_width()))
 
 
 def held_out(args: Eval) -> None:

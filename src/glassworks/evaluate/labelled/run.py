@@ -11,6 +11,7 @@ from glassworks.core.files import refuse_unwritable, write_json
 from glassworks.core.progress import counted
 from glassworks.core.runs import Run, check_run
 from glassworks.data.labelled.prepare import Labelled
+from glassworks.data.labelled.store import Part
 from glassworks.evaluate.labelled.figures import (
     MEASURES,
     QUANTILES,
@@ -50,20 +51,26 @@ def evaluate_labelled(run: Run) -> dict[str, Any]:
     return result
 
 
-def measure(model: nn.Module, data: Labelled, *, seed: int = 0) -> dict[str, Any]:
+def measure(model: nn.Module, data: Labelled, part: Part | None = None, *, seed: int = 0) -> dict[str, Any]:
     """What `evaluate_labelled` writes, of any model and prepared data.
 
-    Raises: ValueError for a test part without examples.
+    Args:
+        model: the network.
+        data: what it was trained on: the rivals are, too.
+        part: what is judged; None = the data's own test part.
+        seed: of the resamples, and of what rivals draw.
+
+    Raises: ValueError for a part without examples.
     """
-    began = time.monotonic()
-    ours = predict_part(model, data.test)
+    began, judged = time.monotonic(), data.test if part is None else part
+    ours = predict_part(model, judged)
     held = predict_part(model, data.validation, label="calibrate") if len(data.validation) else None
-    found = rivals(data.train, data.validation, data.test, task=data.task, num_classes=len(data.classes), seed=seed)
+    found = rivals(data.train, data.validation, judged, task=data.task, num_classes=len(data.classes), seed=seed)
     result = judge(ours, held, found, data.classes, seed=seed)
     result["training"] = on_training(model, data.train)
-    result["verdict"] = verdict(result, "hold out more, by --test")
+    result["verdict"] = verdict(result, "hold out more, by --test" if part is None else "measure on more")
     result["advice"] = advice(result)
-    result["notes"] += notes_of(data)
+    result["notes"] += copied(judged, data.train)
     result["seconds"] = time.monotonic() - began
     return result
 
@@ -267,10 +274,11 @@ def notes(ours: Predictions, units: int, classes: Sequence[str]) -> list[str]:
     return said
 
 
-def notes_of(data: Labelled) -> list[str]:
-    """What preparing the data found that bears on the score."""
-    copies = data.meta.get("copies_in_train", {}).get("test", 0)
-    many = (
-        f"{copies:,} of the {len(data.test):,} test examples are exactly in the training part, too: the score flatters"
-    )
-    return [many] if copies else []
+def copied(judged: Part, train: Part) -> list[str]:
+    """Examples that the network was trained on."""
+    copies = int(np.isin(judged.keys, train.keys).sum())
+    if not copies:
+        return []
+    return [
+        f"{copies:,} of the {len(judged):,} test examples are exactly in the training part, too: the score flatters"
+    ]

@@ -25,11 +25,12 @@ def table(result: Mapping[str, Any], width: int | None = None) -> str:
         difference = row.get("difference", {}).get(name, {})
         cells = [row["name"], *(number(row["metrics"].get(c, {}).get("value"), c) for c in columns)]
         rows.append([*cells, between(difference, name), difference.get("verdict", "").removesuffix(" to tell")])
-    paragraphs = [*of_network(result), "", *(f"{row['name']}: {row['note']}" for row in result["rivals"])]
-    paragraphs += ["", *result["notes"]] if result["notes"] else []
-    folded = [line for text in (*paragraphs, "", *conclusions(result)) for line in fold(text, width, "  ")]
-    right = range(1, len(columns) + 1)
-    return "\n".join([*aligned(rows, width=width, right=right), "", *folded])
+    seen = [f"{row['name']}: {row['note']}" for row in result["rivals"]]
+    paragraphs = [*of_network(result)], seen, result["notes"], conclusions(result)
+    lines = aligned(rows, width=width, right=range(1, len(columns) + 1))
+    for paragraph in filter(None, paragraphs):
+        lines += ["", *(line for text in paragraph for line in fold(text, width, "  "))]
+    return "\n".join(lines)
 
 
 def between(difference: Mapping[str, Any], name: str) -> str:

@@ -23,7 +23,9 @@ from glassworks.data.labelled.tables.roles import (
     Roles,
     classes_of,
     groups_in,
+    named,
     roles_of,
+    split_column,
     splits_in,
     target_notes,
     targets_in,
@@ -32,7 +34,7 @@ from glassworks.data.labelled.tables.roles import (
 from glassworks.data.labelled.tables.rows import Rows
 from glassworks.data.labelled.tables.summary import described, encoding_of, summaries
 
-__all__ = ["describe_columns", "encoded_file", "table_source"]
+__all__ = ["describe_columns", "encoded_file", "table_as", "table_source"]
 
 BLOCK_ROWS, BLOCK_VALUES = 8192, 1 << 22
 
@@ -54,6 +56,32 @@ def table_source(
         FileDamaged: the file is truncated or altered.
     """
     return source_of(rows_of(path), target, group, time, task)
+
+
+def table_as(
+    path: Path | str, *, encoding: Encoding, target: str, task: Task, classes: tuple[str, ...]
+) -> Source:
+    """Another table as that which a network was trained on: to the same inputs and classes, whatever else it holds.
+
+    Raises: as `table_source`, but a target may be constant.
+    """
+    rows = rows_of(path)
+    check_columns(encoding, rows.columns, rows.where)
+    columns = {column.name: column for column in summaries(rows)}
+    goal = columns[named("target", target, rows)]
+    if goal.type in ("empty", "other") or (task == "number" and goal.type not in ("number", "boolean")):
+        raise ValueError(f"target (={target!r}) of {rows.where} holds no {task}, as it did in training: repair it")
+    return Source(
+        kind="table",
+        what=f"{rows.what} and {goal.rows:,} rows",
+        task=task,
+        shape=(len(encoding.features),),
+        blocks=partial(blocks, rows, encoding, Roles(goal, task, None, None, split_column(columns, {target}))),
+        fingerprint=f"table {rows.fingerprint} {json.dumps([target, task, encoding.as_json()])}",
+        classes=classes if task == "classes" else None,
+        features=encoding.features,
+        notes=rows.notes,
+    )
 
 
 def describe_columns(path: Path | str | Rows) -> list[dict[str, Any]]:
