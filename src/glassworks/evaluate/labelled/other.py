@@ -14,12 +14,12 @@ import numpy as np
 from glassworks.core.errors import FileDamaged
 from glassworks.core.files import at_home
 from glassworks.data.arrays import file_table
-from glassworks.data.labelled.tables.encoding import Encoding
 from glassworks.data.labelled.kinds import is_toy, kind_of
 from glassworks.data.labelled.open import open_source
 from glassworks.data.labelled.pour import pour
 from glassworks.data.labelled.source import SPLITS, Source
 from glassworks.data.labelled.store import Part, PartWriter
+from glassworks.data.labelled.tables.encoding import Encoding
 from glassworks.data.labelled.tables.table import table_as
 from glassworks.evaluate.labelled.predictions import predict_part
 from glassworks.evaluate.labelled.run import judge, measure

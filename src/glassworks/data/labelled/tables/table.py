@@ -58,9 +58,7 @@ def table_source(
     return source_of(rows_of(path), target, group, time, task)
 
 
-def table_as(
-    path: Path | str, *, encoding: Encoding, target: str, task: Task, classes: tuple[str, ...]
-) -> Source:
+def table_as(path: Path | str, *, encoding: Encoding, target: str, task: Task, classes: tuple[str, ...]) -> Source:
     """Another table as that which a network was trained on: to the same inputs and classes, whatever else it holds.
 
     Raises: as `table_source`, but a target may be constant.
