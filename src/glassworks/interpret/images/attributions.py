@@ -1,0 +1,355 @@
+"""Attributions as traces: each map beside its badges, drawn by one legend. `judged` makes one of any function's maps."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from glassworks.interpret.access.arguments import public
+from glassworks.interpret.images import badges as badge
+from glassworks.interpret.images.cams import Rule, cam_map, guided_grad_cam_map, last_map
+from glassworks.interpret.images.gradients import guided_backprop_map, over_channels, saliency_map, smooth_grad_map
+from glassworks.interpret.images.integrated import baselines, integrated_gradients_map
+from glassworks.interpret.images.legends_attribution import (
+    CAMS,
+    GUIDED_BACKPROP,
+    GUIDED_GRAD_CAM,
+    INTEGRATED_GRADIENTS,
+    JUDGED,
+    SALIENCY,
+    SMOOTH_GRAD,
+)
+from glassworks.interpret.images.likeness import edges, normalised, rank_correlation
+from glassworks.interpret.images.scores import MAX_BYTES, Attribute, Targets, check_images, classes_of
+from glassworks.trace.legend import Legend
+from glassworks.trace.trace import Trace
+
+ORDERS = 5  # random ones, beside the map's own
+PER_IMAGE = ("image", "attribution", "compared")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The methods
+
+
+@public
+def saliency(
+    model: nn.Module,
+    images: Float[Tensor, "B C H W"],
+    targets: Targets = None,
+    *,
+    classes: Sequence[str] | None = None,
+    badges: bool = True,
+    seed: int = 0,
+    max_bytes: int = MAX_BYTES,
+) -> Trace:
+    """The largest size of the gradient among a pixel's channels; see `gradients.saliency_map`, and `judged` for the rest."""
+
+    def attribute(of: nn.Module, x: Tensor, target: Tensor) -> Tensor:
+        return over_channels(saliency_map(of, x, target, max_bytes=max_bytes), sizes=True)
+
+    return judged(
+        model, images, attribute, targets, legend=SALIENCY, method="saliency", classes=classes, badges=badges,
+        seed=seed, max_bytes=max_bytes,
+    )  # fmt: skip
+
+
+@public
+def smooth_grad(
+    model: nn.Module,
+    images: Float[Tensor, "B C H W"],
+    targets: Targets = None,
+    *,
+    noise: float = 0.15,
+    samples: int = 25,
+    classes: Sequence[str] | None = None,
+    badges: bool = True,
+    seed: int = 0,
+    max_bytes: int = MAX_BYTES,
+) -> Trace:
+    """The mean gradient of noisy copies, as sizes; see `gradients.smooth_grad_map`, and `judged` for the rest."""
+
+    def attribute(of: nn.Module, x: Tensor, target: Tensor) -> Tensor:
+        found = smooth_grad_map(of, x, target, noise=noise, samples=samples, seed=seed, max_bytes=max_bytes)
+        return over_channels(found, sizes=True)
+
+    trace = judged(
+        model, images, attribute, targets, legend=SMOOTH_GRAD, method="smooth_grad", classes=classes, badges=badges,
+        seed=seed, max_bytes=max_bytes,
+    )  # fmt: skip
+    return replace(trace, meta=trace.meta | {"noise": noise, "samples": samples})
+
+
+@public
+def guided_backprop(
+    model: nn.Module,
+    images: Float[Tensor, "B C H W"],
+    targets: Targets = None,
+    *,
+    classes: Sequence[str] | None = None,
+    badges: bool = True,
+    seed: int = 0,
+    max_bytes: int = MAX_BYTES,
+) -> Trace:
+    """The size of the guided gradient; see `gradients.guided_backprop_map`, and `judged` for the rest."""
+
+    def attribute(of: nn.Module, x: Tensor, target: Tensor) -> Tensor:
+        return over_channels(guided_backprop_map(of, x, target, max_bytes=max_bytes), sizes=True)
+
+    return judged(
+        model, images, attribute, targets, legend=GUIDED_BACKPROP, method="guided_backprop", classes=classes,
+        badges=badges, seed=seed, max_bytes=max_bytes,
+    )  # fmt: skip
+
+
+@public
+def integrated_gradients(
+    model: nn.Module,
+    images: Float[Tensor, "B C H W"],
+    targets: Targets = None,
+    *,
+    baseline: Tensor | float = 0.0,
+    steps: int = 50,
+    classes: Sequence[str] | None = None,
+    badges: bool = True,
+    seed: int = 0,
+    max_bytes: int = MAX_BYTES,
+) -> Trace:
+    """Each pixel's share in the change of the score, with what the shares fail to add up to.
+
+    See `integrated.integrated_gradients_map`, and `judged` for the rest. The badges take pixels away by the baseline.
+
+    Arrays besides:
+        gap (example,): the sum of all shares less the change of the score from the baseline to the image.
+        change (example,): that change.
+    """
+    images = check_images(images)
+    chosen, ends = classes_of(model, images, targets, max_bytes), baselines(images, baseline)
+    path = partial(integrated_gradients_map, baseline=baseline, steps=steps, max_bytes=max_bytes)
+    shares, gap = path(model, images, chosen)
+    trace = judged(
+        model, images, lambda of, x, target: path(of, x, target)[0], chosen, legend=INTEGRATED_GRADIENTS,
+        method="integrated_gradients", classes=classes, badges=badges, fill=ends, seed=seed, max_bytes=max_bytes,
+    )  # fmt: skip
+    change = shares.double().sum((1, 2, 3)) - gap
+    more = {"gap": gap.cpu().numpy(), "change": change.cpu().numpy()}
+    worst = int(gap.abs().argmax())
+    return replace(
+        trace,
+        arrays=trace.arrays | more,
+        axes=trace.axes | dict.fromkeys(more, ("example",)),
+        meta=trace.meta | {"steps": steps, "largest_gap": float(gap[worst]), "its_change": float(change[worst])},
+    )
+
+
+@public
+def class_activation(
+    model: nn.Module,
+    images: Float[Tensor, "B C H W"],
+    targets: Targets = None,
+    *,
+    rule: Rule = "grad",
+    point: str | None = None,
+    classes: Sequence[str] | None = None,
+    badges: bool = True,
+    seed: int = 0,
+    max_bytes: int = MAX_BYTES,
+) -> Trace:
+    """Grad-CAM, Grad-CAM++ (rule "grad++") or HiRes-CAM ("hires"); see `cams.cam_map`, and `judged` for the rest."""
+    at = point or last_map(model, check_images(images))
+
+    def attribute(of: nn.Module, x: Tensor, target: Tensor) -> Tensor:
+        return cam_map(of, x, target, rule=rule, point=at, max_bytes=max_bytes)
+
+    trace = judged(
+        model, images, attribute, targets, legend=CAMS[rule], method=CAM_NAMES[rule], classes=classes, badges=badges,
+        seed=seed, max_bytes=max_bytes,
+    )  # fmt: skip
+    return replace(trace, meta=trace.meta | {"point": at})
+
+
+CAM_NAMES = {"grad": "grad_cam", "grad++": "grad_cam_plus_plus", "hires": "hires_cam"}
+
+
+@public
+def guided_grad_cam(
+    model: nn.Module,
+    images: Float[Tensor, "B C H W"],
+    targets: Targets = None,
+    *,
+    point: str | None = None,
+    classes: Sequence[str] | None = None,
+    badges: bool = True,
+    seed: int = 0,
+    max_bytes: int = MAX_BYTES,
+) -> Trace:
+    """Guided backpropagation times Grad-CAM, as sizes; see `cams.guided_grad_cam_map`, and `judged` for the rest."""
+    at = point or last_map(model, check_images(images))
+
+    def attribute(of: nn.Module, x: Tensor, target: Tensor) -> Tensor:
+        return over_channels(guided_grad_cam_map(of, x, target, point=at, max_bytes=max_bytes)[0], sizes=True)
+
+    trace = judged(
+        model, images, attribute, targets, legend=GUIDED_GRAD_CAM, method="guided_grad_cam", classes=classes,
+        badges=badges, seed=seed, max_bytes=max_bytes,
+    )  # fmt: skip
+    return replace(trace, meta=trace.meta | {"point": at})
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Any attribution, and its badges
+
+
+@public
+def judged(
+    model: nn.Module,
+    images: Float[Tensor, "B C H W"],
+    attribute: Callable[..., Tensor],
+    targets: Targets = None,
+    *,
+    legend: Legend = JUDGED,
+    method: str = "attribution",
+    classes: Sequence[str] | None = None,
+    badges: bool = True,
+    fill: Tensor | float | None = None,
+    seed: int = 0,
+    max_bytes: int = MAX_BYTES,
+) -> Trace:
+    """The maps of any attribution function, beside what can be computed of whether they explain the network.
+
+    Args:
+        model: any module whose outputs are scores (B, K).
+        images: the images.
+        attribute: from a module, images and their classes (B,) to maps (B, H, W), or (B, C, H, W), which are summed.
+        targets: the class asked about: one, or one an image; None = as the model predicts.
+        legend: what the page says.
+        method: what the trace is called.
+        classes: names of the model's classes.
+        badges: whether to compute them: some dozens of passes of the attribution, some hundreds of the model.
+        fill: what stands where pixels are taken away, as `baselines` takes it; None = each image's mean colour.
+        seed: of whatever is random.
+        max_bytes: what activations may take.
+
+    Arrays:
+        image (example, pixel_row, pixel_column, channel): the images.
+        attribution (example, pixel_row, pixel_column): their maps.
+        compared (example, map, pixel_row, pixel_column): sizes as shares of the largest: of the map, of the map when
+            all layers are drawn anew, and of the picture's edges (Sobel).
+        likeness (measure, layer), with likeness_error: how like the maps are to those of a network whose layers are
+            drawn anew from the last one down to here, as Spearman's correlation and structural similarity.
+        deletion, insertion (order, share), each with its error: the class's probability as pixels are taken away, or
+            put into an empty image, in the order of the map, of the edges, and in random orders.
+        area (curve, order), with area_error: the mean heights of these.
+        unexplained (order,), with unexplained_error: how much of what taking patches away does to the score is not
+            foretold by the map; 1 = all of it.
+        Errors are standard errors over the images.
+    """
+    images = check_images(images)
+    chosen = classes_of(model, images, targets, max_bytes)
+    maps = badge.checked(images, lambda: attribute(model, images, chosen))
+    arrays: dict[str, Any] = {"image": pictures(images), "attribution": maps}
+    axes = {"image": ("example", "pixel_row", "pixel_column", "channel"), "attribution": ("example", *PIXELS)}
+    labels = {"example": [f"{i + 1}: {name_of(int(c), classes)}" for i, c in enumerate(chosen)]}
+    meta: dict[str, str | float | int] = {"num_images": len(images), "seed": seed}
+    if badges:
+        filled = images.mean((2, 3), keepdim=True).expand(images.shape) if fill is None else baselines(images, fill)
+        for found in (
+            of_randomisation(model, images, chosen, attribute, maps, seed),
+            of_pixels(model, images, chosen, maps, filled, seed, max_bytes),
+        ):
+            arrays, axes, labels = arrays | found[0], axes | found[1], labels | found[2]
+            meta |= found[3]
+    return Trace(
+        method=method,
+        legend=legend,
+        arrays={name: np.asarray(x.cpu() if isinstance(x, Tensor) else x) for name, x in arrays.items()},
+        axes=axes,
+        labels=labels,
+        meta=meta,
+    )
+
+
+PIXELS = ("pixel_row", "pixel_column")
+Found = tuple[dict[str, Any], dict[str, tuple[str, ...]], dict[str, list[str]], dict[str, str | float | int]]
+
+
+def pictures(images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B H W c"]:
+    """Images as they are drawn: in colour if they have three channels, else the mean of these, grey."""
+    shown = images if images.size(1) == 3 else images.mean(1, keepdim=True)
+    return shown.permute(0, 2, 3, 1)
+
+
+def name_of(index: int, classes: Sequence[str] | None) -> str:
+    """A class by its name."""
+    return f"class {index}" if classes is None else classes[index]
+
+
+def of_randomisation(
+    model: nn.Module, images: Tensor, chosen: Tensor, attribute: Attribute, maps: Tensor, seed: int
+) -> Found:
+    """How like the maps stay to themselves as the network forgets, and to the picture's edges."""
+    found = badge.cascading_randomisation(model, images, chosen, attribute, seed=seed)
+    outline = edges(images)
+    measures = np.stack([found.spearman, found.ssim])
+    compared = torch.stack([normalised(maps), normalised(found.maps[-1]), normalised(outline)], 1)
+    left, of_edges = float(np.nanmean(found.spearman[-1])), float(np.nanmean(rank_correlation(maps, outline)))
+    return (
+        {"compared": compared, "likeness": np.nanmean(measures, 2), "likeness_error": error_of(measures, 2)},
+        {
+            "compared": ("example", "map", *PIXELS),
+            "likeness": ("measure", "layer"),
+            "likeness_error": ("measure", "layer"),
+        },
+        {"map": ["map", "random", "edges"], "measure": ["spearman", "ssim"], "layer": found.layers},
+        {
+            "likeness_left": left,
+            "likeness_edges": of_edges,
+            "randomisation": "fails: the map hardly changes" if left > STAYS else "passes: the map changes",
+        },
+    )
+
+
+STAYS = 0.5
+"""Spearman's correlation with the maps of a network that has forgotten all, above which a map is said not to change."""
+
+
+def of_pixels(
+    model: nn.Module, images: Tensor, chosen: Tensor, maps: Tensor, fill: Tensor, seed: int, max_bytes: int
+) -> Found:
+    """What taking pixels away does, in the map's order and in others, and how much of it the map foretells."""
+    generator = torch.Generator().manual_seed(seed)
+    randoms = [torch.rand(maps.shape, generator=generator).to(maps) for _ in range(ORDERS)]
+    outline = edges(images)
+    run = partial(badge.curves, model, images, chosen, fill=fill, max_bytes=max_bytes)
+    every = [torch.stack(run(badge.order_of(of))) for of in (maps, outline, *randoms)]  # each (2, B, S)
+    curves = torch.stack([every[0], every[1], torch.stack(every[2:]).mean(0)], 1).cpu().numpy()  # (2, order, B, S)
+    areas = np.trapezoid(curves, dx=1 / (curves.shape[-1] - 1), axis=-1)  # (2, order, B)
+    lost = badge.unexplained(
+        model, images, chosen, [maps, outline, *randoms], fill=fill, seed=seed, max_bytes=max_bytes
+    )
+    missed = torch.stack([lost[0], lost[1], torch.stack(lost[2:]).mean(0)]).cpu().numpy()  # (order, B)
+    arrays, axes = dict[str, Any](), dict[str, tuple[str, ...]]()
+    for name, values, of in (
+        ("deletion", curves[0].swapaxes(1, 2), ("order", "share")),
+        ("insertion", curves[1].swapaxes(1, 2), ("order", "share")),
+        ("area", areas, ("curve", "order")),
+        ("unexplained", missed, ("order",)),
+    ):
+        arrays |= {name: values.mean(-1), f"{name}_error": error_of(values, -1)}
+        axes |= {name: of, f"{name}_error": of}
+    shares = [f"{share:.3g}" for share in np.linspace(0, 1, curves.shape[-1])]
+    labels = {"order": ["map", "edges", "random"], "share": shares, "curve": ["deletion", "insertion"]}
+    return arrays, axes, labels, {"infidelity": float(missed[0].mean())}
+
+
+def error_of(values: np.ndarray, axis: int) -> np.ndarray:
+    """The standard error of the mean along an axis; NaN of a single number."""
+    known = np.isfinite(values).sum(axis)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        spread = np.nanstd(values, axis=axis) * np.sqrt(known / np.maximum(known - 1, 1))
+        return np.where(known > 1, spread / np.sqrt(known), np.nan)
