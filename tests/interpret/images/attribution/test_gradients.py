@@ -5,8 +5,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from glassworks.interpret.images.gradients import guided_backprop_map, over_channels, saliency_map, smooth_grad_map
-from glassworks.interpret.images.integrated import integrated_gradients_map
+from glassworks.interpret.images.attribution.gradients import (
+    guided_backprop_map,
+    over_channels,
+    saliency_map,
+    smooth_grad_map,
+)
+from glassworks.interpret.images.attribution.integrated import integrated_gradients_map
 
 IMAGES = torch.rand(3, 2, 6, 5, generator=torch.Generator().manual_seed(0))
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from glassworks.interpret.access.checks import check_count
 from glassworks.interpret.access.points import of_this_thread
 from glassworks.interpret.control import reset
-from glassworks.interpret.images.likeness import normalised, rank_correlation, ssim
+from glassworks.interpret.images.attribution.likeness import normalised, rank_correlation, ssim
 from glassworks.interpret.images.scores import (
     MAX_BYTES,
     Attribute,

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from glassworks.interpret.images.cams import (
+from glassworks.interpret.images.attribution.cams import (
     cam_map,
     grad_cam,
     grad_cam_plus_plus,
@@ -13,7 +13,7 @@ from glassworks.interpret.images.cams import (
     hires_cam,
     last_map,
 )
-from glassworks.interpret.images.gradients import guided_backprop_map
+from glassworks.interpret.images.attribution.gradients import guided_backprop_map
 
 IMAGES = torch.rand(3, 2, 8, 8, generator=torch.Generator().manual_seed(0))
 MAPS = torch.tensor([[[[1.0, 2.0], [0.0, 3.0]], [[2.0, 0.0], [1.0, 1.0]]]])

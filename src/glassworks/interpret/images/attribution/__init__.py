@@ -1,0 +1,1 @@
+"""Which pixels an answer rests on: gradients, class activation maps, and what shows such maps wrong."""
