@@ -4,14 +4,17 @@ import re
 
 from tests.report.test_run_page import Reader
 
+from glassworks.draw.markup import Markup
 from glassworks.interpret.catalogue.methods import METHODS, WINGS
 from glassworks.interpret.catalogue.run import Outcome
 from glassworks.report.look import Look, page
+from glassworks.report.look_text import sentences
 
 
 def test_tokens_that_are_no_text_are_pale_and_explained() -> None:
     note = "“<|end|>” is no text: it stands between texts."
-    look = Look("a", [], ["<|end|>", "he", "llo"], ["<|end|>", "hi", "llo"], [note], "", [], ["<|end|>"])
+    read = sentences(["<|end|>", "he", "llo"], ["<|end|>", "hi", "llo"], ["<|end|>"])
+    look = Look("a", [], read, [note], "", [])
     html = page(look)
     assert html.count("<small>&lt;|end|&gt;</small>") == 2
     assert "<mark>hi</mark><span>llo</span>" in html
@@ -20,7 +23,7 @@ def test_tokens_that_are_no_text_are_pale_and_explained() -> None:
 
 def test_methods_stand_by_wing_in_the_index_as_below_it() -> None:
     names = ("neuron_examples", "surprise", "probe", "activation_patching", "attention")
-    html = page(Look("a", [], [], [], [], "", [Outcome(name, None, "no", 1.0) for name in names]))
+    html = page(Look("a", [], Markup(""), [], "", [Outcome(name, None, "no", 1.0) for name in names]))
     ordered = ["surprise", "attention", "activation_patching", "probe", "neuron_examples"]
     assert re.findall(r'href="#(\w+)"', html) == ordered
     assert re.findall(r'<section id="(\w+)"', html) == ordered
@@ -29,7 +32,9 @@ def test_methods_stand_by_wing_in_the_index_as_below_it() -> None:
 
 def test_methods_that_refuse_still_say_what_they_ask() -> None:
     names = ("mlp_probe", "sae", "logit_lens")
-    text = Reader(page(Look("a", [], [], [], [], "", [Outcome(name, None, "it is too short", 1.0) for name in names])))
+    text = Reader(
+        page(Look("a", [], Markup(""), [], "", [Outcome(name, None, "it is too short", 1.0) for name in names]))
+    )
     for name in names:
         assert f"{METHODS[name].legend.title}{name}{METHODS[name].legend.question}" in text.text
     assert text.text.count("Not drawn: it is too short") == 3

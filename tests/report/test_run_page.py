@@ -13,7 +13,7 @@ import pytest
 
 from glassworks.core.runs import Run
 from glassworks.data.tokenizers.build import byte_tokenizer
-from glassworks.report.run_page import SECTIONS, write_report
+from glassworks.report.run_page import TEXT, write_report
 from glassworks.trace.trace import Trace
 
 HOSTILE = "</script><script>alert(1)</script><!-- <b onload=x> & \"quoted\" 'single' \x00\x1b\ud800"
@@ -170,7 +170,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def test_every_section_is_there_and_says_nothing_is_missing(whole: Run) -> None:
     _, reader = read(whole)
-    assert [attrs["id"] for tag, attrs in reader.elements if tag == "section"] == [name for name, _, _ in SECTIONS]
+    assert [attrs["id"] for tag, attrs in reader.elements if tag == "section"] == [name for name, _, _ in TEXT]
     assert not reader.find(class_="missing")
 
 
@@ -247,8 +247,8 @@ def test_surprise_and_lens_tell_the_traces_numbers(whole: Run) -> None:
 def test_an_empty_folder_says_how_to_fill_each_section(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     _, reader = read(Run(tmp_path / "empty"))
-    assert len(reader.find(class_="missing")) == len(SECTIONS) + 1  # two figures inside
-    assert reader.text.count("glassworks ") >= len(SECTIONS)
+    assert len(reader.find(class_="missing")) == len(TEXT) + 1  # two figures inside
+    assert reader.text.count("glassworks ") >= len(TEXT)
 
 
 SUBSETS = [
@@ -267,7 +267,7 @@ def test_any_part_may_be_missing(whole: Run, tmp_path: Path, kept: tuple[str, ..
     for part in set(PARTS) - set(kept):
         (tmp_path / "run" / part).unlink()
     _, reader = read(Run(tmp_path / "run"))
-    assert len([tag for tag, _ in reader.elements if tag == "section"]) == len(SECTIONS)
+    assert len([tag for tag, _ in reader.elements if tag == "section"]) == len(TEXT)
 
 
 @pytest.mark.parametrize("part", PARTS)

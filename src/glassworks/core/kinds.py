@@ -85,18 +85,27 @@ def found(place: str) -> Any:
 
 TEXT_TRACES = tuple(f"traces/{name}.json" for name in ("attention", "logit_lens", "surprise", "health"))
 
+IMAGE_LOOK = Measure(
+    tuple(f"traces/{name}.json" for name in ("mistakes", "first_maps", "last_maps")),
+    "glassworks.interpret.catalogue.image_traces:trace_images",
+    "looking inside",
+)
 
-def labelled(what: str) -> Kind:
-    """A kind of labelled data: they differ in nothing but what they read."""
+
+def labelled(what: str, look: Measure | None = None) -> Kind:
+    """A kind of labelled data: they differ in what they read, and in whether one looks inside."""
+    inside = {} if look is None else {"the look inside": look}
     return Kind(
         what,
-        ("predict", "eval", "export", "train --resume"),
+        ("predict", "eval", *(["look"] if inside else []), "report", "export", "train --resume"),
         "glassworks.classify.run:opened",
         ("model/config.json", "model/preprocessor_config.json", "model/model.safetensors"),
         {
             "its score": Measure(
                 ("evals/test.json",), "glassworks.evaluate.labelled.run:evaluate_labelled", "measuring it"
             ),
+            **inside,
+            "its report": Measure(("report.html",), "glassworks.report.run_page:write_report", "writing its report"),
         },
         Stages(
             "glassworks.classify.recipe:LabelledRecipe",
@@ -133,7 +142,7 @@ KINDS = {
         ),
         Score("held_out", "glassworks.evaluate.held_out:table", "glassworks.evaluate.held_out:conclusions"),
     ),
-    "images": labelled("a run of images"),
+    "images": labelled("a run of images", IMAGE_LOOK),
     "table": labelled("a run of a table"),
     "othello": Kind(
         "a reproduction, on games of Othello",

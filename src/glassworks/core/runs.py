@@ -245,9 +245,12 @@ class Run:
         return self.path / "evals" / f"{task}.json"
 
     def read_eval(self, task: str) -> dict[str, Any] | None:
-        """A task's result, or None if it was not evaluated yet."""
+        """A task's result, or None if it was not evaluated yet; FileDamaged for a file that holds no object."""
         path = self.eval_path(task)
-        return read_json(path) if path.exists() else None
+        found = read_json(path) if path.exists() else None
+        if found is not None and not isinstance(found, dict):
+            raise FileDamaged(f"{path} holds no object: delete it and evaluate the run again")
+        return found
 
 
 def started_from(record: Mapping[str, Any]) -> str | None:

@@ -5,16 +5,38 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from glassworks.core.errors import FileDamaged
+from glassworks.core.config import check_shape
+from glassworks.core.errors import FileDamaged, GlassworksError
+from glassworks.core.kinds import KINDS, Kind
 from glassworks.core.runs import ROOT, Run
 from glassworks.data.tokenizers.build import load_tokenizer
 from glassworks.draw.code import is_code
 from glassworks.draw.scales import number, numbers
 from glassworks.trace.trace import Trace
 
-TRACES = ("attention", "logit_lens", "surprise", "health")
+INTERVAL = {"value": float | None, "low": float | None, "high": float | None}
+ECE = {
+    "equal_width": {"ece": float},
+    "equal_mass": {"confidence": [float | None], "accuracy": [float | None]},
+    "calibrated": {"mean": float, "bound": float},
+}
+LABELLED_SCORE = {
+    "task": Literal["classes", "number"],
+    "verdict": str,
+    "num_units": int,
+    "units": str,
+    "notes": [str],
+    "metrics": {"accuracy?": INTERVAL, "rmse?": INTERVAL},
+    "rivals": [{"name": str, "metrics": {}, "difference": {}}],
+    "mistakes": [{"name": str}],
+    "classes?": [str],
+    "confusion?": [[int]],
+    "per_class?": [{"class": str, "examples": int}],
+    "calibration?": {"temperature": float | None, "why_none": str | None, "before": ECE, "after?": ECE},
+}
+"""What a page reads of evals/test.json, as `check_shape` takes it."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +75,12 @@ class Contents:
         return is_code("".join(passage)) or is_code(written)
 
     @property
+    def task(self) -> str:
+        """Of labelled data: whether classes are told apart or a number is said; empty for text."""
+        examples = self.record.get("examples")
+        return str(examples.get("task", "classes")) if isinstance(examples, dict) else ""
+
+    @property
     def quoted(self) -> str:
         """The run as a command takes it."""
         return shlex.quote(self.argument or self.name)
@@ -83,6 +111,7 @@ class Contents:
 def read_contents(run: Run) -> Contents:
     """Read every part that is there; a damaged file counts as absent and is named in `damage`."""
     damage: list[str] = []
+    kind = kind_of(run)
 
     def attempt(read: Callable[[], Any], otherwise: Any) -> Any:
         try:
@@ -93,11 +122,11 @@ def read_contents(run: Run) -> Contents:
 
     traces = {
         method: attempt(lambda method=method: Trace.load(run.path / "traces" / method), None)  # type: ignore[misc]
-        for method in TRACES
+        for method in traces_of(kind)
         if (run.path / "traces" / f"{method}.json").is_file()
     }
     tokenizer = run.path / "model" / "tokenizer.json"
-    held_out = attempt(lambda: run.read_eval("held_out"), None)
+    held_out = attempt(lambda: score_of(run, kind), None)
     return Contents(
         name=run.name,
         argument=None if run.path.resolve().parent == ROOT.resolve() else str(run.path),
@@ -111,6 +140,29 @@ def read_contents(run: Run) -> Contents:
         token=attempt(lambda: token_namer(tokenizer), "#{}".format) if tokenizer.is_file() else "#{}".format,
         damage=tuple(damage),
     )
+
+
+def kind_of(run: Run) -> Kind:
+    """A run's kind; that of text where its run.json is damaged."""
+    try:
+        return run.kind
+    except (GlassworksError, OSError):
+        return KINDS["text"]
+
+
+def score_of(run: Run, kind: Kind) -> dict[str, Any] | None:
+    """What the evaluation of its kind found, if there is one; ValueError where it is not what a page can read."""
+    task = "held_out" if kind.score is None else kind.score.task
+    score = run.read_eval(task)
+    if score is not None and task == "test":
+        check_shape(score, LABELLED_SCORE, f"{run.eval_path(task)}: score")
+    return score
+
+
+def traces_of(kind: Kind) -> list[str]:
+    """The names of the traces that the page of a kind of run draws."""
+    look = kind.measures.get("the look inside")
+    return [] if look is None else [Path(file).stem for file in look.files]
 
 
 def token_namer(path: Path) -> Callable[[int], str]:

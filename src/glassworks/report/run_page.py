@@ -1,17 +1,22 @@
 """The offline report: everything known about a run on one page, `report.html`, that asks nothing of the network."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from glassworks.core.errors import FileDamaged
 from glassworks.core.files import write_text
 from glassworks.core.runs import Run, check_run
-from glassworks.draw.markup import tag
+from glassworks.draw.markup import Markup, tag
 from glassworks.draw.page import document
 from glassworks.report import sections
 from glassworks.report.contents import Contents, read_contents
+from glassworks.report.labelled import classes, inside, score
 
-SECTIONS = (
+Section = tuple[str, str, Callable[[Contents], Markup]]
+"""Its name in addresses, its title, and what draws it."""
+
+TEXT: tuple[Section, ...] = (
     ("learning", "How it learned", sections.learning),
     ("comparison", "Against the baselines", sections.comparison),
     ("writing", "What it writes", sections.writing),
@@ -21,14 +26,33 @@ SECTIONS = (
     ("speed", "How fast", sections.speed),
     ("again", "How to repeat it", sections.again),
 )
+LEARNED: tuple[Section, ...] = (
+    ("learning", "How it learned", score.learning),
+    ("comparison", "Against its rivals", score.comparison),
+)
+CLASSES: tuple[Section, ...] = (
+    ("classes", "Class by class", classes.classes),
+    ("calibration", "How far its probabilities can be believed", classes.calibration),
+)
+MISTAKES: Section = ("mistakes", "Its mistakes", classes.mistakes)
+AGAIN: Section = ("again", "How to repeat it", sections.again)
+
+
+def sections_of(contents: Contents) -> tuple[Section, ...]:
+    """What stands on a run's page, by its kind, and whether it tells classes apart."""
+    kind, task = contents.record.get("kind", "text"), contents.task
+    if kind not in ("images", "table"):
+        return TEXT
+    seen: tuple[Section, ...] = (("inside", "What it sees", inside.inside),) if kind == "images" else ()
+    return (*LEARNED, *(CLASSES if task == "classes" else ()), MISTAKES, *seen, AGAIN)
 
 
 def write_report(run: Run) -> Path:
     """Write the run's `report.html`, atomically, and return its path.
 
-    Shown is what the folder holds: metrics.jsonl, samples.jsonl, evals/held_out.json, the traces attention, logit_lens,
-    surprise and health, run.json. Of what is absent the page says which command makes it; of what is damaged, which
-    file. The same folder gives the same page, byte for byte.
+    Shown is what the folder holds: metrics.jsonl, samples.jsonl, run.json, and the evaluation and the traces of its
+    kind. Of what is absent the page says which command makes it; of what is damaged, which file. The same folder gives
+    the same page, byte for byte.
     """
     check_run(run)
     with suppress(FileDamaged, FileNotFoundError):  # of which the page will say so
@@ -40,6 +64,10 @@ def write_report(run: Run) -> Path:
 
 def page(contents: Contents) -> str:
     """The page's HTML."""
-    links = [tag("a", title, href=f"#{name}") for name, title, _ in SECTIONS]
-    body = [tag("section", tag("h2", title), draw(contents), id=name) for name, title, draw in SECTIONS]
-    return document(contents.name, sections.header(contents), tag("nav", *links), *body)
+    shown = sections_of(contents)
+    links = [tag("a", title, href=f"#{name}") for name, title, _ in shown]
+    body = [tag("section", tag("h2", title), draw(contents), id=name) for name, title, draw in shown]
+    verdict, figures = (sections.verdict, sections.key_figures) if shown is TEXT else (score.verdict, score.key_figures)
+    return document(
+        contents.name, sections.header(contents, verdict(contents), figures(contents)), tag("nav", *links), *body
+    )

@@ -2,7 +2,7 @@
 
 import math
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from statistics import median
 from typing import Any
@@ -24,7 +24,7 @@ from glassworks.trace.drawings.texts import surprise_figure
 from glassworks.trace.trace import Trace
 
 
-def header(contents: Contents) -> Markup:
+def header(contents: Contents, said: str, figures: Iterable[tuple[str, tuple[str, ...]]]) -> Markup:
     """The run's name, the verdict in one sentence, the key figures, and what could not be read."""
     created = str(contents.record.get("created", ""))[:19].replace("T", " ")
     damage = [tag("p", line, class_="missing") for line in contents.damage]
@@ -32,12 +32,12 @@ def header(contents: Contents) -> Markup:
         "header",
         tag("p", join(["Glassworks run", tag("span", created)]), class_="kicker"),
         tag("h1", contents.name),
-        tag("p", verdict(contents), class_="verdict"),
+        tag("p", said, class_="verdict"),
         *advice(contents),
         *damage,
         tag(
             "dl",
-            *(tag("div", tag("dt", name), tag("dd", *value)) for name, value in key_figures(contents)),
+            *(tag("div", tag("dt", name), tag("dd", *value)) for name, value in figures),
             class_="keys",
         ),
     )

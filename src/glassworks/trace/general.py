@@ -26,6 +26,7 @@ def general_figure(trace: Trace, token: Token, without: Collection[str] = ()) ->
     beside = {
         other for one in about.values() for other in (*one.controls, one.error, one.colours, one.captions, one.where)
     }
+    captions = {one.captions for one in about.values()}
     figures, folded = list[Markup](), list[Markup]()
     for name in left:
         if trace.arrays[name].size != 1 and name not in beside and about[name].show in ("shown", "folded"):
@@ -37,7 +38,7 @@ def general_figure(trace: Trace, token: Token, without: Collection[str] = ()) ->
     single = [
         (sentence(about[name].title, trace, token), value_in_words(trace, name, trace.arrays[name].item(), token))
         for name in left
-        if trace.arrays[name].size == 1 and about[name].show in ("shown", "folded")
+        if trace.arrays[name].size == 1 and about[name].show in ("shown", "folded") and name not in captions
     ]
     meta = [
         (title, value_in_words(trace, name, value, token))

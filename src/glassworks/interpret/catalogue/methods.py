@@ -12,11 +12,14 @@ from typing import Any, Literal
 from glassworks.core.called import command
 from glassworks.interpret.causes.legends import edges as edges
 from glassworks.interpret.causes.legends import places as causes
+from glassworks.interpret.images.legends import features
 from glassworks.interpret.neurons import fit_legends as fits
 from glassworks.interpret.neurons import legends as neurons
 from glassworks.interpret.probing import legends as probing
 from glassworks.interpret.transformer.legends import attribution, heads, health, predictions
 from glassworks.trace.legend import Legend
+
+Of = Literal["text", "images"]
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,9 @@ class Method:
     """The function from a `Subject` to a `Trace`, as "module:function" of `interpret.catalogue`."""
     made_of: str
     """The function that it calls, which takes any model that suits it, as "module:function" of `interpret`."""
-    reads: tuple[Literal["against", "data"], ...] = ()
-    """What it reads of a subject beside the sentence: the contrasting one, the text to fit and measure on."""
+    reads: tuple[Literal["against", "data", "checkpoints"], ...] = ()
+    """What it reads of a subject beside what is looked at: the contrasting sentence, the data to fit and measure on,
+    the checkpoints of the run."""
     quick: bool = False
     """Whether it is part of a first look: a few seconds on a small model."""
     slow: str = ""
@@ -40,6 +44,11 @@ class Method:
     def wing(self) -> str:
         """Which of `WINGS` it belongs to."""
         return self.run.partition(":")[0]
+
+    @property
+    def of(self) -> Of:
+        """What the networks read that it looks into."""
+        return "images" if self.wing == "images" else "text"
 
     @property
     def code(self) -> str:
@@ -53,6 +62,7 @@ WINGS = {
     "causes": "What causes the answer",
     "probing": "What is in the layers",
     "neurons": "Single neurons",
+    "images": "What it sees in an image",
 }
 """What the methods of each wing of `interpret` are about, in the order of a page."""
 
@@ -163,20 +173,37 @@ METHODS: dict[str, Method] = {
         fits.NEURON_RULES, "neurons:neuron_rules", "neurons.rule_report:rule_report", reads=("data",)
     ),
     "rule_swap": Method(fits.RULE_SWAP, "neurons:rule_swap", "neurons.rule_swap:swap_in", reads=("data",)),
+    "strongest_examples": Method(
+        features.STRONGEST,
+        "images:strongest_examples",
+        "images.strongest:strongest_examples",
+        reads=("data",),
+        quick=True,
+    ),
+    "projections": Method(features.PROJECTIONS, "images:projections", "images.deconvnet:projections", quick=True),
     "health": Method(health.HEALTH, "transformer:health", "transformer.health:health", reads=("data",), quick=True),
 }
 
 
-def choose(names: Sequence[str]) -> list[str]:
-    """Methods by name, with hyphens or commas too; none = the quick ones. A wrong name is refused with the nearest."""
+def choose(names: Sequence[str], of: Of = "text") -> list[str]:
+    """Methods by name, with hyphens or commas too; none = the quick ones of networks that read text, or images.
+
+    Raises: ValueError for a name that is not known, with the nearest, and for a method of the other networks.
+    """
+    ours = [name for name, method in METHODS.items() if method.of == of]
     chosen = [part.strip().replace("-", "_") for name in names for part in name.split(",") if part.strip()]
     for name in chosen:
         if name not in METHODS:
-            near = difflib.get_close_matches(name, METHODS, n=3, cutoff=0.0)
+            near = difflib.get_close_matches(name, ours, n=3, cutoff=0.0)
             raise ValueError(
                 f"method (={name!r}) is not known; nearest: {', '.join(near)} ({command('look', '--list')})"
             )
-    return list(dict.fromkeys(chosen)) or [name for name, method in METHODS.items() if method.quick]
+        if name not in ours:
+            raise ValueError(
+                f"method (={name!r}) looks into networks that read {METHODS[name].of}, and this one reads {of} "
+                f"({command('look', '--list')})"
+            )
+    return list(dict.fromkeys(chosen)) or [name for name in ours if METHODS[name].quick]
 
 
 def function(method: Method) -> Callable[[Any], Any]:

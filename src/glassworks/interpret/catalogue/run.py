@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glassworks.core.errors import GlassworksError
+from glassworks.interpret.catalogue.image_subject import ImageSubject
 from glassworks.interpret.catalogue.methods import METHODS, function
 from glassworks.interpret.catalogue.subject import Subject
 from glassworks.trace.trace import Trace
@@ -23,7 +24,7 @@ class Outcome:
 
 
 def run_methods(
-    subject: Subject,
+    subject: Subject | ImageSubject,
     names: Sequence[str],
     *,
     traces: Path | None = None,
@@ -33,7 +34,7 @@ def run_methods(
     """Run some methods, one after the other.
 
     Args:
-        subject: the model and its texts.
+        subject: the model with its texts or images.
         names: of `METHODS`.
         traces: a folder for <method>.json and .npz; None = they are not kept.
         mendable: whether an error is a method's refusal (a model without MLPs, a text too short for it), and not a

@@ -1,0 +1,206 @@
+"""What a method is tried on where networks read images: a model, some images to draw, and the data's own.
+
+    subject = open_image_subject("runs/digits")
+    grad_cam(subject.model, subject.images)
+
+A run brings the images of its own test split; of these, some that it gets wrong with most confidence are drawn beside
+some that it gets right. A model folder has none: give files.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from glassworks.core.errors import RunError
+from glassworks.core.runs import Run
+from glassworks.data.labelled.changes import as_pixels
+from glassworks.data.labelled.images.image import apply_image
+from glassworks.data.labelled.store import Part
+from glassworks.models.modes import evaluating
+from glassworks.train.opening import OpenedLabelled, open_run
+
+DRAWN = 6  # images on a page
+MOST = 2000  # of the data's own that a method reads at most
+AT_ONCE = 128
+
+Images = Callable[[], Iterator[tuple[Float[Tensor, "B C H W"], Int[Tensor, " B"]]]]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ImageSubject:
+    """A model and images for it, as it takes them: pixels from 0 to 1."""
+
+    model: nn.Module
+    images: Float[Tensor, "B C H W"]
+    """Those that are drawn."""
+    names: Sequence[str]
+    """What each is called."""
+    truths: Sequence[int | None]
+    """Of which class each is, if it is known."""
+    classes: Sequence[str]
+    pool: Images
+    """The data's own images with their classes, in batches, from the first on; none where there are no data."""
+    checkpoints: Callable[[], Iterator[tuple[int, nn.Module]]] = lambda: iter(())
+    """The run's model as it was at some steps."""
+    name: str = "model"
+    folder: Path | None = None
+    """The run's, None for a model that is not of a run."""
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """What "images" and "data" are, in sentences."""
+    seed: int = 0
+    """Of all that is drawn at random."""
+
+    def __repr__(self) -> str:
+        """What kind of network, and how many images of which size."""
+        count = sum(parameter.numel() for parameter in self.model.parameters())
+        shape = " × ".join(map(str, self.images.shape[1:]))
+        network = f"{type(self.model).__name__}, {count:,} parameters, {len(self.classes)} classes"
+        images = f"{len(self.images)} images of {shape}: {', '.join(self.names)}"
+        return f"ImageSubject {self.name}: {network}\n  {images}"[:400]
+
+    @cached_property
+    def points(self) -> list[str]:
+        """The points of its maps, from the image up: where nonlinearities give them, or else where convolutions do."""
+        return points_of_maps(self.model, self.images[:1])
+
+    def batches(self) -> Iterator[Float[Tensor, "B C H W"]]:
+        """The data's own images, in batches; those that are drawn where there are no others."""
+        given = False
+        for images, _ in self.pool():
+            given = True
+            yield images
+        if not given:
+            yield self.images
+
+    @cached_property
+    def probabilities(self) -> Float[Tensor, "B K"]:
+        """What the model says of each image."""
+        with torch.no_grad(), evaluating(self.model):
+            found: Tensor = self.model(self.images).softmax(-1)
+        return found
+
+    @cached_property
+    def answers(self) -> list[int]:
+        """The class that the model takes each image for: what is explained."""
+        return [int(k) for k in self.probabilities.argmax(-1)]
+
+    @cached_property
+    def captions(self) -> list[str]:
+        """What each image is taken for, how surely, and what it is."""
+        said = []
+        for i, k in enumerate(self.answers):
+            truth = self.truths[i]
+            wrong = "" if truth is None or truth == k else f", in truth {self.classes[truth]}"
+            said.append(f"{self.classes[k]} {100 * float(self.probabilities[i, k]):.0f} %{wrong}")
+        return said
+
+
+def open_image_subject(name: str | Path | Run, *, images: Sequence[str] = (), seed: int = 0) -> ImageSubject:
+    """A run of images (by path or name) or a folder of such a model, on the CPU, with images to look at it by.
+
+    Args:
+        name: the run or the folder.
+        images: files; none = of a run's test split, those that it gets wrong with most confidence beside others.
+        seed: of what is drawn at random.
+
+    Raises: RunError for what is no network of images, and for a folder without files; ValueError and FileDamaged for
+    files that are no images.
+    """
+    opened = open_run(name, use="look")
+    if not isinstance(opened, OpenedLabelled) or opened.is_table:
+        raise RunError(f"{opened.path} has no network that reads images")
+    if not images and opened.run is None:
+        raise RunError(f"{opened.path} is a model without images of its own: give some by images=FILES")
+    part = None if opened.run is None else opened.data.test
+    model, notes = opened.model, dict[str, str]()
+    if part is not None:
+        notes["data"] = f"Numbers over many images are of the run's own test split ({min(MOST, len(part)):,} of them)."
+    if images:
+        inputs = as_pixels(np.stack([apply_image(opened.preprocessing, Path(path), path) for path in images]))
+        names, truths = [Path(path).name for path in images], list[int | None]([None] * len(images))
+        notes["images"] = "The images are the ones given, brought to the size and the colours that the network takes."
+    else:
+        assert part is not None
+        chosen = chosen_of(model, part)
+        inputs = as_pixels(part.inputs(chosen))
+        names, truths = part.names(chosen), [int(k) for k in part.targets[chosen]]
+        notes["images"] = "The images are of the test split: what it gets wrong with most confidence, then others."
+    return ImageSubject(
+        model=model,
+        images=inputs,
+        names=names,
+        truths=truths,
+        classes=opened.classes,
+        pool=lambda: iter(()) if part is None else batches_of(part),
+        name=opened.path.resolve().name if opened.run is None else opened.run.name,
+        folder=None if opened.run is None else opened.run.path,
+        notes=notes,
+        seed=seed,
+    )
+
+
+@torch.no_grad()
+def points_of_maps(model: nn.Module, images: Float[Tensor, "B C H W"]) -> list[str]:
+    """The modules that give maps of more than one place, in the order of a forward pass; see `ImageSubject.points`.
+
+    Raises: ValueError for a network without any, of matrices alone.
+    """
+    seen: dict[str, list[str]] = {"nonlinearity": [], "convolution": []}
+    leaves = {name: module for name, module in model.named_modules() if not any(module.children())}
+
+    def look(name: str, module: nn.Module, output: Any) -> None:
+        if not isinstance(output, Tensor) or output.ndim != 4 or output.shape[2] * output.shape[3] < 2:
+            return
+        kinds = {"nonlinearity": is_nonlinear(module), "convolution": isinstance(module, nn.Conv2d)}
+        for kind in [kind for kind, is_one in kinds.items() if is_one]:
+            seen[kind] += [name] if name not in seen[kind] else []
+
+    hooks = [
+        module.register_forward_hook(lambda module, _, output, name=name: look(name, module, output))
+        for name, module in leaves.items()
+    ]
+    try:
+        with evaluating(model):
+            model(images)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    found = seen["nonlinearity"] or seen["convolution"]
+    if not found:
+        raise ValueError(
+            f"{type(model).__name__} has no map: it has no convolution whose values lie in rows and columns"
+        )
+    return found
+
+
+def is_nonlinear(module: nn.Module) -> bool:
+    """Whether a module is an activation function."""
+    return type(module).__module__ == nn.ReLU.__module__ or type(module).__name__.endswith(("Tanh", "Swish", "ReLU"))
+
+
+def batches_of(part: Part) -> Iterator[tuple[Tensor, Tensor]]:
+    """The first images of a part of the data with their classes, a batch at a time."""
+    for first in range(0, min(MOST, len(part)), AT_ONCE):
+        places = np.arange(first, min(first + AT_ONCE, MOST, len(part)))
+        yield as_pixels(part.inputs(places)), torch.from_numpy(np.array(part.targets[places]))
+
+
+def chosen_of(model: nn.Module, part: Part) -> np.ndarray:
+    """Places of images to draw: half of them the surest mistakes, the others right, of different classes."""
+    with torch.no_grad(), evaluating(model):
+        found = [(model(inputs).softmax(-1), targets) for inputs, targets in batches_of(part)]
+    said, targets = (torch.cat([pair[i] for pair in found]) for i in range(2))
+    sure, answers = said.max(-1)
+    wrong = (answers != targets).nonzero()[:, 0]
+    wrong = wrong[sure[wrong].argsort(descending=True, stable=True)][: DRAWN // 2]
+    right = (answers == targets).nonzero()[:, 0].tolist()
+    first_of_class = list({int(targets[i]): i for i in reversed(right)}.values())[::-1]
+    others = dict.fromkeys([*first_of_class, *right])
+    return np.array([*wrong.tolist(), *list(others)[: DRAWN - len(wrong)]])
