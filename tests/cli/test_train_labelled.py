@@ -52,7 +52,7 @@ def test_one_command_trains_images_and_says_what_it_found(home: Path, capsys: py
     assert "Traceback" not in err
     result = json.loads((home / "runs/a/evals/test.json").read_text(encoding="utf-8"))
     assert out.startswith(result["verdict"])
-    assert "\n\npredict:   glassworks predict runs/a FILES\n" in out
+    assert "\n\nreport:    runs/a/report.html\npredict:   glassworks predict runs/a FILES\n" in out
     assert run(["eval", "a"]) == 0
     assert result["verdict"] in capsys.readouterr().out
     assert run(["sample", "a"]) == 2
