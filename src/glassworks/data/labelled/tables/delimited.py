@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,8 @@ HEAD = 1 << 20
 BLOCK = 1 << 22
 """Bytes of a file that are read at once, and so its longest row; up to four times as many for many columns."""
 
+NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
+
 
 def csv_rows(path: Path, seen: str) -> Rows:
     """The rows of a CSV or TSV file, whose separator is found from its first rows."""
@@ -28,6 +31,10 @@ def csv_rows(path: Path, seen: str) -> Rows:
     marks = SEPARATORS[path.name.lower().removesuffix(".gz")[-4:]]
     mark = max(marks, key=lambda mark: regularity(head, mark))
     rows = first_rows(head, mark)
+    if all(NUMBER.fullmatch(name.strip()) for name in rows[0]):
+        raise ValueError(
+            f"{path} has numbers in its first row ({', '.join(rows[0])[:60]}): put the columns' names there"
+        )
     header, notes = names_in(rows[0], str(path))
     if len(header) == 1:
         raise ValueError(

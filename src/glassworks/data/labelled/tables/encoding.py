@@ -11,8 +11,9 @@ read when the encoding was made, those held out as well: which rows are held out
 them. They are statistics of inputs only, never of the target, and a source's notes say so.
 """
 
+import math
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,14 @@ class Column:
     """Whether there is a feature of all other values."""
     missing: bool = False
     """Whether there is a feature of missing values."""
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(Kind) or self.how not in get_args(How):
+            raise ValueError(f"kind (={self.kind!r}) and how (={self.how!r}) of a column must be known ones")
+        if not all(isinstance(text, str) for text in (self.name, *self.categories)):
+            raise ValueError(f"name (={self.name!r}) and categories of a column must be texts")
+        if not all(isinstance(number, int | float) and math.isfinite(number) for number in (self.fill, self.offset)):
+            raise ValueError(f"fill (={self.fill!r}) and offset (={self.offset!r}) of a column must be finite numbers")
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -74,14 +83,13 @@ class Encoding:
 
     @classmethod
     def from_json(cls, value: Any, where: str = "the encoding") -> "Encoding":
-        """The encoding that `as_json` gave; FileDamaged for what it cannot have given."""
+        """The encoding that `as_json` gave; FileDamaged, which calls it `where`, for what that cannot have given."""
         try:
-            columns = [
-                Column(**{**column, "categories": tuple(column.get("categories", ()))}) for column in value["columns"]
-            ]
-        except (TypeError, KeyError, AttributeError) as error:
+            columns = [{**column, "categories": tuple(column.get("categories", ()))} for column in value["columns"]]
+            found = tuple(Column(**column) for column in columns)
+        except (TypeError, KeyError, AttributeError, ValueError) as error:
             raise FileDamaged(f"{where} is not that of a table ({error}): fetch or make the file again") from error
-        return cls(tuple(columns))
+        return cls(found)
 
 
 def encode_rows(encoding: Encoding, rows: Any) -> NDArray[np.float32]:

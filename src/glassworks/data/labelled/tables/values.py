@@ -63,10 +63,7 @@ def parsed(column: Any, how: How) -> Any:
         true = pc.is_in(lower, value_set=pa.array(TRUE))
         known = pc.or_(true, pc.is_in(lower, value_set=pa.array(FALSE)))
         return pc.if_else(known, true.cast(pa.float64()), None)
-    if how == "iso":
-        return parsed_iso(column)
-    times = pc.strptime(column, format=how, unit="us", error_is_null=True)
-    return parsed(pc.if_else(pc.match_substring_regex(column, r"\d{4}"), times, None), how)
+    return parsed_iso(column if how == "iso" else as_iso(column, how))
 
 
 def parsed_numbers(column: Any, how: How) -> Any:
@@ -82,6 +79,18 @@ def parsed_numbers(column: Any, how: How) -> Any:
     text = pc.if_else(pc.match_substring_regex(column, POINT if how == "point" else COMMA), column, None)
     text = pc.replace_substring(text, "," if how == "point" else ".", "")
     return pc.replace_substring(text, ",", ".").cast(pa.float64())
+
+
+def as_iso(column: Any, how: How) -> Any:
+    """Strings that are dates in a certain order as ISO dates; null where they are none."""
+    import pyarrow.compute as pc
+
+    pattern = how.replace(".", r"\.")
+    for letter, digits in ("d", "{1,2}"), ("m", "{1,2}"), ("Y", "{4}"):
+        pattern = pattern.replace(f"%{letter}", rf"(?P<{letter}>\d{digits})")
+    found = pc.extract_regex(column, f"^{pattern}$")
+    year, month, day = (pc.utf8_lpad(pc.struct_field(found, letter), 2, "0") for letter in "Ymd")
+    return pc.binary_join_element_wise(year, month, day, "-")
 
 
 def parsed_iso(column: Any) -> Any:
@@ -108,10 +117,10 @@ def day_of(text: str) -> float | None:
 
 
 def date_of(days: float) -> str:
-    """Days since 1970 as an ISO date, with its time where it has one."""
-    time = np.datetime64(round(days * DAY), "us")
+    """Days since 1970 as an ISO date, with its time, to the second, where it has one."""
+    time = np.datetime64(round(days * 86_400), "s")
     date = time.astype("datetime64[D]")
-    return str(date) if date == time else str(time.astype("datetime64[s]"))
+    return str(date if date == time else time)
 
 
 def texts(column: Any) -> Any:
