@@ -5,7 +5,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from glassworks.classify.examples import examples_of, examples_of_run, source_of
+from glassworks.classify.history import history, remembering
 from glassworks.classify.recipe import LabelledRecipe, labelled_recipe_of
 from glassworks.core.machine.memory import keep_freed_memory
 from glassworks.core.progress import Report, silent
@@ -95,7 +96,7 @@ def train(run: Run, *, watch: Watch | None = None, ranks: Ranks | None = None, r
     recipe, examples = labelled_recipe_of(run), examples_of_run(run, place)
     work = dataclasses.replace(
         labelled_work(recipe, examples, place),
-        watch=None if watch is None else partial(watch, examples),
+        watch=partial(watched, run, examples, watch),
         sample=partial(said_of_some, examples),
         keep=lambda judged: save_vision(
             judged, run.path / "model", classes=examples.classes, preprocessing=examples.preprocessing
@@ -107,6 +108,12 @@ def train(run: Run, *, watch: Watch | None = None, ranks: Ranks | None = None, r
     except Interrupted:
         return False
     return True
+
+
+def watched(run: Run, examples: Labelled, watch: Watch | None, judged: nn.Module, often: Often) -> Every:
+    """What is done on the way: what was asked for, and for images their networks' history."""
+    asked = [] if watch is None else [*watch(examples, judged, often)]
+    return [*asked, (1, remembering(run, judged))] if examples.kind == "images" else asked
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -227,6 +234,13 @@ def said_of_some(examples: Labelled, step: int, judged: nn.Module) -> list[dict[
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Opening one
+
+
+def checkpoints_of(run: Run) -> Iterator[tuple[int, nn.Module]]:
+    """A finished run's network from before its first step to its end, at the steps that it remembers."""
+    recipe, examples = labelled_recipe_of(run), examples_of_run(run)
+    cpu = torch.device("cpu")
+    return history(run, lambda: build(recipe, examples, cpu, torch.float32)[0], opened(run, cpu).model)
 
 
 def opened(run: Run, device: torch.device) -> OpenedLabelled:

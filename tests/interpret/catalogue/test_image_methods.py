@@ -24,8 +24,8 @@ IMAGES = [name for name, method in METHODS.items() if method.of == "images"]
 def make_subject() -> ImageSubject:
     """A small random network with some random images."""
     model = make_model(VisionConfig("small_vgg", (1, 12, 12), 4, width=8), seed=1)
-    images = torch.rand(16, 1, 12, 12, generator=torch.Generator().manual_seed(0))
-    classes = torch.arange(16) % 4
+    images = torch.rand(20, 1, 12, 12, generator=torch.Generator().manual_seed(0))
+    classes = torch.arange(20) % 4
 
     def pool() -> Iterator[tuple[Tensor, Tensor]]:
         yield images[:10], classes[:10]
@@ -78,7 +78,7 @@ def test_a_legend_knows_every_array_axis_and_number_of_its_trace_and_fills_its_p
     assert not re.search(r"{\w+}", words)
 
 
-@pytest.mark.parametrize("name", IMAGES)
+@pytest.mark.parametrize("name", [name for name in IMAGES if "checkpoints" not in METHODS[name].reads])
 def test_every_method_refuses_weights_that_are_not_finite(name: str) -> None:
     subject = make_subject()
     with torch.no_grad():

@@ -84,7 +84,7 @@ def test_of_what_is_absent_the_page_says_which_command_makes_it(pictures: Run, t
     page = write_report(Run(tmp_path / "bare")).read_text(encoding="utf-8")
     assert "Not compared with its rivals yet." in page
     assert page.count("glassworks eval") == 4
-    assert page.count("glassworks look") == 2
+    assert page.count("glassworks look") == 3
 
 
 def test_a_damaged_score_is_named_and_no_page_fails(pictures: Run, tmp_path: Path) -> None:
@@ -122,3 +122,12 @@ def test_look_refuses_a_table(points: Run, monkeypatch: pytest.MonkeyPatch, caps
     monkeypatch.chdir(points.path.parents[1])
     assert command(["look", "a"]) == 2
     assert "is a run of a table: look cannot use it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("architecture", ["mlp", "lenet5", "vit"])
+def test_a_page_says_why_a_network_without_maps_is_not_looked_into(architecture: str, tmp_path: Path) -> None:
+    model = VisionConfig(architecture, width=None if architecture == "lenet5" else 16)  # type: ignore[arg-type]
+    run = whole(tmp_path / "a", LabelledRecipe(data="digits", model=model, steps=4, device="cpu"))
+    page = Reader((run.path / "report.html").read_text(encoding="utf-8")).text
+    assert page.count("Not drawn: ") >= 1
+    assert run.unmade == []

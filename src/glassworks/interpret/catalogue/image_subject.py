@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from glassworks.classify.run import checkpoints_of
 from glassworks.core.errors import RunError
 from glassworks.core.runs import Run
 from glassworks.data.labelled.changes import as_pixels
@@ -91,6 +92,22 @@ class ImageSubject:
         """The class that the model takes each image for: what is explained."""
         return [int(k) for k in self.probabilities.argmax(-1)]
 
+    @property
+    def targets(self) -> Int[Tensor, " B"]:
+        """The class of each image; what the model takes it for, where that is not known."""
+        pairs = zip(self.truths, self.answers, strict=True)
+        return torch.tensor([answer if truth is None else truth for truth, answer in pairs])
+
+    def of_one_class(self, count: int) -> Float[Tensor, "B C H W"]:
+        """The data's first images of one class: of the first one that has so many; ValueError where none has."""
+        found: dict[int, list[Tensor]] = {}
+        for images, classes in self.pool():
+            for image, k in zip(images, classes.tolist(), strict=True):
+                found.setdefault(k, []).append(image)
+                if len(found[k]) == count:
+                    return torch.stack(found[k])
+        raise ValueError(f"there are no {count} images of one class: give a run, whose test split has some")
+
     @cached_property
     def captions(self) -> list[str]:
         """What each image is taken for, how surely, and what it is."""
@@ -139,6 +156,7 @@ def open_image_subject(name: str | Path | Run, *, images: Sequence[str] = (), se
         truths=truths,
         classes=opened.classes,
         pool=lambda: iter(()) if part is None else batches_of(part),
+        checkpoints=lambda: iter(()) if opened.run is None else checkpoints_of(opened.run),
         name=opened.path.resolve().name if opened.run is None else opened.run.name,
         folder=None if opened.run is None else opened.run.path,
         notes=notes,

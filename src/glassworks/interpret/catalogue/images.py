@@ -1,7 +1,14 @@
 """Looking into a network of images, on an `ImageSubject`."""
 
+from typing import Any
+
+import torch
+
 from glassworks.interpret.catalogue.image_subject import ImageSubject
 from glassworks.trace.trace import Trace
+
+SOME = 5
+"""Images of one class whose parts are compared."""
 
 
 def projections(subject: ImageSubject) -> Trace:
@@ -16,3 +23,116 @@ def strongest_examples(subject: ImageSubject, layer: int = -1) -> Trace:
     from glassworks.interpret.images.strongest import strongest_examples
 
     return strongest_examples(subject.model, subject.batches, subject.points[layer], seed=subject.seed)
+
+
+def evolution(subject: ImageSubject) -> Trace:
+    """The last maps' units at the steps that the run remembers."""
+    from glassworks.interpret.images.evolution import evolution
+
+    checkpoints = ((f"{step:,}", model) for step, model in subject.checkpoints())
+    return evolution(checkpoints, subject.batches, subject.points[-1], seed=subject.seed)
+
+
+def occlusion(subject: ImageSubject) -> Trace:
+    """A grey square moved over the images."""
+    from glassworks.interpret.images.four_maps import occlusion
+
+    return occlusion(
+        subject.model,
+        subject.images,
+        subject.targets,
+        subject.points[-1],
+        classes=subject.classes,
+        seed=subject.seed,
+    )
+
+
+def invariance(subject: ImageSubject) -> Trace:
+    """The images shifted, resized and turned."""
+    from glassworks.interpret.images.invariance import invariance
+
+    ends = [subject.points[0], subject.points[-1]]
+    return invariance(subject.model, subject.images, subject.targets, ends, seed=subject.seed)
+
+
+def correspondence(subject: ImageSubject) -> Trace:
+    """The middle and the four corners of some images of one class, covered."""
+    from glassworks.interpret.images.correspondence import correspondence
+
+    images = subject.of_one_class(SOME)
+    rows, columns = images.shape[2:]
+    side = max(2, min(rows, columns) // 3)
+    tops = {"upper": 0, "lower": rows - side}
+    lefts = {"left": 0, "right": columns - side}
+    places = {f"{row} {column}": (tops[row], lefts[column]) for row in tops for column in lefts}
+    places["middle"] = ((rows - side) // 2, (columns - side) // 2)
+    parts = {
+        name: torch.tensor([[top, left, top + side, left + side]]).expand(len(images), 4)
+        for name, (top, left) in places.items()
+    }
+    return correspondence(subject.model, images, parts, subject.points, seed=subject.seed)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Attributions, each with its badges, of the class that each image is taken for
+
+
+def saliency(subject: ImageSubject) -> Trace:
+    """The gradient."""
+    from glassworks.interpret.images.attribution.methods import saliency
+
+    return saliency(subject.model, subject.images, **asked(subject))
+
+
+def smooth_grad(subject: ImageSubject) -> Trace:
+    """The mean gradient of noisy copies."""
+    from glassworks.interpret.images.attribution.methods import smooth_grad
+
+    return smooth_grad(subject.model, subject.images, **asked(subject))
+
+
+def integrated_gradients(subject: ImageSubject) -> Trace:
+    """Gradients summed on the way from a black image."""
+    from glassworks.interpret.images.attribution.methods import integrated_gradients
+
+    return integrated_gradients(subject.model, subject.images, **asked(subject))
+
+
+def guided_backprop(subject: ImageSubject) -> Trace:
+    """The guided gradient."""
+    from glassworks.interpret.images.attribution.methods import guided_backprop
+
+    return guided_backprop(subject.model, subject.images, **asked(subject))
+
+
+def guided_grad_cam(subject: ImageSubject) -> Trace:
+    """The guided gradient times Grad-CAM."""
+    from glassworks.interpret.images.attribution.methods import guided_grad_cam
+
+    return guided_grad_cam(subject.model, subject.images, **asked(subject))
+
+
+def grad_cam(subject: ImageSubject) -> Trace:
+    """Grad-CAM at the last map."""
+    from glassworks.interpret.images.attribution.methods import class_activation
+
+    return class_activation(subject.model, subject.images, **asked(subject))
+
+
+def grad_cam_plus_plus(subject: ImageSubject) -> Trace:
+    """Grad-CAM++ at the last map."""
+    from glassworks.interpret.images.attribution.methods import class_activation
+
+    return class_activation(subject.model, subject.images, rule="grad++", **asked(subject))
+
+
+def hires_cam(subject: ImageSubject) -> Trace:
+    """HiRes-CAM at the last map."""
+    from glassworks.interpret.images.attribution.methods import class_activation
+
+    return class_activation(subject.model, subject.images, rule="hires", **asked(subject))
+
+
+def asked(subject: ImageSubject) -> dict[str, Any]:
+    """What every attribution is asked."""
+    return {"targets": torch.tensor(subject.answers), "classes": subject.classes, "seed": subject.seed}

@@ -12,7 +12,8 @@ from typing import Any, Literal
 from glassworks.core.called import command
 from glassworks.interpret.causes.legends import edges as edges
 from glassworks.interpret.causes.legends import places as causes
-from glassworks.interpret.images.legends import features
+from glassworks.interpret.images.legends import attribution as attributions
+from glassworks.interpret.images.legends import correspondence, features, invariance, occlusion, training
 from glassworks.interpret.neurons import fit_legends as fits
 from glassworks.interpret.neurons import legends as neurons
 from glassworks.interpret.probing import legends as probing
@@ -173,6 +174,28 @@ METHODS: dict[str, Method] = {
         fits.NEURON_RULES, "neurons:neuron_rules", "neurons.rule_report:rule_report", reads=("data",)
     ),
     "rule_swap": Method(fits.RULE_SWAP, "neurons:rule_swap", "neurons.rule_swap:swap_in", reads=("data",)),
+    "grad_cam": Method(
+        attributions.CAMS["grad"], "images:grad_cam", "images.attribution.methods:class_activation", quick=True
+    ),
+    "grad_cam_plus_plus": Method(
+        attributions.CAMS["grad++"], "images:grad_cam_plus_plus", "images.attribution.methods:class_activation"
+    ),
+    "hires_cam": Method(attributions.CAMS["hires"], "images:hires_cam", "images.attribution.methods:class_activation"),
+    "integrated_gradients": Method(
+        attributions.INTEGRATED_GRADIENTS,
+        "images:integrated_gradients",
+        "images.attribution.methods:integrated_gradients",
+        quick=True,
+    ),
+    "saliency": Method(attributions.SALIENCY, "images:saliency", "images.attribution.methods:saliency"),
+    "smooth_grad": Method(attributions.SMOOTH_GRAD, "images:smooth_grad", "images.attribution.methods:smooth_grad"),
+    "guided_backprop": Method(
+        attributions.GUIDED_BACKPROP, "images:guided_backprop", "images.attribution.methods:guided_backprop"
+    ),
+    "guided_grad_cam": Method(
+        attributions.GUIDED_GRAD_CAM, "images:guided_grad_cam", "images.attribution.methods:guided_grad_cam"
+    ),
+    "occlusion": Method(occlusion.OCCLUSION, "images:occlusion", "images.four_maps:occlusion", quick=True),
     "strongest_examples": Method(
         features.STRONGEST,
         "images:strongest_examples",
@@ -181,6 +204,11 @@ METHODS: dict[str, Method] = {
         quick=True,
     ),
     "projections": Method(features.PROJECTIONS, "images:projections", "images.deconvnet:projections", quick=True),
+    "evolution": Method(training.EVOLUTION, "images:evolution", "images.evolution:evolution", reads=("checkpoints",)),
+    "invariance": Method(invariance.INVARIANCE, "images:invariance", "images.invariance:invariance"),
+    "correspondence": Method(
+        correspondence.CORRESPONDENCE, "images:correspondence", "images.correspondence:correspondence", reads=("data",)
+    ),
     "health": Method(health.HEALTH, "transformer:health", "transformer.health:health", reads=("data",), quick=True),
 }
 

@@ -6,6 +6,7 @@ from glassworks.report.training_curves import missing
 from glassworks.trace.render import explained
 
 PARTS = (
+    ("grad_cam", "Where it looks"),
     ("first_maps", "What the first layer's maps answer to"),
     ("last_maps", "What the last layer's maps answer to"),
 )

@@ -107,6 +107,14 @@ def name_of(index: int, classes: Sequence[str] | None) -> str:
     return f"class {index}" if classes is None else classes[index]
 
 
+def known_mean(values: Any, axis: int = -1) -> np.ndarray:
+    """The mean of what is a number, NaN where nothing is: an empty map is like no other."""
+    numbers = np.asarray(values)
+    known = np.isfinite(numbers)
+    count = known.sum(axis)
+    return np.where(count > 0, np.where(known, numbers, 0.0).sum(axis) / np.maximum(count, 1), np.nan)
+
+
 def of_randomisation(
     model: nn.Module, images: Tensor, chosen: Tensor, attribute: Attribute, maps: Tensor, seed: int
 ) -> Found:
@@ -115,9 +123,9 @@ def of_randomisation(
     outline = edges(images)
     measures = np.stack([found.spearman, found.ssim])
     compared = torch.stack([normalised(maps), normalised(found.maps[-1]), normalised(outline)], 1)
-    left, of_edges = float(np.nanmean(found.spearman[-1])), float(np.nanmean(rank_correlation(maps, outline)))
+    left, of_edges = float(known_mean(found.spearman[-1])), float(known_mean(rank_correlation(maps, outline)))
     return (
-        {"compared": compared, "likeness": np.nanmean(measures, 2), "likeness_error": error_of(measures, 2)},
+        {"compared": compared, "likeness": known_mean(measures, 2), "likeness_error": error_of(measures, 2)},
         {
             "compared": ("example", "map", *PIXELS),
             "likeness": ("measure", "layer"),
@@ -164,6 +172,5 @@ def of_pixels(
 def error_of(values: np.ndarray, axis: int) -> np.ndarray:
     """The standard error of the mean along an axis; NaN of a single number."""
     known = np.isfinite(values).sum(axis)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        spread = np.nanstd(values, axis=axis) * np.sqrt(known / np.maximum(known - 1, 1))
-        return np.where(known > 1, spread / np.sqrt(known), np.nan)
+    apart = np.square(values - np.expand_dims(known_mean(values, axis), axis))
+    return np.where(known > 1, np.sqrt(known_mean(apart, axis) / np.maximum(known - 1, 1)), np.nan)
