@@ -124,7 +124,7 @@ def test_look_refuses_a_table(points: Run, monkeypatch: pytest.MonkeyPatch, caps
     assert "is a run of a table: look cannot use it" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("architecture", ["mlp", "lenet5", "vit"])
+@pytest.mark.parametrize("architecture", ["mlp", "lenet5"])
 def test_a_page_says_why_a_network_without_maps_is_not_looked_into(architecture: str, tmp_path: Path) -> None:
     model = VisionConfig(architecture, width=None if architecture == "lenet5" else 16)  # type: ignore[arg-type]
     run = whole(tmp_path / "a", LabelledRecipe(data="digits", model=model, steps=4, device="cpu"))
