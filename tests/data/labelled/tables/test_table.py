@@ -131,6 +131,7 @@ def test_groups_and_times_are_no_features(tmp_path: Path) -> None:
         ("\n \n", r"flowers\.csv is blank"),
         ("x,kind\n", r"flowers\.csv has a header and no rows"),
         ("x,kind", r"flowers\.csv has a header and no rows"),
+        (f"x,{'k' * (1 << 20)}\n1,a\n", r"has a first row of more than 262,144 characters"),
         ("kind\na\nb\n", r"has one column, 'kind'"),
         ("x,x,kind\n1,2,a\n", r"has several columns called 'x', at 1, 2"),
         ("x,kind\n1,a\n2\n", r"row 2 has 1 values and the header 2 \('2'\)"),
@@ -150,6 +151,17 @@ def test_what_cannot_be_read_is_one_line(tmp_path: Path, content: str | bytes, s
     with pytest.raises(ValueError, match=said) as error:
         table_source(written(tmp_path, content), target="kind")
     assert "\n" not in str(error.value)
+
+
+def test_times_of_a_zone_are_those_of_utc(tmp_path: Path) -> None:
+    times = np.array(["2024-01-01T00", "2024-01-02T12", "2024-01-02T00"], dtype="datetime64[s]")
+    columns = {"t": pa.array(times).cast(pa.timestamp("ns", "Europe/Rome")), "d": pa.array(times).cast(pa.date32())}
+    pq.write_table(pa.table({**columns, "y": ["a", "b", "a"]}), tmp_path / "t.parquet")
+    inputs, _, _ = whole(table_source(tmp_path / "t.parquet", target="y"))
+    assert inputs.tolist() == [[-1, -1], [0.5, 0], [0, 0]]
+    text = "t,y\n2024-01-01T00:00:00Z,a\n2024-01-02T13:00:00+01:00,b\n2024-01-02T00:00:00Z,a\n"
+    inputs, _, _ = whole(table_source(written(tmp_path, text), target="y"))
+    assert inputs.ravel().tolist() == [-1, 0.5, 0]
 
 
 def test_damage_is_named(tmp_path: Path) -> None:

@@ -30,18 +30,7 @@ def csv_rows(path: Path, seen: str) -> Rows:
         raise ValueError(f"{path} is blank: give a table with its columns' names in the first row")
     marks = SEPARATORS[path.name.lower().removesuffix(".gz")[-4:]]
     mark = max(marks, key=lambda mark: regularity(head, mark))
-    rows = first_rows(head, mark)
-    if all(NUMBER.fullmatch(name.strip()) for name in rows[0]):
-        raise ValueError(
-            f"{path} has numbers in its first row ({', '.join(rows[0])[:60]}): put the columns' names there"
-        )
-    header, notes = names_in(rows[0], str(path))
-    if len(header) == 1:
-        raise ValueError(
-            f"{path} has one column, {header[0][:80]!r}: give a table of several, with one of , ; tab | between them"
-        )
-    if len(rows) == 1 and len(head) < HEAD // 4:  # characters of at most four bytes: the whole file
-        raise ValueError(f"{path} has a header and no rows: give a table with some")
+    header, notes = header_of(first_rows(head, mark), path, whole=len(head) < HEAD // 4)
     called = {",": "CSV", ";": "CSV with semicolons", "\t": "CSV with tabs", "|": "CSV with bars"}[mark]
     called = "TSV" if marks == "\t" else called
     return Rows(
@@ -54,6 +43,24 @@ def csv_rows(path: Path, seen: str) -> Rows:
         mark,
         notes,
     )
+
+
+def header_of(rows: list[list[str]], path: Path, *, whole: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The columns' names and notes on them, by the first rows: `whole` says whether there are no others."""
+    header = rows[0]
+    if len(rows) == 1 and not whole:
+        raise ValueError(f"{path} has a first row of more than {HEAD // 4:,} characters: shorten its columns' names")
+    if len(header) == 1:
+        raise ValueError(
+            f"{path} has one column, {header[0][:80]!r}: give a table of several, with one of , ; tab | between them"
+        )
+    if all(NUMBER.fullmatch(name.strip()) for name in header):
+        raise ValueError(
+            f"{path} has numbers in its first row ({', '.join(header)[:60]}): put the columns' names there"
+        )
+    if len(rows) == 1:
+        raise ValueError(f"{path} has a header and no rows: give a table with some")
+    return names_in(header, str(path))
 
 
 def head_of(path: Path) -> str:

@@ -45,8 +45,8 @@ def parquet_rows(path: Path, seen: str) -> Rows:
     except (ArrowException, OSError) as error:
         raise parquet_error(path, 0, error) from error
     names, notes = names_in(list(schema.names), str(path))
-    if not count:
-        raise ValueError(f"{path} has no rows: give a table with some")
+    if not count or not names:
+        raise ValueError(f"{path} has no {'rows' if names else 'columns'}: give a table with some")
     return Rows(
         path.name,
         str(path),
