@@ -158,3 +158,15 @@ def test_a_root_is_taken_of_each_resamples_mean() -> None:
     found = Resamples({"rmse": mean(np.square(errors), after=np.sqrt)}).interval("rmse")
     assert found.value == pytest.approx(np.sqrt(np.square(errors).mean()))
     assert found.low < 3 < found.high
+
+
+@pytest.mark.parametrize("n", [60, 400])
+def test_networks_that_are_as_good_are_seldom_told_apart(n: int) -> None:
+    generator, wrong = np.random.default_rng(n), 0
+    for seed in range(300):
+        draw = generator.random(n)
+        ours, theirs = (draw > 0.1).astype(float), ((draw < 0.1) | (draw > 0.2)).astype(float)
+        figures = {"ours": mean(ours, kind="proportion"), "theirs": mean(theirs, kind="proportion")}
+        found = Resamples(figures, resamples=300, seed=seed).difference("ours", "theirs", higher_is_better=True)
+        wrong += found.verdict != "ties"
+    assert wrong / 300 < 0.08
