@@ -31,7 +31,13 @@ def look_at_images(subject: ImageSubject, outcomes: Sequence[Outcome], opening: 
 def pictures(subject: ImageSubject) -> Markup:
     """The images, each with what it is taken for and what it is called."""
     cells = [
-        tag("div", image(Image(pixels), SIDE), tag("p", said, class_="below"), tag("p", name, class_="below"))
+        tag(
+            "div",
+            image(Image(pixels), SIDE),
+            tag("p", said, class_="below"),
+            tag("p", name, class_="below"),
+            style=f"width:{SIDE}px",
+        )
         for pixels, said, name in zip(
             np.moveaxis(subject.images.numpy(), 1, -1), subject.captions, subject.names, strict=True
         )

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from glassworks.draw.arrays.array import Drawn, caption, place_name, title
-from glassworks.draw.arrays.axes import MAX_PANELS, Plan, panel_places
+from glassworks.draw.arrays.axes import Plan
 from glassworks.draw.arrays.heatmap import rounded_up
 from glassworks.draw.image import Image, brightness, coarser, map_scale, reach_of
 from glassworks.draw.image import image as picture
 from glassworks.draw.markup import Markup, scrolling, tag
 from glassworks.draw.scales import figure
 
-SIDES = {1: 420, 2: 350, 4: 224, MAX_PANELS: 140}  # pixels of an image where there are so many beside each other
+SIDES = {1: 420, 2: 350, 4: 224, 24: 140}  # pixels of an image where there are so many beside each other
 ROWS, COLUMNS = 24, 12  # of a sheet, at most
 WIDE = 640  # pixels of the columns of a sheet together
 Place = tuple[int, ...]
@@ -27,7 +27,7 @@ def image(drawn: Drawn, chosen: Plan) -> Markup:
         rows, left_out = row_places(drawn, chosen.panels, several[-1])
         places = [at for row in rows for at in row]
     else:
-        places, left_out = panel_places(drawn.axes, chosen.panels)
+        places, left_out = first_places(drawn, chosen)
     is_picture = len(chosen.shown) == 3
     values = brightness(drawn.values) if is_picture else drawn.values
     reach = max(map(abs, drawn.ends)) if drawn.ends else max(rounded_up(reach_of(values)), drawn.least)
@@ -53,7 +53,7 @@ def panel(drawn: Drawn, chosen: Plan, at: Place, pixels: np.ndarray, reach: floa
     """One image under its name, with its line below it."""
     drawing = picture(Image(pixels, place_name(drawn, chosen, at) if named else "", reach), side)
     said = line_below(drawn, chosen, at)
-    return tag("div", drawing, said) if said else drawing
+    return tag("div", drawing, said, style=f"width:{side}px") if said else drawing
 
 
 def sheet(
@@ -91,6 +91,15 @@ def line_below(drawn: Drawn, chosen: Plan, at: Place) -> Markup:
             return Markup("")
     said = str(drawn.captions[tuple(index)])
     return tag("p", said, class_="below") if said else Markup("")
+
+
+def first_places(drawn: Drawn, chosen: Plan) -> tuple[list[Place], str]:
+    """The places of the images that stand beside each other: the first of them."""
+    several = [i for i in chosen.panels if len(drawn.axes[i]) > 1]
+    number, most = (len(drawn.axes[several[0]]), max(SIDES)) if several else (1, 1)
+    places = [tuple(entry if i in several else 0 for i in chosen.panels) for entry in range(min(number, most))]
+    said = f" The first {most} of {number:,} along “{drawn.axes[several[0]].name}” are shown." if number > most else ""
+    return places, said
 
 
 def row_places(drawn: Drawn, panels: Sequence[int], along: int) -> tuple[list[list[Place]], str]:

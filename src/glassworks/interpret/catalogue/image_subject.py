@@ -27,7 +27,7 @@ from glassworks.data.labelled.store import Part
 from glassworks.models.modes import evaluating
 from glassworks.train.opening import OpenedLabelled, open_run
 
-DRAWN = 6  # images on a page
+DRAWN = 5  # images on a page: a row
 MOST = 2000  # of the data's own that a method reads at most
 AT_ONCE = 128
 
@@ -97,6 +97,16 @@ class ImageSubject:
         """The class of each image; what the model takes it for, where that is not known."""
         pairs = zip(self.truths, self.answers, strict=True)
         return torch.tensor([answer if truth is None else truth for truth, answer in pairs])
+
+    def some(self, count: int) -> tuple[Float[Tensor, "N C H W"], Int[Tensor, " N"]]:
+        """The data's first images with their classes; those that are drawn where there are no others."""
+        found: list[tuple[Tensor, Tensor]] = []
+        for pair in self.pool():
+            found.append(pair)
+            if sum(len(images) for images, _ in found) >= count:
+                break
+        images, classes = zip(*found, strict=True) if found else ((self.images,), (self.targets,))
+        return torch.cat(images)[:count], torch.cat(classes)[:count]
 
     def of_one_class(self, count: int) -> Float[Tensor, "B C H W"]:
         """The data's first images of one class: of the first one that has so many; ValueError where none has."""

@@ -7,8 +7,8 @@ import torch
 from glassworks.interpret.catalogue.image_subject import ImageSubject
 from glassworks.trace.trace import Trace
 
-SOME = 5
-"""Images of one class whose parts are compared."""
+SOME, MANY = 5, 64
+"""Images of one class whose parts are compared; and images that are shifted, resized and turned."""
 
 
 def projections(subject: ImageSubject) -> Trace:
@@ -48,11 +48,11 @@ def occlusion(subject: ImageSubject) -> Trace:
 
 
 def invariance(subject: ImageSubject) -> Trace:
-    """The images shifted, resized and turned."""
+    """Some of the data's own images shifted, resized and turned."""
     from glassworks.interpret.images.invariance import invariance
 
-    ends = [subject.points[0], subject.points[-1]]
-    return invariance(subject.model, subject.images, subject.targets, ends, seed=subject.seed)
+    ends, (images, classes) = [subject.points[0], subject.points[-1]], subject.some(MANY)
+    return invariance(subject.model, images, classes, ends, seed=subject.seed)
 
 
 def correspondence(subject: ImageSubject) -> Trace:

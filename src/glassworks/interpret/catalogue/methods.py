@@ -205,7 +205,7 @@ METHODS: dict[str, Method] = {
     ),
     "projections": Method(features.PROJECTIONS, "images:projections", "images.deconvnet:projections", quick=True),
     "evolution": Method(training.EVOLUTION, "images:evolution", "images.evolution:evolution", reads=("checkpoints",)),
-    "invariance": Method(invariance.INVARIANCE, "images:invariance", "images.invariance:invariance"),
+    "invariance": Method(invariance.INVARIANCE, "images:invariance", "images.invariance:invariance", reads=("data",)),
     "correspondence": Method(
         correspondence.CORRESPONDENCE, "images:correspondence", "images.correspondence:correspondence", reads=("data",)
     ),
