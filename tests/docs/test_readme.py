@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from glassworks.cli.main import COMMANDS, run
 
@@ -32,23 +33,42 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for i in range(6):
         (folder / "my-texts" / f"{i}.txt").write_text(" ".join(words[i * 10_000 : (i + 1) * 10_000]), encoding="utf-8")
     (folder / "tinyshakespeare.txt").write_text(" ".join(words), encoding="utf-8")
+    make_photos(folder)
+    areas = random.Random(2).sample(range(20, 400), 200)
+    rows = [f"{area},{12 * area + area % 7}" for area in areas]
+    (folder / "flats.csv").write_text("\n".join(["area,rent", *rows]), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         command = ["train", "--data", "my-texts/", "--tokenizer", "bytes", "--steps", "4", "--name", "demo"]
         assert run([*command, *TINY]) == 0
         for words_of_command in lines("glassworks"):
             small = [word if word != "10" else "0.01" for word in words_of_command[1:]]
-            smaller = TINY if small[0] == "train" and "--resume" not in small else []
+            is_text = small[0] == "train" and not {"--resume", "photos/", "flats.csv"} & set(small)
+            smaller = TINY if is_text else []
             smaller = ["--steps", "4", *smaller] if "shakespeare-char" in small else smaller
             assert run([*small, *smaller]) == 0, words_of_command
     return folder
+
+
+def make_photos(folder: Path) -> None:
+    """Dark and bright images by class, and new ones."""
+    draw = random.Random(1)
+    for i in range(60):
+        image = Image.new("L", (12, 12), draw.randint(0, 100) + 120 * (i % 2))
+        image.putpixel((i % 12, i // 12), 255)  # no two alike
+        file = (
+            folder / "photos" / ("dark", "bright")[i % 2] / f"{i}.png" if i < 56 else folder / "new-photos" / f"{i}.png"
+        )
+        file.parent.mkdir(parents=True, exist_ok=True)
+        image.save(file)
 
 
 def test_every_command_line_runs(home: Path) -> None:
     assert (home / "runs" / "mine" / "report.html").exists()
     assert (home / "runs" / "shakespeare-char" / "report.html").exists()
     assert (home / "both.html").exists()
-    assert {words[1] for words in lines("glassworks")} >= set(COMMANDS) - {"demo", "export", "predict", "tokenizer"}
+    assert (home / "runs" / "photos" / "model.onnx").exists()
+    assert {words[1] for words in lines("glassworks")} >= set(COMMANDS) - {"demo", "tokenizer"}
 
 
 def test_what_the_commands_read_and_write_is_ignored_by_git(home: Path) -> None:
