@@ -17,9 +17,8 @@ from glassworks.data.text.tables import SEPARATORS
 SUFFIXES = (*SEPARATORS, *(f"{suffix}.gz" for suffix in SEPARATORS))
 HEAD = 1 << 20
 """Bytes from which the separator is found, and the longest header."""
-BLOCK = 1 << 22
-"""Bytes of a file that are read at once, and so its longest row; up to four times as many for many columns."""
-
+BLOCK, WIDEST = 1 << 20, 1 << 23
+"""Bytes of a file that are read at once, and so its longest row; more for many columns. Arrow reads up to 32 ahead."""
 NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 
 
@@ -121,7 +120,7 @@ def csv_batches(path: Path, names: tuple[str, ...], mark: str) -> Iterator[Any]:
         bad.append((row.number - 1, row.actual_columns, row.text))
         return "error"
 
-    block = max(BLOCK, min(2048 * len(names), 4 * BLOCK))
+    block = block_bytes(names)
     reading = arrow.ReadOptions(use_threads=False, block_size=block, column_names=names, skip_rows_after_names=1)
     parsing = arrow.ParseOptions(delimiter=mark, newlines_in_values=True, invalid_row_handler=refuse)
     strings = arrow.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
@@ -141,6 +140,11 @@ def csv_batches(path: Path, names: tuple[str, ...], mark: str) -> Iterator[Any]:
         raise FileDamaged(f"{path}, row {row}: its quotes do not end: close them, or double those inside a value")
 
 
+def block_bytes(names: tuple[str, ...]) -> int:
+    """How many bytes are read at once of a file with these columns."""
+    return max(BLOCK, min(2048 * len(names), WIDEST))
+
+
 def csv_error(
     path: Path, names: tuple[str, ...], row: int, bad: list[tuple[int, int, str]], error: Exception
 ) -> Exception:
@@ -157,7 +161,10 @@ def csv_error(
         for _ in text_blocks(path):  # says where
             pass
     if "straddling" in reason:
-        return FileDamaged(f"{path}: a row after row {row:,} does not end within {4 * BLOCK:,} bytes: close its quotes")
+        longest = f"{block_bytes(names):,} bytes"
+        return FileDamaged(
+            f"{path}: a row after row {row:,} does not end within {longest}: close its quotes, or cut it"
+        )
     return FileDamaged(f"{path}, after row {row:,}: {reason}: fetch or make the file again")
 
 
