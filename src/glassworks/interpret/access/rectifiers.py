@@ -83,33 +83,6 @@ def rectified(model: nn.Module, rule: Rule) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def plain_gradients() -> Iterator[None]:
-    """Inside the block gradients pass ReLUs as they do by themselves, also in graphs that `rectified` made.
-
-    One forward pass so serves both rules: `torch.autograd.grad(..., retain_graph=True)` in here, and the other outside.
-    """
-    PLAIN.append(True)
-    try:
-        yield
-    finally:
-        PLAIN.pop()
-
-
-PLAIN: list[bool] = []
-"""As many as there are blocks of `plain_gradients`; a device's gradients are computed in a thread of their own."""
-
-
-MASKING = ("relu", "relu6", "hardtanh")
-"""Functions whose own gradient is 0 where their input is, exactly; others pass it, or half of it, at 0. In place, what
-they keep of their output may change later."""
-
-
-def above_0(signal: Tensor) -> Tensor | None:
-    """What of a signal goes on to a ReLU that masks it by itself."""
-    return None if PLAIN else signal.clamp(min=0)
-
-
 class Calls(TorchFunctionMode):
     """Calls of torch's functions while the model runs: ReLUs are done by the rule, all else as it is."""
 
@@ -127,11 +100,7 @@ class Calls(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         found = relu_in(name, args, kwargs)
         if found is not None and found[0].requires_grad:
-            if self.rule == "deconvnet" or found[2] or name.strip("_") not in MASKING:
-                return rectify(*found, self.rule)
-            masked = func(*args, **kwargs)
-            masked.register_hook(above_0)
-            return masked
+            return rectify(*found, self.rule)
         output = func(*args, **kwargs)
         if name.strip("_") in OTHERS:
             where = self.running[-1] or "the model"
@@ -197,18 +166,17 @@ class Rectify(torch.autograd.Function):
         y = x.clamp_(0, ceiling) if in_place else x.clamp(0, ceiling)
         if in_place:
             ctx.mark_dirty(x)
-        ctx.guided = rule == "guided"
-        ctx.save_for_backward(y > 0 if ceiling is None else (y > 0) & (y < ceiling))  # it stays if y changes in place
+        if rule == "guided":  # a mask, no numbers: whatever is done to y in place, it stays
+            ctx.save_for_backward(y > 0 if ceiling is None else (y > 0) & (y < ceiling))
         return y
 
     @staticmethod
     def backward(ctx: Any, signal: Tensor) -> tuple[Tensor, None, None, None]:
         """The signal, rectified, and of guided backpropagation only where the input was above 0."""
-        (mask,) = ctx.saved_tensors
-        if PLAIN:
-            return signal * mask, None, None, None
         passed = signal.clamp(min=0)
-        return passed * mask if ctx.guided else passed, None, None, None
+        for mask in ctx.saved_tensors:
+            passed = passed * mask
+        return passed, None, None, None
 
 
 def refusing(output: Any, args: Sequence[Any], message: str) -> Any:

@@ -20,7 +20,7 @@ Targets = int | Sequence[int] | Tensor | None
 Attribute = Callable[[nn.Module, Tensor, Tensor], Tensor]
 """Attributions (B, C, H, W), or (B, H, W) without channels, of a model's scores of some images' classes."""
 
-MAX_BYTES = 256 * 2**20
+MAX_BYTES = 64 * 2**20
 """Bytes that the activations of a pass may take where nobody says otherwise."""
 
 

@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.hooks import never
 from glassworks.interpret.access.points import of_this_thread, watching
-from glassworks.interpret.access.rectifiers import plain_gradients, rectified
+from glassworks.interpret.access.rectifiers import rectified
+from glassworks.interpret.images.attribution.one_pass import guide
 from glassworks.interpret.images.scores import (
     MAX_BYTES,
     Targets,
@@ -78,21 +79,23 @@ def guided_grad_cam_map(
 ) -> tuple[Float[Tensor, "B C H W"], Float[Tensor, "B H W"]]:
     """Guided backpropagation times Grad-CAM, and the Grad-CAM (Selvaraju et al. 2016, section 3.2).
 
-    One forward pass serves both gradients. What guided backpropagation lacks, this lacks too, away from where Grad-CAM
-    is 0: it shows fine lines that are the image's more than the class's.
+    One forward pass serves both gradients, where `one_pass.guide` knows all of its graph. What guided backpropagation
+    lacks, this lacks too, away from where Grad-CAM is 0: its fine lines are the image's more than the class's.
     """
     images = check_images(images)
     classes, point = classes_of(model, images, targets, max_bytes), point or last_map(model, images)
     size, found, cams = at_once(model, images, len(images), max_bytes), [], []
-    with torch.enable_grad(), rectified(model, "guided"):
+    with prepared(model) as root, torch.enable_grad():
         for part, of in zip(torch.split(images, size), torch.split(classes, size), strict=True):
             x = part.clone(memory_format=torch.channels_last).requires_grad_()
-            with maps_at(model, point) as seen:
-                total = scores_of(model(x), of).sum()
-            with plain_gradients():
-                (gradient,) = torch.autograd.grad(total, only(seen, point), retain_graph=True)
-            (guided,) = torch.autograd.grad(total, x)
+            with maps_at(root, point) as seen:
+                total = scores_of(root(x), of).sum()
+            (gradient,) = torch.autograd.grad(total, only(seen, point), retain_graph=True)
             cams.append(enlarged(grad_cam(only(seen, point).detach(), gradient), x))
+            if not guide(total):
+                with rectified(root, "guided"):
+                    total = scores_of(root(x), of).sum()
+            (guided,) = torch.autograd.grad(total, x)
             found.append(guided * cams[-1][:, None])
     return refuse_infinite(model, images, torch.cat(found)), torch.cat(cams)
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.checks import check_count
 from glassworks.interpret.access.rectifiers import Rule, rectified
+from glassworks.interpret.images.attribution.one_pass import guide
 from glassworks.interpret.images.scores import (
     MAX_BYTES,
     Targets,
@@ -51,22 +52,26 @@ def guided_backprop_map(
 
 
 def gradient_map(model: nn.Module, images: Tensor, targets: Targets, rule: Rule, max_bytes: int) -> Tensor:
-    """Gradients of class scores, with ReLUs passed by a rule."""
+    """Gradients of class scores, with ReLUs passed by a rule: "deconvnet" is Zeiler & Fergus's, from the score down."""
     images = check_images(images)
     classes = classes_of(model, images, targets, max_bytes)
     size = at_once(model, images, len(images), max_bytes)
-    with prepared(model) as root, rectified(root, rule), torch.enable_grad():
+    with prepared(model) as root, torch.enable_grad():
         parts = [
-            input_gradient(root, x, of)
+            input_gradient(root, x, of, rule)
             for x, of in zip(torch.split(images, size), torch.split(classes, size), strict=True)
         ]
     return refuse_infinite(model, images, torch.cat(parts))
 
 
-def input_gradient(model: nn.Module, images: Tensor, classes: Tensor) -> Tensor:
+def input_gradient(model: nn.Module, images: Tensor, classes: Tensor, rule: Rule = "plain") -> Tensor:
     """The gradient of one pass; no parameter's is computed."""
     x = images.clone(memory_format=torch.channels_last).requires_grad_()
-    (gradient,) = torch.autograd.grad(scores_of(model(x), classes).sum(), x)
+    score = scores_of(model(x), classes).sum()
+    if rule != "plain" and not guide(score, rule):
+        with rectified(model, rule):
+            score = scores_of(model(x), classes).sum()
+    (gradient,) = torch.autograd.grad(score, x)
     return gradient
 
 

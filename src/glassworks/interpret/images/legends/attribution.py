@@ -27,8 +27,8 @@ JUDGED = Legend(
     ),
     control=f"Three: {EDGES}.",
     quantities={
-        "image": Quantity("the images, with the class that is asked about"),
-        "attribution": Quantity("the maps"),
+        "image": Quantity("the images", note="Above each, the class that is asked about."),
+        "attribution": Quantity("the maps", note="All on one scale."),
         "compared": Quantity(
             "sizes, as shares of the largest of each picture",
             note="The map; the same of a network whose layers were all drawn anew; and the Sobel edges of the picture.",
@@ -38,7 +38,8 @@ JUDGED = Legend(
             "how like the maps stay as the network forgets",
             note=(
                 "Layers are drawn anew from the last one down to the one named, and stay so (cascading randomisation, "
-                "Adebayo et al. 2018). A map of what was learned falls to 0."
+                "Adebayo et al. 2018). A map of what was learned falls towards 0 with the first of them. Where most of "
+                "a picture is black, shares of its pixels stay 0 whatever is learned, and so their ranks."
             ),
             error="likeness_error",
             ends=(0.0, 1.0),
@@ -81,7 +82,7 @@ JUDGED = Legend(
         "num_images": "",
         "seed": "",
         "randomisation": "randomisation test",
-        "likeness_left": "rank correlation with the maps of a network that forgot all",
+        "likeness_left": "rank correlation with the maps of networks that forget, mean over layers",
         "likeness_edges": "rank correlation with the picture’s edges",
         "infidelity": "infidelity, as the share of effects not foretold",
         "largest_gap": "completeness: largest gap between the sum of shares and the change of the score",
@@ -93,7 +94,7 @@ JUDGED = Legend(
     },
     axes={
         "example": Dimension("class", "image"),
-        "map": Dimension("class", controls=("random", "edges")),
+        "map": Dimension("class", controls=("forgotten", "edges")),
         "layer": Dimension("layer", "layers drawn anew, from the last down to"),
         "measure": Dimension("class"),
         "order": Dimension("class", controls=("edges", "random")),
@@ -103,6 +104,7 @@ JUDGED = Legend(
     entries={
         "map": "this map",
         "random": "at random",
+        "forgotten": "all layers drawn anew",
         "edges": "edges of the picture",
         "spearman": "rank correlation (Spearman)",
         "ssim": "structural similarity",
@@ -112,7 +114,7 @@ JUDGED = Legend(
 
 def about(title: str, question: str, maps: str, reading: str) -> Legend:
     """The legend of one method: what it is called, asks and draws, before what is read of all."""
-    quantities = {**JUDGED.quantities, "attribution": Quantity(maps)}
+    quantities = {**JUDGED.quantities, "attribution": Quantity(maps, note="All on one scale.")}
     return replace(JUDGED, title=title, question=question, quantities=quantities, reading=f"{reading} {JUDGED.reading}")
 
 
