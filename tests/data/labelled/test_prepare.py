@@ -1,5 +1,4 @@
 import errno
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.data.labelled.made import ab, images, made, rows
+from tests.processes import processes
 
 from glassworks.core.errors import FileDamaged
 from glassworks.data import arrays
@@ -185,7 +185,7 @@ def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
 
 
 def test_processes_that_prepare_the_same_data_at_once_all_get_it(tmp_path: Path) -> None:
-    with multiprocessing.get_context("spawn").Pool(3) as pool:
+    with processes.Pool(3) as pool:
         found = pool.starmap(prepare_and_sum, [(tmp_path / "data",)] * 3)
     assert len(set(found)) == 1
     assert [path.name for path in (tmp_path / "data").iterdir() if path.name[0] != "."] == [found[0][0]]
@@ -193,7 +193,7 @@ def test_processes_that_prepare_the_same_data_at_once_all_get_it(tmp_path: Path)
 
 
 def prepare_and_sum(root: Path) -> tuple[str, int]:
-    data = prepare(open_source("digits"), root)
+    data = prepare(open_source("moons:20000"), root)
     return data.digest, int(data.train.inputs(np.arange(len(data.train))).sum())
 
 
@@ -232,14 +232,14 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
         "from glassworks.data.labelled.prepare import prepare\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, resource.RLIM_INFINITY))\n"
-        "try:\n    prepare(open_source('digits'), sys.argv[1])\n"
+        "try:\n    prepare(open_source('moons:20000'), sys.argv[1])\n"
         "except OSError as error:\n    sys.exit(error.errno)\n"
     )
     root = tmp_path / "data"
     done = subprocess.run([sys.executable, "-c", limited, str(root)], check=False)
     assert done.returncode == errno.EFBIG
     assert [path.suffix for path in root.iterdir()] == [".lock"]
-    assert len(prepare(open_source("digits"), root).train) > 0
+    assert len(prepare(open_source("moons:20000"), root).train) > 0
 
 
 @pytest.mark.slow
