@@ -104,9 +104,8 @@ class Calls(TorchFunctionMode):
         output = func(*args, **kwargs)
         if name.strip("_") in OTHERS:
             where = self.running[-1] or "the model"
-            said = (
-                f"{where} applies {name.rstrip('_')}, and rule (={self.rule!r}) is about ReLUs: take a point below it"
-            )
+            said = f"{where} applies {name.rstrip('_')}, and rule (={self.rule!r}) is about ReLUs"
+            said = f"{said}: take a point below it, or rule='plain'"
             return refusing(output, args, said)
         return output
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from glassworks.draw.scales import short
 from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.checks import check_count, check_gradients
+from glassworks.interpret.access.rectifiers import Rule
 from glassworks.interpret.images.leaders import Images, Leaders, batches_of, cut_out, peaks
 from glassworks.interpret.images.legends.training import EVOLUTION
 from glassworks.interpret.images.pictures import as_picture, signed_picture, smaller
@@ -32,6 +33,7 @@ def evolution(
     point: str,
     units: Sequence[int] | None = None,
     *,
+    rule: Rule = "deconvnet",
     seed: int = 0,
     batch_size: int = 64,
 ) -> Trace:
@@ -43,6 +45,7 @@ def evolution(
         images: of the same kind as `strongest_examples` takes: they are gone over twice for each checkpoint.
         point: as `capture` takes it.
         units: channels of the map, or numbers of the vector; None = eight that `seed` draws.
+        rule: what passes ReLUs on the way back, as in `deconvnet.project`; "plain" for other nonlinearities.
         seed: draws the units.
         batch_size: images to a pass.
 
@@ -66,7 +69,7 @@ def evolution(
         chosen = drawn_units(here.count, seed) if chosen is None else list(chosen)
         here.check(chosen)
         value, first = every_peak(here, images, chosen, batch_size)
-        tiles = cut_out(here, images, chosen, {"strongest": first}, batch_size=batch_size)["strongest"]
+        tiles = cut_out(here, images, chosen, {"strongest": first}, rule=rule, batch_size=batch_size)["strongest"]
         pictures.append(torch.stack([as_picture(tiles.patch[:, 0]), signed_picture(tiles.projection[:, 0])], 1))
         leaders.append(first)
         values.append(value)
@@ -90,7 +93,7 @@ def evolution(
         arrays,
         {name: AXES.get(name, ("unit", "step")) for name in arrays},
         {"unit": [str(unit) for unit in chosen], "shown": ["patch", "projection"], "step": names},
-        {"point": point, "num_images": len(values[0]), "seed": seed},
+        {"point": point, "rule": rule, "num_images": len(values[0]), "seed": seed},
         legend=EVOLUTION,
     )
 

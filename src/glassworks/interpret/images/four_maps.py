@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.checks import check_gradients
+from glassworks.interpret.access.rectifiers import Rule
 from glassworks.interpret.control import randomised
 from glassworks.interpret.images.deconvnet import another, project
 from glassworks.interpret.images.legends.occlusion import OCCLUSION
@@ -38,6 +39,7 @@ def occlusion(
     stride: int | None = None,
     fill: float = GREY,
     classes: Sequence[str] | None = None,
+    rule: Rule = "deconvnet",
     fresh: nn.Module | None = None,
     seed: int = 0,
     batch_size: int = 64,
@@ -53,6 +55,7 @@ def occlusion(
         stride: pixels between its places; None = a quarter of `window`. At the edges the square is cut.
         fill: what covered pixels become.
         classes: their names; None = numbers.
+        rule: what passes ReLUs on the way back, as in `deconvnet.project`; "plain" for other nonlinearities.
         fresh: the control: an untrained network of the same shape. None = `randomised` by `seed`.
         seed: draws the control, and another feature map than the strongest.
         batch_size: occluded images to a forward pass.
@@ -92,7 +95,7 @@ def occlusion(
     said = torch.stack([found[..., 2], torch.stack(untrained).cpu()])  # (2, B, 1 + N)
     grid = [-(-size // stride) for size in images.shape[2:]]
     B = len(images)
-    projected = project(here, images, strongest).pictures.cpu()
+    projected = project(here, images, strongest, rule=rule).pictures.cpu()
     totals = found[..., :2].movedim(2, 0)  # (2, B, 1 + N)
     arrays: dict[str, np.ndarray] = {
         "picture": torch.stack([as_picture(images.cpu()), signed_picture(projected)], 1).numpy(),
@@ -113,9 +116,15 @@ def occlusion(
         raise ValueError(f"classes ({len(names)}) must name all of the {K} that are said or true")
     labels = {"feature": FEATURES, "network": NETWORKS, "shown": ["image", "projection"], "class": names}
     arrays["share"] = shares(arrays["label"], len(names))
-    meta: dict[str, str | float | int] = {"point": here.point, "window": window, "stride": stride, "seed": seed}
+    meta: dict[str, str | float | int] = {
+        "point": here.point,
+        "window": window,
+        "stride": stride,
+        "rule": rule,
+        "seed": seed,
+    }
     axes = {name: AXES[name] for name in arrays}
-    return Trace("occlusion", arrays, axes, labels, meta | {"fill": float(fill)}, legend=OCCLUSION)
+    return Trace("occlusion", arrays, axes, labels, meta | {"fill": float(fill), "rule": rule}, legend=OCCLUSION)
 
 
 AXES: dict[str, tuple[str, ...]] = {

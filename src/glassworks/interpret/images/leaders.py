@@ -17,6 +17,7 @@ from torch import Tensor
 from glassworks.interpret.access.arguments import as_tensor
 from glassworks.interpret.access.checks import check_room
 from glassworks.interpret.access.finite import is_finite, kind, where_it_begins
+from glassworks.interpret.access.rectifiers import Rule
 from glassworks.interpret.images.deconvnet import project
 from glassworks.interpret.images.fields import cropped, receptive_fields, whole_size
 from glassworks.interpret.images.units import Units, check_images, device_of, in_parts
@@ -121,7 +122,13 @@ class Tiles:
 
 
 def cut_out(
-    units: Units, images: Images, chosen: Sequence[int], leaders: dict[str, Leaders], *, batch_size: int
+    units: Units,
+    images: Images,
+    chosen: Sequence[int],
+    leaders: dict[str, Leaders],
+    *,
+    rule: Rule,
+    batch_size: int,
 ) -> dict[str, Tiles]:
     """The second pass: the patches that a ranking chose, and what the activations there project to."""
     sample = next(batches_of(images, 1))[0]
@@ -142,7 +149,7 @@ def cut_out(
             part = here[begin : begin + batch_size]
             index, rows = (torch.tensor([entry[j] for entry in part]) for j in (0, 2))
             place = torch.stack([leaders[name].place[row, rank] for _, name, row, rank in part])
-            pictures = project(units, x[index], torch.tensor(chosen)[rows], places=place).pictures.cpu()
+            pictures = project(units, x[index], torch.tensor(chosen)[rows], places=place, rule=rule).pictures.cpu()
             for (i, name, row, rank), box, picture in zip(part, boxes[place], pictures, strict=True):
                 tiles[name].patch[row, rank] = cropped(x[i], box, size)
                 tiles[name].projection[row, rank] = cropped(picture, box, size)

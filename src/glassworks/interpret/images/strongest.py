@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from glassworks.draw.scales import short
 from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.checks import check_count, check_gradients
+from glassworks.interpret.access.rectifiers import Rule
 from glassworks.interpret.control import randomised
 from glassworks.interpret.images.leaders import KINDS, Images, Leaders, Ranking, Tiles, batches_of, cut_out, ranked
 from glassworks.interpret.images.legends.features import STRONGEST
@@ -35,6 +36,7 @@ def strongest_examples(
     units: Sequence[int] | None = None,
     *,
     k: int = 9,
+    rule: Rule = "deconvnet",
     fresh: nn.Module | None = None,
     seed: int = 0,
     batch_size: int = 64,
@@ -48,6 +50,7 @@ def strongest_examples(
         point: as `capture` takes it: a convolution's map, a ReLU behind it, a pool, or a vector.
         units: channels of the map, or numbers of the vector; None = eight that `seed` draws.
         k: images of each kind.
+        rule: what passes ReLUs on the way back, as in `deconvnet.project`; "plain" for other nonlinearities.
         fresh: the control: an untrained network of the same shape. None = `randomised` by `seed`.
         seed: draws units, random images and the control.
         batch_size: images to a pass; nothing else of the data is kept but the patches.
@@ -80,7 +83,7 @@ def strongest_examples(
     tiles: dict[str, Tiles] = {}
     for units_of, kinds, names in ((here, KINDS, KINDS), (there, KINDS[:1], ("untrained",))):
         found = ranked(units_of, images, chosen, k=k, kinds=kinds, seed=seed, batch_size=batch_size)
-        cut = cut_out(units_of, images, chosen, found.leaders, batch_size=batch_size)
+        cut = cut_out(units_of, images, chosen, found.leaders, rule=rule, batch_size=batch_size)
         rankings[names[0]] = found
         tiles |= {name: cut[of] for name, of in zip(names, kinds, strict=True)}
         for name, of in zip(names, kinds, strict=True):
@@ -104,7 +107,7 @@ def strongest_examples(
             "rank": [str(i + 1) for i in range(k)],
             "comparison": COMPARISONS,
         },
-        {"point": here.point, "seed": seed, "num_images": rankings["strongest"].number},
+        {"point": here.point, "rule": rule, "seed": seed, "num_images": rankings["strongest"].number},
         legend=STRONGEST,
     )
 

@@ -17,6 +17,7 @@ Source: LeCun, Bottou, Bengio & Haffner 1998, "Gradient-based learning applied t
 """
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -82,6 +83,8 @@ class SparseConvolution(nn.Module):
 
 class LeNet5(nn.Sequential):
     """(B, channels, rows, columns) of at most 32 × 32 to (B, outputs)."""
+
+    point_axes: ClassVar = {"*": "B C H W -> B H W C"}
 
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()

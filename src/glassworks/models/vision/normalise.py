@@ -5,6 +5,7 @@ something, and no file beside the weights can be forgotten.
 """
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ class Normalise(nn.Module):
     What is constant (std 0) becomes 0.
     """
 
+    point_axes: ClassVar = {"": "B C H W -> B H W C"}
     mean: Tensor
     std: Tensor
 

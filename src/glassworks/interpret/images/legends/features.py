@@ -109,7 +109,7 @@ STRONGEST = Legend(
         "patch": Quantity(show="kept"),
         "projection": Quantity(show="kept"),
     },
-    numbers={"point": "", "seed": "", "num_images": ""},
+    numbers={"point": "", "rule": "", "seed": "", "num_images": ""},
     axes={
         "unit": Dimension("unit"),
         "shown": Dimension("class"),

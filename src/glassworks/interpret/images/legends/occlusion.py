@@ -43,7 +43,7 @@ OCCLUSION = Legend(
         "whole_label": Quantity(show="kept"),
         "target": Quantity(show="kept"),
     },
-    numbers={"point": "", "window": "", "stride": "", "fill": "", "seed": ""},
+    numbers={"point": "", "window": "", "stride": "", "rule": "", "fill": "", "seed": ""},
     axes={
         "example": Dimension("example", "image"),
         "shown": Dimension("class"),

@@ -39,7 +39,7 @@ EVOLUTION = Legend(
         "activation": Quantity("the largest activation", show="folded"),
         "image": Quantity("the strongest image’s number", show="kept"),
     },
-    numbers={"point": "", "seed": "", "num_images": ""},
+    numbers={"point": "", "rule": "", "seed": "", "num_images": ""},
     axes={
         "unit": Dimension("unit"),
         "shown": Dimension("class"),
