@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pytest
@@ -229,3 +230,12 @@ def test_too_few_to_calibrate_quantiles_and_constant_targets_are_said() -> None:
     assert result["quantiles"]["0.05"] is None
     assert set(result["metrics"]) == {"rmse", "mae", "r2", "pinball_50"}
     assert "R² –" in table(result)
+
+
+def test_large_numbers_are_written_out() -> None:
+    generator = np.random.default_rng(0)
+    truth = generator.normal(2e5, 5e4, 200)
+    ours, theirs = (Predictions(truth, values=truth + generator.normal(0, size, 200)) for size in (9e3, 2e4))
+    text = table(told(judge(ours, None, [rival("line", theirs)])))
+    assert "e+0" not in text
+    assert re.search(r"The network \(RMSE \d,\d{3}, from \d,\d{3} to ", text)

@@ -5,7 +5,7 @@ from typing import Any
 
 from glassworks.core.columns import aligned, fold
 from glassworks.evaluate.labelled.figures import JUDGED_BY, MEASURES
-from glassworks.evaluate.labelled.verdict import away, conclusions, number, shown
+from glassworks.evaluate.labelled.verdict import away, conclusions, digits, number, shown
 
 COLUMNS = {
     "classes": ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "brier"),
@@ -39,9 +39,9 @@ def between(difference: Mapping[str, Any], name: str) -> str:
         return ""
     if difference["low"] is None:
         return "unknown"
-    factor = 100 if MEASURES[name].unit == "share" else 1
-    form = "+.1f" if factor == 100 else "+.4g"
-    return f"{factor * difference['low']:{form}} to {factor * difference['high']:{form}}"
+    if MEASURES[name].unit == "share":
+        return f"{100 * difference['low']:+.1f} to {100 * difference['high']:+.1f}"
+    return f"{digits(difference['low'], '+')} to {digits(difference['high'], '+')}"
 
 
 def of_network(result: Mapping[str, Any]) -> list[str]:
@@ -61,7 +61,7 @@ def calibrated(found: Mapping[str, Any]) -> str:
     if found["temperature"] is None:
         return f"{said}no temperature, for {found['why_none']}."
     gain = found["gain"]["log_loss"]
-    by = f"{abs(gain['value']):.4g}" if gain["low"] is None else away(gain, "log_loss")
+    by = digits(abs(gain["value"])) if gain["low"] is None else away(gain, "log_loss")
     sure = "" if gain["verdict"] in ("beats", "loses") else ", which may be chance,"
     return (
         f"{said}the temperature {found['temperature']:.3g} of the validation part "
@@ -104,7 +104,7 @@ def most_mistaken(result: Mapping[str, Any]) -> str:
     """The first of the mistakes."""
     some = result["mistakes"][:MISTAKES]
     if result["task"] == "number":
-        found = [f"{m['name']} ({m['predicted']:.4g} for {m['true']:.4g})" for m in some]
+        found = [f"{m['name']} ({digits(m['predicted'])} for {digits(m['true'])})" for m in some]
         return f"Largest errors: {', '.join(found)}."
     found = [f"{m['name']} ({m['predicted']}, {100 * m['probability']:.1f} %; it is {m['true']})" for m in some]
     return f"Most confident mistakes: {', '.join(found)}."

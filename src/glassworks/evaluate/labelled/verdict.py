@@ -25,7 +25,8 @@ def verdict(result: Mapping[str, Any], remedy: str = "hold out more") -> str:
     ranked = sorted(result["rivals"], key=lambda rival: -sign * rival["metrics"][name]["value"])
     found = {word: [r for r in ranked if r["difference"][name]["verdict"] == word] for word in WORDS}
     unsure = [rival for rival in ranked if rival["difference"][name]["verdict"] == UNKNOWN]
-    network = f"The network ({shown(result['metrics'][name], name)})"
+    title = "" if MEASURES[name].unit == "share" else f"{MEASURES[name].title} "
+    network = f"The network ({title}{shown(result['metrics'][name], name)})"
     if not ranked:
         return f"{network} has no rival to be judged by."
     clauses = [f"{words} {scored(group, name)}" for word, words in WORDS.items() if (group := found[word])]
@@ -51,17 +52,26 @@ def scored(rivals: Sequence[Mapping[str, Any]], name: str) -> str:
 
 
 def number(value: float | None, name: str) -> str:
-    """A figure as it is shown: '97.2 %', '0.1234', '3.21'; a dash where there is none."""
+    """A figure as it is shown: '97.2 %', '0.1234', '3.21', '12,345'; a dash where there is none."""
     if value is None:
         return "–"
     unit = MEASURES[name].unit
-    return f"{100 * value:.1f} %" if unit == "share" else f"{value:.4f}" if unit == "number" else f"{value:.4g}"
+    return f"{100 * value:.1f} %" if unit == "share" else f"{value:.4f}" if unit == "number" else digits(value)
+
+
+def digits(value: float, sign: str = "") -> str:
+    """A number in the target's units, by its first four digits, or to the whole where there are more before the point.
+
+    >>> digits(0.01234), digits(12345.6), digits(1.5, "+"), digits(3e15)
+    ('0.01234', '12,346', '+1.5', '3e+15')
+    """
+    return f"{value:{sign},.0f}" if 1000 <= abs(value) < 1e12 else f"{value:{sign}.4g}"
 
 
 def shown(interval: Mapping[str, float | None], name: str) -> str:
-    """'97.2 %, 96.1 to 98.1 at 95 %'; of a figure without an interval only the first."""
+    """'97.2 %, from 96.1 to 98.1'; of a figure without an interval only the first."""
     value, low, high = (number(interval[end], name) for end in ("value", "low", "high"))
-    return value if interval["low"] is None else f"{value}, {low.removesuffix(' %')} to {high.removesuffix(' %')}"
+    return value if interval["low"] is None else f"{value}, from {low.removesuffix(' %')} to {high.removesuffix(' %')}"
 
 
 def away(difference: Mapping[str, Any], name: str) -> str:
@@ -70,7 +80,7 @@ def away(difference: Mapping[str, Any], name: str) -> str:
     low, high = sorted([abs(low), abs(high)])
     if MEASURES[name].unit == "share":
         return f"{100 * abs(value):.1f} points ({100 * low:.1f} to {100 * high:.1f})"
-    return f"{abs(value):.4g} ({low:.4g} to {high:.4g})"
+    return f"{digits(abs(value))} ({digits(low)} to {digits(high)})"
 
 
 def advice(result: Mapping[str, Any]) -> str | None:
