@@ -1,15 +1,15 @@
 """Attributions of networks of images beside captum, with the same weights, in one run.
 
     pip install -r benchmarks/requirements-vision.txt
-    python benchmarks/vision_attribution.py [--repeats 7] [--threads 1] [--only occlusion] [--double]
+    python benchmarks/vision_attribution.py [--repeats 7] [--threads 1] [--only occlusion] [--double] [--memory]
 
 Networks are drawn anew, as torch lays them out: Tiny VGG (19,920 parameters) at 64 × 64 and a small VGG (3.53M) at
 96 × 96. Both sides run in turn, again and again; the ratio is the median of the ratios of neighbours, so that other
 work on the machine cancels out, and a time is the median of its own. Times are CPU seconds of the process, all threads
 together; with --wall those of the clock. "apart" is the largest difference of the results over the largest result, or,
 of occlusion, over the largest score; --double computes in double precision, where kernels of other layouts flip no ReLU
-whose input is 0 but for rounding. "room" is what the call adds to the process's memory at its peak, in MiB, each in a
-process of its own.
+whose input is 0 but for rounding. With --memory also what each side's call adds to a process's memory at its peak, in
+MiB, measured in processes of their own.
 
 occlusion   225 windows: 8 pixels with stride 4, 12 with stride 6. captum's default evaluates one at a time; "best" as
             many as it is fastest with.
@@ -125,22 +125,19 @@ def timed(function: Callable[[], Any], wall: bool) -> tuple[float, Any]:
     return clock() - start, result
 
 
-def line(network: str, task: Task, repeats: int, wall: bool, double: bool) -> None:
+def line(network: str, task: Task, args: argparse.Namespace) -> None:
     """Measure in turn, and print a row of the table."""
     name, theirs, ours, by = task
     times = []
-    for repeat in range(repeats + 1):
-        (their_time, reference), (our_time, result) = timed(theirs, wall), timed(ours, wall)
-        times += [(their_time, our_time)] if repeat or not repeats else []  # the first call of each warms up
+    for repeat in range(args.repeats + 1):
+        (their_time, reference), (our_time, result) = timed(theirs, args.wall), timed(ours, args.wall)
+        times += [(their_time, our_time)] if repeat or not args.repeats else []  # the first call of each warms up
     medians = [1000 * statistics.median(column) for column in zip(*times, strict=True)]
     ratio = statistics.median(their_time / our_time for their_time, our_time in times)
     apart = float((result - reference).abs().max()) / (by or float(reference.abs().max()))
-    rooms = [room(network, name, side, double) for side in ("theirs", "ours")]
-    print(
-        f"| {network} | {name} | {medians[0]:.1f} | {medians[1]:.1f} | {ratio:.2f} | {apart:.0e} | "
-        f"{rooms[0]:.0f} | {rooms[1]:.0f} |",
-        flush=True,
-    )
+    rooms = [f"{room(network, name, side, args.double):.0f}" if args.memory else "" for side in ("theirs", "ours")]
+    row = (network, name, *(f"{x:.1f}" for x in medians), f"{ratio:.2f}", f"{apart:.0e}", *rooms)
+    print(f"| {' | '.join(row)} |", flush=True)
 
 
 def room(network: str, name: str, side: str, double: bool) -> float:
@@ -165,6 +162,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="a part of a task's name")
     parser.add_argument("--network", default="", help=" or ".join(NETWORKS))
     parser.add_argument("--double", action="store_true", help="double precision")
+    parser.add_argument("--memory", action="store_true", help="memory, too")
     parser.add_argument("--wall", action="store_true", help="seconds of the clock instead of CPU seconds")
     parser.add_argument("--room", nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -180,7 +178,7 @@ def main() -> None:
     for network in NETWORKS:
         for task in attribution_tasks(network, args.double):
             if args.only in task[0] and args.network in network:
-                line(network, task, args.repeats, args.wall, args.double)
+                line(network, task, args)
 
 
 if __name__ == "__main__":

@@ -3,15 +3,14 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
 
 from glassworks.core.machine import company
 
-OPEN: WeakKeyDictionary[nn.Module, dict[object, bool]] = WeakKeyDictionary()
-"""The mode that each block on a module found, in the order in which they began."""
+OPEN: dict[object, dict[nn.Module, bool]] = {}
+"""What each block found its modules in, in the order in which the blocks began."""
 
 CHANGING = threading.Lock()
 
@@ -23,26 +22,23 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     Where blocks of several threads overlap, the last one to end gives back what the first one found.
     """
     company.watch()  # what computes with a model and is no training comes by here
-    block, modules = object(), list(model.modules())
+    block = object()
     with CHANGING:
-        for module in modules:
-            OPEN.setdefault(module, {})[block] = module.training
-        if any(module.training for module in modules):  # setting what is set already takes longer than a small network
+        found = OPEN[block] = {module: module.training for module in model.modules()}
+        if any(found.values()):  # setting what is set already takes longer than a small network
             model.eval()
     try:
         yield
     finally:
         with CHANGING:
-            for module in modules:
-                modes = OPEN[module]
-                begun = list(modes)
-                mode, later = modes.pop(block), begun[begun.index(block) + 1 :]
-                if later:
-                    modes[later[0]] = mode  # it is for that one to give back
+            blocks = list(OPEN)
+            later = [OPEN[other] for other in blocks[blocks.index(block) + 1 :]]
+            for module, mode in OPEN.pop(block).items():
+                heir = next((other for other in later if module in other), None)
+                if heir is not None:
+                    heir[module] = mode  # it is for that one to give back
                 elif module.training != mode:
                     module.training = mode
-                if not modes:
-                    del OPEN[module]
 
 
 @contextmanager

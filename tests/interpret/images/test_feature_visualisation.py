@@ -30,7 +30,7 @@ class Red(nn.Module):
 
 @pytest.mark.parametrize("fourier", [True, False])
 def test_ascent_finds_the_picture_that_is_known_to_be_best(fourier: bool) -> None:
-    trace = feature_visualisation(Red(), IMAGES, "conv", steps=60, seeds=2, k=2, fourier=fourier, turn=0.0)
+    trace = feature_visualisation(Red(), IMAGES, "conv", steps=120, seeds=2, k=2, fourier=fourier, turn=0.0)
     pictures, reached = trace.arrays["picture"], trace.arrays["reached"]
     red, half = pictures[0, :2], pictures[1, :2]
     assert (red[..., 0].mean((1, 2)) > red[..., 1:].max(-1).mean((1, 2)) + 0.05).all()

@@ -169,7 +169,7 @@ def of_frequencies(seeds: int, shape: Sequence[int], colours: Tensor, generator:
     C, H, W = shape
     rate = torch.sqrt(torch.fft.fftfreq(H)[:, None] ** 2 + torch.fft.rfftfreq(W) ** 2)
     waves = (H * W) ** 0.5 / rate.clamp(min=1 / max(H, W)) / max(H, W)
-    parameter = (torch.randn(seeds, C, *rate.shape, 2, generator=generator)).to(colours).requires_grad_()
+    parameter = (0.3 * torch.randn(seeds, C, *rate.shape, 2, generator=generator)).to(colours).requires_grad_()
     waves = waves.to(colours)
 
     def picture() -> Tensor:

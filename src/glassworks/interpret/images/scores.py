@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import islice
 from typing import Any
 
 import torch
@@ -20,6 +21,9 @@ Targets = int | Sequence[int] | Tensor | None
 Attribute = Callable[[nn.Module, Tensor, Tensor], Tensor]
 """Attributions (B, C, H, W), or (B, H, W) without channels, of a model's scores of some images' classes."""
 
+SMALL = 2**14
+"""Numbers of an image that is too small for another layout to pay, if it comes alone."""
+
 MAX_BYTES = 64 * 2**20
 """Bytes that the activations of a pass may take where nobody says otherwise."""
 
@@ -27,10 +31,9 @@ MAX_BYTES = 64 * 2**20
 @contextmanager
 def prepared(model: nn.Module) -> Iterator[nn.Module]:
     """The model inside the block: in evaluation mode, uncompiled, hooks reached; afterwards as it was."""
-    check_gradients(model)
-    with ExitStack() as stack:
-        root = stack.enter_context(uncompiled(model))
-        stack.enter_context(evaluating(root))
+    with uncompiled(model) as root, evaluating(root):
+        if any(p.is_inference() for p in islice(root.parameters(), 1)):
+            check_gradients(root)
         yield root
 
 
@@ -89,6 +92,12 @@ def scores_at(model: nn.Module, images: Tensor, classes: Tensor, size: int) -> F
 def channels_last(images: Tensor) -> Tensor:
     """The same maps, laid as torch's convolutions and poolings work fastest on a CPU; what is no map stays."""
     return images.contiguous(memory_format=torch.channels_last) if images.ndim == 4 else images
+
+
+def leaf(images: Tensor) -> Tensor:
+    """A copy of the images that gradients are asked of; one that is small is not worth another layout."""
+    layout = torch.channels_last if len(images) > 1 or images.numel() > SMALL else torch.contiguous_format
+    return images.clone(memory_format=layout).requires_grad_()
 
 
 def refuse_infinite(model: nn.Module, images: Tensor, found: Tensor) -> Tensor:

@@ -29,6 +29,7 @@ from glassworks.interpret.images.scores import (
     channels_last,
     check_images,
     classes_of,
+    leaf,
     prepared,
     refuse_infinite,
     scores_of,
@@ -87,7 +88,7 @@ def guided_grad_cam_map(
     size, found, cams = at_once(model, images, len(images), max_bytes), [], []
     with prepared(model) as root, torch.enable_grad():
         for part, of in zip(torch.split(images, size), torch.split(classes, size), strict=True):
-            x = part.clone(memory_format=torch.channels_last).requires_grad_()
+            x = leaf(part)
             with maps_at(root, point) as seen:
                 total = scores_of(root(x), of).sum()
             (gradient,) = torch.autograd.grad(total, only(seen, point), retain_graph=True)
@@ -178,7 +179,9 @@ def maps_at(model: nn.Module, point: str) -> Iterator[list[Tensor]]:
         seen.append(value)
         return value.clone()
 
-    module = dict(model.named_modules()).get(point)
+    module: nn.Module | None = model
+    for name in point.split("."):
+        module = None if module is None else module._modules.get(name)
     if module is None:
         with watching(model, [point], visit):
             yield seen

@@ -19,6 +19,7 @@ from glassworks.interpret.images.scores import (
     at_once,
     check_images,
     classes_of,
+    leaf,
     prepared,
     refuse_infinite,
     scores_of,
@@ -66,7 +67,7 @@ def gradient_map(model: nn.Module, images: Tensor, targets: Targets, rule: Rule,
 
 def input_gradient(model: nn.Module, images: Tensor, classes: Tensor, rule: Rule = "plain") -> Tensor:
     """The gradient of one pass; no parameter's is computed."""
-    x = images.clone(memory_format=torch.channels_last).requires_grad_()
+    x = leaf(images)
     score = scores_of(model(x), classes).sum()
     if rule != "plain" and not guide(score, rule):
         with rectified(model, rule):

@@ -58,9 +58,10 @@ def guide(value: Tensor, rule: Rule = "guided") -> bool:
     """
     relus = []
     for node in nodes_of(value):
-        if node.name() == "ReluBackward0":
+        name = node.name()
+        if name == "ReluBackward0":
             relus.append(node)
-        elif node.name() not in KNOWN:
+        elif name not in KNOWN:
             return False
     for node in relus:
         if rule == "guided":
