@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -94,3 +97,30 @@ def test_a_temperature_changes_no_prediction() -> None:
 def test_only_bytes_are_divided() -> None:
     assert as_tensor(np.array([[[[255, 0]]]], np.uint8)).tolist() == [[[[1, 0]]]]
     assert as_tensor(np.array([[255.0, 0]], np.float32)).tolist() == [[255, 0]]
+
+
+MEASURED = """
+import resource
+import numpy as np
+from torch import nn
+from glassworks.evaluate.labelled.predictions import predict_part
+
+class Part:
+    groups = None
+    def __init__(self, n): self.targets = np.arange(n) % 10
+    def __len__(self): return len(self.targets)
+    def inputs(self, indices): return np.zeros((len(indices), 3, 32, 32), np.uint8)
+    def names(self, indices): return []
+
+model = nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))
+for n in (10_000, 100_000):
+    predict_part(model, Part(n))
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_memory_is_that_of_what_is_said_however_many_are_read() -> None:
+    """Ten times as many images, which would be a gigabyte more; what is said of them is 30 MB."""
+    said = subprocess.run([sys.executable, "-c", MEASURED], capture_output=True, text=True, check=True).stdout
+    few, many = map(int, said.split())
+    assert many - few < 100_000  # kilobytes

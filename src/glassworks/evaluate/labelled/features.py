@@ -21,8 +21,10 @@ def rows(part: PartLike, indices: Int[Array, " n"], most: int) -> Float[Array, "
         return np.zeros((0, 0), np.float32)
     size = max(1, part.inputs(indices[:1]).nbytes)
     step = max(1, AT_ONCE // size)
-    blocks = (part.inputs(indices[start : start + step]) for start in range(0, len(indices), step))
-    return np.concatenate([flat(block, most) for block in blocks])
+    found = np.empty((len(indices), flat(part.inputs(indices[:1]), most).shape[1]), np.float32)
+    for start in range(0, len(indices), step):
+        found[start : start + step] = flat(part.inputs(indices[start : start + step]), most)
+    return found
 
 
 def flat(inputs: Array, most: int) -> Float[Array, "n F"]:

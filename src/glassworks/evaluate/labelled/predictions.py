@@ -117,7 +117,7 @@ def predict_part(
         raise ValueError("the part has no example to predict: hold out more")
     parameter = next(model.parameters(), None)
     device = torch.device("cpu") if parameter is None else parameter.device
-    outputs: list[Array] = []
+    outputs: Array | None = None
     with tracked(label, len(chosen)) as report, evaluating(model), torch.no_grad():
         for start in range(0, len(chosen), batch_size):
             batch = chosen[start : start + batch_size]
@@ -128,9 +128,12 @@ def predict_part(
                 raise RunError(
                     f"the output for {name} is not finite: the weights have diverged, go back to a checkpoint"
                 )
-            outputs.append(found)
+            if outputs is None:  # one array from the start: small ones kept between batches would tear the heap apart
+                outputs = np.empty((len(chosen), *found.shape[1:]), np.float32)
+            outputs[start : start + len(batch)] = found
             report(start + len(batch))
-    found, targets = np.concatenate(outputs), part.targets[chosen]
+    assert outputs is not None
+    found, targets = outputs, part.targets[chosen]
     groups = None if part.groups is None else part.groups[chosen]
 
     def names(places: Sequence[int]) -> list[str]:

@@ -103,7 +103,9 @@ def measured(method: Method, fold: Fold, judged: PartLike, number: int) -> Rival
     """Fit a method, and let it predict."""
     began = time.monotonic()
     predict, chosen = method.fit(fold)
-    scores = np.concatenate([predict(rows(judged, block, method.features)) for block in blocks(len(judged))])
+    scores = np.empty((len(judged), fold.num_classes) if fold.num_classes else len(judged))
+    for block in blocks(len(judged)):
+        scores[block] = predict(rows(judged, block, method.features))
     seen = f"fitted on {len(fold.rows):,} of {counted(number, 'training example')}"
     note, residuals = "; ".join(filter(None, [seen, chosen])), np.zeros(0)
     if fold.num_classes:
