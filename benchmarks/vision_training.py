@@ -14,7 +14,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -22,7 +21,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.utils.data import DataLoader, Dataset
 
 from glassworks.classify.recipe import LabelledRecipe
@@ -35,6 +33,7 @@ from glassworks.data.labelled.source import Block, Source
 from glassworks.evaluate.labelled.predictions import validation
 from glassworks.models.vision.build import make_model
 from glassworks.models.vision.config import VisionConfig, fitted
+from glassworks.models.vision.fold import folded
 from glassworks.objectives.labelled import class_loss
 from glassworks.optim.config import OptimizerConfig
 from glassworks.optim.groups import make_optimizer
@@ -218,16 +217,6 @@ def evaluating_speed(*, threads: int, rounds: int, batch_size: int = 256) -> Non
         print(f"{architecture}, {batch_size} images evaluated, {threads} threads: ms, the lower quartile of {rounds}")
         for name, found in times.items():
             print(f"  {name:<34} {1e3 * statistics.quantiles(found, n=4, method='inclusive')[0]:8.2f}", flush=True)
-
-
-def folded(model: nn.Module) -> nn.Module:
-    """A copy in evaluation mode, in which each batch norm is part of the convolution before it."""
-    copied = copy.deepcopy(model).eval()
-    for module in copied.modules():
-        for (name, layer), (after, norm) in pairwise(list(module._modules.items())):
-            if isinstance(layer, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                module._modules[name], module._modules[after] = fuse_conv_bn_eval(layer, norm), nn.Identity()
-    return copied.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def digits_accuracy(data: Path, seeds: list[int]) -> None:

@@ -55,6 +55,10 @@ def test_one_command_trains_images_and_says_what_it_found(home: Path, capsys: py
     assert "\n\nreport:    runs/a/report.html\npredict:   glassworks predict runs/a FILES\n" in out
     assert run(["eval", "a"]) == 0
     assert result["verdict"] in capsys.readouterr().out
+    assert run(["runs", "a"]) == 0
+    accuracy = result["metrics"]["accuracy"]
+    said = f"{100 * accuracy['value']:.1f} %, {100 * accuracy['low']:.1f} to {100 * accuracy['high']:.1f}"
+    assert said in capsys.readouterr().out
     assert run(["sample", "a"]) == 2
     assert "a is a run of images: sample cannot use it, but predict, eval" in capsys.readouterr().err
 

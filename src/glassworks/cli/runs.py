@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from glassworks.core.runs import Run
 
 SCORE = {"bits_per_byte?": float | None, "bits_per_byte_se?": float | None}
+FIGURE = {"value?": float | None, "low?": float | None, "high?": float | None}
+TEST = {"metrics?": {"accuracy?": FIGURE, "rmse?": FIGURE}}
 ROW = {"step?": int, "seconds?": float | None}
-"""What is read of a score and of a row of metrics, as `check_shape` takes it."""
+"""What is read of a score, of text or of labelled data, and of a row of metrics, as `check_shape` takes it."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,11 @@ def facts(run: "Run") -> dict[str, Any]:
 
     named = {"name": run.name, "path": str(run.path)}
     try:
-        record, metrics, score, steps = run.record, run.rows("metrics"), run.read_eval("held_out"), run.steps
+        record, metrics, steps = run.record, run.rows("metrics"), run.steps
+        score, test = run.read_eval("held_out"), run.read_eval("test")
         last = metrics[-1] if metrics else {}
         check_shape(score or {}, SCORE, str(run.eval_path("held_out")))
+        check_shape(test or {}, TEST, str(run.eval_path("test")))
         check_shape(last, ROW, f"{run.path / 'metrics.jsonl'}, last line")
     except (FileDamaged, OSError, ValueError) as error:
         return {**named, "state": "damaged", "why": str(error)}
@@ -93,6 +97,8 @@ def facts(run: "Run") -> dict[str, Any]:
         "steps": steps,
         "seconds": last.get("seconds"),
         "held_out": scored or None,
+        "test": (test or {}).get("metrics"),
+        "examples": record.get("examples", {}).get("digest"),
         "result": result,
         "parent": record.get("parent"),
         "parent_step": record.get("parent_step"),
@@ -131,6 +137,8 @@ def print_runs(runs: list["Run"], *, compared: bool) -> None:
     records = [facts(run) for run in runs]
     heads = ["run", "state", "steps", "params", "tokens", "held-out bits/byte", "tokens/s", "time"]
     rows = [heads, *map(summary, records)]
+    if any(tests := [tested(each.get("test") or {}) for each in records]):
+        rows = [[*row, test] for row, test in zip(rows, ["test, 95 %", *tests], strict=True)]
     if any(parents := [started_from(each) or "" for each in records]):
         rows = [[*row, parent] for row, parent in zip(rows, ["started from", *parents], strict=True)]
     print_table(rows)
@@ -138,7 +146,7 @@ def print_runs(runs: list["Run"], *, compared: bool) -> None:
         if "why" in each:
             print(f"{each['name']}: {each['why']}")
     if not are_comparable(records):
-        print("scores are of different held-out texts, so they say nothing of which run is better")
+        print("scores are of different held-out texts or examples, so they say nothing of which run is better")
     if compared:
         from glassworks.cli.differences import differing
 
@@ -149,9 +157,26 @@ def print_runs(runs: list["Run"], *, compared: bool) -> None:
 
 
 def are_comparable(records: list[dict[str, Any]]) -> bool:
-    """Whether all that have a score were measured on the same text."""
-    scored = [each["settings"] for each in records if each.get("held_out")]
-    return len({str([settings.get(key) for key in ("data", "held_out", "split")]) for settings in scored}) < 2
+    """Whether all that have a score were measured on the same text, and all that have one on examples on the same."""
+    texts = [each["settings"] for each in records if each.get("held_out")]
+    examples = {each["examples"] for each in records if each.get("test")}
+    held_out = {str([settings.get(key) for key in ("data", "held_out", "split")]) for settings in texts}
+    return len(held_out) < 2 and len(examples) < 2
+
+
+def tested(metrics: Mapping[str, Any]) -> str:
+    """How good a network of labelled data is, with its interval.
+
+    >>> tested({"accuracy": {"value": 0.99, "low": 0.98, "high": 1.0}})
+    '99.0 %, 98.0 to 100.0'
+    """
+    name = "accuracy" if "accuracy" in metrics else "rmse"
+    value, low, high = (metrics.get(name, {}).get(key) for key in ("value", "low", "high"))
+    if value is None:
+        return ""
+    times, digits, unit = (100, ".1f", " %") if name == "accuracy" else (1, ".4g", " RMSE")
+    between = "" if low is None or high is None else f", {times * low:{digits}} to {times * high:{digits}}"
+    return f"{times * value:{digits}}{unit}{between}"
 
 
 def summary(record: dict[str, Any]) -> list[str]:
