@@ -42,7 +42,7 @@ def pictures(subject: ImageSubject) -> Markup:
             np.moveaxis(subject.images.numpy(), 1, -1), subject.captions, subject.names, strict=True
         )
     ]
-    return tag("div", *cells, class_="maps images small")
+    return tag("div", *cells, class_="maps images small", style="margin-top:18px")
 
 
 def facts_of(subject: ImageSubject) -> list[tuple[str, str]]:

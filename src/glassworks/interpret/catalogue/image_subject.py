@@ -108,6 +108,14 @@ class ImageSubject:
         images, classes = zip(*found, strict=True) if found else ((self.images,), (self.targets,))
         return torch.cat(images)[:count], torch.cat(classes)[:count]
 
+    def others(self, count: int) -> tuple[Float[Tensor, "N C H W"], Int[Tensor, " N"]]:
+        """The data's first images that are not drawn, with their classes; ValueError where there are none."""
+        images, classes = self.some(count + len(self.images))
+        other = ~(images[:, None] == self.images[None]).flatten(2).all(-1).any(1)
+        if not other.any():
+            raise ValueError("there are no other images: give a run, whose test split has some")
+        return images[other][:count], classes[other][:count]
+
     def of_one_class(self, count: int) -> Float[Tensor, "B C H W"]:
         """The data's first images of one class: of the first one that has so many; ValueError where none has."""
         found: dict[int, list[Tensor]] = {}

@@ -4,11 +4,13 @@ from typing import Any
 
 import torch
 
+from glassworks.draw.scales import evenly
 from glassworks.interpret.catalogue.image_subject import ImageSubject
 from glassworks.trace.trace import Trace
 
-SOME, MANY = 5, 64
-"""Images of one class whose parts are compared; and images that are shifted, resized and turned."""
+SOME, MANY, NEAR = 5, 64, 500
+"""Images of one class whose parts are compared; images that are shifted, resized and turned; and those that pictures
+are made beside, and neighbours found among."""
 
 
 def projections(subject: ImageSubject) -> Trace:
@@ -71,6 +73,37 @@ def correspondence(subject: ImageSubject) -> Trace:
         for name, (top, left) in places.items()
     }
     return correspondence(subject.model, images, parts, subject.points, seed=subject.seed)
+
+
+def feature_visualisation(subject: ImageSubject) -> Trace:
+    """Pictures that the last maps' units respond to most, beside the data's own."""
+    from glassworks.interpret.images.feature_visualisation import feature_visualisation
+
+    images, _ = subject.some(NEAR)
+    return feature_visualisation(subject.model, images, subject.points[-1])
+
+
+def neighbours(subject: ImageSubject) -> Trace:
+    """The data's other images that are nearest to those drawn, by pixels and by layers."""
+    from glassworks.interpret.images.neighbours import neighbours
+
+    others, other_labels = subject.others(NEAR + MANY)
+    more = min(MANY, len(others) // 2)  # for the share that agrees: the images drawn are too few
+    return neighbours(
+        subject.model,
+        torch.cat([subject.images, others[:more]]),
+        others[more:],
+        spaced(subject.points),
+        labels=torch.cat([subject.targets, other_labels[:more]]),
+        other_labels=other_labels[more:],
+        classes=subject.classes,
+        seed=subject.seed,
+    )
+
+
+def spaced(points: list[str]) -> list[str]:
+    """At most four of some points, from the first to the last."""
+    return [points[i] for i in evenly(len(points), 4)]
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -12,8 +12,8 @@ from typing import Any, Literal
 from glassworks.core.called import command
 from glassworks.interpret.causes.legends import edges as edges
 from glassworks.interpret.causes.legends import places as causes
+from glassworks.interpret.images.legends import ascent, correspondence, features, invariance, occlusion, training
 from glassworks.interpret.images.legends import attribution as attributions
-from glassworks.interpret.images.legends import correspondence, features, invariance, occlusion, training
 from glassworks.interpret.neurons import fit_legends as fits
 from glassworks.interpret.neurons import legends as neurons
 from glassworks.interpret.probing import legends as probing
@@ -204,6 +204,13 @@ METHODS: dict[str, Method] = {
         quick=True,
     ),
     "projections": Method(features.PROJECTIONS, "images:projections", "images.deconvnet:projections", quick=True),
+    "feature_visualisation": Method(
+        ascent.FEATURE_VISUALISATION,
+        "images:feature_visualisation",
+        "images.feature_visualisation:feature_visualisation",
+        reads=("data",),
+    ),
+    "neighbours": Method(ascent.NEIGHBOURS, "images:neighbours", "images.neighbours:neighbours", reads=("data",)),
     "evolution": Method(training.EVOLUTION, "images:evolution", "images.evolution:evolution", reads=("checkpoints",)),
     "invariance": Method(invariance.INVARIANCE, "images:invariance", "images.invariance:invariance", reads=("data",)),
     "correspondence": Method(

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.checks import check_count
+from glassworks.interpret.access.finite import check_weights
 from glassworks.interpret.access.hooks import capture
 from glassworks.interpret.control import randomised
 from glassworks.interpret.images.legends.ascent import NEIGHBOURS
@@ -63,6 +64,7 @@ def neighbours(
             agreement_untrained: in the layers of an untrained network; agreement_random: of images drawn at random.
     """
     images, others = check_images(images), check_images(others, "others")
+    check_weights(model)
     check_count("k", k, 1)
     check_count("show", show, 1)
     if k > len(others):

@@ -80,6 +80,7 @@ NEIGHBOURS = Legend(
     },
     numbers={"num_images": "", "k": "", "seed": ""},
     axes={
+        "asked": Dimension("example", "image"),
         "example": Dimension("class", "image"),
         "space": Dimension("layer", "layer"),
         "shown": Dimension("class"),
