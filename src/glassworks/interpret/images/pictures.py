@@ -1,5 +1,8 @@
 """Numbers of pixels as what is drawn: shares of full brightness, in one grey or red, green and blue."""
 
+import math
+
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
@@ -22,10 +25,16 @@ def as_picture(images: Float[Tensor, "... C H W"]) -> Float[Tensor, "... c H W"]
 
 
 def signed_picture(values: Float[Tensor, "... C H W"]) -> Float[Tensor, "... c H W"]:
-    """Numbers around 0, which becomes grey: each picture by itself, its largest size full white or black."""
+    """Numbers around 0, which becomes grey: each picture by itself, its strongest pixels full white or black."""
     shown = in_colours(values)
-    reach = shown.nan_to_num().abs().amax((-3, -2, -1), keepdim=True)
-    return 0.5 + shown / (2 * reach.clamp(min=1e-30))
+    reach = torch.stack([strong(picture) for picture in shown.flatten(0, -4)]).view(*shown.shape[:-3], 1, 1, 1)
+    return (0.5 + shown / (2 * reach)).clamp(0, 1)
+
+
+def strong(picture: Float[Tensor, "c H W"]) -> Float[Tensor, ""]:
+    """The size that a fiftieth of the numbers other than 0 reach, so that a single pixel does not pale the others."""
+    sizes = picture[picture.isfinite() & (picture != 0)].abs()
+    return sizes.kthvalue(math.ceil(0.98 * len(sizes))).values if len(sizes) else picture.new_ones(())
 
 
 def in_colours(images: Float[Tensor, "... C H W"]) -> Float[Tensor, "... c H W"]:
