@@ -25,6 +25,7 @@ COMMANDS = {
     "sample": "let a run's model write, as it writes",
     "eval": "measure a run's model on all of its held-out text, beside the baselines",
     "predict": "say what a network sees in images, or in the rows of a table",
+    "data": "the card of labelled data: what there is, and what would make a score on it wrong",
     "export": "write a network for images or tables as an ONNX file",
     "tokenizer": "train a tokenizer, or show how one cuts a text",
     "micro": "the scalar engine: train it on moons, draw a graph, play backward step by step",

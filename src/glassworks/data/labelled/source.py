@@ -61,3 +61,6 @@ class Source:
     """Names of a table's features."""
     notes: tuple[str, ...] = ()
     """What was found and done, a sentence each: missing values filled, categories, columns left out."""
+    found: dict[str, Any] = field(default_factory=dict, repr=False)
+    """What was there before anything was changed, as JSON has it: of image files sizes, modes and formats, where their
+    headers were read; of a table its columns. Nothing that is read depends on it."""

@@ -71,9 +71,9 @@ def test_a_header_says_size_and_mode_and_what_reading_changes(tmp_path):
     (tmp_path / "b.png").write_bytes(saved(picture("LA", size=(6, 4))))
     (tmp_path / "c.png").write_bytes(saved(Image.fromarray(np.zeros((2, 2), np.uint16))))
     with quiet():
-        assert header(tmp_path / "a.jpg", "a") == ((6, 4), False, ("turned as their EXIF says",))
-        assert header(tmp_path / "b.png", "b") == ((4, 6), True, ("with an alpha channel, laid on white",))
-        assert header(tmp_path / "c.png", "c") == ((2, 2), True, ("of 16 bit, scaled to 8",))
+        assert header(tmp_path / "a.jpg", "a") == ((6, 4), False, ("turned as their EXIF says",), "RGB", "JPEG")
+        assert header(tmp_path / "b.png", "b") == ((4, 6), True, ("with an alpha channel, laid on white",), "LA", "PNG")
+        assert header(tmp_path / "c.png", "c") == ((2, 2), True, ("of 16 bit, scaled to 8",), "I;16", "PNG")
 
 
 def test_broken_exif_is_no_reason_to_refuse_an_image():

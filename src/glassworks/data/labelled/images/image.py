@@ -138,6 +138,9 @@ class Header(NamedTuple):
     """Whether its mode has no colours; the pixels of another may have none, too."""
     changes: tuple[str, ...]
     """What reading it changes, for a note."""
+    mode: str
+    """Pillow's: L, RGB, P, ..."""
+    format: str
 
 
 def header(image: Path | bytes, name: str) -> Header:
@@ -156,7 +159,8 @@ def header(image: Path | bytes, name: str) -> Header:
             "in CMYK, made RGB": picture.mode == "CMYK",
         }
         size = (width, height) if turn in SIDEWAYS else (height, width)
-        return Header(size, picture.mode in GREY_MODES, tuple(change for change, made in changes.items() if made))
+        made = tuple(change for change, is_so in changes.items() if is_so)
+        return Header(size, picture.mode in GREY_MODES, made, picture.mode, str(picture.format))
 
 
 @contextmanager

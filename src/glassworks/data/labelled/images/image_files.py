@@ -39,6 +39,8 @@ AT_ONCE = 16
 """Files that a thread takes in one go: small ones are read sooner than a thread is told of them."""
 SMALL_FILE = 1 << 13
 """Bytes of a file, on average, below which one thread is faster than two: opening it holds Python's lock."""
+SIZES = 20
+"""Different sizes that are listed."""
 IN_MEMORY = 1 << 24
 """Bytes of a file up to which it is read once, into memory, to be decoded and told from others."""
 THREADS = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
@@ -75,6 +77,9 @@ class Survey:
     """Lengths of the shorter side."""
     changes: Counter[str] = field(default_factory=Counter)
     """What reading will change, and of how many."""
+    sizes: Counter[str] = field(default_factory=Counter)
+    modes: Counter[str] = field(default_factory=Counter)
+    formats: Counter[str] = field(default_factory=Counter)
     digest: Any = field(default_factory=hashlib.sha256)
 
 
@@ -109,7 +114,15 @@ def source_of_files(
         fingerprint=found.digest.hexdigest(),
         preprocessing=image_preprocessing(chosen, colour),
         notes=(*resizing, *changes, *notes),
+        found=as_found(found),
     )
+
+
+def as_found(found: Survey) -> dict[str, Any]:
+    """Sizes, modes and formats of files with their counts, the commonest first; of sizes, a few."""
+    counts = {"sizes": found.sizes.most_common(SIZES), "modes": found.modes.most_common()}
+    counts["formats"] = found.formats.most_common()
+    return {name: dict(some) for name, some in counts.items()} | {"different_sizes": len(found.sizes)}
 
 
 def survey(files: Files, *, headers: bool) -> Survey:
@@ -136,7 +149,10 @@ def identity(image: Path | bytes) -> tuple[tuple[str | int, ...], int]:
 
 def look(file: ImageFile, found: Survey) -> None:
     """Add what a file's header says; of its pixels, whether they are grey, while all before were."""
-    size, grey, changes = header(file.image, file.name)
+    size, grey, changes, mode, kind = header(file.image, file.name)
+    found.sizes[f"{size[0]} × {size[1]}"] += 1
+    found.modes[mode] += 1
+    found.formats[kind] += 1
     found.first = found.first or size
     found.alike = found.alike and size == found.first
     found.sides[min(size)] += 1

@@ -127,6 +127,7 @@ def source_of(rows: Rows, target: str | None, group: str | None, time: str | Non
         classes=classes_of(goal) if roles.task == "classes" else None,
         features=encoding.features,
         notes=(*rows.notes, *target_notes(goal, roles.task), *splits, *notes),
+        found={"columns": [described(column) for column in columns.values()]},
     )
 
 
