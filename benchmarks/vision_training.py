@@ -185,6 +185,7 @@ def training_speed(*, threads: int, rounds: int, cases: list[str], compile: bool
                 )
 
 
+@torch.no_grad()
 def same_outputs(cases: list[str]) -> None:
     """How far what a network says with channels last is from what it says as torch lays it out."""
     for case in cases:

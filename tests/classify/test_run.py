@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.processes import processes
+from tests.processes import on_ranks, processes
 
 from glassworks.classify.examples import examples_of_run
 from glassworks.classify.recipe import LabelledRecipe, labelled_recipe_of
@@ -21,6 +21,7 @@ from glassworks.core.runs import Run
 from glassworks.data.labelled.augment import Augmentation
 from glassworks.models.vision.config import VisionConfig
 from glassworks.train.checkpoint import last_step, save_checkpoint
+from glassworks.train.distributed import ranks
 from glassworks.train.opening import OpenedLabelled, open_run
 
 COMMAND = ["glassworks", "train"]
@@ -176,3 +177,34 @@ def test_a_recipe_of_a_run_of_another_kind_is_refused(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "a", kind="text", recipe={})
     with pytest.raises(RunError, match="it has no recipe of a training on labelled data"):
         labelled_recipe_of(run)
+
+
+def train_there(root: Path, recipe: LabelledRecipe) -> None:
+    """Start and train a run as `train` does under torchrun."""
+    with ranks(torch.device("cpu")) as place:
+        train(start(root / "several", recipe, COMMAND, place), ranks=place)
+
+
+@pytest.mark.slow
+def test_two_ranks_train_what_one_does(tmp_path: Path) -> None:
+    """Without batch norms, whose means are of a rank's own part."""
+    recipe = dataclasses.replace(
+        FULL, model=VisionConfig("small_vgg", width=8, norm="group"), steps=12, accumulate=1, precision="float32"
+    )
+    one = begun(tmp_path / "one", recipe)
+    assert train(one)
+    on_ranks(2, train_there, tmp_path, recipe)
+    several = Run(tmp_path / "several")
+    assert several.is_trained
+    losses = [[row["loss"] for row in run.rows("metrics")] for run in (one, several)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    expected = open_run(one).model.state_dict()
+    for name, found in open_run(several).model.state_dict().items():
+        torch.testing.assert_close(found, expected[name], rtol=1e-3, atol=1e-4)
+
+
+def test_minutes_plan_its_steps(tmp_path: Path) -> None:
+    run = begun(tmp_path / "a", dataclasses.replace(TABLE, minutes=0.003))
+    assert run.plan["step_seconds"] > 0
+    assert train(run)
+    assert run.is_trained
