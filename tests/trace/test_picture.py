@@ -144,3 +144,24 @@ def test_texts_alone_are_refused(tmp_path: Path) -> None:
     trace = Trace("surprise", {"nats": np.ones(2)}, {"nats": ("token",)}, {"token": ["a", "b"]})
     with pytest.raises(ValueError, match="^the trace surprise is drawn as texts and numbers, .*: use save_html$"):
         trace.save_svg(tmp_path / "x.svg")
+
+
+def test_a_sheet_of_images_is_saved_with_its_names_and_lines(tmp_path: Path) -> None:
+    axes = ("unit", "what", "rank", "pixel_row", "pixel_column")
+    legend = Legend(quantities={"picture": Quantity("sheet", captions="said"), "said": Quantity(show="beside")})
+    trace = Trace(
+        "sheet",
+        {
+            "picture": np.arange(2 * 2 * 3 * 16.0).reshape(2, 2, 3, 4, 4),
+            "said": np.array([["a", "b", "c"], ["d", "e", "f"]]),
+        },
+        {"picture": axes, "said": ("unit", "rank")},
+        {"what": ["patch", "projection"]},
+        legend=legend,
+    )
+    root, words = drawn(trace, tmp_path)
+    images = list(root.iter(f"{SVG}image"))
+    assert len(images) == 2 * 2 * 3
+    assert len({image.attrib["href"] for image in images}) == len(images)
+    assert [word for word in words if len(word) == 1 and word.isalpha()] == list("abcdef")
+    assert "unit 1, patch" in words

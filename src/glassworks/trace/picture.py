@@ -5,13 +5,14 @@ coloured text and tables of words and numbers are not in it. The style travels a
 """
 
 from collections.abc import Iterator
+from textwrap import wrap
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from glassworks.draw.markup import Markup, tag
+from glassworks.draw.markup import Markup, join, tag
 from glassworks.draw.names import capital, words
 from glassworks.draw.paper import rules, variables
-from glassworks.draw.svg_tables import GAP, TABLES, Piece, flow, has, key, scale, stack, text_of, written
+from glassworks.draw.svg_tables import GAP, LETTER, TABLES, Piece, flow, has, key, scale, stack, text_of, written
 from glassworks.trace.render import trace_figure
 from glassworks.trace.trace import Trace
 
@@ -70,6 +71,8 @@ def pieces(element: Element) -> Iterator[Piece]:
         yield drawing(element)
     elif element.tag == "img":
         yield pixels(element)
+    elif has(element, "sheet"):
+        yield sheet(element)
     elif element.tag == "table":
         yield from (TABLES[kind](element) for kind in [kind for kind in TABLES if has(element, kind)][:1])
     elif has(element, "maps", "panels"):
@@ -84,6 +87,30 @@ def pixels(element: Element) -> Piece:
     width, height = (float(element.get(side, "0")) for side in ("width", "height"))
     style = "image-rendering:pixelated"
     return Piece(tag("image", href=element.get("src", ""), width=width, height=height, style=style), width, height)
+
+
+def sheet(element: Element) -> Piece:
+    """Images in rows and columns with their names, and the lines below them."""
+    rows = [[cell(child) for child in row] for row in element.iter("tr")]
+    widths = [max(row[i].width for row in rows if i < len(row)) + 8 for i in range(max(map(len, rows)))]
+    parts, y = list[Markup](), 0.0
+    for row in rows:
+        for i, piece in enumerate(row):
+            parts.append(tag("g", piece.markup, transform=f"translate({sum(widths[:i]):g} {y:g})"))
+        y += max(piece.height for piece in row) + 6
+    return Piece(join(parts), sum(widths), y)
+
+
+def cell(element: Element) -> Piece:
+    """An image, and what is said below it."""
+    parts, width, y = list[Markup](), 0.0, 0.0
+    for piece in map(pixels, element.iter("img")):
+        parts.append(piece.markup)
+        width, y = piece.width, piece.height
+    for line in wrap(text_of(element), 16):
+        parts.append(written(line, 0.0, y + 12.0, font_size=10.0))
+        width, y = max(width, LETTER * len(line)), y + 13.0
+    return Piece(join(parts), width, y)
 
 
 def drawing(element: Element) -> Piece:
