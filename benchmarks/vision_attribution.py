@@ -1,12 +1,12 @@
 """Attributions of networks of images beside captum, with the same weights, in one run.
 
     pip install -r benchmarks/requirements-vision.txt
-    python benchmarks/vision_attribution.py [--repeats 7] [--threads 1] [--only occlusion] [--double] [--memory]
+    python benchmarks/vision.py --part attribution [--rounds 13] [--threads 1] [--only occlusion] [--double] [--memory]
 
 Networks are drawn anew, as torch lays them out: Tiny VGG (19,920 parameters) at 64 × 64 and a small VGG (3.53M) at
 96 × 96. Both sides run in turn, again and again; the ratio is the median of the ratios of neighbours, so that other
 work on the machine cancels out, and a time is the median of its own. Times are CPU seconds of the process, all threads
-together; with --wall those of the clock. "apart" is the largest difference of the results over the largest result, or,
+together. "apart" is the largest difference of the results over the largest result, or,
 of occlusion, over the largest score; --double computes in double precision, where kernels of other layouts flip no ReLU
 whose input is 0 but for rounding. With --memory also what each side's call adds to a process's memory at its peak, in
 MiB, measured in processes of their own.
@@ -18,9 +18,6 @@ guided      guided Grad-CAM at the last convolution.
 deconvnet   the deconvnet's rule from a class score down to the pixels.
 """
 
-import argparse
-import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -28,10 +25,8 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
-
-if "--threads" in sys.argv:
-    os.environ["OMP_NUM_THREADS"] = sys.argv[sys.argv.index("--threads") + 1]
 
 import torch
 from captum.attr import Deconvolution, GuidedGradCam, IntegratedGradients, Occlusion
@@ -43,6 +38,7 @@ from glassworks.interpret.images.attribution.integrated import integrated_gradie
 from glassworks.interpret.images.occlusion import occlusion_maps
 from glassworks.interpret.images.scores import MAX_BYTES
 
+warnings.filterwarnings("ignore")  # captum's, on its hooks
 TARGET = 3
 Task = tuple[str, Callable[[], Tensor], Callable[[], Tensor], float]
 """Name, captum's side, ours, and what differences are measured by; 0 = the largest result."""
@@ -117,69 +113,62 @@ def attribution_tasks(name: str, double: bool) -> Iterator[Task]:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def timed(function: Callable[[], Any], wall: bool) -> tuple[float, Any]:
-    """Seconds of one call, and its result."""
-    clock = time.perf_counter if wall else time.process_time
-    start = clock()
+def timed(function: Callable[[], Any]) -> tuple[float, Any]:
+    """CPU milliseconds of one call, and its result."""
+    start = time.process_time()
     result = function()
-    return clock() - start, result
+    return 1000 * (time.process_time() - start), result
 
 
-def line(network: str, task: Task, args: argparse.Namespace) -> None:
-    """Measure in turn, and print a row of the table."""
+def row(network: str, task: Task, rounds: int, double: bool, memory: bool) -> list[str]:
+    """Measure in turn."""
     name, theirs, ours, by = task
     times = []
-    for repeat in range(args.repeats + 1):
-        (their_time, reference), (our_time, result) = timed(theirs, args.wall), timed(ours, args.wall)
-        times += [(their_time, our_time)] if repeat or not args.repeats else []  # the first call of each warms up
-    medians = [1000 * statistics.median(column) for column in zip(*times, strict=True)]
+    for turn in range(rounds + 1):
+        (their_time, reference), (our_time, result) = timed(theirs), timed(ours)
+        times += [(their_time, our_time)] if turn else []  # the first call of each warms up
+    medians = [f"{statistics.median(column):.1f}" for column in zip(*times, strict=True)]
     ratio = statistics.median(their_time / our_time for their_time, our_time in times)
     apart = float((result - reference).abs().max()) / (by or float(reference.abs().max()))
-    rooms = [f"{room(network, name, side, args.double):.0f}" if args.memory else "" for side in ("theirs", "ours")]
-    row = (network, name, *(f"{x:.1f}" for x in medians), f"{ratio:.2f}", f"{apart:.0e}", *rooms)
-    print(f"| {' | '.join(row)} |", flush=True)
+    rooms = [f"{room(network, name, side, double):.0f}" for side in ("theirs", "ours")] if memory else []
+    return [network, name, *medians, f"{ratio:.2f}", f"{apart:.0e}", *rooms]
 
 
 def room(network: str, name: str, side: str, double: bool) -> float:
     """MiB that one side's call adds to a process at its peak."""
-    command = [sys.executable, __file__, "--room", network, name, side, *["--double"] * double]
+    command = [sys.executable, __file__, network, name, side, *["double"] * double]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def print_room(network: str, name: str, side: str, double: bool) -> None:
+def print_room(network: str, name: str, side: str, double: str = "") -> None:
     """The same in this process."""
-    _, theirs, ours, _ = next(task for task in attribution_tasks(network, double) if task[0] == name)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    torch.set_num_threads(1)
+    _, theirs, ours, _ = next(task for task in attribution_tasks(network, bool(double)) if task[0] == name)
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the peak begins anew
+    before = memory_now()["VmRSS"]
     (theirs if side == "theirs" else ours)()
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+    print((memory_now()["VmHWM"] - before) / 1024)
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--only", default="", help="a part of a task's name")
-    parser.add_argument("--network", default="", help=" or ".join(NETWORKS))
-    parser.add_argument("--double", action="store_true", help="double precision")
-    parser.add_argument("--memory", action="store_true", help="memory, too")
-    parser.add_argument("--wall", action="store_true", help="seconds of the clock instead of CPU seconds")
-    parser.add_argument("--room", nargs=3, help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    warnings.filterwarnings("ignore")  # captum's, on its hooks
-    torch.set_num_threads(args.threads)
-    if args.room:
-        print_room(*args.room, args.double)
-        return
+def memory_now() -> dict[str, int]:
+    """KiB that the process holds (VmRSS), and held at its peak (VmHWM)."""
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    pairs = (line.partition(":") for line in lines)
+    return {name: int(said.split()[0]) for name, _, said in pairs if name in ("VmRSS", "VmHWM")}
+
+
+def attribution_speed(*, threads: int, rounds: int, only: str, double: bool, memory: bool) -> None:
+    """Print the table of the tasks whose network or name has `only` in it."""
+    torch.set_num_threads(threads)
     within = f"activations of ours within {MAX_BYTES / 2**20:.0f} MiB"
-    print(f"torch {torch.__version__}, captum {version('captum')}, {args.threads} threads, {within}\n")
-    print("| network | task | captum ms | ours ms | ratio | apart | captum room | our room |")
-    print("|---|---|---|---|---|---|---|---|")
+    print(f"torch {torch.__version__}, captum {version('captum')}, {threads} threads, {within}\n")
+    heads = ["network", "task", "captum ms", "ours ms", "ratio", "apart", *["captum MiB", "ours MiB"] * memory]
+    print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
     for network in NETWORKS:
-        for task in attribution_tasks(network, args.double):
-            if args.only in task[0] and args.network in network:
-                line(network, task, args)
+        for task in attribution_tasks(network, double):
+            if only in f"{network}, {task[0]}":
+                print(f"| {' | '.join(row(network, task, rounds, double, memory))} |", flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    print_room(*sys.argv[1:])
