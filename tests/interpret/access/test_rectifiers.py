@@ -1,5 +1,6 @@
 """What passes backward through ReLUs, by hand, however they are called."""
 
+import warnings
 from collections.abc import Callable
 
 import pytest
@@ -156,3 +157,12 @@ def test_another_nonlinearity_is_refused_by_name_where_a_signal_meets_it() -> No
 def test_an_unknown_rule_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^rule \(='relu'\) must be one of plain, deconvnet, guided$"):
         passed(nn.ReLU(), "relu")
+
+
+def test_what_was_traced_hides_its_relus_and_is_refused_by_name() -> None:
+    model = nn.Sequential()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that tracing is of the past
+        model.add_module("traced", torch.jit.trace(nn.ReLU(), X))
+    with pytest.raises(ValueError, match=r"^traced is traced to TorchScript, which hides its ReLUs: give its source$"):
+        passed(model, "deconvnet")
