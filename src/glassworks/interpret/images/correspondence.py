@@ -150,7 +150,7 @@ def changes(
     found, keys, whole = [], list[str](), dict[str, Tensor]()
     for squares in (None, *windows):
         with capture(model, points) as seen:
-            model(images if squares is None else hidden(images, squares, fill))
+            model(images.clone() if squares is None else hidden(images, squares, fill))
         check_values(seen)
         if squares is None:
             keys, whole = list(seen), {key: value.flatten(1).clone() for key, value in seen.items()}

@@ -78,7 +78,7 @@ def project(
         x = images[part].detach().to(device_of(units.model, images)).requires_grad_()
         unit = chosen[part].to(x.device)
         with torch.enable_grad(), rectified(units.model, rule):
-            rows = units.read(x.clone())  # a copy: the first module may work in place
+            rows = units.read(x)
         a = rows[torch.arange(len(x), device=x.device), :, unit]  # (n, P)
         place = a.detach().argmax(1) if places is None else places[part].to(x.device)
         value = a.gather(1, place[:, None]).squeeze(1)

@@ -160,7 +160,7 @@ def features(
     parts, probabilities = dict[str, list[Tensor]](), list[Tensor]()
     for x, of in zip(in_parts(images, batch_size), in_parts(targets.to(images.device), batch_size), strict=True):
         with capture(model, [*names, OUTPUT]) as seen:
-            model(x)
+            model(x.clone())  # a copy: the first module may work in place
         check_values(seen)
         output = logits(seen[OUTPUT], int(of.max()))
         probabilities.append(output.float().softmax(1).gather(1, of.long()[:, None]).squeeze(1))

@@ -103,7 +103,7 @@ class Reach:
         values, end = self.values(first, last), self.steps[-1][0]
         hook = self.modules[str(end.target)].register_forward_hook(of_this_thread(lambda *_: values))
         try:
-            return self.model(self.image[None])
+            return self.model(self.image[None].clone())
         finally:
             hook.remove()
 

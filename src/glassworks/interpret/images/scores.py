@@ -33,11 +33,19 @@ MAX_BYTES = 128 * 2**20
 
 @contextmanager
 def prepared(model: nn.Module) -> Iterator[nn.Module]:
-    """The model inside the block: in evaluation mode, uncompiled, hooks reached; afterwards as it was."""
+    """The model inside the block: in evaluation mode, uncompiled, hooks reached; afterwards as it was.
+
+    It is given copies of images: its first module may work in place.
+    """
     with uncompiled(model) as root, evaluating(root):
         if any(p.is_inference() for p in islice(root.parameters(), 1)):
             check_gradients(root)
-        yield root
+        copies = of_this_thread(lambda _, args: tuple(x.clone() if isinstance(x, Tensor) else x for x in args))
+        hook = root.register_forward_pre_hook(copies)
+        try:
+            yield root
+        finally:
+            hook.remove()
 
 
 def check_images(images: Tensor, name: str = "images") -> Tensor:
@@ -58,7 +66,7 @@ def classes_of(
     """The class asked about in each image, as given or as the model predicts it."""
     if targets is None:
         size = at_once(model, images, len(images), max_bytes)
-        return torch.cat([two_axes(run_model(model, part)).argmax(1) for part in torch.split(images, size)])
+        return torch.cat([two_axes(run_model(model, part.clone())).argmax(1) for part in torch.split(images, size)])
     found = torch.as_tensor(targets, device=images.device)
     if found.is_floating_point() or found.ndim > 1 or found.numel() not in (1, len(images)):
         raise ValueError(f"targets (={targets!r:.60}) must be a class, or one for each of the {len(images)} images")

@@ -40,7 +40,7 @@ class Units:
             module = all_modules(root)[find_points(root, [self.point])[0].name]
             stop = module.register_forward_hook(of_this_thread(arrive)) if "#" not in self.point else None
             try:
-                root(images)
+                root(images.clone())  # a copy: the first module may work in place
             except Arrived:
                 pass
             finally:
@@ -78,7 +78,7 @@ def find_units(model: nn.Module, images: Float[Tensor, "B C H W"], point: str) -
     check_images(images)
     check_weights(model)
     with torch.no_grad(), capture(model, point) as seen, finding_maps(model, point) as maps:
-        model(images[:1])
+        model(images[:1].clone())
     if len(seen) != 1:
         raise ValueError(f"point (={point!r}) must stand for one place, not {len(seen)}: {', '.join(seen)}")
     ((key, value),) = seen.items()
