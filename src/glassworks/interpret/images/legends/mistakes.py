@@ -5,10 +5,13 @@ from glassworks.trace.legend import Dimension, Legend, Quantity
 MISTAKES = Legend(
     title="The most confident mistakes",
     question="Which images does it take for something else, and is surest of it?",
+    measure="Test images whose answer is wrong, by the probability that the network gives to its answer.",
     reading=(
         "Below each image what it is taken for, how surely, and what its label says. Look at them first: some may be "
         "labelled wrongly, and what the others share is what the network has not learned."
     ),
+    nothing="A network that is never sure of what is wrong has no image here with a high probability.",
+    control="How often it is right where it is as sure, in the part on its probabilities.",
     quantities={
         "image": Quantity("the most confident mistakes", note="Of the test part, the surest first.", captions="said"),
         "said": Quantity(show="beside"),
