@@ -79,8 +79,7 @@ def header(card: Card) -> Markup:
 def findings(card: Card) -> Markup:
     """Every finding with its control and what to do; and what was looked for and not found."""
     rows = [finding_row(finding) for finding in card.findings]
-    head = tag("tr", tag("th", "found", scope="col"), tag("th", "", scope="col"))
-    table = scrolling(tag("table", tag("thead", head), tag("tbody", *rows), class_="card-findings")) if rows else ""
+    table = scrolling(tag("table", tag("tbody", *rows), class_="card-findings")) if rows else ""
     nothing = f"Looked for and not found: {', '.join(card.nothing)}." if card.nothing else ""
     return join([table or tag("p", "Nothing was found."), tag("p", nothing) if nothing else ""])
 

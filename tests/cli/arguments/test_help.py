@@ -16,7 +16,12 @@ from glassworks.cli.main import COMMANDS, run
 from glassworks.cli.train import Train
 
 LISTS = [["look", "--list"], ["reproduce", "--list"]]
-HELPS = [[name] for name in COMMANDS] + [["micro", "graph"], ["reproduce", "makemore"], ["reproduce", "induction"]]
+HELPS = [[name] for name in COMMANDS] + [
+    ["micro", "graph"],
+    ["data", "card"],
+    ["reproduce", "makemore"],
+    ["reproduce", "induction"],
+]
 
 
 def shown(words: list[str], capsys: pytest.CaptureFixture[str]) -> list[str]:

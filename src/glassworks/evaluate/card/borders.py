@@ -20,7 +20,7 @@ MOST = 200
 """Numbers of a ring or of corners at most."""
 MUCH, ONE_CLASS = 0.5, 0.85
 """Skill from which corners are told, and the F1 of one class."""
-NEARLY_ALL, AHEAD = 0.9, 0.1
+NEARLY_ALL, AHEAD = 0.8, 0.2
 """Skill or F1 from which a border is told if it is so far ahead of the ring inside it."""
 CORNERS = ("top left", "top right", "bottom left", "bottom right")
 
@@ -68,9 +68,9 @@ def tells(found: Alone) -> bool:
 
 
 def border_tells(found: Alone, inner: Alone) -> bool:
-    """Whether a border tells nearly all, and more than what is nearer to the middle."""
-    most = [max(one.skill, best_class(one)[1]) for one in (found, inner)]
-    return most[0] >= NEARLY_ALL and most[0] >= most[1] + AHEAD
+    """Whether a border tells nearly all, or a class, and more than what is nearer to the middle does."""
+    ahead = (found.f1 >= NEARLY_ALL) & (found.f1 >= inner.f1 + AHEAD)
+    return bool(ahead.any()) or (found.skill >= NEARLY_ALL and found.skill >= inner.skill + AHEAD)
 
 
 def best_class(found: Alone) -> tuple[int, float]:

@@ -68,18 +68,14 @@ def runs(values: UInt64[Array, " N"]) -> tuple[Int[Array, " G"], Int[Array, " G"
 def shown(whole: Whole, found: Copies) -> list[tuple[int, int]]:
     """A pair of each of the first groups: of different targets first, then across splits, then of the largest."""
     order = np.lexsort([-found.sizes, ~found.across, ~found.mixed])[:PAIRS]
-    pairs = []
-    for number in order.tolist():
-        group = found.group(number)
-        by = whole.targets if found.mixed[number] else whole.splits
-        pairs.append((int(group[by[group].argmin()]), int(group[by[group].argmax()])))
-    return [pair if pair[0] != pair[1] else next_to(found, number) for pair, number in zip(pairs, order, strict=True)]
+    return [pair_of(whole, found.group(number), bool(found.mixed[number])) for number in order.tolist()]
 
 
-def next_to(found: Copies, number: int) -> tuple[int, int]:
-    """The first two of a group."""
-    first, second = found.group(number)[:2].tolist()
-    return first, second
+def pair_of(whole: Whole, group: Int[Array, " n"], mixed: bool) -> tuple[int, int]:
+    """Two of a group: of different targets if there are any, else of different splits if there are, else the first."""
+    by = whole.targets[group] if mixed else whole.splits[group]
+    first, second = int(by.argmin()), int(by.argmax())
+    return int(group[first]), int(group[second if second != first else 1])
 
 
 def by_chance(whole: Whole, seed: int) -> tuple[int, int, int, bool]:
@@ -107,7 +103,7 @@ def copy_findings(whole: Whole, found: Copies, seed: int) -> tuple[list[Finding]
     control, chance = "Two photographs of the same thing differ in some pixel: none are expected.", False
     if whole.data.kind == "table":
         real, shuffled, size, continuous = by_chance(whole, seed)
-        chance = real <= shuffled + 3 * np.sqrt(shuffled + 1) or not continuous
+        chance = not continuous or real <= shuffled + 3 * np.sqrt(shuffled)
         control = f"Of {size:,} rows {real:,} equal an earlier one; with each column shuffled by itself, {shuffled:,}."
         numbers["chance"] = {"rows": size, "equal": real, "shuffled": shuffled}
     level: Level = "note" if chance else "serious"

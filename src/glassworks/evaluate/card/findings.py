@@ -31,7 +31,7 @@ def in_order(findings: list[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda finding: LEVELS.index(finding.level))
 
 
-def share(number: float, total: float) -> str:
+def share(number: float | int, total: float | int) -> str:
     """A share in two digits: 3.1 %."""
     return f"{100 * number / total:.2g} %" if total else "0 %"
 

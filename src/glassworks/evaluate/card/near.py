@@ -20,7 +20,7 @@ from glassworks.evaluate.labelled.features import flat
 Array = np.ndarray
 PIXELS = 1024
 """Numbers of an image that are compared."""
-DRAWS, WINDOW, APART = 12, 12, 5
+DRAWS, WINDOW, APART = 12, 12, 8
 """Draws of bits; how many that agree on them are compared with each; bits of 64 in which a pair may differ."""
 QUERIES, REFERENCES = 500, 4000
 """Images by which it is told how near the nearest usually is."""
@@ -28,7 +28,7 @@ SHARE, FLOOR, CEILING = 0.25, 0.04, 0.3
 """A pair is near if nearer than this share of the usual distance, which is a correlation between 0.999 and 0.955."""
 ROUNDING = 0.005
 """Of a column's spread: rows that differ by less in every column are near."""
-PAIRS_AT_ONCE = 2048
+PAIRS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +107,9 @@ def near_pairs(whole: Whole, firsts: Int[Array, " n"], seed: int) -> Near:
         for start in range(0, len(new), PAIRS_AT_ONCE):
             block = new[start : start + PAIRS_AT_ONCE]
             pairs = firsts[np.stack([block >> np.uint64(32), block & np.uint64(0xFFFFFFFF)], 1).astype(np.int64)]
-            distances = small.distances(small.at(pairs[:, 0]), small.at(pairs[:, 1]))
+            different, places = np.unique(pairs, return_inverse=True)  # one is in many pairs, and read once
+            rows, places = small.at(different), places.reshape(pairs.shape)
+            distances = small.distances(rows[places[:, 0]], rows[places[:, 1]])
             close = distances <= 2 * limit
             kept_pairs.append(pairs[close])
             kept_distances.append(distances[close])

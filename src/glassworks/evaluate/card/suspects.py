@@ -1,5 +1,7 @@
 """Labels that are likely wrong: cross-validated probabilities, confident learning, and labels flipped on purpose."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,10 +28,13 @@ LEAST = 20
 
 
 def probabilities(
-    values: Float[Array, "N F"], labels: Int[Array, " N"], classes: int, seed: int, *, pixels: bool,
+    values: Callable[[Int[Array, " n"]], Array], labels: Int[Array, " N"], classes: int, seed: int, *, pixels: bool,
     groups: Int[Array, " N"] | None = None,
 ) -> Float[Array, "N K"]:  # fmt: skip
     """Of each example the probability of each class, by predictors that did not see it.
+
+    `values` gives the rows (n, F) of examples by their numbers, so that only those that are fitted or judged are in
+    memory.
 
     The geometric mean of two: the votes of the nearest neighbours, each the less the farther, and a logistic regression
     on how near an example is to some others (Williams & Seeger 2001, "Using the Nyström method to speed up kernel
@@ -37,17 +42,18 @@ def probabilities(
     """
     place = folds_of(labels, groups, FOLDS, seed)
     rng = np.random.default_rng(seed)
-    found = np.full((len(values), classes), 1 / classes)
+    found = np.full((len(labels), classes), 1 / classes)
     for fold in range(FOLDS):
         seen = np.flatnonzero(place != fold)
         seen = np.sort(rng.permutation(seen)[:SEEN])
         inside = np.flatnonzero(place == fold)
         if not len(inside) or len(np.unique(labels[seen])) < 2:
             continue
-        scale = scaler(values[seen], together=pixels)
-        predict = fitted(scale(values[seen]), labels[seen], classes, seed)
+        examples = values(seen)
+        scale = scaler(examples, together=pixels)
+        predict = fitted(scale(examples), labels[seen], classes, seed)
         for block in blocks(len(inside)):
-            found[inside[block]] = predict(scale(values[inside[block]]))
+            found[inside[block]] = predict(scale(values(inside[block])))
     return found
 
 
@@ -87,7 +93,7 @@ def noise_findings(whole: Whole, seed: int) -> tuple[list[Finding], dict[str, An
     if whole.data.task == "number" or len(whole) < LEAST:
         return [], {}, nobody
     classes, labels = len(whole.data.classes), whole.targets
-    values, pixels = rows(whole, np.arange(len(whole)), FEATURES), whole.data.kind == "images"
+    values, pixels = partial(rows, whole, most=FEATURES), whole.data.kind == "images"
     with tracked("look for wrong labels", 2) as report:
         found = probabilities(values, labels, classes, seed, pixels=pixels, groups=whole.groups)
         report(1)
@@ -123,7 +129,7 @@ def noise_findings(whole: Whole, seed: int) -> tuple[list[Finding], dict[str, An
 
 
 def self_test(
-    values: Float[Array, "N F"], labels: Int[Array, " N"], classes: int, seed: int, pixels: bool
+    values: Callable[[Int[Array, " n"]], Array], labels: Int[Array, " N"], classes: int, seed: int, pixels: bool
 ) -> dict[str, float]:
     """Of labels flipped on purpose, which share is found; and of what is suspected anew, which share was flipped.
 
@@ -131,7 +137,7 @@ def self_test(
     """
     rng = np.random.default_rng(seed)
     some = np.sort(rng.permutation(len(labels))[:SELF_TEST])
-    values, before = values[some], labels[some]
+    sample, before = values(some), labels[some]
     there = np.unique(before)
     if len(there) < 2:
         return {"recall": 0.0, "precision": 0.0}
@@ -139,7 +145,9 @@ def self_test(
     after = before.copy()
     others = np.searchsorted(there, before[flipped]) + rng.integers(1, len(there), len(flipped))
     after[flipped] = there[others % len(there)]
-    was, now = (suspects(ys, probabilities(values, ys, classes, seed, pixels=pixels)) for ys in (before, after))
+    was, now = (
+        suspects(ys, probabilities(sample.__getitem__, ys, classes, seed, pixels=pixels)) for ys in (before, after)
+    )
     planted = np.zeros(len(before), bool)
     planted[flipped] = True
     new = now & (planted | ~was)
