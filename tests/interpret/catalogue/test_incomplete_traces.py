@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.interpret.catalogue.test_methods import TEXT, make_subject
+from tests.interpret.catalogue.test_methods import TEXTS, make_subject
 
 from glassworks.interpret.catalogue.methods import METHODS, function
 from glassworks.interpret.catalogue.subject import Subject
@@ -79,7 +79,7 @@ def other(array: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(array), 0.5 * array + 0.1, 0.0)
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in TEXT])
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in TEXTS])
 def test_an_incomplete_trace_is_drawn_with_all_that_is_left(name: str, subject: Subject) -> None:
     trace = function(METHODS[name])(subject)
     assert {what: found for what, part in incomplete(trace) if (found := hidden(part))} == {}

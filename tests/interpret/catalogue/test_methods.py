@@ -42,12 +42,12 @@ DETERMINED = {
     "steering",
 }
 """Methods without a fit and without ranks, whose numbers are the same on any device."""
-TEXT = [name for name, method in METHODS.items() if method.of == "text"]
+TEXTS = [name for name, method in METHODS.items() if method.of == "text"]
 SLOW = {"tuned_lens", "lens_divergence", "probe", "mlp_probe", "neuron_rules", "rule_swap", "circuit"}
-TEXT = "So it goes, Ann."
+SENTENCE = "So it goes, Ann."
 
 
-def make_subject(text: str = TEXT, model: GPT | None = None, count: int = 40) -> Subject:
+def make_subject(text: str = SENTENCE, model: GPT | None = None, count: int = 40) -> Subject:
     """A tiny random model with some random text."""
     model = GPT(GPTConfig("gpt2", 257, 24, 2, 2, 16), seed=1) if model is None else model
     tokenizer = byte_tokenizer()
@@ -62,7 +62,7 @@ def subject() -> Subject:
     return make_subject()
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in TEXT])
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in TEXTS])
 def test_every_method_is_deterministic_and_the_code_that_a_page_shows_calls_what_the_page_says_it_calls(
     name: str, subject: Subject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,7 +89,7 @@ def test_an_mlp_probe_is_trained_as_far_as_the_linear_one(subject: Subject) -> N
     assert (accuracy["MLP"] > accuracy["linear"] - 0.015).all()
 
 
-RUNNING = [name for name in TEXT if name != "neuron_directions"]
+RUNNING = [name for name in TEXTS if name != "neuron_directions"]
 """Methods that run the model; the other one reads only an MLP's weights."""
 
 
@@ -146,7 +146,7 @@ def test_gradients_are_taken_in_float64_as_in_float32(name: str, architecture: s
     np.testing.assert_allclose(found[0].arrays[name], found[1].arrays[name], rtol=1e-2, atol=1e-3)
 
 
-@pytest.mark.parametrize("name", TEXT)
+@pytest.mark.parametrize("name", TEXTS)
 def test_a_model_without_mlps_is_looked_at_or_refused_in_words_and_no_number_is_nan(name: str) -> None:
     config = GPTConfig("qwen3", 257, 24, 2, 2, 16, n_inner=0)
     subject = make_subject(model=cast("GPT", randomised(GPT(config), seed=2)))
@@ -190,7 +190,7 @@ def test_every_method_asks_a_question_and_says_how_it_is_read_and_what_nothing_w
         assert not re.search(r"NaN|kv_head|`|[a-z]_[a-z]|  ", re.sub(r"{\w+}", "x", text)), text
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in TEXT])
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in TEXTS])
 def test_a_legend_knows_every_array_axis_and_number_of_its_trace_and_fills_its_places(
     name: str, subject: Subject
 ) -> None:
@@ -208,7 +208,7 @@ def test_a_legend_knows_every_array_axis_and_number_of_its_trace_and_fills_its_p
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("name", TEXT)
+@pytest.mark.parametrize("name", TEXTS)
 def test_a_cuda_device_says_what_the_cpu_says(name: str, subject: Subject) -> None:
     there = dataclasses.replace(
         subject,
@@ -235,7 +235,7 @@ def test_the_table_is_read_without_torch() -> None:
 
 def test_names_may_be_given_with_commas_and_hyphens_and_once() -> None:
     assert choose(["logit-lens,attention", "attention"]) == ["logit_lens", "attention"]
-    assert choose([]) == [name for name in TEXT if METHODS[name].quick]
+    assert choose([]) == [name for name in TEXTS if METHODS[name].quick]
     with pytest.raises(ValueError, match="'atention'.* nearest: attention"):
         choose(["atention"])
 

@@ -15,7 +15,7 @@ JUDGED = Legend(
     measure="The score is the model’s output for the class above each image, before any softmax.",
     reading=(
         "Above the images and their maps. Then the map’s sizes beside those of a network that has forgotten all, and "
-        " beside the edges of the picture: a map that looks like both tells of the picture and not of the network. "
+        "beside the edges of the picture: a map that looks like both tells of the picture and not of the network. "
         "The curves say whether the pixels that the map names first are those that the class’s probability hangs on: "
         "taking them away should destroy it sooner (a lower curve), putting them back should bring it back sooner (a "
         "higher one) than other orders do."
