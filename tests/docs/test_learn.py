@@ -15,6 +15,9 @@ from glassworks.cli.main import run
 
 ROOT = Path(__file__).parents[2]
 CHAPTERS = sorted((ROOT / "docs" / "learn").glob("*.md"))
+TRAINS = ["02-seeing-in-a-cnn"]
+"""Chapters that train several networks."""
+ABOUT = re.compile(r"≈ (-?[\d.]+)")
 BLOCK = re.compile(r"```(python|text|console)\n(.*?)```", re.S)
 
 
@@ -46,32 +49,48 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
-def test_every_block_prints_what_the_chapter_shows(chapter: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "chapter",
+    [pytest.param(path, marks=[pytest.mark.slow] if path.stem in TRAINS else [], id=path.stem) for path in CHAPTERS],
+)
+def test_every_block_prints_what_the_chapter_shows_and_every_command_runs(
+    chapter: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In their order, since blocks open what commands above them have trained."""
     monkeypatch.chdir(home)
     blocks = BLOCK.findall(chapter.read_text(encoding="utf-8"))
     names: dict[str, object] = {"__name__": "__main__"}
-    shown = 0
+    shown = commands = 0
     for i, (kind, code) in enumerate(blocks):
-        if kind != "python":
-            continue
-        file = f"<{chapter.name} block {i}>"
-        linecache.cache[file] = (len(code), None, code.splitlines(keepends=True), file)
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            exec(compile(code, file, "exec"), names)
-        expected = blocks[i + 1][1] if i + 1 < len(blocks) and blocks[i + 1][0] == "text" else ""
-        assert printed.getvalue() == expected, code
-        shown += bool(expected)
-    assert shown > 5
+        if kind == "console":
+            for command in re.findall(r"^\$ glassworks (.*)$", code, re.M):
+                assert run(shlex.split(command)) == 0, capsys.readouterr().err
+                commands += 1
+        if kind == "python":
+            expected = blocks[i + 1][1] if i + 1 < len(blocks) and blocks[i + 1][0] == "text" else ""
+            assert said_alike(expected, printed(code, f"<{chapter.name} block {i}>", names)), code
+            shown += bool(expected)
+    assert shown > 5 and commands
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
-def test_every_command_runs(
-    chapter: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(home)
-    commands = re.findall(r"^\$ glassworks (.*)$", chapter.read_text(encoding="utf-8"), re.M)
-    assert commands
-    for command in commands:
-        assert run(shlex.split(command)) == 0, capsys.readouterr().err
+def printed(code: str, file: str, names: dict[str, object]) -> str:
+    """What a block prints; an error in it names its line."""
+    linecache.cache[file] = (len(code), None, code.splitlines(keepends=True), file)
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(code, file, "exec"), names)
+    return out.getvalue()
+
+
+def said_alike(expected: str, found: str) -> bool:
+    """Whether two texts are the same but for figures behind ≈, which may differ by 0.1 or a third."""
+    assert ABOUT.sub("≈", expected) == ABOUT.sub("≈", found)
+    pairs = zip(ABOUT.findall(expected), ABOUT.findall(found), strict=True)
+    return all(float(b) == pytest.approx(float(a), rel=1 / 3, abs=0.1) for a, b in pairs)
+
+
+@pytest.mark.parametrize(
+    ("found", "alike"), [("≈ 0.55 of 3", True), ("≈ 12.9 of 3", False), ("≈ 0.71 of 3", False)]
+)
+def test_figures_of_one_run_may_differ_a_little(found: str, alike: bool) -> None:
+    assert said_alike("≈ 0.50 of 3", found) is alike
