@@ -89,8 +89,6 @@ def said_alike(expected: str, found: str) -> bool:
     return all(float(b) == pytest.approx(float(a), rel=1 / 3, abs=0.1) for a, b in pairs)
 
 
-@pytest.mark.parametrize(
-    ("found", "alike"), [("≈ 0.55 of 3", True), ("≈ 12.9 of 3", False), ("≈ 0.71 of 3", False)]
-)
+@pytest.mark.parametrize(("found", "alike"), [("≈ 0.55 of 3", True), ("≈ 12.9 of 3", False), ("≈ 0.71 of 3", False)])
 def test_figures_of_one_run_may_differ_a_little(found: str, alike: bool) -> None:
     assert said_alike("≈ 0.50 of 3", found) is alike
