@@ -137,7 +137,7 @@ def test_of_a_table_that_breaks_off_the_rows_before_are_answered(tmp_path: Path)
     told: list[Exception] = []
     said = list(predict_files(opened, [tmp_path / "lacking.csv", tmp_path / "good.csv"], broken=told.append))
     assert [(one.name, one.value) for one in said] == [("good.csv row 1", pytest.approx(100.0))]
-    assert "lacking.csv without the column that the model reads: colour" in str(told[0])
+    assert "lacking.csv has no column that the model reads: colour" in str(told[0])
 
 
 def test_folders_and_globs_without_files_are_refused(opened: OpenedLabelled, tmp_path: Path) -> None:

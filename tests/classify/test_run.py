@@ -139,6 +139,17 @@ def test_deleted_examples_are_made_again(tmp_path: Path) -> None:
         examples_of_run(run)
 
 
+def test_examples_that_are_gone_with_their_data_are_told_with_where_both_were(tmp_path: Path) -> None:
+    data = tmp_path / "flowers.csv"
+    data.write_text("length,kind\n" + "".join(f"{i * 7 % 60},{'ab'[i % 2]}\n" for i in range(60)), "utf-8")
+    run = begun(tmp_path / "a", dataclasses.replace(TABLE, data=str(data), target="kind"))
+    data.rename(tmp_path / "moved.csv")
+    assert examples_of_run(run).digest == run.record["examples"]["digest"]  # as they were prepared
+    shutil.rmtree(tmp_path / ".examples")
+    with pytest.raises(RunError, match=rf"neither {tmp_path}/\.examples/\w+ is there.* nor can its data .*flowers.csv"):
+        examples_of_run(run)
+
+
 def test_balanced_classes_count_the_same(tmp_path: Path) -> None:
     recipe = dataclasses.replace(PLAIN, class_weights="balanced")
     examples = examples_of_run(begun(tmp_path / "a", recipe))

@@ -1,5 +1,6 @@
 """The examples of a run of labelled data: read from their source, prepared once, and opened again."""
 
+import os
 from pathlib import Path
 
 from glassworks.classify.recipe import LabelledRecipe, labelled_recipe_of
@@ -37,14 +38,24 @@ def examples_of(recipe: LabelledRecipe, source: Source, root: Path, place: Ranks
 
 
 def examples_of_run(run: Run, place: Ranks | None = None) -> Labelled:
-    """The examples that a run was started on, made again from the source if they were deleted."""
+    """The examples that a run was started on, made again from the source if they were deleted.
+
+    Raises: RunError where its data are not there any more, or have changed.
+    """
     check_run(run)
     record = run.record.get("examples", {})
     path = run.path / record.get("path", "none")
     if (path / "meta.json").is_file():
         return open_labelled(path)
     recipe = labelled_recipe_of(run)
-    examples = examples_of(recipe, source_of(recipe), run.path.parent, place or Ranks())
+    try:
+        source = source_of(recipe)
+    except (ValueError, OSError) as error:
+        raise RunError(
+            f"{run.path} has lost its examples: neither {os.path.normpath(path)} is there, where they were prepared, "
+            f"nor can its data (={recipe.data!r}) be read as they were: put one of both back"
+        ) from error
+    examples = examples_of(recipe, source, run.path.parent, place or Ranks())
     if examples.digest != record.get("digest"):
         raise RunError(f"the data of {run.path} have changed since the run began: put them back, or start a new run")
     return examples

@@ -33,11 +33,11 @@ def table_of(path: Path, rows: int, names: tuple[str, ...] = ("cat", "dog"), see
     return path
 
 
-def of_a_run(tmp_path: Path, data: str, target: str | None = None) -> OpenedLabelled:
+def of_a_run(tmp_path: Path, data: str, target: str | None = None, group: str | None = None) -> OpenedLabelled:
     """A network that was not trained, and the run it is of."""
-    prepared = prepare(open_source(data, target=target), tmp_path / "made")
+    prepared = prepare(open_source(data, target=target, group=group), tmp_path / "made")
     config = VisionConfig("mlp", shape=prepared.shape, outputs=len(prepared.classes), width=8)
-    run = Run.create(tmp_path / "run", kind=prepared.kind, recipe={"target": target})
+    run = Run.create(tmp_path / "run", kind=prepared.kind, recipe={"target": target, "group": group})
     return OpenedLabelled(
         model=make_model(config, mean=prepared.mean, std=prepared.std),
         path=tmp_path / "run",
@@ -63,6 +63,19 @@ def test_another_table_is_read_as_the_networks_own(tmp_path: Path) -> None:
         with torch.no_grad():
             said = opened.model.eval()(torch.from_numpy(part.inputs(np.arange(50)))).argmax(1).numpy()
     assert result["metrics"]["accuracy"]["value"] == pytest.approx((said == part.targets).mean())
+
+
+def test_groups_of_other_data_are_taken_as_wholes_where_they_are_said(tmp_path: Path) -> None:
+    def grouped(name: str, rows: int, seed: int = 0) -> str:
+        lines = table_of(tmp_path / name, rows, seed=seed).read_text("utf-8").splitlines()
+        said = ["who", *(f"w{i // 5}" for i in range(rows))]
+        (tmp_path / name).write_text("\n".join(f"{line},{who}" for line, who in zip(lines, said, strict=True)), "utf-8")
+        return str(tmp_path / name)
+
+    opened = of_a_run(tmp_path, grouped("a.csv", 200), "what", "who")
+    result = evaluate_other(opened, grouped("b.csv", 50, seed=1))
+    assert (result["examples"], result["units"], result["num_units"]) == (50, "groups", 10)
+    assert evaluate_other(opened, str(table_of(tmp_path / "c.csv", 50)))["units"] == "examples"
 
 
 def test_examples_that_were_trained_on_are_told(tmp_path: Path) -> None:

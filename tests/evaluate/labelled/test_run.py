@@ -117,6 +117,11 @@ def test_a_network_without_a_mistake_needs_no_advice() -> None:
     assert "ties with line" in result["verdict"]
 
 
+def test_of_a_handful_of_mistakes_no_advice_follows() -> None:
+    result = judge(rightly(360, 358), None, [rival("line", rightly(360, 357))], CLASSES)
+    assert told(result)["advice"] is None  # 99.4 %, and 100 % of what it was trained on
+
+
 def test_mistakes_are_the_surest_first_and_say_which_example_it_is() -> None:
     p = np.array([[0.6, 0.4], [0.1, 0.9], [0.3, 0.7], [0.2, 0.8]])
     ours = Predictions(np.array([1, 1, 0, 0]), np.log(p), names=lambda indices: [f"{i}.png" for i in indices])
@@ -170,6 +175,22 @@ def test_groups_are_what_is_drawn() -> None:
     assert (result["units"], result["num_units"]) == ("groups", 3)
     assert result["metrics"]["accuracy"]["low"] == pytest.approx(1 - 1.96**2 / (3 + 1.96**2), abs=1e-3)
     assert any("over 3 groups" in note for note in result["notes"])
+
+
+def test_intervals_of_recall_are_over_groups_too() -> None:
+    targets = [i % 3 for i in range(600)]
+    predicted = [(target + 1) % 3 if i < 60 and target == 1 else target for i, target in enumerate(targets)]
+    alone, grouped = (sure(targets, predicted, groups=groups) for groups in (None, [i // 60 for i in range(600)]))
+    widths = []
+    for ours in (alone, grouped):
+        cat, dog, fox = judge(ours, None, [], CLASSES)["per_class"]
+        assert dog["recall"] == pytest.approx(0.9)
+        assert dog["recall_low"] < 0.9 < dog["recall_high"]
+        widths.append(dog["recall_high"] - dog["recall_low"])
+    assert widths[1] > 2 * widths[0]  # all mistakes are of one group in ten
+    assert cat["recall"] == fox["recall"] == 1
+    assert cat["recall_low"] is None  # as many groups without a mistake tell
+    assert "dog (90.0 % of 200, 70 to 100)" in table(told(judge(grouped, None, [], CLASSES)))
 
 
 @pytest.mark.parametrize("targets", [[0], [0, 0, 0], [2, 2]])

@@ -113,8 +113,7 @@ def check_counts(counts: NDArray[np.int64], units: int, what: str, shares: Share
         of_units = f" ({units:,} different)" if units < counts.sum() else ""
         examples = counted(int(counts.sum()), "example")
         raise ValueError(
-            f"{what}: of {examples}{of_units} none falls to {empty[0]}{shared}: give more, other shares, or another "
-            f"seed than {shares.seed}"
+            f"{what}: of {examples}{of_units} none falls to {empty[0]}{shared}: give more, or other shares"
         )
 
 
@@ -141,7 +140,7 @@ def check_classes(counts: NDArray[np.int64], classes: Sequence[str], what: str, 
     if unlearnt:
         raise ValueError(
             f"{what}: {named_classes(unlearnt)} no example in train, only in validation or test: give more examples, "
-            "another seed or other shares"
+            "or other shares"
         )
 
 

@@ -23,6 +23,7 @@ from glassworks.objectives.metrics.classification import (
     brier_scores,
     log_losses,
     macro_f1,
+    ratio,
 )
 from glassworks.objectives.metrics.regression import conformal_offsets, explained, pinball_losses
 
@@ -86,6 +87,16 @@ def class_figures(found: Predictions, num_classes: int) -> dict[str, Figure]:
         "macro_f1": of_counts(macro_f1),
         "log_loss": mean(log_losses(found.log_probabilities, found.targets)),
         "brier": mean(brier_scores(found.probabilities, found.targets)),
+    }
+
+
+def recall_figures(found: Predictions, num_classes: int) -> dict[str, Figure]:
+    """Of each class, by its index, the share of its examples that is found."""
+    right = (found.predicted == found.targets).astype(np.float64)
+    hits, there = indicators(found.targets, num_classes, right), indicators(found.targets, num_classes)
+    return {
+        f"recall/{k}": Figure(sparse.vstack([hits[[k]], there[[k]]], format="csr"), lambda sums: ratio(*sums))
+        for k in range(num_classes)
     }
 
 

@@ -14,12 +14,13 @@ import numpy as np
 from glassworks.core.errors import FileDamaged
 from glassworks.core.files import at_home
 from glassworks.data.arrays import file_table
-from glassworks.data.labelled.kinds import is_toy, kind_of
+from glassworks.data.labelled.kinds import has_columns, is_toy, kind_of
 from glassworks.data.labelled.open import open_source
 from glassworks.data.labelled.pour import pour
 from glassworks.data.labelled.source import SPLITS, Source
 from glassworks.data.labelled.store import Part, PartWriter
 from glassworks.data.labelled.tables.encoding import Encoding
+from glassworks.data.labelled.tables.formats import rows_of
 from glassworks.data.labelled.tables.table import table_as
 from glassworks.evaluate.labelled.predictions import predict_part
 from glassworks.evaluate.labelled.run import judge, measure
@@ -31,7 +32,8 @@ def evaluate_other(opened: OpenedLabelled, data: str) -> dict[str, Any]:
     """Measure a network on other labelled data, as `measure` does; nothing is written.
 
     Where the data say themselves what is for a test, on that alone. A run's rivals are fitted on its own training part;
-    a model folder has none, and no validation part for a temperature.
+    a model folder has none, and no validation part for a temperature. What was a column of groups in training is one
+    here, too, where it is there.
 
     Args:
         opened: the network.
@@ -55,12 +57,20 @@ def source_like(opened: OpenedLabelled, data: str) -> Source:
     try:
         if not opened.is_table:
             height, width = wanted["size"]
-            source = open_source(data, target=target, size=(height, width), colour=wanted["colour"])
+            size, group = (height, width), group_in(opened, data)
+            source = open_source(data, target=target, group=group, size=size, colour=wanted["colour"])
         elif is_toy(data) or target is None:
             source = open_source(data)
         else:
             encoding = Encoding.from_json(wanted["encoding"], str(opened.path))
-            source = table_as(at_home(data), encoding=encoding, target=target, task=opened.task, classes=opened.classes)
+            source = table_as(
+                at_home(data),
+                encoding=encoding,
+                target=target,
+                group=group_in(opened, data),
+                task=opened.task,
+                classes=opened.classes,
+            )
     except (KeyError, TypeError) as error:
         raise FileDamaged(f"{opened.path}: its preprocessing does not say {error}: restore it") from None
     if (source.task, source.shape) != (opened.task, opened.model.config.shape):
@@ -71,6 +81,14 @@ def source_like(opened: OpenedLabelled, data: str) -> Source:
         )
     check_classes(source, opened.classes, data)
     return replace(source, classes=opened.classes or None)
+
+
+def group_in(opened: OpenedLabelled, data: str) -> str | None:
+    """The column that said in training which examples belong together, where other data have it, too."""
+    group: str | None = None if opened.run is None else opened.run.record["recipe"].get("group")
+    if group is None or data.startswith("hf:") or not has_columns(data):
+        return None
+    return group if group in rows_of(at_home(data)).columns else None
 
 
 def check_kind(opened: OpenedLabelled, data: str, target: str | None) -> None:
@@ -106,7 +124,10 @@ def part_of(source: Source) -> Iterator[Part]:
         if "split" in columns and (columns["split"] == SPLITS.index("test")).any():
             rows = np.flatnonzero(columns["split"] == SPLITS.index("test"))
         targets = columns["target"][rows] if source.task == "number" else poured.order[columns["target"][rows]]
-        with PartWriter(folder, "test", {"rows": np.int64, "targets": targets.dtype, "keys": np.uint64}) as writer:
-            writer.append(rows=rows, targets=targets, keys=columns["key"][rows])
+        arrays = {"rows": rows, "targets": targets, "keys": columns["key"][rows]}
+        if "group" in columns:
+            arrays["groups"] = columns["group"][rows].view(np.int64)
+        with PartWriter(folder, "test", {name: values.dtype for name, values in arrays.items()}) as writer:
+            writer.append(**arrays)
             writer.finish()
         yield Part(folder, "test", len(rows), source.shape, poured.shard_rows, file_table(folder))

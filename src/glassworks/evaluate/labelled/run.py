@@ -20,6 +20,7 @@ from glassworks.evaluate.labelled.figures import (
     ece_figure,
     number_figures,
     quantile_offsets,
+    recall_figures,
     temperature,
 )
 from glassworks.evaluate.labelled.intervals import FEW, Figure, Resamples, wilson
@@ -102,6 +103,8 @@ def judge(
         mended = ours.at(warmth)
         figures |= {f"mended/{name}": figure for name, figure in class_figures(mended, len(classes)).items()}
         figures["mended/ece"] = ece_figure(mended)[0]
+    if classes and ours.groups is not None:
+        figures |= recall_figures(ours, len(classes))
     resamples = Resamples(figures, ours.groups, seed=seed)
     result: dict[str, Any] = {
         "task": task,
@@ -117,7 +120,7 @@ def judge(
     matrix = confusion_matrix(ours.targets, ours.predicted, len(classes))
     return result | {
         "classes": list(classes),
-        "per_class": per_class(matrix, classes),
+        "per_class": per_class(matrix, classes, resamples),
         "confusion": matrix.tolist(),
         "calibration": calibration(ours, warmth, why, resamples),
         "mistakes": mistakes(ours, classes),
@@ -192,12 +195,18 @@ def diagrams(found: Predictions) -> dict[str, Any]:
     return both | {"calibrated": ece_figure(found)[1]}
 
 
-def per_class(matrix: Any, classes: Sequence[str]) -> list[dict[str, Any]]:
-    """Of each class, how many examples it has, how often it was predicted, and how well; null where nothing tells."""
+def per_class(matrix: Any, classes: Sequence[str], resamples: Resamples) -> list[dict[str, Any]]:
+    """Of each class, how many examples it has, how often it was predicted, and how well; null where nothing tells.
+
+    Intervals of recall are Wilson's where examples are independent; of groups those of the resamples.
+    """
     found = counts(matrix)
     rows = []
     for i, (r, p, f) in enumerate(zip(recall(found), precision(found), f1(found), strict=True)):
         low, high = wilson(int(found.hits[i]), int(found.support[i]))
+        if f"recall/{i}" in resamples.values:
+            over_groups = resamples.interval(f"recall/{i}")
+            low, high = over_groups.low, over_groups.high
         known = {"recall": r, "precision": p, "f1": f}
         rows.append(
             {"class": classes[i], "examples": int(found.support[i]), "predicted": int(found.claimed[i])}

@@ -85,11 +85,11 @@ def weakest(result: Mapping[str, Any]) -> list[str]:
     missed = [c for c in known if c["recall"] < 1][:3]
     if not missed:
         return []
-    found = [
-        f"{c['class']} ({number(c['recall'], 'accuracy')} of {c['examples']:,}, "
-        f"{100 * c['recall_low']:.0f} to {100 * c['recall_high']:.0f})"
-        for c in missed
-    ]
+    found = []
+    for c in missed:
+        low, high = c["recall_low"], c["recall_high"]
+        between = "" if low is None else f", {100 * low:.0f} to {100 * high:.0f}"
+        found.append(f"{c['class']} ({number(c['recall'], 'accuracy')} of {c['examples']:,}{between})")
     cells = [
         (count, result["classes"][true], result["classes"][taken])
         for true, row in enumerate(result["confusion"])

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from glassworks.evaluate.labelled.figures import JUDGED_BY, MEASURES
-from glassworks.evaluate.labelled.intervals import UNKNOWN
+from glassworks.evaluate.labelled.intervals import LEAST, UNKNOWN
 
 BY_HEART = {"classes": 0.5, "number": 0.8}
 """Of its errors on other examples, those on its own training examples are less than this for a network that knows them
@@ -87,12 +87,13 @@ def advice(result: Mapping[str, Any]) -> str | None:
     """What to do next about a network that does not beat every rival; None for one that does, or where it is unknown.
 
     By how it does on its own training examples: much better there, it knows them by heart; else it has learned too
-    little of them.
+    little of them. Of fewer than `LEAST` mistakes nothing follows.
     """
     name, training = JUDGED_BY[result["task"]], result["training"]
     ours, there = result["metrics"][name]["value"], training[name]
     wrong, wrong_there = (1 - ours, 1 - there) if result["task"] == "classes" else (ours, there)
-    if not wrong or not {rival["difference"][name]["verdict"] for rival in result["rivals"]} & {"loses", "ties"}:
+    few = result["task"] == "classes" and round(wrong * result["examples"]) < LEAST
+    if few or not wrong or not {rival["difference"][name]["verdict"] for rival in result["rivals"]} & {"loses", "ties"}:
         return None
     said = f"{number(there, name)} on what it was trained on, {number(ours, name)} on what it has not seen"
     if wrong_there < BY_HEART[result["task"]] * wrong:

@@ -60,7 +60,8 @@ def class_table(result: Mapping[str, Any]) -> Markup:
         for row in rows
     ]
     caption = (
-        "Recall: the share of a class that is found, with its 95 % interval (Wilson's). Precision: the share of what "
+        "Recall: the share of a class that is found, with its 95 % interval (Wilson's; over groups, where "
+        "the data have them). Precision: the share of what "
         "is taken for it that is of it."
     )
     table = tag("table", tag("thead", head), tag("tbody", *body), class_="comparison")

@@ -68,7 +68,7 @@ def test_rows_may_come_in_any_form_and_order() -> None:
     expected = [[3, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0]]
     for given_rows in (rows, columns, pa.Table.from_pylist(rows), pa.RecordBatch.from_pylist(rows)):
         assert encode_rows(ENCODING, given_rows).tolist() == expected
-    with pytest.raises(ValueError, match=r"rows without 4 of the columns that the model reads: city, open, when, kind"):
+    with pytest.raises(ValueError, match=r"rows lacks 4 columns that the model reads: city, open, when, kind"):
         encode_rows(ENCODING, {"number": [1]})
 
 

@@ -187,7 +187,7 @@ def test_another_file_is_encoded_by_the_same_encoding(tmp_path: Path) -> None:
     ((inputs, names),) = encoded_file(new, encoding)
     assert inputs.tolist() == [[2.5, 1, 0, 0, 0, 1, 0, 0, 0]]
     assert names == ["new.csv row 1"]
-    with pytest.raises(ValueError, match=r"new.csv without 2 of the columns .*: open, seen"):
+    with pytest.raises(ValueError, match=r"new.csv lacks 2 columns .*: open, seen"):
         next(encoded_file(written(tmp_path, "length,colour\n1,2\n", "new.csv"), encoding))
     rows = [{"length": 1.5, "colour": "red", "open": True, "seen": "2024-05-01"}]
     assert np.array_equal(encode_rows(encoding, rows), whole(source)[0][:1])

@@ -119,8 +119,10 @@ def check_columns(encoding: Encoding, names: list[str] | tuple[str, ...], where:
     there = set(names)
     lacking = [column.name for column in encoding.columns if column.name not in there]
     if lacking:
-        wanted = "the column" if len(lacking) == 1 else f"{len(lacking):,} of the columns"
-        raise ValueError(f"{where} without {wanted} that the model reads: {listed(lacking)}; add, or name them so")
+        wanted = "has no column" if len(lacking) == 1 else f"lacks {len(lacking):,} columns"
+        raise ValueError(
+            f"{where} {wanted} that the model reads: {listed(lacking)}; add it, or rename what it is called"
+        )
 
 
 def encode(encoding: Encoding, batch: Any) -> NDArray[np.float32]:

@@ -58,7 +58,15 @@ def table_source(
     return source_of(rows_of(path), target, group, time, task)
 
 
-def table_as(path: Path | str, *, encoding: Encoding, target: str, task: Task, classes: tuple[str, ...]) -> Source:
+def table_as(
+    path: Path | str,
+    *,
+    encoding: Encoding,
+    target: str,
+    group: str | None = None,
+    task: Task,
+    classes: tuple[str, ...],
+) -> Source:
     """Another table as that which a network was trained on: to the same inputs and classes, whatever else it holds.
 
     Raises: as `table_source`, but a target may be constant.
@@ -69,13 +77,15 @@ def table_as(path: Path | str, *, encoding: Encoding, target: str, task: Task, c
     goal = columns[named("target", target, rows)]
     if goal.type in ("empty", "other") or (task == "number" and goal.type not in ("number", "boolean")):
         raise ValueError(f"target (={target!r}) of {rows.where} holds no {task}, as it did in training: repair it")
+    groups = None if group is None else columns[named("group", group, rows)]
+    roles = Roles(goal, task, groups, None, split_column(columns, {target, group}))
     return Source(
         kind="table",
         what=f"{rows.what} and {goal.rows:,} rows",
         task=task,
         shape=(len(encoding.features),),
-        blocks=partial(blocks, rows, encoding, Roles(goal, task, None, None, split_column(columns, {target}))),
-        fingerprint=f"table {rows.fingerprint} {json.dumps([target, task, encoding.as_json()])}",
+        blocks=partial(blocks, rows, encoding, roles),
+        fingerprint=f"table {rows.fingerprint} {json.dumps([target, group, task, encoding.as_json()])}",
         classes=classes if task == "classes" else None,
         features=encoding.features,
         notes=rows.notes,
