@@ -197,7 +197,7 @@ def suspects(card: Card) -> Markup:
 def alone(facts: Mapping[str, Any]) -> Markup:
     """How well parts of images, or single columns, tell the target, beside shuffled targets."""
     border = facts["border"]
-    named = {name: border[name] for name in ("corners", "border", "ring inside it") if name in border}
+    named = {name: border[name] for name in ("corners", "middle", "border", "ring inside it") if name in border}
     named |= border.get("single_corners", {})
     some = [*named.items(), *((column["name"], column) for column in facts["columns"])]
     rows = [(name, percent(one["skill"]), percent(one["control"])) for name, one in some]

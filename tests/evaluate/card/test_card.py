@@ -229,3 +229,11 @@ class TestFiles:
         }
         assert "2 different sizes" in sentences(card, "images")
         assert "JPEG (1)" in sentences(card, "images")
+
+
+def test_images_that_are_dark_or_bright_all_over_are_no_serious_border(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 90, (120, 1, 16, 16)).astype(np.uint8)
+    pixels[::2] += 120
+    card = card_of(images(pixels, np.arange(120) % 2), tmp_path, "border")
+    assert "border" in kinds(card, "look")
+    assert "border" not in kinds(card, "serious")
