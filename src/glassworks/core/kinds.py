@@ -86,7 +86,7 @@ def found(place: str) -> Any:
 TEXT_TRACES = tuple(f"traces/{name}.json" for name in ("attention", "logit_lens", "surprise", "health"))
 
 IMAGE_LOOK = Measure(
-    tuple(f"traces/{name}.json" for name in ("mistakes", "grad_cam", "first_maps", "last_maps")),
+    tuple(f"traces/{name}.json" for name in ("predictions", "mistakes", "grad_cam", "first_maps", "last_maps")),
     "glassworks.interpret.catalogue.image_traces:trace_images",
     "looking inside",
 )

@@ -43,8 +43,10 @@ def sections_of(contents: Contents) -> tuple[Section, ...]:
     kind, task = contents.record.get("kind", "text"), contents.task
     if kind not in ("images", "table"):
         return TEXT
-    seen: tuple[Section, ...] = (("inside", "What it sees", inside.inside),) if kind == "images" else ()
-    return (*LEARNED, *(CLASSES if task == "classes" else ()), MISTAKES, *seen, AGAIN)
+    pictures = kind == "images"
+    says: tuple[Section, ...] = (("predictions", "What it says", classes.predictions),) if pictures else ()
+    sees: tuple[Section, ...] = (("inside", "What it sees", inside.inside),) if pictures else ()
+    return (*LEARNED, *(CLASSES if task == "classes" else ()), *says, MISTAKES, *sees, AGAIN)
 
 
 def write_report(run: Run) -> Path:

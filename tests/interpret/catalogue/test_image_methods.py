@@ -35,7 +35,9 @@ def make_subject() -> ImageSubject:
         for step in (0, 4, 16):
             yield step, make_model(model.config, seed=step)
 
-    return ImageSubject(model, images[:3], ["a.png", "b.png", "c.png"], [0, 1, None], list("wxyz"), pool, checkpoints)
+    return ImageSubject(
+        model, images[:3], ["a.png", "b.png", "c.png"], [0.0, 1.0, None], list("wxyz"), pool, checkpoints
+    )
 
 
 @pytest.fixture(scope="module")

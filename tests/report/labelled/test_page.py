@@ -5,7 +5,9 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from tests.report.test_run_page import Reader
 
 from glassworks.classify.recipe import LabelledRecipe
@@ -49,7 +51,7 @@ def test_a_page_of_images_shows_its_score_its_mistakes_and_what_it_sees(pictures
     assert score["verdict"] in Reader(page).text
     assert titles(page) == [
         "How it learned", "Against its rivals", "Class by class", "How far its probabilities can be believed",
-        "Its mistakes", "What it sees", "How to repeat it",
+        "What it says", "Its mistakes", "What it sees", "How to repeat it",
     ]  # fmt: skip
     for rival in score["rivals"]:
         assert rival["name"] in page
@@ -131,3 +133,30 @@ def test_a_page_says_why_a_network_without_maps_is_not_looked_into(architecture:
     page = Reader((run.path / "report.html").read_text(encoding="utf-8")).text
     assert page.count("Not drawn: ") >= 1
     assert run.unmade == []
+
+
+def test_images_whose_number_is_said_have_a_page_and_are_looked_into(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(0)
+    lines = ["file,target"]
+    for i in range(120):
+        level = int(rng.integers(0, 200))
+        Image.fromarray(rng.integers(level, level + 50, (10, 10), np.uint8)).save(tmp_path / f"{i}.png")
+        lines.append(f"{i}.png,{level / 7:.3f}")
+    (tmp_path / "levels.csv").write_text("\n".join(lines), encoding="utf-8")
+    recipe = LabelledRecipe(
+        data=str(tmp_path / "levels.csv"),
+        target="target",
+        model=VisionConfig("small_vgg", width=8),
+        steps=8,
+        device="cpu",
+    )
+    run = whole(tmp_path / "runs" / "a", recipe)
+    page = Reader((run.path / "report.html").read_text(encoding="utf-8")).text
+    assert "RMSE, test" in page
+    assert "in truth" in page
+    monkeypatch.chdir(tmp_path)
+    assert command(["look", "a", "--method", "integrated_gradients,projections,occlusion,invariance,neighbours"]) == 0
+    page = Path(capsys.readouterr().out.strip()).read_text(encoding="utf-8")
+    assert page.count("Not drawn: this asks for the classes of images, and the network says a number of each") == 3

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from glassworks.classify.run import checkpoints_of
@@ -31,7 +31,7 @@ DRAWN = 5  # images on a page: a row
 MOST = 2000  # of the data's own that a method reads at most
 AT_ONCE = 128
 
-Images = Callable[[], Iterator[tuple[Float[Tensor, "B C H W"], Int[Tensor, " B"]]]]
+Images = Callable[[], Iterator[tuple[Float[Tensor, "B C H W"], Shaped[Tensor, " B"]]]]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -43,9 +43,10 @@ class ImageSubject:
     """Those that are drawn."""
     names: Sequence[str]
     """What each is called."""
-    truths: Sequence[int | None]
-    """Of which class each is, if it is known."""
+    truths: Sequence[float | None]
+    """Of which class each is, or its number, if that is known."""
     classes: Sequence[str]
+    """Their names; () where the model says a number."""
     pool: Images
     """The data's own images with their classes, in batches, from the first on; none where there are no data."""
     checkpoints: Callable[[], Iterator[tuple[int, nn.Module]]] = lambda: iter(())
@@ -81,36 +82,47 @@ class ImageSubject:
             yield self.images
 
     @cached_property
-    def probabilities(self) -> Float[Tensor, "B K"]:
+    def outputs(self) -> Float[Tensor, "B K"]:
         """What the model says of each image."""
         with torch.no_grad(), evaluating(self.model):
-            found: Tensor = self.model(self.images).softmax(-1)
+            found: Tensor = self.model(self.images)
         return found
 
-    @cached_property
+    @property
     def answers(self) -> list[int]:
-        """The class that the model takes each image for: what is explained."""
-        return [int(k) for k in self.probabilities.argmax(-1)]
+        """The class that the model takes each image for, 0 where it says a number: what is explained."""
+        return [int(k) for k in self.outputs.argmax(-1)]
 
     @property
     def targets(self) -> Int[Tensor, " B"]:
-        """The class of each image; what the model takes it for, where that is not known."""
-        pairs = zip(self.truths, self.answers, strict=True)
-        return torch.tensor([answer if truth is None else truth for truth, answer in pairs])
+        """The class of each image; what the model takes it for, where that is not known.
 
-    def some(self, count: int) -> tuple[Float[Tensor, "N C H W"], Int[Tensor, " N"]]:
-        """The data's first images with their classes; those that are drawn where there are no others."""
+        Raises: ValueError where a number is said, and not a class.
+        """
+        if not self.classes:
+            raise ValueError("this asks for the classes of images, and the network says a number of each")
+        pairs = zip(self.truths, self.answers, strict=True)
+        return torch.tensor([answer if truth is None else int(truth) for truth, answer in pairs])
+
+    def some(self, count: int) -> tuple[Float[Tensor, "N C H W"], Shaped[Tensor, " N"]]:
+        """The data's first images with their targets; those that are drawn where there are no others."""
         found: list[tuple[Tensor, Tensor]] = []
         for pair in self.pool():
             found.append(pair)
             if sum(len(images) for images, _ in found) >= count:
                 break
-        images, classes = zip(*found, strict=True) if found else ((self.images,), (self.targets,))
+        found = found or [(self.images, self.targets if self.classes else torch.zeros(len(self.images)))]
+        images, classes = zip(*found, strict=True)
         return torch.cat(images)[:count], torch.cat(classes)[:count]
 
-    def others(self, count: int) -> tuple[Float[Tensor, "N C H W"], Int[Tensor, " N"]]:
+    def of_classes(self, count: int) -> tuple[Float[Tensor, "N C H W"], Int[Tensor, " N"]]:
+        """The same, where their targets must be classes: ValueError where they are numbers."""
+        assert len(self.targets)
+        return self.some(count)
+
+    def others(self, count: int) -> tuple[Float[Tensor, "N C H W"], Shaped[Tensor, " N"]]:
         """The data's first images that are not drawn, with their classes; ValueError where there are none."""
-        images, classes = self.some(count + len(self.images))
+        images, classes = self.of_classes(count + len(self.images))
         other = ~(images[:, None] == self.images[None]).flatten(2).all(-1).any(1)
         if not other.any():
             raise ValueError("there are no other images: give a run, whose test split has some")
@@ -129,12 +141,17 @@ class ImageSubject:
     @cached_property
     def captions(self) -> list[str]:
         """What each image is taken for, how surely, and what it is."""
-        said = []
-        for i, k in enumerate(self.answers):
-            truth = self.truths[i]
-            wrong = "" if truth is None or truth == k else f", in truth {self.classes[truth]}"
-            said.append(f"{self.classes[k]} {100 * float(self.probabilities[i, k]):.0f} %{wrong}")
-        return said
+        return [saying(*pair, self.classes) for pair in zip(self.outputs, self.truths, strict=True)]
+
+
+def saying(output: Float[Tensor, " K"], truth: float | None, classes: Sequence[str]) -> str:
+    """What the model says of one image, and what is true, if that is known and another thing."""
+    if not classes:
+        return f"{float(output):.4g}" + ("" if truth is None else f", in truth {truth:.4g}")
+    shares = output.softmax(0)
+    best = int(shares.argmax())
+    wrong = "" if truth is None or best == int(truth) else f", in truth {classes[int(truth)]}"
+    return f"{classes[best]} {100 * float(shares[best]):.0f} %{wrong}"
 
 
 def open_image_subject(name: str | Path | Run, *, images: Sequence[str] = (), seed: int = 0) -> ImageSubject:
@@ -159,13 +176,13 @@ def open_image_subject(name: str | Path | Run, *, images: Sequence[str] = (), se
         notes["data"] = f"Numbers over many images are of the run's own test split ({min(MOST, len(part)):,} of them)."
     if images:
         inputs = as_pixels(np.stack([apply_image(opened.preprocessing, Path(path), path) for path in images]))
-        names, truths = [Path(path).name for path in images], list[int | None]([None] * len(images))
+        names, truths = [Path(path).name for path in images], list[float | None]([None] * len(images))
         notes["images"] = "The images are the ones given, brought to the size and the colours that the network takes."
     else:
         assert part is not None
         chosen = chosen_of(model, part)
         inputs = as_pixels(part.inputs(chosen))
-        names, truths = part.names(chosen), [int(k) for k in part.targets[chosen]]
+        names, truths = part.names(chosen), [float(target) for target in part.targets[chosen]]
         notes["images"] = "The images are of the test split: what it gets wrong with most confidence, then others."
     return ImageSubject(
         model=model,
@@ -229,11 +246,14 @@ def batches_of(part: Part) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 def chosen_of(model: nn.Module, part: Part) -> np.ndarray:
-    """Places of images to draw: half of them the surest mistakes, the others right, of different classes."""
+    """Places of images to draw: half of them the worst mistakes, the others right, of different classes."""
     with torch.no_grad(), evaluating(model):
-        found = [(model(inputs).softmax(-1), targets) for inputs, targets in batches_of(part)]
+        found = [(model(inputs), targets) for inputs, targets in batches_of(part)]
     said, targets = (torch.cat([pair[i] for pair in found]) for i in range(2))
-    sure, answers = said.max(-1)
+    if targets.is_floating_point():
+        far = (said[:, 0] - targets).abs().argsort(descending=True, stable=True)
+        return np.unique(torch.cat([far[: DRAWN // 2], far[DRAWN // 2 :].flip(0)[: DRAWN - DRAWN // 2]]).numpy())
+    sure, answers = said.softmax(-1).max(-1)
     wrong = (answers != targets).nonzero()[:, 0]
     wrong = wrong[sure[wrong].argsort(descending=True, stable=True)][: DRAWN // 2]
     right = (answers == targets).nonzero()[:, 0].tolist()

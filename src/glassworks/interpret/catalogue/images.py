@@ -53,7 +53,7 @@ def invariance(subject: ImageSubject) -> Trace:
     """Some of the data's own images shifted, resized and turned."""
     from glassworks.interpret.images.invariance import invariance
 
-    ends, (images, classes) = [subject.points[0], subject.points[-1]], subject.some(MANY)
+    ends, (images, classes) = [subject.points[0], subject.points[-1]], subject.of_classes(MANY)
     return invariance(subject.model, images, classes, ends, seed=subject.seed)
 
 
@@ -168,4 +168,4 @@ def hires_cam(subject: ImageSubject) -> Trace:
 
 def asked(subject: ImageSubject) -> dict[str, Any]:
     """What every attribution is asked."""
-    return {"targets": torch.tensor(subject.answers), "classes": subject.classes, "seed": subject.seed}
+    return {"targets": torch.tensor(subject.answers), "classes": subject.classes or ["number"], "seed": subject.seed}

@@ -105,6 +105,14 @@ def calibration(contents: Contents) -> Markup:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
+def predictions(contents: Contents) -> Markup:
+    """What it says of some test images."""
+    trace = contents.traces.get("predictions")
+    if trace is None:
+        return missing("Not looked at yet. Let it say something by", f"glassworks report {contents.quoted}")
+    return join([tag("p", trace.legend.reading), trace_figure(trace)])
+
+
 def mistakes(contents: Contents) -> Markup:
     """The most confident mistakes: pictures where the data are images, or else a table."""
     trace = contents.traces.get("mistakes")

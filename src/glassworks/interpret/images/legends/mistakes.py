@@ -1,4 +1,4 @@
-"""The legend of the most confident mistakes of a network of images."""
+"""Legends of what a network says of images: of some, and its most confident mistakes."""
 
 from glassworks.trace.legend import Dimension, Legend, Quantity
 
@@ -17,4 +17,19 @@ MISTAKES = Legend(
         "said": Quantity(show="beside"),
     },
     axes={"mistake": Dimension("rank"), "colour": Dimension("channel")},
+)
+
+PREDICTIONS = Legend(
+    title="What it says of some images",
+    question="What does it say of images that it was not trained on?",
+    measure="The answer and its probability, of some of the {num_images} test images, evenly spaced among them.",
+    reading="Below each image what it is taken for, and how surely; and what it is, where that is something else.",
+    nothing="A network that has learned nothing is as sure of every class, and mostly wrong.",
+    control="What its rivals get right of the same test part, in the table above.",
+    quantities={
+        "image": Quantity("what it says of some test images", captions="said"),
+        "said": Quantity(show="beside"),
+    },
+    numbers={"num_images": ""},
+    axes={"prediction": Dimension("rank"), "colour": Dimension("channel")},
 )
