@@ -112,7 +112,29 @@ class Induction(Reproduction):
         return repeat(self.data, folder=path, command=command, **settings)
 
 
-REPEAT: dict[str, type[Any]] = {"makemore": Makemore, "othello": Othello, "induction": Induction}
+@dataclass(frozen=True, kw_only=True)
+class Deconvnet(Reproduction):
+    """Repeat how looking at a first layer found what was wrong with it, and mended it; print the paper's figures.
+
+    Finished networks are kept: after ctrl-C the same command goes on. With other settings, give another --name.
+    """
+
+    data: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="[IMAGES]")] = "creatures"
+    """Images of classes as train takes them: a folder, IDX files, CIFAR's batches, digits; creatures = drawn ones."""
+
+    def repeat(self, path: Path, command: list[str]) -> "Finding":
+        """On images."""
+        from glassworks.reproductions.deconvnet.run import run as repeat
+
+        return repeat(self.data, quick=self.quick, folder=path, seed=self.seed, steps=self.steps, command=command)
+
+
+REPEAT: dict[str, type[Any]] = {
+    "makemore": Makemore,
+    "othello": Othello,
+    "induction": Induction,
+    "deconvnet": Deconvnet,
+}
 """Name to what is parsed for it; the names are those of `REPRODUCTIONS`."""
 
 

@@ -150,5 +150,6 @@ KINDS = {
         "glassworks.reproductions.othello.training:opened",
     ),
     "induction": Kind("a reproduction, whose networks are runs in folders of its own", ("reproduce induction",)),
+    "deconvnet": Kind("a reproduction, on images of classes", ("reproduce deconvnet",)),
     "makemore": Kind("a reproduction, on names", ("reproduce makemore",)),
 }

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from glassworks.core.files import write_text
 from glassworks.core.runs import Run
+from glassworks.reproductions.deconvnet.page import deconvnet_story
 from glassworks.reproductions.finding import Finding
 from glassworks.reproductions.induction.page import induction_story
 from glassworks.reproductions.makemore.page import makemore_story
@@ -15,6 +16,7 @@ STORIES: dict[str, Callable[[Run, Finding], Story]] = {
     "makemore": makemore_story,
     "othello": othello_story,
     "induction": induction_story,
+    "deconvnet": deconvnet_story,
 }
 """Name of the reproduction to what its page says and draws."""
 

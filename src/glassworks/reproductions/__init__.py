@@ -4,5 +4,6 @@ REPRODUCTIONS = {
     "makemore": "next-character models from a bigram to a WaveNet-style tree (Karpathy's Zero to Hero, lectures 2-6)",
     "othello": "a GPT that reads Othello games keeps a board in its activations (Li et al. 2023, Nanda et al. 2023)",
     "induction": "two layers of attention alone learn to copy what they have seen, one does not (Olsson et al. 2022)",
+    "deconvnet": "a first layer that sees badly, found and mended by looking at it (Zeiler & Fergus 2013)",
 }
 """Name of the module to what it repeats, in one line."""
