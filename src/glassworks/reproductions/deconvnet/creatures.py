@@ -1,6 +1,6 @@
 """Pictures of creatures, drawn from a seed: what the reproduction trains on where no other data are given.
 
-A class is a fur (five) and a kind of ears (two). Furs are fine stripes or checks, 4 to 6 pixels from one to the next,
+A class is a fur (five) and a kind of eyes (two). Furs are fine stripes or checks, 4 to 6 pixels from one to the next,
 so that a first layer with a large stride cannot carry them; what is behind a creature is of another one's fur, so that
 it takes more than a texture anywhere. Eyes and nose lie at places that are known of every picture: those of a head that
 is somewhere, large or small and turned.
@@ -17,8 +17,8 @@ from jaxtyping import Float, Int, UInt8
 from glassworks.core.files import atomic_folder
 
 SIDE = 64
-FURS, EARS = ("across", "along", "rising", "falling", "checks"), ("round", "pointed")
-CLASSES = tuple(f"{fur}, {ears}" for fur in FURS for ears in EARS)
+FURS, EYES = ("across", "along", "rising", "falling", "checks"), ("light", "dark")
+CLASSES = tuple(f"{fur}, {eyes}" for fur in FURS for eyes in EYES)
 PARTS = {"right eye": (-0.38, -0.25), "left eye": (0.38, -0.25), "nose": (0.0, 0.3)}
 """Where they lie on a head of radius 1: to the right, and down. A creature's right is at our left."""
 AT_ONCE = 500
@@ -66,17 +66,17 @@ def creatures(
         ((y - row) * np.cos(turn) - (x - column) * np.sin(turn)) / radius,
     )  # on a head of radius 1, (N, H, W)
     ground = fur(draw.integers(len(FURS), size=count), x, y, turn, uniform(4, 6), uniform(0, 7))
-    coat = fur(labels // len(EARS), x, y, turn, uniform(4, 6), uniform(0, 7))
-    picture = uniform(0.2, 0.5) + 0.06 * ground
-    head = np.hypot(right, down) < 1
-    inside = head | ears(labels % len(EARS), np.abs(right), down)
+    coat = fur(labels // len(EYES), x, y, turn, uniform(4, 6), uniform(0, 7))
+    picture = uniform(0.2, 0.5) + 0.1 * ground
+    head, dark = np.hypot(right, down) < 1, (labels % len(EYES) == 1)[:, None, None]
+    inside = head | ears(draw.integers(2, size=count), np.abs(right), down)
     picture = np.where(inside, uniform(0.45, 0.7) + 0.18 * coat, picture)
     for name, (over, below) in PARTS.items():
         away = np.hypot(right - over, down - below)
         if name == "nose":
             picture = np.where((away < 0.2) & (down - below < 0.08), 0.05, picture)
         else:
-            picture = np.where(away < 0.2, np.where(away < 0.1, 0.0, 1.0), picture)
+            picture = np.where(away < 0.27, np.where((away < 0.13) == dark, 1.0, 0.0), picture)
     picture = picture + 0.06 * draw.standard_normal(picture.shape, np.float32)
     return (255 * picture.clip(0, 1)).astype(np.uint8), labels.astype(np.uint8), squares(column, row, radius, turn)
 

@@ -23,7 +23,7 @@ SIDE = 11
 LINE = 12
 MAPS = 5
 UNITS = (0, 1, 2, 3)
-CREATURES, CREATURE = 8, CLASSES.index("across, round")
+CREATURES, CREATURE = 8, CLASSES.index("across, light")
 """As many pictures of one class as correspondence is looked for in."""
 PUBLISHED_REMOVAL = {
     WHOLE: 0.181,

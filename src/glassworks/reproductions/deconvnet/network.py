@@ -3,9 +3,9 @@
     images of 64 × 64        as AlexNet reads    mended
     conv1                    11 × 11, stride 4   7 × 7, stride 2      24 maps
     pool1                    8 × 8               16 × 16
-    conv2                    5 × 5               5 × 5, stride 2      48 maps of 8 × 8
+    conv2                    5 × 5               5 × 5, stride 2      32 maps of 8 × 8
     pool2                    4 × 4
-    conv3, conv4, conv5      3 × 3                                    64, 64, 48 maps
+    conv3, conv4, conv5      3 × 3                                    48, 48, 32 maps
     pool5                    2 × 2
     fc6, fc7, head           128, 128, and the classes
 
@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from glassworks.models.vision.normalise import Normalise
 
 SIZE = 64
-FIRST, WIDTHS, HIDDEN, DROPOUT = 24, {2: 48, 3: 64, 4: 64, 5: 48}, 128, 0.2
+FIRST, WIDTHS, HIDDEN, DROPOUT = 24, {2: 32, 3: 48, 4: 48, 5: 32}, 128, 0.2
 RADIUS = 0.1
 """The largest RMS of a filter's weights that clipping leaves, as in the paper (section 3.1)."""
 
@@ -57,7 +57,7 @@ REMOVED: Mapping[str, Shape] = {
     "without fc6, fc7": Shape(without=(6, 7)),
     "without conv3, conv4": Shape(without=(3, 4)),
     "without conv3, conv4, fc6, fc7": Shape(without=(3, 4, 6, 7)),
-    NARROW: Shape(narrower=2),
+    NARROW: Shape(narrower=2.0),
 }
 """The mended network without some layers; the last is a control."""
 
@@ -93,6 +93,7 @@ def make(shape: Shape, channels: int, classes: int, seed: int) -> nn.Sequential:
             read = width
     net.add_module("head", nn.Linear(read, classes))
     draw(net, seed)
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a third faster on a CPU
     return net
 
 

@@ -25,7 +25,7 @@ from glassworks.data.labelled.prepare import Labelled, prepare
 from glassworks.interpret.images.removal import Variant
 from glassworks.reproductions.deconvnet import looks
 from glassworks.reproductions.deconvnet.creatures import write_creatures
-from glassworks.reproductions.deconvnet.network import AS_BEGUN, MENDED, READERS, REMOVED, SIZE, WHOLE, Shape
+from glassworks.reproductions.deconvnet.network import AS_BEGUN, MENDED, READERS, REMOVED, SIZE, WHOLE
 from glassworks.reproductions.deconvnet.rows import finding
 from glassworks.reproductions.deconvnet.training import Trained, checkpoints, trained, untrained
 from glassworks.reproductions.finding import Finding
@@ -35,9 +35,10 @@ from glassworks.trace.trace import Trace
 DEFAULT = "creatures"
 EXAMPLES = (6000, 2000)
 """Of creatures, to train on and to test."""
-STEPS, QUICK_STEPS = 2500, 600
-SEEDS, QUICK_SEEDS = 3, 2
-MINUTES, MINUTES_A_STEP = 0.7, 2.2e-4
+STEPS, QUICK_STEPS = 2000, 800
+SEEDS, QUICK_SEEDS = (3, 3), (2, 1)
+"""Of networks that read in other ways, and of those without some layers."""
+MINUTES, MINUTES_A_STEP = 0.7, 1.6e-4
 """On two quiet cores; a step of any of the networks."""
 LOOKED_AT = 1000
 """Test images that first layers are measured on, and whose strongest are shown, at most."""
@@ -62,7 +63,7 @@ def run(
         quick: fewer steps and fewer seeds.
         folder: a new run's folder, or that of an unfinished one with the same data and settings.
         seed: of weights, batches and creatures: the first of those that are trained with. None = 0.
-        steps: of each training; None = 2,500, or 600 if quick.
+        steps: of each training; None = 2,000, or 800 if quick.
         command: what the user typed, for run.json.
 
     Raises:
@@ -75,35 +76,25 @@ def run(
     if seed is not None and not 0 <= seed < 2**31:
         raise ValueError(f"seed (={seed}) must be at least 0 and below 2**31")
     steps, first = steps or (QUICK_STEPS if quick else STEPS), seed or 0
-    seeds = [first + i for i in range(QUICK_SEEDS if quick else SEEDS)]
-    settings = {"name": "deconvnet", "data": data, "steps": steps, "seed": first, "seeds": len(seeds)}
+    numbers = QUICK_SEEDS if quick else SEEDS
+    seeds = [range(first, first + number) for number in numbers]
+    settings = {"name": "deconvnet", "data": data, "steps": steps, "seed": first, "seeds": list(numbers)}
+    jobs = [(name, each) for names, of in zip((READERS, REMOVED), seeds, strict=True) for each in of for name in names]
     with locked(Run(folder).lock, wait=False) as ours:
         if not ours:
             raise RunError(f"another process is at work in {folder}: wait for it, or choose another --name")
         examples = None if data == DEFAULT else opened(data, folder.parent)
-        minutes = MINUTES + MINUTES_A_STEP * steps * len(seeds) * len([*READERS, *REMOVED])
-        run_ = open_or_create(folder, settings, command, on_two_cores(minutes))
-        if examples is None:
-            if not (folder / DEFAULT).exists():
-                write_creatures(folder / DEFAULT, *EXAMPLES, first)
-            examples = opened(str(folder / DEFAULT), folder.parent)
-        networks = {
-            (name, each): trained(
-                folder / "networks" / file_name(name, each), f"{name}, seed {each}", shape, examples,
-                steps=steps, seed=each,
-            )
-            for each in seeds
-            for name, shape in {**READERS, **REMOVED}.items()
-        }  # fmt: skip
-        variants = {
-            name: Variant.of(
-                np.stack([networks[name, each].correct for each in seeds]), networks[name, first].parameters
-            )
-            for name in {**READERS, **REMOVED}
-        }
-        found = traces(run_, examples, networks, variants, seeds, drawn=data == DEFAULT)
-        readers = {name: variants[name] for name in READERS}
-        result = finding(found, readers, data=data, steps=steps, seeds=len(seeds), quick=quick)
+        minutes = MINUTES + MINUTES_A_STEP * steps * len(jobs)
+        begun = open_or_create(folder, settings, command, on_two_cores(minutes))
+        examples = examples or drawn_creatures(folder, first)
+        networks = {job: network(folder, *job, examples, steps) for job in jobs}
+        readers, removed = (
+            {name: variant([networks[name, each] for each in of]) for name in names}
+            for names, of in zip((READERS, REMOVED), seeds, strict=True)
+        )
+        whole = variant([networks[MENDED, each] for each in seeds[1]])
+        found = traces(begun, examples, networks, {WHOLE: whole, **removed}, seeds[0], drawn=data == DEFAULT)
+        result = finding(found, readers, data=data, steps=steps, quick=quick)
         result.save(folder / "finding.json")
     return result
 
@@ -116,14 +107,32 @@ def opened(data: str, root: Path) -> Labelled:
     return prepare(source, root / ".examples")
 
 
-def file_name(name: str, seed: int) -> str:
+def drawn_creatures(folder: Path, seed: int) -> Labelled:
+    """The creatures of a seed, drawn into the folder if they are not there."""
+    if not (folder / DEFAULT).exists():
+        write_creatures(folder / DEFAULT, *EXAMPLES, seed)
+    return opened(str(folder / DEFAULT), folder)
+
+
+def network(folder: Path, name: str, seed: int, data: Labelled, steps: int) -> Trained:
+    """The network of a name and a seed, trained or read."""
+    shape = {**READERS, **REMOVED}[name]
+    return trained(network_path(folder, name, seed), f"{name}, seed {seed}", shape, data, steps=steps, seed=seed)
+
+
+def variant(runs: Sequence[Trained]) -> Variant:
+    """How well a network did, over its seeds."""
+    return Variant.of(np.stack([run.correct for run in runs]), runs[0].parameters)
+
+
+def network_path(folder: Path, name: str, seed: int) -> Path:
     """A network's folder: letters, digits and hyphens."""
     words = "".join(letter if letter.isalnum() else " " for letter in name.replace("×", "x")).split()
-    return "-".join([*words, "seed", str(seed)])
+    return folder / "networks" / "-".join([*words, "seed", str(seed)])
 
 
 def traces(
-    run_: Run,
+    run: Run,
     data: Labelled,
     networks: Mapping[tuple[str, int], Trained],
     variants: Mapping[str, Variant],
@@ -136,27 +145,24 @@ def traces(
     images = pixels(data, min(LOOKED_AT, len(data.test)))
     before, after = (networks[name, seed].model for name in (AS_BEGUN, MENDED))
     fresh = {name: untrained(shape, data, seed) for name, shape in READERS.items()}
-    path = run_.path / "networks" / file_name(MENDED, seed)
+    path = network_path(run.path, MENDED, seed)
 
     def history() -> list[tuple[str, nn.Sequential]]:
         return checkpoints(path, READERS[MENDED], data, seed)
 
-    def of_all_seeds(names: Mapping[str, Shape]) -> dict[str, list[nn.Sequential]]:
-        return {name: [networks[name, each].model for each in seeds] for name in names}
-
-    removed = {WHOLE: variants[MENDED], **{name: variants[name] for name in REMOVED}}
+    of_all_seeds = {name: [networks[name, each].model for each in seeds] for name in READERS}
     makers: dict[str, Callable[[], Trace]] = {
         "first_filters": lambda: looks.first_filters(before, after, images),
-        "first_layers": lambda: looks.first_layers(of_all_seeds(READERS), fresh, images),
+        "first_layers": lambda: looks.first_layers(of_all_seeds, fresh, images),
         "strongest_before": lambda: looks.strongest(before, fresh[AS_BEGUN], images, seed),
         "strongest_after": lambda: looks.strongest(after, fresh[MENDED], images, seed),
         "evolution_low": lambda: looks.evolving(history(), images, "relu1", seed),
         "evolution_high": lambda: looks.evolving(history(), images, "relu5", seed),
-        "removal": lambda: looks.removal(removed),
+        "removal": lambda: looks.removal(variants),
     }
     if drawn:
         makers["correspondence"] = lambda: looks.parts_of_creatures(after, fresh[MENDED], seed)
-    return {name: cached(run_.path / "traces" / name, make) for name, make in makers.items()}
+    return {name: cached(run.path / "traces" / name, make) for name, make in makers.items()}
 
 
 def cached(stem: Path, make: Callable[[], Trace]) -> Trace:

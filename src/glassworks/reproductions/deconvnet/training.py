@@ -21,7 +21,7 @@ from glassworks.optim.schedules import make_schedule
 from glassworks.reproductions.deconvnet.network import Shape, clip_filters, make
 from glassworks.train.fit import Every, fit
 
-BATCH, LR = 32, 1e-3
+BATCH, LR = 32, 1.5e-3
 SCHEDULE = ScheduleConfig("cosine", warmup=50, final=0.01)
 Weights = dict[str, Tensor]
 
