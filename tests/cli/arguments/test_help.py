@@ -21,6 +21,7 @@ HELPS = [[name] for name in COMMANDS] + [
     ["data", "card"],
     ["reproduce", "makemore"],
     ["reproduce", "induction"],
+    ["reproduce", "deconvnet"],
 ]
 
 

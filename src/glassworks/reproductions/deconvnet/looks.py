@@ -36,13 +36,16 @@ PUBLISHED_REMOVAL = {
 
 
 def first_layers(
-    networks: Mapping[str, Sequence[nn.Sequential]], fresh: Mapping[str, nn.Sequential], images: Tensor
+    networks: Mapping[str, Sequence[nn.Sequential]],
+    fresh: Mapping[str, nn.Sequential],
+    images: Tensor,
+    variants: Mapping[str, Variant],
 ) -> Trace:
     """The measures of every variant's first layers, the mean of its runs; and those of an untrained one.
 
     Arrays:
         dead, aliased, spread (network, variant): the share of dead filters, the median filter's share of aliased
-            power, and the largest RMS over the median. dead_error, ...: standard errors over runs.
+            power, and the largest RMS over the median. wrong (variant): the share of test examples. dead_error, ...: standard errors over runs.
     """
     values = np.full((2, 3, len(networks)), np.nan)
     errors = np.full((2, 3, len(networks)), np.nan)
@@ -54,10 +57,13 @@ def first_layers(
     names = ("dead", "aliased", "spread")
     arrays = {name: values[:, i] for i, name in enumerate(names)}
     arrays |= {f"{name}_error": errors[:, i] for i, name in enumerate(names)}
+    axes: dict[str, tuple[str, ...]] = dict.fromkeys(arrays, ("network", "variant"))
+    arrays["wrong"] = np.array([1 - variants[name].accuracy for name in networks])
+    arrays["wrong_error"] = np.array([variants[name].error for name in networks])
     return Trace(
         "first_layers",
         arrays,
-        dict.fromkeys(arrays, ("network", "variant")),
+        {**axes, "wrong": ("variant",), "wrong_error": ("variant",)},
         {"network": ["trained", UNTRAINED], "variant": list(networks)},
         {"runs": len(next(iter(networks.values()))), "num_images": len(images)},
         legend=READING,
@@ -105,8 +111,8 @@ def first_filters(before: nn.Sequential, after: nn.Sequential, images: Tensor) -
     labels = {
         "network": [AS_BEGUN, MENDED],
         "shown": ["image", *(f"map {i + 1}" for i in range(MAPS))],
-        "line": ["" for _ in range(lines)],
-        "place": [str(i + 1) for i in range(LINE)],
+        "line": [f"{i * LINE + 1} to {(i + 1) * LINE}" for i in range(lines)],
+        "place": ["" for _ in range(LINE)],
     }
     return Trace("first_filters", arrays, axes, labels, {}, legend=FILTERS)
 
