@@ -12,10 +12,10 @@ READING = Legend(
         "most 1 / (2 s) periods a pixel; the power of faster ones is folded onto slower ones."
     ),
     reading=(
-        "A row a first layer, a bar a network. Zeiler and Fergus saw dead and aliased filters in pictures; here "
-        "they are counted. Aliased power is what the mend is about: a quarter of it or less can be lived with."
+        "A row a first layer, a dot a network. Zeiler and Fergus saw dead and aliased filters in pictures; here "
+        "they are counted. Aliased power is what the smaller stride mends, the spread what clipping does."
     ),
-    nothing="All bars near 0, and a spread of 1: filters that all see something their map can carry.",
+    nothing="All dots near 0, and a spread of 1: filters that all see something their map can carry.",
     control=(
         "The same of an untrained network: what the kernel and the stride do by themselves, before anything is learned."
     ),
@@ -35,7 +35,11 @@ READING = Legend(
             ends=(0.0, 0.1),
         ),
         "spread": Quantity("largest RMS of a filter over the median one", error="spread_error", ends=(0.0, 2.0)),
-        **{f"{name}_error": Quantity("its standard error", show="beside") for name in ("aliased", "dead", "spread")},
+        "wrong": Quantity("test examples that are wrong, in %", error="wrong_error", percent=True, show="kept"),
+        **{
+            f"{name}_error": Quantity("its standard error", show="beside")
+            for name in ("aliased", "dead", "spread", "wrong")
+        },
     },
     numbers={"runs": "", "num_images": ""},
     axes={
@@ -70,7 +74,7 @@ FILTERS = Legend(
         "network": Dimension("class"),
         "shown": Dimension("class"),
         "line": Dimension("class"),
-        "place": Dimension("rank", "no."),
+        "place": Dimension("class"),
         "colour": Dimension("channel"),
         "filter_row": Dimension("pixel_row"),
         "filter_column": Dimension("pixel_column"),

@@ -45,7 +45,8 @@ def first_layers(
 
     Arrays:
         dead, aliased, spread (network, variant): the share of dead filters, the median filter's share of aliased
-            power, and the largest RMS over the median. wrong (variant): the share of test examples. dead_error, ...: standard errors over runs.
+            power, and the largest RMS over the median.
+        wrong (variant): the share of test examples. dead_error, ...: standard errors over runs.
     """
     values = np.full((2, 3, len(networks)), np.nan)
     errors = np.full((2, 3, len(networks)), np.nan)

@@ -93,7 +93,7 @@ def run(
             for names, of in zip((READERS, REMOVED), seeds, strict=True)
         )
         whole = variant([networks[MENDED, each] for each in seeds[1]])
-        found = traces(begun, examples, networks, {WHOLE: whole, **removed}, seeds[0], drawn=data == DEFAULT)
+        found = traces(begun, examples, networks, readers, {WHOLE: whole, **removed}, seeds[0], drawn=data == DEFAULT)
         result = finding(found, readers, data=data, steps=steps, quick=quick)
         result.save(folder / "finding.json")
     return result
@@ -135,7 +135,8 @@ def traces(
     run: Run,
     data: Labelled,
     networks: Mapping[tuple[str, int], Trained],
-    variants: Mapping[str, Variant],
+    readers: Mapping[str, Variant],
+    removed: Mapping[str, Variant],
     seeds: Sequence[int],
     *,
     drawn: bool,
@@ -153,12 +154,12 @@ def traces(
     of_all_seeds = {name: [networks[name, each].model for each in seeds] for name in READERS}
     makers: dict[str, Callable[[], Trace]] = {
         "first_filters": lambda: looks.first_filters(before, after, images),
-        "first_layers": lambda: looks.first_layers(of_all_seeds, fresh, images),
+        "first_layers": lambda: looks.first_layers(of_all_seeds, fresh, images, readers),
         "strongest_before": lambda: looks.strongest(before, fresh[AS_BEGUN], images, seed),
         "strongest_after": lambda: looks.strongest(after, fresh[MENDED], images, seed),
         "evolution_low": lambda: looks.evolving(history(), images, "relu1", seed),
         "evolution_high": lambda: looks.evolving(history(), images, "relu5", seed),
-        "removal": lambda: looks.removal(variants),
+        "removal": lambda: looks.removal(removed),
     }
     if drawn:
         makers["correspondence"] = lambda: looks.parts_of_creatures(after, fresh[MENDED], seed)
