@@ -40,6 +40,7 @@ def small() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patches:
         patches.setattr(deconvnet, "EXAMPLES", (120, 40))
         patches.setattr(deconvnet, "QUICK_SEEDS", (1, 1))
+        patches.setattr(deconvnet, "LOOKED_AT", 12)
         patches.setattr(training, "BATCH", 8)
         yield
 

@@ -8,10 +8,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from glassworks.interpret.images.correspondence import correspondence
+from glassworks.interpret.images.deconvnet import strongest_units
 from glassworks.interpret.images.evolution import evolution
 from glassworks.interpret.images.pictures import signed_picture
 from glassworks.interpret.images.removal import Variant, layer_removal
 from glassworks.interpret.images.strongest import strongest_examples
+from glassworks.interpret.images.units import find_units
 from glassworks.reproductions.deconvnet.creatures import CLASSES, creatures
 from glassworks.reproductions.deconvnet.filters import Filters, measure
 from glassworks.reproductions.deconvnet.legends import FILTERS, READING, UNTRAINED
@@ -22,7 +24,8 @@ SIDE = 11
 """Of a drawn filter; smaller ones have nothing around them."""
 LINE = 12
 MAPS = 5
-UNITS = (0, 1, 2, 3)
+UNITS = 4
+"""Of a layer, whose strongest images and projections are shown: those that stand out most."""
 CREATURES, CREATURE = 8, CLASSES.index("across, light")
 """As many pictures of one class as correspondence is looked for in."""
 PUBLISHED_REMOVAL = {
@@ -133,12 +136,17 @@ def drawn_maps(
 
 def strongest(model: nn.Sequential, fresh: nn.Sequential, images: Tensor, seed: int) -> Trace:
     """Some maps of the second layer: the nine images they respond to most, and the projections."""
-    return strongest_examples(model, images, "relu2", UNITS, fresh=fresh, seed=seed)
+    return strongest_examples(model, images, "relu2", outstanding(model, images, "relu2"), fresh=fresh, seed=seed)
+
+
+def outstanding(model: nn.Sequential, images: Tensor, point: str) -> list[int]:
+    """The maps of a layer whose largest activations stand out most from their others."""
+    return strongest_units(find_units(model, images[:1], point), images, UNITS)
 
 
 def evolving(networks: Sequence[tuple[str, nn.Sequential]], images: Tensor, point: str, seed: int) -> Trace:
     """Some maps of a layer at the checkpoints of a training."""
-    return evolution(networks, images, point, UNITS, seed=seed)
+    return evolution(networks, images, point, outstanding(networks[-1][1], images, point), seed=seed)
 
 
 def removal(variants: Mapping[str, Variant]) -> Trace:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from glassworks.core.runs import Run
 from glassworks.draw.markup import Markup, join, tag
 from glassworks.reproductions.deconvnet.network import AS_BEGUN, MENDED
-from glassworks.reproductions.deconvnet.rows import GAIN
+from glassworks.reproductions.deconvnet.rows import DEPTH, GAIN
 from glassworks.reproductions.finding import Finding
 from glassworks.reproductions.page import Story, row_named, value
 from glassworks.trace.general import array_figure
@@ -39,7 +39,7 @@ def story(finding: Finding, traces: Mapping[str, Trace]) -> Story:
         ("worth", "What the mend is worth", worth(finding, traces["first_layers"])),
         ("projections", "The second layer, before and after", projections(traces)),
         ("evolution", "How features come to be", growing(traces)),
-        ("removal", "Which layers it needs", explained(traces["removal"])),
+        ("removal", "Which layers it needs", join([tag("p", depth(finding)), explained(traces["removal"])])),
     ]
     if "correspondence" in traces:
         sections.append(("correspondence", "The same part in different images", explained(traces["correspondence"])))
@@ -53,7 +53,7 @@ def sentence(finding: Finding) -> str:
     gain = row_named(finding, "the mended network is better by more than its interval")
     said = (
         f"A first layer of {AS_BEGUN} folds {folded[0]:.0%} of what its median filter sees onto stripes that are not "
-        f"there, one of {MENDED} {folded[1]:.0%}; the error on test examples "
+        f"there; mended ({MENDED}) it folds {folded[1]:.0%}. The error on test examples "
     )
     if gain.ours:
         return f"{said}falls from {wrong[0]:.1%} to {wrong[1]:.1%}, by more than its interval."
@@ -69,6 +69,15 @@ def worth(finding: Finding, first: Trace) -> Markup:
     said = f"{GAIN.capitalize()}: {value(row_named(finding, GAIN).ours):.3f}; {gain.note}."
     theirs = "In the paper the top-5 error of 1,000 classes falls from 0.181 to 0.165."
     return join([array_figure(first, "wrong", str), tag("p", said), tag("p", theirs, class_="about")])
+
+
+def depth(finding: Finding) -> str:
+    """Whether the table says of depth what the paper's says."""
+    row = row_named(finding, DEPTH)
+    found = (
+        "Here, too, all four layers together are missed more" if row.ours else "The paper's table is not repeated here"
+    )
+    return f"{found}: {row.note.partition(';')[0]}, in shares of the test examples."
 
 
 def projections(traces: Mapping[str, Trace]) -> Markup:

@@ -12,6 +12,7 @@ from glassworks.trace.trace import Trace
 
 Z = 1.96
 """Standard errors to either side of a 95 % interval."""
+DEPTH = "all four layers missing cost more than two and two together"
 GAIN = "error less, mended against as begun"
 TOP5 = "theirs: top 5 of 1,000 classes"
 PAIRS = ("conv3, conv4, fc6, fc7", "conv3, conv4", "fc6, fc7")
@@ -107,8 +108,8 @@ def every_seed(readers: Mapping[str, Variant]) -> str:
     before, after = readers[AS_BEGUN].correct, readers[MENDED].correct
     if before is None or after is None:
         return ""
-    better = int((after.mean(1) > before.mean(1)).sum())
-    return f"; with {better} of {len(after)} seeds"
+    gains = after.mean(1) - before.mean(1)
+    return f"; with {int((gains > 0).sum())} of {len(gains)} seeds, by {gains.min():.3f} or more"
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -130,7 +131,7 @@ def removal_rows(table: Trace) -> Iterator[Row]:
     note = f"{both:+.3f} without all four, {convolutions:+.3f} and {hidden:+.3f} without two each"
     chance = Z * sum(errors[f"without {layers}"] ** 2 for layers in PAIRS) ** 0.5
     yield claim(
-        "all four layers missing cost more than two and two together",
+        DEPTH,
         both > max(0.0, convolutions + hidden) + chance,
         f"{note}; interval ± {chance:.3f}{deeper_is_worse(both)}",
     )
@@ -181,8 +182,9 @@ def established(found: Trace) -> Row:
     point, places = found.labels["point"].index("pool5"), found.labels["covered"].index("random places")
     change, error = (found.arrays[name][:, :, point] for name in ("change", "change_error"))
     apart = (change[0, places] - change[0, :places]) / np.hypot(error[0, places], error[0, :places])
-    note = f"by {apart.min():.1f} standard errors or more; untrained, parts have {change[1, :places].mean():.3f} and "
-    note += f"random places {change[1, places]:.3f}"
+    below = ", ".join(f"{name} by {by:.1f}" for name, by in zip(found.labels["covered"], apart, strict=False))
+    note = f"{below} standard errors; of the parts only the eyes tell the class. Untrained, parts have "
+    note += f"{change[1, :places].mean():.3f} and random places {change[1, places]:.3f}"
     return claim("every part is below random places in layer 5", bool((apart > Z).all()), note)
 
 
