@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from glassworks.cli.arguments.parse import Arguments
 from glassworks.cli.main import run
+from glassworks.cli.training.kind import kind_asked_for
 from glassworks.core.runs import Run
 from glassworks.data.labelled.kinds import kind_of
 from glassworks.evaluate.labelled.rivals import CLASSIFIERS
@@ -70,6 +72,15 @@ def test_a_table_has_a_network_of_its_own_without_being_told(home: Path) -> None
     assert record["recipe"]["model"]["architecture"] == "mlp"
 
 
+def test_a_table_without_a_target_says_how_it_would_be_one(home: Path) -> None:
+    (home / "flats.csv").write_text("size,rent\n1,2\n", encoding="utf-8")
+    kind, why = kind_asked_for(Arguments(["--data", "flats.csv"]), {})
+    assert (kind, why) == (
+        "text",
+        "flats.csv: text; to learn what one of its columns says, give --target COLUMN",
+    )
+
+
 def test_it_goes_on_where_it_stopped_and_says_when_it_is_finished(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["train", *DIGITS, "--steps", "4", "--name", "b", "--quiet"]) == 0
     capsys.readouterr()
@@ -102,7 +113,11 @@ def test_a_recipe_that_only_labelled_data_have_is_one_of_these(home: Path, capsy
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--tokenizer", "bytes"], "there is no flag --tokenizer"),
+        (["--tokenizer", "bytes"], "there is no flag --tokenizer: glassworks train --data digits --help lists them"),
+        (
+            ["--data", "moons", "xor", "--target", "y"],
+            "--target (='y') is of one table, and --data names 2: put them into one file",
+        ),
         (["--model.width", "9", "--model.norm", "group"], "--model.width (=9) must be a multiple of 8"),
         (["--validation", "0"], "--validation (=0.0) is a share of the examples"),
         (["--class-weights", "1", "2"], "--class-weights (2 numbers) must be one for each of the 10 classes"),

@@ -23,7 +23,8 @@ class Examples:
     """digits, moons, circles, spirals, blobs or xor; a folder of images by class; a file of MNIST's form (IDX) or
     CIFAR's folder; a table (.csv, .parquet), also of paths of images; or hf:<dataset id>."""
     target: str | None = None
-    """The column of a table that is to be said. None = the one called so, or the only one it can be."""
+    """The column of a table that is to be said. None = of a table of images, the one called target, label or the
+    like."""
     group: str | None = None
     """A column: examples that are equal in it stay in one split."""
     time: str | None = None

@@ -72,7 +72,9 @@ def run(arguments: Arguments) -> int:
     arguments.flags = tuple(flags_of(TrainLabelled))  # for what is refused before it is known which there are
     kind, reason = kind_asked_for(arguments, values)
     words, taken = list(arguments), Train if kind == "text" else TrainLabelled
-    args: Any = arguments.parse(taken, "train", default=taken(recipe=recipe_for(kind, values, file)))  # type: ignore[arg-type]
+    recipe_of_kind: Any = recipe_for(kind, values, file)
+    shown_by = () if kind == "text" else ("--data", "digits")
+    args: Any = arguments.parse(taken, "train", default=taken(recipe=recipe_of_kind), shown_by=shown_by)
     if args.resume is not None:
         if args != taken(resume=args.resume, quiet=args.quiet):
             raise ValueError("--resume goes on with a run as it was planned: leave out the recipe and all other flags")
@@ -96,7 +98,8 @@ def run(arguments: Arguments) -> int:
         new: Run = found(stages.starts)(path, recipe, [*launcher, "glassworks", "train", *words], place)
         if place.first and args.log is not None:
             new.update(log=args.log)
-        say(reason)
+        if place.first:
+            say(reason)
         return finish(new, place)
 
 

@@ -234,6 +234,8 @@ def test_numbers_are_judged_by_their_errors_and_quantiles() -> None:
     assert metrics["rmse"]["value"] == pytest.approx(0.3, rel=0.2)
     assert metrics["r2"]["value"] > 0.98
     assert metrics["coverage"]["low"] < 0.9 < metrics["coverage"]["high"]
+    assert "rmse" in result["rivals"][0]["difference"]
+    assert "coverage" not in result["rivals"][0]["difference"]  # 99 % is no better than the 90 that are promised
     assert result["quantiles"]["0.05"] == pytest.approx(-1.645 * 0.3, abs=0.1)
     assert metrics["pinball_05"]["value"] < result["rivals"][0]["metrics"]["pinball_05"]["value"]
     assert "beats every rival, the strongest, gradient-boosted trees" in result["verdict"]

@@ -33,6 +33,8 @@ class Arguments(list[str]):
     flags: tuple[Flag, ...] = ()
     parsed: Any = None
     command: str = ""
+    shown_by: tuple[str, ...] = ()
+    """Words between the command and --help, if it lists these flags by them alone."""
 
     def choose(self, command: str, kinds: Mapping[str, type], kind_of_name: str) -> str:
         """Take the first word away, one of the names of what a command does; without one, say which there are."""
@@ -50,11 +52,12 @@ class Arguments(list[str]):
             )
         return name
 
-    def parse(self, kind: type[T], command: str, default: T | None = None) -> T:
+    def parse(self, kind: type[T], command: str, default: T | None = None, *, shown_by: tuple[str, ...] = ()) -> T:
         """These words as an instance of a dataclass; ValueError, in one line, for those that are none."""
         import tyro
 
         self.flags, self.parsed, self.command = tuple(flags_of(kind, default)), default, command
+        self.shown_by = shown_by
         if "-h" in self or "--help" in self:
             from glassworks.cli.arguments.help import help_text
 
@@ -110,7 +113,7 @@ class Arguments(list[str]):
 
     def help(self) -> str:
         """The command that lists the flags."""
-        return call(*self.command.split(), "--help")
+        return call(*self.command.split(), *self.shown_by, "--help")
 
     @property
     def output(self) -> str | None:

@@ -150,13 +150,13 @@ def intervals(resamples: Resamples, who: str) -> dict[str, Any]:
 
 
 def differences(resamples: Resamples, ours: str, theirs: str) -> dict[str, Any]:
-    """One predictor's figures less another's, by name."""
+    """One predictor's figures less another's, by name; without the coverage, of which more is no better."""
     return {
         name: resamples.difference(
             f"{ours}/{name}", f"{theirs}/{name}", higher_is_better=measure.higher_is_better
         ).figures()
         for name, measure in MEASURES.items()
-        if {f"{ours}/{name}", f"{theirs}/{name}"} <= resamples.values.keys()
+        if name != "coverage" and {f"{ours}/{name}", f"{theirs}/{name}"} <= resamples.values.keys()
     }
 
 
