@@ -116,7 +116,7 @@ def test_a_recipe_that_only_labelled_data_have_is_one_of_these(home: Path, capsy
         (["--tokenizer", "bytes"], "there is no flag --tokenizer: glassworks train --data digits --help lists them"),
         (
             ["--data", "moons", "xor", "--target", "y"],
-            "--target (='y') is of one table, and --data names 2: put them into one file",
+            "--target (='y') is of one table, and data names 2: put them into one file",
         ),
         (["--model.width", "9", "--model.norm", "group"], "--model.width (=9) must be a multiple of 8"),
         (["--validation", "0"], "--validation (=0.0) is a share of the examples"),

@@ -85,6 +85,14 @@ def test_fields_of_a_message_become_flags(words: list[str], message: str, said: 
     assert parsed(*words).in_flags(message) == said
 
 
+def test_a_flag_given_twice_is_what_was_said_last() -> None:
+    arguments = Arguments(["--data", "a", "b", "--steps", "3", "--data=c", "--quiet", "d"])
+    assert arguments.words_of("--data") == ["c"]
+    assert arguments.words_of("--steps") == ["3"]
+    assert arguments.words_of("--quiet") == ["d"]
+    assert arguments.words_of("--name") == []
+
+
 def test_nothing_is_made_of_a_message_before_anything_was_parsed() -> None:
     assert Arguments(["--limit", "3"]).in_flags("limit (=3) must be less") == "limit (=3) must be less"
 

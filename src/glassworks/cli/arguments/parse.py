@@ -132,16 +132,17 @@ class Arguments(list[str]):
         return " ".join(self.words_of(flag))
 
     def words_of(self, flag: str) -> list[str]:
-        """The words that were given to a flag."""
+        """The words that were given to a flag; the last time, where it was given several times."""
         values: list[str] = []
+        here = False
         for word in [w for given in self for w in (given.split("=", 1) if given.startswith("--") else [given])]:
             if word.replace("_", "-") == flag:
-                values = [""]
-            elif values and not (word.startswith("--")):
+                values, here = [], True
+            elif word.startswith("--"):
+                here = False
+            elif here:
                 values.append(word)
-            elif values:
-                break
-        return values[1:]
+        return values
 
     def in_flags(self, message: str) -> str:
         """The message with the flags of the fields that it names."""
