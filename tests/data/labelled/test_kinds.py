@@ -68,6 +68,14 @@ def test_a_target_where_there_are_no_columns_is_refused(tmp_path: Path, name: st
         kind_of(data, "kind")
 
 
+def test_a_folder_without_a_file_is_no_data_of_any_kind(tmp_path: Path) -> None:
+    (tmp_path / "photos/cat").mkdir(parents=True)
+    with pytest.raises(
+        ValueError, match=r"photos'\) is a folder without a file: give texts, or images in a folder for"
+    ):
+        kind_of(tmp_path / "photos")
+
+
 @pytest.mark.parametrize("name", ["data.pkl", "data.bin", "data.csv"])
 def test_a_pickle_is_refused_with_what_to_do(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"\x80\x04K\x01.")  # of 1

@@ -67,6 +67,7 @@ def test_numbers_stay_as_they_are(tmp_path: Path) -> None:
         (["10", "9", "-1.5"], ("-1.5", "9", "10")),
         (["b", "10", "9"], ("10", "9", "b")),
         (["b", "a", "B"], ("B", "a", "b")),
+        (["2", "nan", "1"], ("1", "2", "nan")),
     ],
 )
 def test_classes_are_sorted_by_size_if_they_are_numbers(

@@ -27,7 +27,7 @@ def kind_of(data: str | os.PathLike[str], target: str | None = None) -> Kind:
     A table is one only with a target column: without, its texts are read, unless it names images. What does not exist
     is text, whose reader says so.
 
-    Raises: ValueError for a pickle or an archive, and for a target where there are no columns.
+    Raises: ValueError for a pickle, an archive or an empty folder, and for a target where there are no columns.
     """
     name = os.fspath(data)
     found = kind_of_name(name, target) or kind_of_path(at_home(name), target)
@@ -51,6 +51,10 @@ def kind_of_path(path: Path, target: str | None) -> Kind:
     """The kind of a file or folder."""
     signs.refuse_pickle(path)
     signs.refuse_archive(path)
+    if path.is_dir() and next(signs.names_below(path), None) is None:
+        raise ValueError(
+            f"data (={str(path)!r}) is a folder without a file: give texts, or images in a folder for each class"
+        )
     for looks, what in (
         (signs.looks_like_idx, "images in IDX files"),
         (signs.looks_like_cifar, "images in CIFAR's batches"),

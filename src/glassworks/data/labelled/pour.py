@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -103,10 +104,12 @@ def targets_of(block: Block, source: Source, numbers: dict[str, int]) -> NDArray
 
 
 def by_size(names: Sequence[str] | dict[str, int]) -> Any:
-    """The key that sorts classes: by size if all are numbers, as texts otherwise."""
+    """The key that sorts classes: by size if all are numbers, as texts otherwise: nan has no place among them."""
     try:
         sizes = {name: float(name) for name in names}
     except ValueError:
+        return str
+    if not all(map(isfinite, sizes.values())):
         return str
     return lambda name: (sizes[name], name)
 
