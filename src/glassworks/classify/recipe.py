@@ -51,6 +51,9 @@ class Objective:
     """How images are changed, anew each time they are read."""
     label_smoothing: float = 0.0
     """The share of a target that is given to all classes alike."""
+    keep: Literal["best", "last"] = "best"
+    """Which weights: best = those with the lowest loss on the validation split (RMSE, of numbers) when it was looked
+    at, as --eval-every says; last = those after the last step."""
     class_weights: str | tuple[float, ...] | None = None
     """How much an example of each class counts: a number a class, or balanced = as much as that all classes count the
     same. None = all examples count the same."""

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from glassworks.classify.best import keeping_best, take_best
 from glassworks.classify.examples import examples_of, examples_of_run, source_of
 from glassworks.classify.history import history, remembering
 from glassworks.classify.recipe import LabelledRecipe, labelled_recipe_of
@@ -96,11 +97,9 @@ def train(run: Run, *, watch: Watch | None = None, ranks: Ranks | None = None, r
     recipe, examples = labelled_recipe_of(run), examples_of_run(run, place)
     work = dataclasses.replace(
         labelled_work(recipe, examples, place),
-        watch=partial(watched, run, examples, watch),
+        watch=partial(watched, run, recipe, examples, watch),
         sample=partial(said_of_some, examples),
-        keep=lambda judged: save_vision(
-            judged, run.path / "model", classes=examples.classes, preprocessing=examples.preprocessing
-        ),
+        keep=partial(keep, run, recipe, examples),
         evaluations=looks(recipe, len(examples.validation)),
     )
     try:
@@ -110,9 +109,20 @@ def train(run: Run, *, watch: Watch | None = None, ranks: Ranks | None = None, r
     return True
 
 
-def watched(run: Run, examples: Labelled, watch: Watch | None, judged: nn.Module, often: Often) -> Every:
-    """What is done on the way: what was asked for, and for images their networks' history."""
-    asked = [] if watch is None else [*watch(examples, judged, often)]
+def keep(run: Run, recipe: LabelledRecipe, examples: Labelled, judged: nn.Module) -> None:
+    """Write the finished model: with its best weights, if the recipe says so, and run.json says which these are."""
+    best = take_best(run, judged) if recipe.keep == "best" else None
+    if best is not None:
+        run.update(kept={"step": best[0], "score": best[1]})
+    save_vision(judged, run.path / "model", classes=examples.classes, preprocessing=examples.preprocessing)
+
+
+def watched(
+    run: Run, recipe: LabelledRecipe, examples: Labelled, watch: Watch | None, judged: nn.Module, often: Often
+) -> Every:
+    """What is done on the way: what was asked for, the best weights, and for images their networks' history."""
+    asked: Every = [] if watch is None else watch(examples, judged, often)
+    asked = keeping_best(run, judged, asked) if recipe.keep == "best" else asked
     return [*asked, (1, remembering(run, judged))] if examples.kind == "images" else asked
 
 

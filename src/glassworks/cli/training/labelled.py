@@ -15,7 +15,11 @@ from glassworks.train.pace import Often
 
 def train(run: Run, place: Ranks, report: Report) -> bool:
     """From wherever the run stands to its last step; whether it got there."""
-    return labelled.train(run, watch=watch, ranks=place, report=report)
+    arrived = labelled.train(run, watch=watch, ranks=place, report=report)
+    kept = run.record.get("kept")
+    if arrived and place.first and kept is not None and kept["step"] != run.steps:
+        say(f"kept the weights after step {kept['step']:,}, the best of the validation split: --keep last keeps others")
+    return arrived
 
 
 def further(run: Run) -> list[tuple[str, str]]:

@@ -77,7 +77,7 @@ def learning(contents: Contents) -> Markup:
     if not contents.column("loss")[0]:
         resume = f"glassworks train --resume {contents.quoted}"
         return join([data_read(contents), missing("No step has been logged yet. Go on with", resume)])
-    return join([data_read(contents), loss_figure(contents), score_figure(contents)])
+    return join([data_read(contents), loss_figure(contents), score_figure(contents), kept(contents)])
 
 
 def data_read(contents: Contents) -> Markup:
@@ -89,6 +89,14 @@ def data_read(contents: Contents) -> Markup:
     notes = [note for note in about.get("notes", []) if isinstance(note, str)]
     items = tag("ul", *(tag("li", note) for note in notes)) if notes else Markup("")
     return join([tag("p", f"{about.get('what', 'Its examples')}: {', '.join(splits)}."), items])
+
+
+def kept(contents: Contents) -> Markup:
+    """Which weights the network has, where they are not the last."""
+    step = contents.fact("kept", "step")
+    if not math.isfinite(step) or step == contents.steps:
+        return Markup("")
+    return tag("p", f"Its weights are those after step {step:,.0f}, the best on the validation part.")
 
 
 SPLITS = (("train", "to train on"), ("validation", "to choose by"), ("test", "for the score"))
