@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -62,12 +63,17 @@ def reset(model: nn.Module) -> None:
     for module in model.modules():
         own = [p for p in module.parameters(recurse=False) if id(p) not in done]
         done |= {id(p) for p in own}
-        draw = getattr(module, "reset_parameters", None)
-        if callable(draw) and (own or getattr(module, "running_mean", None) is not None):
-            draw()
-            continue
-        for p in own:
-            p.copy_(p.flatten()[torch.randperm(p.numel()).to(p.device)].view_as(p))
+        reset_own(module, own)
+
+
+def reset_own(module: nn.Module, own: Sequence[nn.Parameter]) -> None:
+    """Draw a module's own parameters anew, or put them in random order; those of modules inside it stay."""
+    draw = getattr(module, "reset_parameters", None)
+    if callable(draw) and (own or getattr(module, "running_mean", None) is not None):
+        draw()
+        return
+    for p in own:
+        p.copy_(p.flatten()[torch.randperm(p.numel()).to(p.device)].view_as(p))
 
 
 def beside(trace: Trace, control: Trace) -> Trace:

@@ -147,8 +147,8 @@ def test_another_nonlinearity_is_refused_by_name_where_a_signal_meets_it() -> No
     with rectified(model, "guided"):
         model(x)
     assert torch.equal(torch.autograd.grad(kept[0], x, SIGNAL)[0], PASSED["guided"])  # below it, points work
-    for function in (F.silu, F.elu_):
-        with pytest.raises(ValueError, match="the model applies (silu|elu)"):
+    for function in (F.silu, F.elu_, F.softshrink):
+        with pytest.raises(ValueError, match="the model applies (silu|elu|softshrink)"):
             passed(Of(function), "deconvnet")
     assert torch.isfinite(passed(model, "plain")[1]).all()
 

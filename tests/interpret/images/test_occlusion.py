@@ -1,5 +1,8 @@
 """Occlusion: windows and scores by hand."""
 
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -88,7 +91,49 @@ def test_what_cannot_be_is_refused() -> None:
         occlusion_maps(Sums(), image, target + 4)
     with pytest.raises(ValueError, match=r"^targets has shape \(2,\) and dtype torch.int64: give a class number"):
         occlusion_maps(Sums(), image, torch.tensor([0, 1]))
-    with pytest.raises(ValueError, match=r"^images has shape \(1, 4, 4\)"):
+    with pytest.raises(ValueError, match=r"^images \(of shape \(1, 4, 4\)\) must be images"):
         occlusion_maps(Sums(), IMAGE, target)
-    with pytest.raises(ValueError, match=r"^images holds NaN"):
+    with pytest.raises(ValueError, match=r"^images must be finite: there are NaN"):
         occlusion_maps(Sums(), image / 0, target)
+
+
+class Named(NamedTuple):
+    """An ecosystem's output."""
+
+    logits: Tensor
+
+
+class Returning(nn.Module):
+    """A classifier that returns its scores in something."""
+
+    def __init__(self, kind: Callable[[Tensor], Any]) -> None:
+        super().__init__()
+        self.scores, self.kind = Sums(), kind
+
+    def forward(self, x: Tensor) -> Any:
+        """Scores, in something."""
+        return self.kind(self.scores(x))
+
+
+def test_scores_may_be_the_logits_of_an_output_and_of_others_it_is_said_what_to_give() -> None:
+    image, target = IMAGE[None], torch.tensor([0])
+    expected = occlusion_maps(Sums(), image, target, window=2, stride=1)
+    assert torch.equal(occlusion_maps(Returning(Named), image, target, window=2, stride=1), expected)
+    kinds: list[Callable[[Tensor], Any]] = [lambda x: {"logits": x}, lambda x: (x, x)]
+    for kind in kinds:
+        with pytest.raises(ValueError, match=r"^the model returns a (dict|tuple): give a module that returns its scor"):
+            occlusion_maps(Returning(kind), image, target, window=2, stride=1)
+
+
+def test_a_network_that_ends_in_a_map_is_refused_by_its_shape() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU())
+    with pytest.raises(ValueError, match=r"^targets \(=0\) must be a class of the model's output \(\d+, 2, 14, 14\)$"):
+        occlusion_maps(model, torch.rand(1, 1, 16, 16), torch.tensor([0]), window=2, stride=2)
+
+
+def test_images_of_half_precision_are_refused_with_the_remedy() -> None:
+    images = torch.rand(1, 1, 4, 4).bfloat16()
+    with pytest.raises(
+        ValueError, match=r"^images \(of torch.bfloat16\) must be float32 or float64: give images.float"
+    ):
+        occlusion_maps(Sums(), images, torch.tensor([0]), window=2, stride=2)

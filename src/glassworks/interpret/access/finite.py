@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from glassworks.interpret.access.compiled import uncompiled
-from glassworks.interpret.access.points import tensor
 from glassworks.models.modes import evaluating
 
 
@@ -24,10 +23,18 @@ def run_model(model: nn.Module, *inputs: Any) -> Tensor:
     check_weights(model)
     with evaluating(model):
         output = model(*inputs)
-    values: Tensor = tensor(output if isinstance(output, Tensor) else getattr(output, "logits", output), "the output")
+    values = logits_of(output)
     if not is_finite(values):
         raise ValueError(f"the output holds {kind(values)}, which begin at {where_it_begins(model, *inputs)}")
     return values
+
+
+def logits_of(output: Any) -> Tensor:
+    """A model's output, or an ecosystem's `.logits` of it; ValueError for what is no tensor."""
+    found = output if isinstance(output, Tensor) else getattr(output, "logits", output)
+    if not isinstance(found, Tensor):
+        raise ValueError(f"the model returns a {type(found).__name__}: give a module that returns its scores alone")
+    return found
 
 
 def run_for(model: nn.Module, inputs: Any, points: str | Sequence[str]) -> None:

@@ -39,8 +39,9 @@ ARGUMENTS = {
 """The arguments of torch's functions that can be a ReLU; those that end in _ work in place."""
 
 OTHERS = (
-    *("celu", "elu", "gelu", "hardsigmoid", "hardswish", "leaky_relu", "mish", "prelu", "rrelu", "selu", "silu"),
-    *("softplus", "softsign", "tanh", "rnn_relu", "rnn_relu_cell", "rnn_tanh", "rnn_tanh_cell", "lstm", "gru"),
+    *("celu", "elu", "gelu", "hardshrink", "hardsigmoid", "hardswish", "leaky_relu", "log_sigmoid", "mish"),
+    *("prelu", "rrelu", "selu", "silu", "softplus", "softshrink", "softsign", "tanh", "tanhshrink"),
+    *("rnn_relu", "rnn_relu_cell", "rnn_tanh", "rnn_tanh_cell", "lstm", "gru"),
 )
 """Nonlinearities that none of the rules is about. Gates and outputs (sigmoid, softmax) keep their gradient."""
 

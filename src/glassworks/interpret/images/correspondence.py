@@ -30,7 +30,8 @@ from glassworks.interpret.control import randomised
 from glassworks.interpret.images.legends.correspondence import CONTROLS, CORRESPONDENCE
 from glassworks.interpret.images.occlusion import GREY, cover
 from glassworks.interpret.images.pictures import as_picture, smaller
-from glassworks.interpret.images.units import check_images, device_of
+from glassworks.interpret.images.scores import check_images
+from glassworks.interpret.images.units import device_of
 from glassworks.trace.trace import Trace
 
 Windows = Int[Tensor, "B 4"]

@@ -23,9 +23,10 @@ from glassworks.interpret.access.finite import check_values
 from glassworks.interpret.access.hooks import capture
 from glassworks.interpret.control import randomised
 from glassworks.interpret.images.legends.invariance import INVARIANCE
-from glassworks.interpret.images.occlusion import OUTPUT, logits
+from glassworks.interpret.images.occlusion import logits
 from glassworks.interpret.images.pictures import as_picture, smaller
-from glassworks.interpret.images.units import check_images, check_targets, device_of, in_parts
+from glassworks.interpret.images.scores import check_images
+from glassworks.interpret.images.units import check_targets, device_of, in_parts
 from glassworks.trace.trace import Trace
 
 CHANGES = {
@@ -159,14 +160,12 @@ def features(
     names = [points] if isinstance(points, str) else list(points)
     parts, probabilities = dict[str, list[Tensor]](), list[Tensor]()
     for x, of in zip(in_parts(images, batch_size), in_parts(targets.to(images.device), batch_size), strict=True):
-        with capture(model, [*names, OUTPUT]) as seen:
-            model(x.clone())  # a copy: the first module may work in place
+        with capture(model, names) as seen:
+            output = logits(model(x.clone()), int(of.max()))  # a copy: the first module may work in place
         check_values(seen)
-        output = logits(seen[OUTPUT], int(of.max()))
         probabilities.append(output.float().softmax(1).gather(1, of.long()[:, None]).squeeze(1))
         for key, value in seen.items():
-            if key != OUTPUT or OUTPUT in names:
-                parts.setdefault(key, []).append(value.flatten(1).float())
+            parts.setdefault(key, []).append(value.flatten(1).float())
     return Features({key: torch.cat(part).cpu() for key, part in parts.items()}, torch.cat(probabilities).cpu())
 
 

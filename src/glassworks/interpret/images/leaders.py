@@ -20,7 +20,8 @@ from glassworks.interpret.access.finite import is_finite, kind, where_it_begins
 from glassworks.interpret.access.rectifiers import Rule
 from glassworks.interpret.images.deconvnet import project
 from glassworks.interpret.images.fields import cropped, receptive_fields, whole_size
-from glassworks.interpret.images.units import Units, check_images, device_of, in_parts
+from glassworks.interpret.images.scores import check_images
+from glassworks.interpret.images.units import Units, device_of, in_parts
 
 Images = Iterable[Any] | Callable[[], Iterable[Any]]
 """Images (N, C, H, W); or batches of them, or of (images, ...), that can be gone over again; or a function of these."""

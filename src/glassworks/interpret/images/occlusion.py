@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.checks import check_count
+from glassworks.interpret.access.finite import logits_of
 from glassworks.interpret.access.hooks import capture
-from glassworks.interpret.access.points import tensor
 from glassworks.interpret.images.reach import alike, find_reach, windows_at_once
-from glassworks.interpret.images.scores import channels_last
-from glassworks.interpret.images.units import check_images, check_targets
+from glassworks.interpret.images.scores import channels_last, check_images
+from glassworks.interpret.images.units import check_targets
 
 GREY = 0.5
 OUTPUT = ""
@@ -129,10 +129,12 @@ def occluded_scores(
     """
     check_count("batch_size", batch_size, 1)
 
+    inner = [point for point in points if point != OUTPUT]
+
     def plain(few: Tensor) -> Tensor:
-        with capture(model, points) as seen:
-            model(channels_last(occluded(image, few, fill)))
-        return score(*(seen[point] for point in points))
+        with capture(model, inner) as seen:
+            output = model(channels_last(occluded(image, few, fill)))
+        return score(*(output if point == OUTPUT else seen[point] for point in points))
 
     reached = reached_scores(model, image, windows, score, points, fill, batch_size) if len(windows) > FEW else None
     if reached is not None:
@@ -160,9 +162,9 @@ def reached_scores(
     scores, size = [], min(batch_size, windows_at_once(reach))
     for first in range(0, len(windows), size):
         last = min(first + size, len(windows))
-        with capture(model, points) as seen:
-            reach.forward(first, last)
-        values = [seen[point] for point in points]
+        with capture(model, [point for point in points if point != OUTPUT]) as seen:
+            output = reach.forward(first, last)
+        values = [output if point == OUTPUT else seen[point] for point in points]
         if any(len(value) != last - first for value in values if isinstance(value, Tensor)):
             return None
         scores.append(score(*values))
@@ -213,7 +215,7 @@ def logit_of(target: int) -> Score:
 
 def logits(outputs: Any, target: int) -> Float[Tensor, "n K"]:
     """The outputs, of which one is for the class; or ValueError."""
-    found = tensor(getattr(outputs, "logits", outputs), "the output")
+    found = logits_of(outputs)
     if found.ndim != 2 or not 0 <= target < found.size(1):
         raise ValueError(f"targets (={target}) must be a class of the model's output {tuple(found.shape)}")
     return found

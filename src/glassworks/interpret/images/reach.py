@@ -239,7 +239,7 @@ def find_reach(
         for node in graph.nodes:
             if node in reach.regions or not any(x in reach.regions for x in node.all_input_nodes):
                 continue
-            if not reach.follow(node):
+            if node.op == "output" or not reach.follow(node):
                 break
         return shortened(reach)
 

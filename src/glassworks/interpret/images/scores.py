@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from glassworks.interpret.access.checks import check_gradients
 from glassworks.interpret.access.compiled import uncompiled
-from glassworks.interpret.access.finite import check_weights, is_finite, run_model, where_it_begins
-from glassworks.interpret.access.points import of_this_thread, tensor
+from glassworks.interpret.access.finite import check_weights, is_finite, logits_of, run_model, where_it_begins
+from glassworks.interpret.access.points import of_this_thread
 from glassworks.models.modes import evaluating
 
 Targets = int | Sequence[int] | Tensor | None
@@ -54,6 +54,8 @@ def check_images(images: Tensor, name: str = "images") -> Tensor:
         raise ValueError(f"{name} (of shape {tuple(images.shape)}) must be images: (batch, channels, rows, columns)")
     if not images.is_floating_point():
         raise ValueError(f"{name} (of {images.dtype}) must be floats, pixels from 0 to 1: give images / 255")
+    if images.dtype.itemsize < 4:
+        raise ValueError(f"{name} (of {images.dtype}) must be float32 or float64: give {name}.float(), model.float()")
     if not is_finite(images):
         raise ValueError(f"{name} must be finite: there are NaN or infinities among the pixels")
     return images.detach()
@@ -75,7 +77,7 @@ def classes_of(
 
 def two_axes(outputs: Any) -> Float[Tensor, "B K"]:
     """A classifier's outputs, or an ecosystem's `.logits`, as (B, K); a single number an image is one class."""
-    found = tensor(outputs if isinstance(outputs, Tensor) else getattr(outputs, "logits", outputs), "the output")
+    found = logits_of(outputs)
     found = found[:, None] if found.ndim == 1 else found
     if found.ndim != 2:
         raise ValueError(f"the model's output has shape {tuple(found.shape)}: attributions are of classifiers' (B, K)")

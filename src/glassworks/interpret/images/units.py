@@ -16,6 +16,7 @@ from glassworks.interpret.access.finite import check_weights, is_finite, kind, w
 from glassworks.interpret.access.hooks import capture
 from glassworks.interpret.access.maps import finding_maps
 from glassworks.interpret.access.points import all_modules, find_points, of_this_thread
+from glassworks.interpret.images.scores import check_images
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,16 +90,6 @@ def find_units(model: nn.Module, images: Float[Tensor, "B C H W"], point: str) -
     if len(laid) != 1:
         raise ValueError(f"{key} has shape {tuple(value.shape)} for one image: choose a point with a row for each")
     return Units(model, key, axes, tuple(laid.shape[1 : axes.places]), axes.rows(value).size(2))
-
-
-def check_images(images: Tensor) -> None:
-    """Refuse what is no batch of images of finite numbers."""
-    if images.ndim != 4 or not images.numel():
-        raise ValueError(f"images has shape {tuple(images.shape)}: give a batch (B, C, H, W) of at least one pixel")
-    if not images.is_floating_point():
-        raise ValueError(f"images has dtype {images.dtype}: give numbers as the model takes them, as images / 255")
-    if not is_finite(images):
-        raise ValueError(f"images holds {kind(images)}: give finite numbers")
 
 
 def check_targets(targets: Tensor, images: Tensor) -> None:

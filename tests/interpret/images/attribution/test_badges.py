@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -132,3 +133,45 @@ def test_what_cannot_be_is_refused() -> None:
         judged(nn.Flatten(), IMAGES, lambda _model, x, _classes: x)
     with pytest.raises(ValueError, match=r"^depths \(=0\) must be at least 1$"):
         cascading_randomisation(network(), IMAGES, CLASSES, saliency_map, depths=0)
+
+
+class WithOwn(nn.Module):
+    """A network with a parameter of its own, as a vision transformer has its class token."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale, self.first, self.last = nn.Parameter(torch.rand(4)), nn.Conv2d(1, 4, 3), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 2)."""
+        scores: Tensor = self.last(self.first(x).relu().mean((2, 3)) * self.scale)
+        return scores
+
+
+def test_a_module_forgets_its_own_parameters_and_not_those_of_the_modules_inside_it() -> None:
+    seen: list[dict[str, Tensor]] = []
+
+    def attribute(of: nn.Module, images: Tensor, _: Tensor) -> Tensor:
+        seen.append(copy.deepcopy(of.state_dict()))
+        return images
+
+    found = cascading_randomisation(WithOwn(), IMAGES, CLASSES, attribute)
+    changed = [{name for name, value in state.items() if not torch.equal(value, seen[0][name])} for state in seen[1:]]
+    assert found.layers == ["", "last", "first"]
+    assert changed == [{"scale"}, {"scale", "last.weight", "last.bias"}, set(seen[0])]
+
+
+def test_of_a_score_that_no_patch_changes_nothing_can_be_foretold() -> None:
+    model = additive()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+    (found,) = unexplained(model, IMAGES, CLASSES, [IMAGES[:, 0]], fill=torch.zeros_like(IMAGES))
+    assert found.isnan().all()
+
+
+def test_however_many_images_there_are_only_one_is_cut_up_at_a_time() -> None:
+    model, sizes = additive(), list[int]()
+    model.register_forward_hook(lambda _, args, __: sizes.append(len(args[0])))
+    curves(model, IMAGES, CLASSES, order_of(IMAGES[:, 0]), fill=torch.zeros_like(IMAGES), steps=10, max_bytes=2**30)
+    assert {22, 44, 66, 88} <= set(np.cumsum(sizes[1:]).tolist())  # no pass holds parts of two images

@@ -43,6 +43,19 @@ def test_grad_cam_plus_plus_weighs_positive_gradients_by_how_few_places_have_the
     assert torch.allclose(grad_cam_plus_plus(MAPS, GRADIENT), weight * MAPS[:, 0], atol=1e-5)
 
 
+def test_the_shares_of_grad_cam_plus_plus_hold_for_small_gradients_too() -> None:
+    scale = 1e-4  # as behind a mean over 100 x 100 places
+    shares = [1 / (2 + 6 * scale), 1 / (2 + 6 * scale), 1 / (2 + 18 * scale)]
+    weight = scale * (shares[0] + shares[1] + 3 * shares[2])
+    assert torch.allclose(grad_cam_plus_plus(MAPS, scale * GRADIENT), weight * MAPS[:, 0], rtol=1e-5)
+
+
+def test_what_pools_the_last_convolution_is_passed_over() -> None:
+    model = nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(), nn.Flatten())
+    assert last_map(model, IMAGES) == "1"
+    assert last_map(nn.Sequential(nn.MaxPool2d(2), nn.ReLU(), nn.Flatten()), IMAGES) == "1"
+
+
 def test_maps_are_read_at_the_last_point_that_has_several_places() -> None:
     assert last_map(network(), IMAGES) == "4"
     assert last_map(network()[:4], IMAGES) == "3"

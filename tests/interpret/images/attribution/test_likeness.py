@@ -17,6 +17,11 @@ def test_a_map_is_like_itself_and_unlike_another() -> None:
     assert np.allclose(rank_correlation(MAPS, 1 - MAPS), -1)
 
 
+def test_pixels_that_are_0_in_both_maps_are_no_likeness() -> None:
+    wide = [torch.nn.functional.pad(maps, (0, 200)) for maps in (MAPS, 1 - MAPS)]
+    assert np.allclose(rank_correlation(*wide), -1)
+
+
 def test_constants_are_as_alike_as_their_means() -> None:
     dark, light = torch.full((1, 12, 12), 0.2), torch.full((1, 12, 12), 0.6)
     assert ssim(dark, light).item() == pytest.approx((2 * 0.2 * 0.6 + 1e-4) / (0.2**2 + 0.6**2 + 1e-4), abs=1e-5)

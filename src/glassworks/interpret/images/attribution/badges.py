@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from glassworks.interpret.access.checks import check_count
 from glassworks.interpret.access.points import of_this_thread
-from glassworks.interpret.control import reset
+from glassworks.interpret.control import reset_own
 from glassworks.interpret.images.attribution.likeness import normalised, rank_correlation, ssim
 from glassworks.interpret.images.scores import (
     MAX_BYTES,
@@ -76,7 +76,7 @@ def cascading_randomisation(
         torch.manual_seed(seed)
         for name in names:
             with torch.no_grad():
-                reset(modules[name])
+                reset_own(modules[name], list(modules[name].parameters(recurse=False)))
             if name in looked:
                 layers.append(name)
                 state = torch.get_rng_state()  # what an attribution draws changes nothing of the next layer
@@ -145,16 +145,16 @@ def curves(
     steps + 1 places, from nothing done to all.
     """
     shares = torch.linspace(0, 1, steps + 1, dtype=order.dtype, device=order.device)
-    size = at_once(model, images, 2 * len(images) * len(shares), max_bytes)
-    taken = (order[:, None] < shares[:, None]).view(len(images), -1, 1, *images.shape[2:])  # (B, S, 1, H, W)
+    size = at_once(model, images, 2 * len(shares), max_bytes)
     found = []
     with prepared(model) as root:
-        for away in (taken, ~taken):
-            mixed = torch.where(away, fill[:, None], images[:, None]).flatten(0, 1)
-            parts = [two_axes(root(channels_last(x))).softmax(1) for x in torch.split(mixed, size)]
-            of = classes.repeat_interleave(len(shares))
-            found.append(torch.cat(parts).gather(1, of[:, None]).view(len(images), -1))
-    return found[0], found[1]
+        for image, nothing, own, of in zip(images, fill, order, classes.tolist(), strict=True):
+            taken = (own < shares[:, None]).view(-1, 1, *image.shape[1:])  # (S, 1, H, W)
+            mixed = torch.cat([torch.where(taken, nothing, image), torch.where(taken, image, nothing)])
+            parts = [two_axes(root(channels_last(x))).softmax(1)[:, of] for x in torch.split(mixed, size)]
+            found.append(torch.cat(parts).view(2, -1))
+    away, back = torch.stack(found, 1)
+    return away, back
 
 
 def area(curve: Float[Tensor, "... S"]) -> Float[Tensor, "..."]:
@@ -201,24 +201,25 @@ def unexplained(
 
     A perturbation takes a square patch away, of a quarter of the shorter side, at a random place (the paper's square
     removal); what it takes of a pixel is 1, whatever the pixel held, since maps are of pixels. 1 = the map foretells
-    nothing of what taking patches away does, 0 = all of it.
+    nothing of what taking patches away does, 0 = all of it; NaN where taking them away does nothing.
     """
     generator = torch.Generator().manual_seed(seed)
     high, wide = images.shape[2:]
     side = max(1, min(high, wide) // 4)
-    taken = torch.zeros(len(images), patches, high, wide, dtype=images.dtype)
-    for i, j in np.ndindex(len(images), patches):
-        row, column = (int(torch.randint(n - side + 1, (1,), generator=generator)) for n in (high, wide))
-        taken[i, j, row : row + side, column : column + side] = 1
-    taken = taken.to(images)
-    size, left, whole = at_once(model, images, patches, max_bytes), [], scores_at(model, images, classes, 1)
+    size, whole = at_once(model, images, patches, max_bytes), scores_at(model, images, classes, 1)
+    found: list[list[Tensor]] = [[] for _ in maps]
     for i, image in enumerate(images):
-        without = torch.where(taken[i, :, None] > 0, fill[i], image)
-        left.append(scores_at(model, without, classes[i].expand(patches), size))
-    fall = whole[:, None] - torch.stack(left)
-    total = fall.square().mean(1).clamp(min=1e-30)
-    flat = taken.flatten(2)
-    return [infidelity(of.flatten(1).to(flat), flat, fall, scaled=True) / total for of in maps]
+        taken = torch.zeros(patches, high, wide)
+        for patch in taken:
+            row, column = (int(torch.randint(n - side + 1, (1,), generator=generator)) for n in (high, wide))
+            patch[row : row + side, column : column + side] = 1
+        taken = taken.to(images.device)
+        without = torch.where(taken[:, None] > 0, fill[i], image)
+        fall = (whole[i] - scores_at(model, without, classes[i].expand(patches), size)).to(taken)[None]
+        for shares, of in zip(found, maps, strict=True):
+            missed = infidelity(of[i].flatten()[None].to(taken), taken.flatten(1)[None], fall, scaled=True)
+            shares.append(missed / fall.square().mean(1))  # of no fall nothing can be foretold: NaN
+    return [torch.cat(shares) for shares in found]
 
 
 def checked(images: Tensor, attribute: Callable[[], Tensor]) -> Tensor:

@@ -5,7 +5,8 @@
     HiRes-CAM    ReLU(Σ_k dS/dA_k A_k), place by place                                Draelos & Carin 2020, 2011.08891
 
 They say where in a coarse map the evidence lies, blurred to the size of pixels: an edge of the picture is no edge that
-the network saw. Numbers are in score: a HiRes-CAM of a network that is linear behind the layer adds up to its score.
+the network saw. Numbers are in score: of a network that is linear behind the layer, what HiRes-CAM takes the ReLU of
+adds up to the score, but for a bias.
 """
 
 from collections.abc import Callable, Iterator
@@ -36,7 +37,6 @@ from glassworks.interpret.images.scores import (
 )
 
 Rule = Literal["grad", "grad++", "hires"]
-EPSILON = 1e-6  # pytorch-grad-cam's, in the denominator of Grad-CAM++
 
 
 @public
@@ -111,10 +111,14 @@ def grad_cam(maps: Float[Tensor, "B K h w"], gradient: Float[Tensor, "B K h w"])
 
 
 def grad_cam_plus_plus(maps: Float[Tensor, "B K h w"], gradient: Float[Tensor, "B K h w"]) -> Float[Tensor, "B h w"]:
-    """Each map by the positive gradients, those of places that few share weighing more; equations 10 and 19."""
-    square = gradient.square()
-    shares = square / (2 * square + maps.sum((2, 3), keepdim=True) * square * gradient + EPSILON)
-    weights = (gradient.relu() * shares.where(gradient != 0, 0)).sum((2, 3), keepdim=True)
+    """Each map by the positive gradients, those of places that few share weighing more; equations 10 and 19.
+
+    Numerator and denominator are divided by the gradient's square. pytorch-grad-cam adds 1e-6 to the denominator
+    instead, which outweighs the rest where gradients are below about 0.001, as behind a mean over many places.
+    """
+    rising = gradient.relu()
+    shares = 1 / (2 + maps.sum((2, 3), keepdim=True) * rising)
+    weights = (rising * shares).nan_to_num(0, 0, 0).sum((2, 3), keepdim=True)
     return (weights * maps).sum(1).relu()
 
 
@@ -143,19 +147,25 @@ def enlarged(cam: Float[Tensor, "B h w"], like: Tensor) -> Float[Tensor, "B H W"
 def last_map(model: nn.Module, images: Float[Tensor, "B C H W"]) -> str:
     """The last of the innermost modules, in the order in which they are called, whose map has more than one place.
 
+    What follows the last convolution with a map of fewer places, as a pooling, is passed over: the papers take the
+    last convolution's maps, behind its nonlinearity.
+
     Raises: ValueError if there is none, as in a network of matrices or of patches.
     """
-    last, called = "", dict[str, int]()
+    last, called, places = "", dict[str, int](), 0
 
-    def look(name: str, output: Any) -> None:
-        nonlocal last
+    def look(name: str, module: nn.Module, output: Any) -> None:
+        nonlocal last, places
         called[name] = called.get(name, 0) + 1
-        if isinstance(output, Tensor) and output.ndim == 4 and output.shape[2] * output.shape[3] > 1:
+        found = output.shape[2] * output.shape[3] if isinstance(output, Tensor) and output.ndim == 4 else 0
+        if found > 1 and isinstance(module, nn.Conv2d):
+            places = found
+        if found > 1 and found >= places:
             last = f"{name}#{called[name] - 1}"
 
     with prepared(model) as root:
         hooks = [
-            module.register_forward_hook(of_this_thread(lambda _m, _a, output, name=name: look(name, output)))
+            module.register_forward_hook(of_this_thread(lambda m, _, output, name=name: look(name, m, output)))
             for name, module in root.named_modules()
             if not any(module.children())
         ]

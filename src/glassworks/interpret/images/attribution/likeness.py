@@ -42,9 +42,14 @@ def normalised(maps: Float[Tensor, "B H W"]) -> Float[Tensor, "B H W"]:
 
 
 def rank_correlation(x: Float[Tensor, "B H W"], y: Float[Tensor, "B H W"]) -> Float[np.ndarray, " B"]:
-    """Spearman's correlation of the sizes of two maps' numbers over their pixels; NaN where one is constant."""
+    """Spearman's correlation of the sizes of two maps' numbers over their pixels; NaN where one is constant.
+
+    Pixels that are 0 in both are left out: integrated gradients of a picture on black are 0 on all of the black,
+    whatever the network, and would agree for that alone.
+    """
     pairs = zip(x.detach().abs().flatten(1), y.detach().abs().flatten(1), strict=True)
-    return np.array([spearman(a.cpu().double().numpy(), b.cpu().double().numpy()) for a, b in pairs])
+    either = [torch.stack(pair)[:, (pair[0] != 0) | (pair[1] != 0)].cpu().double().numpy() for pair in pairs]
+    return np.array([spearman(a, b) for a, b in either])
 
 
 def edges(images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B H W"]:

@@ -38,8 +38,8 @@ JUDGED = Legend(
             "how like the maps stay as the network forgets",
             note=(
                 "Layers are drawn anew from the last one down to the one named, and stay so (cascading randomisation, "
-                "Adebayo et al. 2018). A map of what was learned falls towards 0 with the first of them. Where most of "
-                "a picture is black, shares of its pixels stay 0 whatever is learned, and so their ranks."
+                "Adebayo et al. 2018). A map of what was learned falls towards 0 with the first of them. Ranks "
+                "are of the pixels that are not 0 in both maps: what is black in a picture would agree for that alone."
             ),
             error="likeness_error",
             ends=(0.0, 1.0),
@@ -183,6 +183,6 @@ CAMS = {
         "HiRes-CAM",
         "Which places of the layer does the class’s score really add up?",
         "the layer’s maps times their gradients, place by place; what speaks against the class is left out",
-        f"{WHERE} Of a network that is linear behind the layer, the places add up to its score.",
+        f"{WHERE} Of a network that is linear behind the layer, all places, for and against, add up to its score.",
     ),
 }
