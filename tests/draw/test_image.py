@@ -64,3 +64,8 @@ def test_the_scale_of_a_map_without_negative_numbers_begins_at_zero() -> None:
     assert "−" not in above
     assert "rgb(40,132,208)" in both
     assert "rgb(40,132,208)" not in above
+
+
+def test_a_fourth_channel_is_how_opaque_a_pixel_is() -> None:
+    drawn = rgba(Image(np.array([[[1.0, 0.5, 0.0, 0.2]], [[1.0, np.nan, 0.0, 1.0]]])))
+    assert drawn.tolist() == [[[255, 128, 0, 51]], [[0, 0, 0, 0]]]

@@ -24,7 +24,10 @@ MOST = 1000  # pixels on a side that a page holds
 
 @dataclass(frozen=True)
 class Image:
-    """Pixels (rows, columns), or with channels (rows, columns, 1 or 3) as shares of full brightness, from 0 to 1."""
+    """Pixels (rows, columns), or with channels (rows, columns, 1, 3 or 4) as shares of full brightness, from 0 to 1.
+
+    The fourth is how opaque a pixel is.
+    """
 
     pixels: np.ndarray
     title: str = ""
@@ -66,6 +69,9 @@ def rgba(picture: Image) -> np.ndarray:
     known = np.isfinite(pixels)
     if pixels.ndim == 3:
         known = known.all(-1)
+        if pixels.shape[-1] == 4:
+            found: np.ndarray = np.rint(255 * np.clip(np.nan_to_num(pixels), 0.0, 1.0) * known[..., None])
+            return found.astype(np.uint8)
         colours = np.broadcast_to(np.clip(np.nan_to_num(pixels), 0.0, 1.0), (*pixels.shape[:2], 3))
         return np.concatenate([np.rint(255 * colours), 255.0 * known[..., None]], -1).astype(np.uint8)
     shares = np.nan_to_num(pixels) / (picture.reach or reach_of(pixels))

@@ -105,11 +105,11 @@ def plan(axes: Sequence[Axis]) -> Plan:
 
 
 def pixels_of(axes: Sequence[Axis]) -> tuple[int, ...]:
-    """Rows, columns and, if it is grey or red, green and blue, the channel of an image, in whatever order they lie."""
+    """Rows, columns and, if it has colours, the channel of an image, in whatever order they lie."""
     kinds = [axis.kind for axis in axes]
     if kinds.count("pixel_row") != 1 or kinds.count("pixel_column") != 1:
         return ()
-    channels = [i for i, axis in enumerate(axes) if axis.kind == "channel" and len(axis) in (1, 3)]
+    channels = [i for i, axis in enumerate(axes) if axis.kind == "channel" and len(axis) in (1, 3, 4)]
     return (kinds.index("pixel_row"), kinds.index("pixel_column"), *(channels if len(channels) == 1 else ()))
 
 

@@ -26,7 +26,7 @@ Kind = Literal[
     head, unit, example     numbered without an order: heads, neurons, latents, samples
     class                   things with names: classes, networks, sites, controls
     pixel_row, pixel_column an image's pixels from the top, and from the left
-    channel                 its red, green and blue, or one grey
+    channel                 its red, green and blue; or these and how opaque it is; or one grey
 """
 
 Order = Literal["text", "ordered", "index", "named", "pixels"]

@@ -46,7 +46,7 @@ def test_a_trace_has_maps_badges_and_a_page(name: str, tmp_path: Path) -> None:
     assert trace.method == name
     assert trace.arrays["attribution"].shape == (3, 12, 12)
     assert trace.arrays["image"].shape == (3, 12, 12, 3)
-    assert set(trace.arrays) >= {"compared", "likeness", "deletion", "insertion", "area", "unexplained"}
+    assert set(trace.arrays) >= {"sheet", "forgotten", "likeness", "deletion", "insertion", "area", "unexplained"}
     assert trace.labels["layer"] == ["6", "3", "0"]
     assert all(label.split(": ")[1] in ("cat", "dog", "bird", "fish") for label in trace.labels["example"])
     for part in ("title", "question", "measure", "reading", "nothing", "control"):
@@ -55,6 +55,9 @@ def test_a_trace_has_maps_badges_and_a_page(name: str, tmp_path: Path) -> None:
     assert set(trace.meta) <= set(trace.legend.numbers)
     page = trace.save_html(tmp_path / "page.html").read_text(encoding="utf-8")
     assert "{" not in trace.legend.filled(trace.meta).reading if hasattr(trace.legend, "filled") else True
+    assert trace.arrays["sheet"].shape == (3, 4, 12, 12, 4)
+    assert trace.labels["shown"] == ["image", "map", "forgotten", "edges"]
+    assert next(iter(trace.arrays)) == "sheet"  # the answer comes first
     assert page.count("<img") >= 3 * 5
     assert trace.meta["randomisation"] in page
 
@@ -62,8 +65,8 @@ def test_a_trace_has_maps_badges_and_a_page(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", METHODS)
 def test_maps_alone_cost_no_badges(name: str) -> None:
     trace = METHODS[name](network(), IMAGES, 1, badges=False)
-    assert set(trace.arrays) <= {"image", "attribution", "gap", "change"}
-    assert trace.labels["example"] == ["1: class 1", "2: class 1", "3: class 1"]
+    assert set(trace.arrays) <= {"image", "attribution", "sheet", "gap", "change"}
+    assert trace.labels["example"] == ["image 1: class 1", "image 2: class 1", "image 3: class 1"]
 
 
 def test_maps_are_those_of_the_functions() -> None:

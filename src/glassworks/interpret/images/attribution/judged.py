@@ -1,6 +1,6 @@
 """The maps of any attribution function, beside what can be computed of whether they explain the network."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -9,11 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from glassworks.draw.image import Image, rgba
 from glassworks.interpret.access.arguments import public
 from glassworks.interpret.images.attribution import badges as badge
 from glassworks.interpret.images.attribution.integrated import baselines
-from glassworks.interpret.images.attribution.likeness import edges, normalised, rank_correlation
+from glassworks.interpret.images.attribution.likeness import edges, rank_correlation
 from glassworks.interpret.images.legends.attribution import JUDGED
+from glassworks.interpret.images.pictures import as_picture
 from glassworks.interpret.images.scores import MAX_BYTES, Attribute, Targets, check_images, classes_of
 from glassworks.trace.legend import Legend
 from glassworks.trace.trace import Trace
@@ -56,8 +58,9 @@ def judged(
     Arrays:
         image (example, pixel_row, pixel_column, channel): the images.
         attribution (example, pixel_row, pixel_column): their maps.
-        compared (example, map, pixel_row, pixel_column): sizes as shares of the largest: of the map, of the map when
-            all layers are drawn anew, and of the picture's edges (Sobel).
+        sheet (example, shown, pixel_row, pixel_column, channel): as they are drawn, as bytes, the image, its map, the
+            map when all layers are drawn anew, and the picture's edges (Sobel); without badges the first two.
+        forgotten (example, pixel_row, pixel_column): the maps when all layers are drawn anew.
         likeness (measure, layer), with likeness_error: how like the maps are to those of a network whose layers are
             drawn anew from the last one down to here, as Spearman's correlation and structural similarity.
         deletion, insertion (order, share), each with its error: the class's probability as pixels are taken away, or
@@ -72,8 +75,9 @@ def judged(
     maps = badge.checked(images, lambda: attribute(model, images, chosen))
     arrays: dict[str, Any] = {"image": pictures(images), "attribution": maps}
     axes = {"image": ("example", "pixel_row", "pixel_column", "channel"), "attribution": ("example", *PIXELS)}
-    labels = {"example": [f"{i + 1}: {name_of(int(c), classes)}" for i, c in enumerate(chosen)]}
+    labels = {"example": [f"image {i + 1}: {name_of(int(c), classes)}" for i, c in enumerate(chosen)]}
     meta: dict[str, str | float | int] = {"num_images": len(images), "seed": seed}
+    columns = {"image": pictures(images), "map": maps}
     if badges:
         filled = images.mean((2, 3), keepdim=True).expand(images.shape) if fill is None else baselines(images, fill)
         for found in (
@@ -82,6 +86,9 @@ def judged(
         ):
             arrays, axes, labels = arrays | found[0], axes | found[1], labels | found[2]
             meta |= found[3]
+        columns |= {"forgotten": arrays["forgotten"], "edges": edges(images)}
+    arrays = {"sheet": sheet(columns), **arrays}  # what is first is drawn first
+    axes["sheet"], labels["shown"] = SHEET, list(columns)
     return Trace(
         method=method,
         legend=legend,
@@ -93,13 +100,19 @@ def judged(
 
 
 PIXELS = ("pixel_row", "pixel_column")
+SHEET = ("example", "shown", *PIXELS, "channel_or_opacity")
 Found = tuple[dict[str, Any], dict[str, tuple[str, ...]], dict[str, list[str]], dict[str, str | float | int]]
 
 
 def pictures(images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B H W c"]:
-    """Images as they are drawn: in colour if they have three channels, else the mean of these, grey."""
-    shown = images if images.size(1) == 3 else images.mean(1, keepdim=True)
-    return shown.permute(0, 2, 3, 1)
+    """Images as they are drawn, channels last."""
+    return as_picture(images).permute(0, 2, 3, 1)
+
+
+def sheet(columns: Mapping[str, Tensor]) -> np.ndarray:
+    """Pictures and maps of the same images beside each other, as bytes (B, columns, H, W, 4)."""
+    drawn = [[rgba(Image(of)) for of in column.detach().cpu().numpy()] for column in columns.values()]
+    return np.stack([np.stack(column) for column in drawn], 1)
 
 
 def name_of(index: int, classes: Sequence[str] | None) -> str:
@@ -122,16 +135,15 @@ def of_randomisation(
     found = badge.cascading_randomisation(model, images, chosen, attribute, seed=seed)
     outline = edges(images)
     measures = np.stack([found.spearman, found.ssim])
-    compared = torch.stack([normalised(maps), normalised(found.maps[-1]), normalised(outline)], 1)
     left, of_edges = float(known_mean(found.spearman.ravel())), float(known_mean(rank_correlation(maps, outline)))
     return (
-        {"compared": compared, "likeness": known_mean(measures, 2), "likeness_error": error_of(measures, 2)},
+        {"forgotten": found.maps[-1], "likeness": known_mean(measures, 2), "likeness_error": error_of(measures, 2)},
         {
-            "compared": ("example", "map", *PIXELS),
+            "forgotten": ("example", *PIXELS),
             "likeness": ("measure", "layer"),
             "likeness_error": ("measure", "layer"),
         },
-        {"map": ["map", "forgotten", "edges"], "measure": ["spearman", "ssim"], "layer": found.layers},
+        {"measure": ["spearman", "ssim"], "layer": found.layers},
         {
             "likeness_left": left,
             "likeness_edges": of_edges,

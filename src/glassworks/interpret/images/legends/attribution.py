@@ -9,13 +9,24 @@ EDGES = (
     " network with its layers drawn anew"
 )
 
+
+def sheet_of(maps: str) -> Quantity:
+    """The figure of the maps beside their images."""
+    note = (
+        f"The map is {maps}. Beside it the same map of the network with all layers drawn anew, and the Sobel edges of "
+        "the picture. Each picture has its own scale, orange above 0 and blue below; full colour at the size that a "
+        "hundredth of its pixels exceed."
+    )
+    return Quantity("each image, its map, and what the map must not look like", note=note)
+
+
 JUDGED = Legend(
     title="An attribution",
     question="Which pixels does the network’s answer rest on, and does this map tell?",
-    measure="The score is the model’s output for the class above each image, before any softmax.",
+    measure="The score is the model’s output for the class named before each image, before any softmax.",
     reading=(
-        "Above the images and their maps. Then the map’s sizes beside those of a network that has forgotten all, and "
-        "beside the edges of the picture: a map that looks like both tells of the picture and not of the network. "
+        "Beside each image its map, the map of a network that has forgotten all, and the edges of the picture: a map "
+        "that looks like both tells of the picture and not of the network. "
         "The curves say whether the pixels that the map names first are those that the class’s probability hangs on: "
         "taking them away should destroy it sooner (a lower curve), putting them back should bring it back sooner (a "
         "higher one) than other orders do."
@@ -27,13 +38,10 @@ JUDGED = Legend(
     ),
     control=f"Three: {EDGES}.",
     quantities={
-        "image": Quantity("the images", note="Above each, the class that is asked about."),
-        "attribution": Quantity("the maps", note="All on one scale."),
-        "compared": Quantity(
-            "sizes, as shares of the largest of each picture",
-            note="The map; the same of a network whose layers were all drawn anew; and the Sobel edges of the picture.",
-            ends=(0.0, 1.0),
-        ),
+        "sheet": sheet_of("what it gives each pixel"),
+        "image": Quantity(show="kept"),
+        "attribution": Quantity("the maps", note="All on one scale.", show="folded"),
+        "forgotten": Quantity(show="kept"),
         "likeness": Quantity(
             "how like the maps stay as the network forgets",
             note=(
@@ -94,7 +102,8 @@ JUDGED = Legend(
     },
     axes={
         "example": Dimension("class", "image"),
-        "map": Dimension("class", controls=("forgotten", "edges")),
+        "shown": Dimension("class", controls=("forgotten", "edges")),
+        "channel_or_opacity": Dimension("channel"),
         "layer": Dimension("layer", "layers drawn anew, from the last down to"),
         "measure": Dimension("class"),
         "order": Dimension("class", controls=("edges", "random")),
@@ -114,28 +123,29 @@ JUDGED = Legend(
 
 def about(title: str, question: str, maps: str, reading: str) -> Legend:
     """The legend of one method: what it is called, asks and draws, before what is read of all."""
-    quantities = {**JUDGED.quantities, "attribution": Quantity(maps, note="All on one scale.")}
+    figures = {"sheet": sheet_of(maps), "attribution": Quantity(maps, note="All on one scale.", show="folded")}
+    quantities = {**JUDGED.quantities, **figures}
     return replace(JUDGED, title=title, question=question, quantities=quantities, reading=f"{reading} {JUDGED.reading}")
 
 
 SALIENCY = about(
     "Saliency",
     "To which pixels is the class’s score most sensitive?",
-    "largest size of the gradient among a pixel’s channels, in score per unit of a pixel",
+    "the largest size of the gradient among a pixel’s channels, in score per unit of a pixel",
     "The gradient says how the score would change with small changes of a pixel, not what the score is made of.",
 )
 
 SMOOTH_GRAD = about(
     "SmoothGrad",
     "To which pixels is the class’s score sensitive, also in pictures that are nearly the same?",
-    "size of the mean gradient over noisy copies, in score per unit of a pixel",
+    "the size of the mean gradient over noisy copies, in score per unit of a pixel",
     "The mean over {samples} copies with noise leaves what their gradients agree in.",
 )
 
 INTEGRATED_GRADIENTS = about(
     "Integrated gradients",
     "How is the change of the class’s score, from a picture of nothing to this one, shared out among the pixels?",
-    "each pixel’s share in the change of the score: orange raises it, blue lowers it",
+    "each pixel’s share in the change of the score, orange where it raises it and blue where it lowers it",
     (
         "Shares add up to the change of the score, but for the gap of completeness, {largest_gap} at most here of a "
         "change of {its_change}. All depends on the baseline, the picture of nothing: a pixel that is as there has no "
@@ -146,7 +156,7 @@ INTEGRATED_GRADIENTS = about(
 GUIDED_BACKPROP = about(
     "Guided backpropagation",
     "Which lines of the picture pass all layers on the way to the class’s score?",
-    "largest size of the guided gradient among a pixel’s channels",
+    "the largest size of the guided gradient among a pixel’s channels",
     (
         "Known to fail the randomisation test: it restores the picture’s lines from the first layers, whatever the "
         "class and nearly whatever the upper layers have learned (Adebayo et al. 2018, Nie et al. 2018). It shows what "
@@ -157,7 +167,7 @@ GUIDED_BACKPROP = about(
 GUIDED_GRAD_CAM = about(
     "Guided Grad-CAM",
     "Which lines of the picture lie where the class’s evidence is?",
-    "largest size among a pixel’s channels of the guided gradient times Grad-CAM",
+    "the largest size among a pixel’s channels of the guided gradient times Grad-CAM",
     (
         "Where it is comes from Grad-CAM, the fine lines from guided backpropagation, which shows the picture's lines "
         "whatever was learned: the lines are not to be read as the network’s reasons."
@@ -170,19 +180,19 @@ CAMS = {
     "grad": about(
         "Grad-CAM",
         "Where in the picture does the evidence for the class lie?",
-        "the layer’s maps, each weighted by its mean gradient; what speaks against the class is left out",
+        "the sum of the layer’s maps, each weighted by its mean gradient; what speaks against the class is left out",
         WHERE,
     ),
     "grad++": about(
         "Grad-CAM++",
         "Where in the picture does evidence for the class lie, also if it is there more than once?",
-        "the layer’s maps, weighted by positive gradients, more so where few places have them",
+        "the sum of the layer’s maps, weighted by positive gradients, more so where few places have them",
         f"{WHERE} Several objects of a class weigh alike, however large.",
     ),
     "hires": about(
         "HiRes-CAM",
         "Which places of the layer does the class’s score really add up?",
-        "the layer’s maps times their gradients, place by place; what speaks against the class is left out",
+        "the sum of the layer’s maps times their gradients, place by place; what speaks against the class is left out",
         f"{WHERE} Of a network that is linear behind the layer, all places, for and against, add up to its score.",
     ),
 }
