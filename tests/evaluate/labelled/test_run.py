@@ -11,7 +11,7 @@ from glassworks.evaluate.labelled.predictions import Predictions, predict_part
 from glassworks.evaluate.labelled.rivals import Rival, rivals
 from glassworks.evaluate.labelled.run import judge, on_training
 from glassworks.evaluate.labelled.table import table
-from glassworks.evaluate.labelled.verdict import advice, verdict
+from glassworks.evaluate.labelled.verdict import advice, away, verdict
 
 CLASSES = ("cat", "dog", "fox")
 
@@ -92,6 +92,20 @@ def test_the_verdict_is_one_sentence_that_names_each_rival_once() -> None:
         judge(rightly(360, 300), None, all_of_them, CLASSES)
     )
     assert "no rival" in verdict(judge(rightly(360, 300), None, [], CLASSES))
+
+
+@pytest.mark.parametrize(
+    ("ends", "name", "said"),
+    [
+        ((-0.3, -0.4, -0.2), "log_loss", "0.3 (0.2 to 0.4)"),
+        ((0.01, -0.04, 0.07), "log_loss", "0.01 (-0.04 to 0.07)"),
+        ((-0.01, -0.07, 0.04), "accuracy", "1.0 points (-4.0 to 7.0)"),
+    ],
+)
+def test_an_interval_of_a_difference_keeps_the_side_of_zero(
+    ends: tuple[float, float, float], name: str, said: str
+) -> None:
+    assert away(dict(zip(("value", "low", "high"), ends, strict=True)), name) == said
 
 
 def test_few_examples_give_no_verdict() -> None:

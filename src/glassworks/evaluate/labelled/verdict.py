@@ -75,9 +75,12 @@ def shown(interval: Mapping[str, float | None], name: str) -> str:
 
 
 def away(difference: Mapping[str, Any], name: str) -> str:
-    """How far two figures are apart, and its interval, both without their signs: '2.2 points (1.0 to 3.4)'."""
+    """How far two figures are apart, and its interval in the same direction: '2.2 points (1.0 to 3.4)'.
+
+    An interval that holds 0 begins below it: '0.2 points (-1.0 to 1.4)'.
+    """
     value, low, high = (difference[end] for end in ("value", "low", "high"))
-    low, high = sorted([abs(low), abs(high)])
+    low, high = (low, high) if value >= 0 else (-high, -low)
     if MEASURES[name].unit == "share":
         return f"{100 * abs(value):.1f} points ({100 * low:.1f} to {100 * high:.1f})"
     return f"{digits(abs(value))} ({digits(low)} to {digits(high)})"
