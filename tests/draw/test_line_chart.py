@@ -122,3 +122,12 @@ def test_names_of_ticks_stay_within_the_drawing() -> None:
     svg = line_chart(Chart([Line("a", range(3), range(3))], "point", "", x_labels=names), 350, 210)
     places = {name: float(x) for x, _, _, name in LABEL.findall(svg)}
     assert all(3 * len(name) <= x <= 350 - 3 * len(name) for name, x in places.items() if name in names)
+
+
+def test_levels_beyond_either_end_are_named_there_and_not_drawn_outside() -> None:
+    line = Line("accuracy", [0, 1, 2], [96.0, 97.0, 98.0])
+    levels = [Level("majority", 8.0), Level("perfect", 100.0), Level("neighbours", 97.0)]
+    drawn = line_chart(Chart([line], "step", "accuracy", levels, y_range=(95.0, 99.0)))
+    assert "majority ↓" in drawn
+    assert "perfect ↑" in drawn
+    assert drawn.count('class="level"') == 1

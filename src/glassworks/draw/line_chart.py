@@ -48,7 +48,7 @@ class Chart:
     y_title: str
     levels: Sequence[Level] = ()
     y_range: tuple[Real, Real] | None = None
-    """None = all that is finite. Lines are cut off at its ends; levels beyond its top are named there with an arrow."""
+    """None = all that is finite. Lines are cut off at its ends; levels beyond them are named there with an arrow."""
     log: bool = False
     """A logarithmic y axis; numbers of 0 or less leave a gap."""
     right: tuple[str, Real] | None = None
@@ -253,13 +253,14 @@ def draw_levels(chart: Chart, frame: Frame) -> Markup:
     levels = [level for level in chart.levels if math.isfinite(level.y) and (level.y > 0 or not frame.log)]
     lines: list[Markup] = []
     labels: dict[Literal["start", "end"], list[tuple[float, str]]] = {"end": [], "start": []}
+    low, high = frame.y_range
     for level in levels:
-        inside = level.y <= frame.y_range[1]
-        y = frame.y(level.y) if inside else frame.top
-        if inside:
+        arrow = " ↑" if level.y > high else " ↓" if level.y < low else ""
+        y = frame.y(min(max(level.y, low), high))
+        if not arrow:
             lines.append(tag("line", x1=frame.left, x2=frame.right, y1=y, y2=y, class_="level"))
         if level.label:
-            label = level.label if inside else f"{level.label} ↑"
+            label = f"{level.label}{arrow}"
             labels[emptier_end(chart, frame, y - 4, label)].append((y - 4, label))
     for anchor, found in labels.items():
         x = frame.right - 4 if anchor == "end" else frame.left + 6
