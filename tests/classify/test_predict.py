@@ -43,6 +43,11 @@ def test_a_prediction_is_the_networks_own(opened: OpenedLabelled, tmp_path: Path
     assert said.value is None
 
 
+def test_what_was_opened_is_a_line(opened: OpenedLabelled, tmp_path: Path) -> None:
+    assert repr(opened).startswith(f"OpenedLabelled('{tmp_path / 'model'}': ")
+    assert repr(opened).endswith(f"{sum(p.numel() for p in opened.model.parameters()):,} parameters)")
+
+
 def test_files_are_answered_in_their_order_and_batches_make_no_difference(
     opened: OpenedLabelled, tmp_path: Path
 ) -> None:

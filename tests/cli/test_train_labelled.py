@@ -110,6 +110,16 @@ def test_a_recipe_that_only_labelled_data_have_is_one_of_these(home: Path, capsy
     assert not (home / "runs/nowhere").exists()
 
 
+def test_who_gives_a_table_without_a_target_is_told_so_before_anything_is_refused(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "cls.csv").write_text("age,kind\n3,a\n4,b\n", encoding="utf-8")
+    assert run(["train", "--data", "cls.csv", "--name", "wrong"]) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert "cls.csv: a table of 2 columns, as plain text; for its columns say --target COLUMN" in first
+    assert "--data (='cls.csv') holds one document" in second
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -123,7 +133,7 @@ def test_a_recipe_that_only_labelled_data_have_is_one_of_these(home: Path, capsy
         (["--class-weights", "1", "2"], "--class-weights (2 numbers) must be one for each of the 10 classes"),
         (["--class-weights", "1", "two"], "--class-weights (='1 two') must be"),
         (["--model.architecture", "tiny_vgg"], "images of 8 × 8 are too small for tiny_vgg"),
-        (["--model.architecture", "lenet"], "--model.architecture (='lenet') must be one of"),
+        (["--model.architecture", "lenet"], "one of 'lenet5', 'mlp', 'resnet20', 'small_vgg', 'tiny_vgg', 'vit'\n"),
         (["--target", "x"], "--target (='x') is for tables"),
         (["--augment.flip", "--augment.turn", "-3"], "--augment.turn (=-3.0) must be 0 (off) or more"),
     ],
@@ -134,5 +144,5 @@ def test_a_mistake_gets_one_clear_line_and_leaves_nothing(
 ) -> None:
     assert run(["train", "--data", "digits", "--name", "wrong", *words]) == 2
     err = capsys.readouterr().err
-    assert message in err.splitlines()[-1]
+    assert message in err.splitlines(keepends=True)[-1]
     assert not Path("runs/wrong").exists()

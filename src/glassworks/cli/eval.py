@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Eval:
-    """Measure a run's model on all that was held out, beside the baselines on the same bytes or examples.
+    """Measure a run's model on all text, images or rows that it holds out, beside the baselines on the same.
 
     With --data, measure any model on another text (bits per byte, nats and perplexity per token) or labelled data.
     """

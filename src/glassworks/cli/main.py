@@ -21,9 +21,9 @@ from glassworks.core.progress import showing
 
 COMMANDS = {
     "demo": "train a GPT on this machine's own Python library, measure it, and open it up: a few minutes",
-    "train": "train a GPT by a recipe, with flags over it; or go on with a run by --resume",
+    "train": "train a GPT on text, or a network on images or a table, by a recipe; or go on by --resume",
     "sample": "let a run's model write, as it writes",
-    "eval": "measure a run's model on all of its held-out text, beside the baselines",
+    "eval": "measure a run's model on all text, images or rows that it holds out, beside the baselines",
     "predict": "say what a network sees in images, or in the rows of a table",
     "data": "the card of labelled data: what there is, and what would make a score on it wrong",
     "export": "write a network for images or tables as an ONNX file",
@@ -178,7 +178,7 @@ def usage() -> str:
     commands = "\n".join(listed(COMMANDS, help_width()))
     return (
         "usage: glassworks <command> [options]\n\n"
-        "Raise neural networks and see through them.\n\n"
+        "Raise neural networks for text, images and tables,\nand see through them.\n\n"
         f"{commands}\n\n"
         f"`{command()} <command> --help` shows a command's options, -V the version."
     )

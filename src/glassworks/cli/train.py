@@ -29,8 +29,8 @@ class Common:
     """What every training takes."""
 
     recipe_file: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[RECIPE]")] = None
-    """A recipe: the name of one that comes with Glassworks (shakespeare-char, digits), or a file (recipes/*.toml);
-    flags go over it. It comes first."""
+    """A recipe: the name of one that comes with Glassworks (shakespeare-char for text, digits or mnist for images), or
+    a file (recipes/*.toml); flags go over it. It comes first."""
     name: str | None = None
     """Name of the run's folder below runs/, or a path. None = the recipe's name."""
     resume: Annotated[str | None, tyro.conf.arg(metavar="RUN")] = None
@@ -46,9 +46,9 @@ class Common:
 class Train(Common):
     """Train a GPT on text, or a network on labelled images or a table, by a recipe with flags over it; or go on.
 
-    The data say which. Below are the flags for text; for images and tables `glassworks train --data digits --help`
-    shows them. Evaluates the model on all that was held out, looks inside it, and writes the run's report. Ctrl-C stops
-    cleanly.
+    The data say which. Below are the flags for text; `glassworks train --data digits --help` shows those for images,
+    and for tables, of which --target names the column to be said. Evaluates the model on all that was held out, looks
+    inside it, and writes the run's report. Ctrl-C stops cleanly.
     """
 
     recipe: Annotated[Recipe, tyro.conf.arg(name="")] = dataclasses.field(default_factory=Recipe)
@@ -93,12 +93,15 @@ def run(arguments: Arguments) -> int:
     from glassworks.train.device import pick_device
     from glassworks.train.distributed import ranks
 
+    is_doubtful = "--target" in reason  # then a refusal below is of what was not meant
     with ranks(pick_device(recipe.device)) as place:
+        if is_doubtful and place.first:
+            say(reason)
         launcher = ["torchrun", "--nproc-per-node", str(place.world), "-m"] if place.world > 1 else []
         new: Run = found(stages.starts)(path, recipe, [*launcher, "glassworks", "train", *words], place)
         if place.first and args.log is not None:
             new.update(log=args.log)
-        if place.first:
+        if place.first and not is_doubtful:
             say(reason)
         return finish(new, place)
 

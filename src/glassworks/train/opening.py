@@ -5,7 +5,7 @@ layout opens as what its config.json says it is, and a GGUF file as text does.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,15 +26,20 @@ from glassworks.models.vision.files import load_vision
 from glassworks.models.vision.layout import is_vision
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Opened:
     """A network, where it is, and the run it is of, if it is of one. Kinds of run add what belongs to theirs."""
 
     model: nn.Module
     path: Path
     run: Run | None = None
-    load: Callable[[], Any] | None = field(default=None, repr=False)
+    load: Callable[[], Any] | None = None
     """Reads what the run was trained on, and is judged on."""
+
+    def __repr__(self) -> str:
+        """In a line: without the network's modules, nor all that lies beside it."""
+        weights = sum(parameter.numel() for parameter in self.model.parameters())
+        return f"{type(self).__name__}({str(self.path)!r}: {type(self.model).__name__}, {weights:,} parameters)"
 
     @cached_property
     def data(self) -> Any:
@@ -44,7 +49,7 @@ class Opened:
         return self.load()
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class OpenedText(Opened):
     """A language model with its tokenizer; of a run, `data` is its `Corpus`."""
 
@@ -61,7 +66,7 @@ class OpenedText(Opened):
             )
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class OpenedLabelled(Opened):
     """A network for images or for rows of a table; of a run, `data` is its `Labelled`."""
 

@@ -60,6 +60,25 @@ def test_files_and_folders_are_known_by_what_they_hold(tmp_path: Path) -> None:
     assert kind_of(tmp_path / "images.csv", "label").name == "images"
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "is_table"),
+    [
+        ("flowers.csv", "length,kind\n1,setosa\n", True),
+        ("flowers.tsv", "length\tkind\n1\tsetosa\n", True),
+        ("names.csv", "emma\nolivia\n", False),
+        ("numbers.csv", "1,2\n3,4\n", False),
+        ("prose.txt", "length,kind\n1,setosa\n", False),
+    ],
+)
+def test_of_a_table_that_is_read_as_text_it_is_said_how_its_columns_are(
+    tmp_path: Path, name: str, content: str, is_table: bool
+) -> None:
+    (tmp_path / name).write_text(content)
+    found = kind_of(tmp_path / name)
+    assert found.name == "text"
+    assert ("as plain text; for its columns say --target COLUMN" in found.why) is is_table
+
+
 @pytest.mark.parametrize("name", ["digits", "moons", "stdlib", "notes.txt", "photos"])
 def test_a_target_where_there_are_no_columns_is_refused(tmp_path: Path, name: str) -> None:
     image(tmp_path / "photos/cat/1.png")

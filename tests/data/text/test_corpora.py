@@ -78,7 +78,7 @@ def test_missing_sources_are_named_with_the_nearest_match(folder: Path) -> None:
 
 
 def test_empty_sources_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="holds no text"):
+    with pytest.raises(ValueError, match=r"holds no text: .*\.txt.*; nor are images in it, as \.png .*for each class$"):
         names(str(tmp_path))
     (tmp_path / "a.txt").touch()
     (tmp_path / "b.jsonl").write_text(json.dumps({"text": ""}) + "\n", encoding="utf-8")

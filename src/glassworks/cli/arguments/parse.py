@@ -89,8 +89,8 @@ class Arguments(list[str]):
             return f"{name} needs {'a value' if match[2] == '1' else f'{match[2]} values'}: see {self.help()}"
         if match := re.match(r"invalid choice '(.*)' for argument '(\S+)'. Expected one of \((.*?),?\)", message):
             choices = match[3].split(", ")
-            if "'None'" in choices:  # with which tyro gives them in any order
-                choices.sort(key=lambda choice: (choice == "'None'", choice))
+            if "'None'" in choices:  # with which tyro gives them in any order; to leave the flag out says the same
+                choices = sorted(choice for choice in choices if choice != "'None'")
             return f"{match[2]} (={self.typed(match[2])!r}) must be one of {', '.join(choices)}"
         if match := re.match(r"Missing from .*?: (\S+) (.*?)\.? \(required\)", message):
             return f"{match[1]} is missing: {match[2][:1].lower()}{match[2][1:]} (see {self.help()})"

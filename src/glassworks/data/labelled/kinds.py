@@ -67,6 +67,10 @@ def kind_of_path(path: Path, target: str | None) -> Kind:
         return Kind("images", f"{path}: a table of images")
     if target is not None:
         return Kind("table", f"{path}: a table, of which {target} is to be said")
+    columns = signs.columns_of(path)
+    if len(columns) > 1:
+        many = f"a table of {len(columns):,} columns"
+        return Kind("text", f"{path}: {many}, as plain text; for its columns say --target COLUMN")
     return Kind("text", f"{path}: text")
 
 

@@ -115,6 +115,18 @@ def looks_like_paths(path: Path) -> bool:
     return any(Path(columns.get(name, "")).suffix.lower() in IMAGE_SUFFIXES for name in PATH_COLUMNS)
 
 
+def columns_of(path: Path) -> list[str]:
+    """The names of a CSV or TSV table's columns; [] where the first line does not look like names: text, perhaps."""
+    if not path.is_file() or path.name.lower().endswith(".parquet"):
+        return []
+    try:
+        header, row = first_rows(path)
+    except (OSError, ValueError, csv.Error):
+        return []
+    named = all(name.strip() and not re.fullmatch(r"[\d.,+-]+", name.strip()) for name in header)
+    return header if named and len(row) == len(header) else []
+
+
 def first_rows(path: Path) -> tuple[list[str], list[str]]:
     """The names of a table's columns (of Parquet, those of paths) and its first row as texts; empty for no table."""
     name = path.name.lower().removesuffix(".gz")

@@ -27,6 +27,7 @@ Codes = NDArray[np.int8]
 
 TRAIN, VALIDATION, TEST = range(3)
 FEW = 5  # classes that a sentence names
+MANY = 20  # classes called as whole numbers, beyond which they are likely to be numbers
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def check_classes(counts: NDArray[np.int64], classes: Sequence[str], what: str, 
         alone = [classes[k] for k in np.flatnonzero(total == 1).tolist()]
         raise ValueError(
             f"{what}: {named_classes(alone)} one example only ({only}), to be both learnt from "
-            "and judged on: give more or leave it out"
+            f"and judged on: give more or leave it out{if_numbers(classes)}"
         )
     unlearnt = [classes[k] for k in np.flatnonzero((total > 0) & (counts[TRAIN] == 0)).tolist()]
     if unlearnt:
@@ -142,6 +143,17 @@ def check_classes(counts: NDArray[np.int64], classes: Sequence[str], what: str, 
             f"{what}: {named_classes(unlearnt)} no example in train, only in validation or test: give more examples, "
             "or other shares"
         )
+
+
+def if_numbers(classes: Sequence[str]) -> str:
+    """How to train on numbers where the names of classes are some: not all whole, or too many for classes."""
+    try:
+        numbers = [float(name) for name in classes]
+    except ValueError:
+        return ""
+    if len(numbers) <= MANY and all(number.is_integer() for number in numbers):
+        return ""
+    return '; or, as the target looks like numbers, train on them by task="number"'
 
 
 def class_notes(counts: NDArray[np.int64], classes: Sequence[str]) -> list[str]:

@@ -26,6 +26,7 @@ from glassworks.core.errors import FileDamaged
 from glassworks.core.files import at_home
 from glassworks.core.progress import counted
 from glassworks.core.text import RENAME, check_text, writable
+from glassworks.data.labelled.signs import IMAGE_SUFFIXES
 from glassworks.data.text.formats import SUFFIXES, read_file, suffixes
 from glassworks.data.text.reading import FEW, Reading, noted, passed_over, unreadable_files
 from glassworks.data.text.tables import row_text, text_field
@@ -64,7 +65,7 @@ def documents(source: Source, reading: Reading | None = None) -> Iterator[Docume
                 empty = empty and text.isspace()
                 yield Document(name, text)
     if empty:
-        raise ValueError(f"source (={source!r}) holds no text: {why_empty(reading)}")
+        raise ValueError(f"source (={source!r}) holds no text: {why_empty(reading)}{of_images(source)}")
     if reading.column is not None and not any(column for _, column in reading.columns.values()):
         raise ValueError(
             f"column (={reading.column!r}) is for tables, and source (={source!r}) has none: leave it out, or give "
@@ -80,6 +81,12 @@ def why_empty(reading: Reading) -> str:
         return f"it has {empty}{counted(len(skipped), 'file')} that cannot be read: {unreadable_files(skipped)}"
     passed = next(passed_over(noted(reading)["passed"]), None)
     return passed or f"give files that are not empty or blank ({' '.join(SUFFIXES)})"
+
+
+def of_images(source: Source) -> str:
+    """What a folder would hold if it were of images: who trains on some has come to the wrong place unawares."""
+    folder = any(at_home(one).is_dir() for one in as_list(source))
+    return f"; nor are images in it, as {' '.join(IMAGE_SUFFIXES)} in a folder for each class" if folder else ""
 
 
 def fingerprint(source: Source, reading: Reading | None = None) -> Iterator[str]:

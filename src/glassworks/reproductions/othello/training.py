@@ -130,7 +130,7 @@ def train(run: Run, recipe: GameRecipe) -> GPT:
 # Opening one
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class OpenedGames(Opened):
     """A network that plays; `data` is games that it was not trained on (N, plies)."""
 

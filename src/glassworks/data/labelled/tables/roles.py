@@ -102,9 +102,9 @@ def task_of(goal: Summary, task: Task | None, rows: Rows) -> Task:
         if distinct is None or distinct > MOST_CLASSES or (goal.type == "text" and 2 * distinct > valid):
             many = f"more than {MOST_CLASSES:,}" if distinct is None else f"{distinct:,}"
             wrong = f"; if they are numbers, row {goal.first[0]} ({goal.first[1]!r}) is none" if goal.first else ""
+            remedy = "name another column" if goal.type not in ("number", "time") else 'say task="number"'
             raise ValueError(
-                f"{where} has {many} different values in {valid:,} rows, too many for classes{wrong}: name another "
-                "column"
+                f"{where} has {many} different values in {valid:,} rows, too many for classes{wrong}: {remedy}"
             )
     return task
 
