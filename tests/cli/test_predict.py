@@ -49,6 +49,22 @@ def test_a_number_is_said_in_its_unit(home: Path, capsys: pytest.CaptureFixture[
     assert json.loads(second) == {"file": "rows.csv row 1", "value": pytest.approx(305)}
 
 
+def test_values_that_the_network_cannot_take_are_said_by_row_and_counted(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table_folder(home / "numbers")
+    rows = "length,colour\n3,blue\nabc,purple\n,\n?,red\nlong,red\n", "length,colour\n1,red\n"
+    for name, content in zip(("new.csv", "good.csv"), rows, strict=True):
+        (home / name).write_text(content, encoding="utf-8")
+    assert run(["predict", "numbers", "new.csv", "good.csv"]) == 0
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 6
+    assert err.splitlines() == [
+        "glassworks: new.csv row 2: length 'abc' is no number and counts as missing, as 1 more",
+        "glassworks: new.csv row 2: colour 'purple' was never seen",
+    ]
+
+
 def test_a_broken_file_is_one_line_and_the_others_are_answered(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (home / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     assert run(["predict", "model", "bad.png", "none.png", "white.png"]) == 2

@@ -54,6 +54,7 @@ def predict_files(
     paths: Sequence[str | Path],
     *,
     broken: Callable[[Exception], object] | None = None,
+    strange: Callable[[str], object] | None = None,
     batch_size: int = BATCH,
 ) -> Iterator[Prediction]:
     """What a network says of files, one prediction an example, in their order.
@@ -63,12 +64,14 @@ def predict_files(
         paths: for images, files of images or IDX files; for tables, CSV, TSV or Parquet files with the columns that
             the network reads. A folder stands for all such files in it and below; a glob for those that it matches.
         broken: told of each file that cannot be read, and the others follow. None = the first one raises.
+        strange: told, in a sentence each, of a table's columns with values that cannot be read as theirs (they count as
+            missing) or that training never saw.
         batch_size: examples that the network sees at once.
 
     Raises: ValueError, FileDamaged or OSError for a file that cannot be read, as its reader says it; FileDamaged for
         preprocessing that is not the model's; RunError for an output that is not finite.
     """
-    read = reader_of(opened)
+    read = reader_of(opened, strange)
     suffixes = TABLE_SUFFIXES if opened.is_table else IMAGE_SUFFIXES
     examples = inputs_of(paths, suffixes, read, broken)
     model = folded(opened.model)
@@ -141,12 +144,12 @@ def is_shown(file: Path, given: Path) -> bool:
     return all(not part.startswith(".") or part in given.parts for part in file.parts)
 
 
-def reader_of(opened: OpenedLabelled) -> Read:
+def reader_of(opened: OpenedLabelled, strange: Callable[[str], object] | None = None) -> Read:
     """What makes inputs of a file, checked against the network."""
     try:
         if opened.is_table:
             encoding = Encoding.from_json(opened.preprocessing["encoding"], str(opened.path))
-            return partial(read_table, encoding=encoding_that_fits(encoding, opened))
+            return partial(read_table, encoding=encoding_that_fits(encoding, opened), tell=strange)
         height, width = opened.preprocessing["size"]
         channels = {"grey": 1, "rgb": 3}[opened.preprocessing["colour"]]
     except (KeyError, TypeError, ValueError) as error:
@@ -169,9 +172,9 @@ def unfit(opened: OpenedLabelled, made: str) -> FileDamaged:
     return FileDamaged(f"{opened.path}: its preprocessing makes {made}, and the network reads {shape}: restore both")
 
 
-def read_table(file: Path, *, encoding: Encoding) -> Iterator[Named]:
+def read_table(file: Path, *, encoding: Encoding, tell: Callable[[str], object] | None) -> Iterator[Named]:
     """The rows of a table."""
-    for inputs, names in encoded_file(file, encoding):
+    for inputs, names in encoded_file(file, encoding, tell):
         yield from zip(inputs, names, strict=True)
 
 

@@ -53,7 +53,7 @@ def run(arguments: Arguments) -> int:
         broken.append(error)
         say(arguments.in_flags(describe(error, arguments)))
 
-    for prediction in predict_files(opened, args.files, broken=tell):
+    for prediction in predict_files(opened, args.files, broken=tell, strange=say):
         print(
             json.dumps(as_json(prediction, args.top), ensure_ascii=False) if args.json else line(prediction, args.top)
         )

@@ -8,7 +8,7 @@ train, validation and test (or valid, val, dev), gives the splits and is no feat
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from glassworks.data.labelled.tables.roles import (
     times_in,
 )
 from glassworks.data.labelled.tables.rows import Rows
+from glassworks.data.labelled.tables.strange import Strange
 from glassworks.data.labelled.tables.summary import described, encoding_of, summaries
 
 __all__ = ["describe_columns", "encoded_file", "table_as", "table_source"]
@@ -103,18 +104,28 @@ def describe_columns(path: Path | str | Rows) -> list[dict[str, Any]]:
     return [described(column) for column in summaries(path if isinstance(path, Rows) else rows_of(path))]
 
 
-def encoded_file(path: Path | str, encoding: Encoding) -> Iterator[tuple[NDArray[np.float32], list[str]]]:
+def encoded_file(
+    path: Path | str, encoding: Encoding, tell: Callable[[str], object] | None = None
+) -> Iterator[tuple[NDArray[np.float32], list[str]]]:
     """The rows of another file as inputs, with their names, some thousand at a time: for `predict`.
 
-    Columns that the encoding does not have are ignored, the target's too.
+    Columns that the encoding does not have are ignored, the target's too. `tell` is told, in a sentence each once the
+    file is read, of columns with values that cannot be read as theirs or that training never saw.
 
     Raises:
         ValueError: the file is no table, a row is wrong, or a column is not there.
     """
     rows = rows_of(path)
     check_columns(encoding, rows.columns, rows.where)
+    strange = Strange(encoding)
     for batch, first in small_batches(rows, len(encoding.features)):
-        yield encode(encoding, batch), names_of(rows, first, np.arange(batch.num_rows))
+        names = names_of(rows, first, np.arange(batch.num_rows))
+        if tell is not None:
+            strange.look(batch, names)
+        yield encode(encoding, batch), names
+    if tell is not None:
+        for sentence in strange.sentences():
+            tell(sentence)
 
 
 def source_of(rows: Rows, target: str | None, group: str | None, time: str | None, task: Task | None) -> Source:
