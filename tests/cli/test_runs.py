@@ -133,7 +133,7 @@ def test_settings_differ_where_they_mean_something_else_and_so_does_what_was_dec
     other.update(recipe={**recipe, "data": [str(tmp_path / "b.txt")]}, plan=RECORD["plan"])
     print_runs([one, other], compared=True)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[3].startswith("scores are of different held-out texts")
+    assert lines[3].startswith("scores are of different held-out texts,")
     assert lines[-1].split() == ["data", "a.txt", "b.txt"]
 
 
@@ -161,3 +161,18 @@ def test_how_far_a_run_of_an_unknown_kind_is_can_be_known_by_its_plan_alone(
     assert facts(run)["state"] == state
     print_runs([run], compared=False)
     assert state in capsys.readouterr().out
+
+
+def test_runs_of_images_have_no_columns_of_texts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = [Run.create(tmp_path / name) for name in ("one", "other")]
+    for run in runs:
+        run.update(recipe={"data": "digits"}, result={"step": 3, "num_params": 10}, examples={"digest": run.name})
+        run.append("metrics", {"step": 3, "loss": 2.5, "seconds": 4.5})
+        run.eval_path("test").parent.mkdir()
+        run.eval_path("test").write_text('{"metrics": {"accuracy": {"value": 0.9, "low": 0.8, "high": 1.0}}}')
+    print_runs(runs, compared=False)
+    said = capsys.readouterr().out
+    assert "tokens" not in said
+    assert "bits/byte" not in said
+    assert "90.0 %" in said
+    assert "scores are of different test examples," in said

@@ -61,6 +61,7 @@ def run(arguments: Arguments) -> None:
     from glassworks.data.labelled.open import open_source
     from glassworks.data.labelled.prepare import prepare
     from glassworks.evaluate.card.card import data_card
+    from glassworks.evaluate.card.findings import first_of
     from glassworks.report.data_card import write_card
 
     size = None if args.size is None else (args.size, args.size)
@@ -83,6 +84,8 @@ def run(arguments: Arguments) -> None:
         print(f"{finding.level:8} {finding.sentence}")
         if finding.control:
             print(f"{'':8} {finding.control}")
+        if finding.names:
+            print(f"{'':8} {first_of(finding.names, 3)}")
     if card.nothing:
         say(f"looked for and not found: {', '.join(card.nothing)}")
     print(page)

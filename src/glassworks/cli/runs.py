@@ -136,7 +136,7 @@ def print_runs(runs: list["Run"], *, compared: bool) -> None:
 
     records = [facts(run) for run in runs]
     heads = ["run", "state", "steps", "params", "tokens", "held-out bits/byte", "tokens/s", "time"]
-    rows = [heads, *map(summary, records)]
+    rows = with_values([heads, *map(summary, records)])
     if any(tests := [tested(each.get("test") or {}) for each in records]):
         rows = [[*row, test] for row, test in zip(rows, ["test, 95 %", *tests], strict=True)]
     if any(parents := [started_from(each) or "" for each in records]):
@@ -145,8 +145,8 @@ def print_runs(runs: list["Run"], *, compared: bool) -> None:
     for each in records:
         if "why" in each:
             print(f"{each['name']}: {each['why']}")
-    if not are_comparable(records):
-        print("scores are of different held-out texts or examples, so they say nothing of which run is better")
+    if different := judged_on_different(records):
+        print(f"scores are of different {different}, so they say nothing of which run is better")
     if compared:
         from glassworks.cli.differences import differing
 
@@ -156,12 +156,19 @@ def print_runs(runs: list["Run"], *, compared: bool) -> None:
             print_table([["", *(each["name"] for each in records)], *rows])
 
 
-def are_comparable(records: list[dict[str, Any]]) -> bool:
-    """Whether all that have a score were measured on the same text, and all that have one on examples on the same."""
+def with_values(rows: list[list[str]]) -> list[list[str]]:
+    """A table, its heads first, without the columns in which no row has anything."""
+    kept = [i for i in range(len(rows[0])) if any(row[i] for row in rows[1:])]
+    return [[row[i] for i in kept] for row in rows]
+
+
+def judged_on_different(records: list[dict[str, Any]]) -> str:
+    """On what runs with a score of the same kind were measured, if not on the same: texts, examples, both, or ""."""
     texts = [each["settings"] for each in records if each.get("held_out")]
     examples = {each["examples"] for each in records if each.get("test")}
     held_out = {str([settings.get(key) for key in ("data", "held_out", "split")]) for settings in texts}
-    return len(held_out) < 2 and len(examples) < 2
+    found = [("held-out texts", len(held_out) > 1), ("test examples", len(examples) > 1)]
+    return " or ".join(what for what, differ in found if differ)
 
 
 def tested(metrics: Mapping[str, Any]) -> str:

@@ -14,13 +14,15 @@ from glassworks.draw.markup import Markup, join, scrolling, tag
 from glassworks.draw.page import document
 from glassworks.draw.scales import short
 from glassworks.evaluate.card.card import Card
-from glassworks.evaluate.card.findings import Finding, percent
+from glassworks.evaluate.card.findings import Finding, first_of, percent
 from glassworks.evaluate.card.whole import Whole
 
 CLASSES = 60
 """Classes that a table lists; the rest are in the JSON."""
 ROWS, PICTURES = 12, 8
 """Classes of which pictures are shown, and how many of each."""
+COMMON, NAMED = 5, 500
+"""Sizes of files that are listed, and names of examples below a finding."""
 SIDE = 84
 """Of a picture on the page, in its pixels."""
 SAID = {"serious": "mend first", "look": "look at it", "note": "good to know"}
@@ -90,6 +92,11 @@ def finding_row(finding: Finding) -> Markup:
     if finding.control:
         said.append(tag("p", tag("b", "Beside it: "), finding.control, class_="beside"))
     said.append(tag("p", tag("b", "To do: "), finding.remedy, class_="beside"))
+    if finding.names:
+        every = tag("ul", *(tag("li", name) for name in finding.names[:NAMED]))
+        more = len(finding.names) - NAMED
+        rest = tag("p", f"{more:,} more are in the JSON.") if more > 0 else ""
+        said.append(tag("details", tag("summary", first_of(finding.names, 3)), every, rest, class_="beside"))
     return tag("tr", tag("th", SAID[finding.level], scope="row", class_=f"level {finding.level}"), tag("td", *said))
 
 
@@ -146,9 +153,12 @@ def as_found(facts: Mapping[str, Any]) -> Markup:
     rows = [
         (name[:-1], one, f"{count:,}")
         for name in ("sizes", "modes", "formats")
-        for one, count in found.get(name, {}).items()
+        for one, count in list(found.get(name, {}).items())[:COMMON]
     ]
     caption = "Image files as they are, before all are brought to one size; L is grey, P a palette."
+    if (number := found.get("different_sizes", 0)) > COMMON:
+        ranges = [f"{name} of {low:,} to {high:,}" for name in ("heights", "widths") for low, high in [found[name]]]
+        caption += f" Of {number:,} sizes, {' and '.join(ranges)}, the {COMMON} commonest are listed."
     return table(("", "in the files", "images"), rows, caption) if rows else Markup("")
 
 

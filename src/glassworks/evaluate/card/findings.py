@@ -1,5 +1,6 @@
 """What a card has to say: a sentence with its number, its control, and what to do about it."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -20,6 +21,8 @@ class Finding:
     """What the number would be if there were nothing, in a sentence; "" where nothing can be by chance."""
     remedy: str
     numbers: dict[str, Any] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+    """The examples that it is about, each by its name; of copies those beside it, too."""
 
     def as_json(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -29,6 +32,12 @@ class Finding:
 def in_order(findings: list[Finding]) -> list[Finding]:
     """What matters most first; among those that matter alike, as they were found."""
     return sorted(findings, key=lambda finding: LEVELS.index(finding.level))
+
+
+def first_of(names: Sequence[str], most: int) -> str:
+    """The first of some names in a line: 'a.png, b.png and 3 others'; "" where there are none."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} other{'s' * (more > 1)}" if more > 0 else "")
 
 
 def share(number: float | int, total: float | int) -> str:

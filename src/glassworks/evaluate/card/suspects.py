@@ -125,6 +125,10 @@ def noise_findings(whole: Whole, seed: int) -> tuple[list[Finding], dict[str, An
         f"{percent(control['precision'])} of those newly suspected had been flipped; by chance {percent(FLIPPED)} are.",
         "Look at them, the likeliest first, and repair those that are wrong; do not leave out what is only hard.",
         {name: value for name, value in numbers.items() if name != "worst"},
+        tuple(
+            f"{name} ({whole.target(index)}, rather {whole.data.classes[int(found[index].argmax())]}?)"
+            for index, name in zip(wrong.tolist(), whole.names(wrong), strict=True)
+        ),
     )], numbers, wrong  # fmt: skip
 
 
