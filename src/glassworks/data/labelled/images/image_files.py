@@ -125,7 +125,8 @@ def as_found(found: Survey, chosen: Size) -> dict[str, Any]:
     """
     counts = {"sizes": found.sizes.most_common(SIZES), "modes": found.modes.most_common()}
     counts["formats"] = found.formats.most_common()
-    listed = {name: dict(some) for name, some in counts.items()} | {"different_sizes": len(found.sizes)}
+    listed: dict[str, Any] = {name: dict(some) for name, some in counts.items()}
+    listed["different_sizes"] = len(found.sizes)
     if not found.sizes:
         return listed
     sides = np.array([[int(side) for side in one.split(" × ")] for one in found.sizes])
