@@ -8,6 +8,8 @@ from glassworks.draw.scales import evenly
 from glassworks.interpret.catalogue.image_subject import ImageSubject
 from glassworks.trace.trace import Trace
 
+STEPS = 20
+"""Of integrated gradients: most time goes into its badges, each of which goes the way again. The trace says its gap."""
 SOME, MANY, NEAR = 5, 64, 500
 """Images of one class whose parts are compared; images that are shifted, resized and turned; and those that pictures
 are made beside, and neighbours found among."""
@@ -128,7 +130,7 @@ def integrated_gradients(subject: ImageSubject) -> Trace:
     """Gradients summed on the way from a black image."""
     from glassworks.interpret.images.attribution.methods import integrated_gradients
 
-    return integrated_gradients(subject.model, subject.images, **asked(subject))
+    return integrated_gradients(subject.model, subject.images, steps=STEPS, **asked(subject))
 
 
 def guided_backprop(subject: ImageSubject) -> Trace:
