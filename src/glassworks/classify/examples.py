@@ -22,6 +22,7 @@ def source_of(recipe: LabelledRecipe) -> Source:
         task=recipe.task,
         size=None if recipe.size is None else (recipe.size, recipe.size),
         colour=recipe.colour,
+        skip_unreadable=recipe.skip_unreadable,
     )
 
 

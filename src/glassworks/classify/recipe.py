@@ -35,6 +35,9 @@ class Examples:
     """Rows and columns of an image, to which all are brought. None = as they are, which must be one size."""
     colour: Literal["auto", "grey", "rgb"] = "auto"
     """What images are brought to. auto = grey if all are."""
+    skip_unreadable: bool = False
+    """Leave out the images of a folder, or of a table of paths, that cannot be read, and list them; otherwise one
+    refuses them all."""
     validation: float = 0.1
     """The share of examples that training is judged by on the way."""
     test: float = 0.2

@@ -73,6 +73,7 @@ def run(arguments: Arguments) -> None:
         task=args.task,
         size=size,
         colour=args.colour,
+        skip_unreadable=True,
     )
     examples = prepare(source, ROOT / ".examples", validation=args.validation, test=args.test)
     card = data_card(source, examples, args.seed)

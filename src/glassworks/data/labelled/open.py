@@ -18,6 +18,7 @@ def open_source(
     task: Task | None = None,
     size: Size | None = None,
     colour: Colour = "auto",
+    skip_unreadable: bool = False,
 ) -> Source:
     """A source by what it is called.
 
@@ -31,7 +32,7 @@ def open_source(
         "hf:<owner>/<name>"          images or a table of the Hugging Face hub (extra `hf`)
 
     `target`, `group`, `time` and `task` are of tables, as for `table_source`; `size` and `colour` of images, as for
-    `read_image`.
+    `read_image`; `skip_unreadable` leaves out the images of a folder, or of a table of paths, that cannot be read.
 
     Raises:
         ValueError: it is none, or not as its kind must be; something is said that is for another kind.
@@ -47,10 +48,19 @@ def open_source(
     if kind == "images" and has_columns(name):
         from glassworks.data.labelled.images.paths import read_paths
 
-        return read_paths(at_home(name), target=target, group=group, time=time, task=task, size=size, colour=colour)
+        return read_paths(
+            at_home(name),
+            target=target,
+            group=group,
+            time=time,
+            task=task,
+            size=size,
+            colour=colour,
+            skip_unreadable=skip_unreadable,
+        )
     if kind == "images":
         refuse(name, "tables", group=group, time=time, task=task)
-        return image_source(name, target, size, colour)
+        return image_source(name, target, size, colour, skip_unreadable)
     refuse(name, "images", size=size, colour=None if colour == "auto" else colour)
     if is_toy(name):
         from glassworks.data.labelled.tables.toys import toy_source
@@ -67,7 +77,9 @@ def open_source(
     return table_source(at_home(name), target=target, group=group, time=time, task=task)
 
 
-def image_source(name: str, target: str | None, size: Size | None, colour: Colour) -> Source:
+def image_source(
+    name: str, target: str | None, size: Size | None, colour: Colour, skip_unreadable: bool = False
+) -> Source:
     """A source of images by its name or path."""
     if name == "digits":
         from glassworks.data.labelled.images.digits import digits_source
@@ -84,7 +96,7 @@ def image_source(name: str, target: str | None, size: Size | None, colour: Colou
         return read_cifar(path, target="coarse" if target == "coarse" else "fine", size=size, colour=colour)
     from glassworks.data.labelled.images.folder import read_folder
 
-    return read_folder(path, size=size, colour=colour)
+    return read_folder(path, size=size, colour=colour, skip_unreadable=skip_unreadable)
 
 
 def refuse(data: str, what: str, **given: object) -> None:

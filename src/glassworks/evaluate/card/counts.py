@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glassworks.core.progress import counted
 from glassworks.data.labelled.source import SPLITS, Source
 from glassworks.evaluate.card.findings import Finding, first_of, percent, share
 from glassworks.evaluate.card.whole import Whole
@@ -108,6 +109,13 @@ def file_findings(source: Source) -> list[Finding]:
     """What images were before they were brought to one size and one mode."""
     found, findings = source.found, []
     images = sum(found.get("modes", {}).values())
+    if lost := found.get("unreadable"):
+        findings.append(Finding(
+            "serious", "images",
+            f"{counted(len(lost), 'image')} cannot be read, the first {lost[0]}.",
+            "", "Restore them, or train with --skip-unreadable: all else here is of the others.",
+            {"unreadable": len(lost)},
+        ))  # fmt: skip
     mixed = {name: found[name] for name in ("modes", "formats") if len(found.get(name, {})) > 1}
     if found.get("different_sizes", 1) > 1:
         sizes, number = found["sizes"], found["different_sizes"]

@@ -1,4 +1,5 @@
 import os
+import pathlib
 
 import numpy as np
 import pytest
@@ -227,3 +228,17 @@ def test_images_of_one_folder_beside_a_table_of_them_say_so(tmp_path):
     (tmp_path / "labels.csv").write_text("path,label\nimages/1.png,cat\n")
     with pytest.raises(ValueError, match="where it needs one for each class: give .*labels.csv, which names them"):
         read_folder(tmp_path)
+
+
+def test_what_cannot_be_read_is_left_out_and_listed_where_that_is_asked_for(tmp_path: pathlib.Path) -> None:
+    for name in ("cat/1.png", "cat/2.png", "dog/1.png", "dog/2.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("L", (8, 8), 7).save(tmp_path / name)
+    (tmp_path / "cat/2.png").write_bytes((tmp_path / "cat/2.png").read_bytes()[:50])
+    (tmp_path / "dog/0.png").write_bytes(b"no image")
+    with pytest.raises(FileDamaged, match=r"^(cat/2|dog/0)\.png .* 2 such images in all: skip_unreadable=True leaves"):
+        list(read_folder(tmp_path).blocks())
+    source = read_folder(tmp_path, skip_unreadable=True)
+    assert [name for block in source.blocks() for name in block.names] == ["cat/1.png", "dog/1.png", "dog/2.png"]
+    assert source.notes[0].endswith("cannot be read: cat/2.png, dog/0.png (2 in all)")
+    assert source.found["unreadable"] == ["cat/2.png", "dog/0.png"]

@@ -22,7 +22,9 @@ FEW = 5
 REMEDY = "put those of each class into a folder of its own, or give a table with their paths and labels"
 
 
-def read_folder(path: Path, *, size: Size | None = None, colour: Colour = "auto") -> Source:
+def read_folder(
+    path: Path, *, size: Size | None = None, colour: Colour = "auto", skip_unreadable: bool = False
+) -> Source:
     """Images in folders that are called as their classes.
 
     <folder>/<class>/…/<image>, or <folder>/<split>/<class>/…/<image>, where the split is called train, val (valid,
@@ -33,6 +35,7 @@ def read_folder(path: Path, *, size: Size | None = None, colour: Colour = "auto"
         path: the folder.
         size: (height, width) of all, as of `source_of_files`. None = found from the images.
         colour: as of `read_image`. "auto" = grey if all are.
+        skip_unreadable: leave out images that cannot be read, and list them.
 
     Raises: ValueError if there are no classes, a split is there twice or a link leads out of the folder; as
         `read_image`, for the first image that cannot be read. Each names the file.
@@ -58,7 +61,15 @@ def read_folder(path: Path, *, size: Size | None = None, colour: Colour = "auto"
     listed = [f"{kind} ({count:,})" if count else kind for kind, count in passed.most_common(FEW)]
     more = f" and {len(passed) - FEW:,} more kinds" if len(passed) > FEW else ""
     notes = [f"passed over: {', '.join(listed)}{more}"] if passed else []
-    return source_of_files(files, "images in folders by class", "classes", size=size, colour=colour, notes=notes)
+    return source_of_files(
+        files,
+        "images in folders by class",
+        "classes",
+        size=size,
+        colour=colour,
+        notes=notes,
+        skip_unreadable=skip_unreadable,
+    )
 
 
 def split_folders(path: Path) -> tuple[Parts, Counter[str]]:

@@ -9,6 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -29,6 +30,7 @@ from glassworks.data.labelled.images.image import (
     is_grey,
     quiet,
 )
+from glassworks.data.labelled.images.unreadable import counted_first, unreadable, without
 from glassworks.data.labelled.source import Block, Source, Split, Task
 
 SMALL = 128
@@ -39,6 +41,8 @@ AT_ONCE = 16
 """Files that a thread takes in one go: small ones are read sooner than a thread is told of them."""
 SMALL_FILE = 1 << 13
 """Bytes of a file, on average, below which one thread is faster than two: opening it holds Python's lock."""
+FEW = 5
+"""Files that a note names."""
 SIZES = 20
 """Different sizes that are listed."""
 IN_MEMORY = 1 << 24
@@ -84,7 +88,14 @@ class Survey:
 
 
 def source_of_files(
-    files: Files, what: str, task: Task, *, size: Size | None, colour: Colour, notes: Sequence[str] = ()
+    files: Files,
+    what: str,
+    task: Task,
+    *,
+    size: Size | None,
+    colour: Colour,
+    notes: Sequence[str] = (),
+    skip_unreadable: bool | None = None,
 ) -> Source:
     """A source of image files.
 
@@ -96,10 +107,22 @@ def source_of_files(
             the usual shorter side where that is less.
         colour: as of `read_image`, where "auto" is grey only if every pixel of every image is.
         notes: what else was found.
+        skip_unreadable: leave out those that cannot be read, which a note lists; all are unpacked once to find out.
+            None = nobody can ask for it.
 
     Raises: as `read_image`, for the first that cannot be read.
     """
-    found = survey(files, headers=size is None or colour == "auto")
+    lost = unreadable(files) if skip_unreadable else {}
+    if lost:
+        every, some = files, ", ".join([*lost.values()][:FEW])
+        files = partial(without, every, lost)
+        if next(files(), None) is None:
+            raise ValueError(f"{what}: none of {len(lost):,} can be read ({some}): restore them")
+        more = f" and {len(lost) - FEW:,} more" if len(lost) > FEW else ""
+        notes = [f"left out, as they cannot be read: {some}{more} ({len(lost):,} in all)", *notes]
+    counting = partial(counted_first, files) if skip_unreadable is False else nullcontext
+    with counting():
+        found = survey(files, headers=size is None or colour == "auto")
     chosen, resizing = chosen_size(found, size)
     colour = ("grey" if found.grey else "rgb") if colour == "auto" else colour
     changes = [f"{change}: {count:,} of {found.count:,} images" for change, count in found.changes.items()]
@@ -110,11 +133,11 @@ def source_of_files(
         what=f"{found.count:,} {what}, {'grey' if colour == 'grey' else 'in colour'}, of {chosen[0]} × {chosen[1]}",
         task=task,
         shape=(CHANNELS[colour], *chosen),
-        blocks=partial(blocks, files, chosen, colour, threads),
+        blocks=partial(blocks, files, chosen, colour, threads, counting),
         fingerprint=found.digest.hexdigest(),
         preprocessing=image_preprocessing(chosen, colour),
         notes=(*resizing, *changes, *notes),
-        found=as_found(found, chosen),
+        found=as_found(found, chosen) | ({"unreadable": [*lost.values()]} if lost else {}),
     )
 
 
@@ -202,11 +225,13 @@ def middle(counts: Counter[int]) -> int:
 # Pixels
 
 
-def blocks(files: Files, size: Size, colour: Colour, threads: int) -> Iterator[Block]:
-    """Every file, in order, decoded by so many threads."""
+def blocks(
+    files: Files, size: Size, colour: Colour, threads: int, counting: Callable[[], AbstractContextManager[None]]
+) -> Iterator[Block]:
+    """Every file, in order, decoded by so many threads, in a context that says more of one that cannot be read."""
     rest = files()
     count = block_size(CHANNELS[colour] * size[0] * size[1])
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(threads) as pool, counting():
         while some := list(islice(rest, count)):
             yield block_of(some, *pixels_of(some, size, colour, pool))
 

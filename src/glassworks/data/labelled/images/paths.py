@@ -35,6 +35,7 @@ def read_paths(
     task: Task | None = None,
     size: Size | None = None,
     colour: Colour = "auto",
+    skip_unreadable: bool = False,
 ) -> Source:
     """The images that a CSV, TSV or Parquet table names, with the target beside each.
 
@@ -50,6 +51,7 @@ def read_paths(
         task: "classes" or "number". None = as the target says; see `table_source`.
         size: (height, width) of all, as of `source_of_files`. None = found from the images.
         colour: as of `read_image`. "auto" = grey if all are.
+        skip_unreadable: leave out images that cannot be read, and list them; one that is not there is refused.
 
     Raises: ValueError for a path that leaves the folder, is empty or not there, with its row, and as `table_source`;
         as `read_image` for the first image that cannot be read.
@@ -73,6 +75,7 @@ def read_paths(
         size=size,
         colour=colour,
         notes=[f"paths are in the column {names}", *splits, *target_notes(roles.target, roles.task), *rows.notes],
+        skip_unreadable=skip_unreadable,
     )
 
 
