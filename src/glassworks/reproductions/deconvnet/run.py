@@ -35,8 +35,8 @@ from glassworks.trace.trace import Trace
 DEFAULT = "creatures"
 EXAMPLES = (6000, 2000)
 """Of creatures, to train on and to test."""
-STEPS, QUICK_STEPS = 2000, 800
-SEEDS, QUICK_SEEDS = (3, 3), (2, 1)
+STEPS, QUICK_STEPS = 1500, 800
+SEEDS, QUICK_SEEDS = (3, 2), (2, 1)
 """Of networks that read in other ways, and of those without some layers."""
 MINUTES, MINUTES_A_STEP = 0.7, 1.6e-4
 """On two quiet cores; a step of any of the networks."""
@@ -63,7 +63,7 @@ def run(
         quick: fewer steps and fewer seeds.
         folder: a new run's folder, or that of an unfinished one with the same data and settings.
         seed: of weights, batches and creatures: the first of those that are trained with. None = 0.
-        steps: of each training; None = 2,000, or 800 if quick.
+        steps: of each training; None = 1,500, or 800 if quick.
         command: what the user typed, for run.json.
 
     Raises:
