@@ -77,7 +77,7 @@ def test_a_table_without_a_target_says_how_it_would_be_one(home: Path) -> None:
     kind, why = kind_asked_for(Arguments(["--data", "flats.csv"]), {})
     assert (kind, why) == (
         "text",
-        "flats.csv: text; to learn what one of its columns says, give --target COLUMN",
+        "flats.csv: a table of 2 columns, as plain text; for its columns say --target COLUMN",
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from glassworks.classify.recipe import LabelledRecipe
 from glassworks.cli.arguments.parse import Arguments
-from glassworks.data.labelled.kinds import has_columns, kind_of
+from glassworks.data.labelled.kinds import kind_of
 from glassworks.pretraining.recipe import Recipe
 from glassworks.train.recipes import recipe_of_values
 
@@ -30,8 +30,6 @@ def kind_asked_for(arguments: Arguments, values: Mapping[str, Any]) -> tuple[str
     if len(sources) != 1 or not isinstance(sources[0], str):  # several texts; or what its recipe will refuse
         return "text", "several texts"
     kind, why = kind_of(sources[0], target)
-    if kind == "text" and has_columns(sources[0]):
-        why += "; to learn what one of its columns says, give --target COLUMN"
     if kind == "text" and (only := sorted(LABELLED_ALONE & values.keys())):
         return "images", f"{sources[0]}: labelled data, as the recipe has {only[0]}"
     return kind, why

@@ -65,7 +65,7 @@ def documents(source: Source, reading: Reading | None = None) -> Iterator[Docume
                 empty = empty and text.isspace()
                 yield Document(name, text)
     if empty:
-        raise ValueError(f"source (={source!r}) holds no text: {why_empty(reading)}{of_images(source)}")
+        raise ValueError(f"source (={source!r}) holds no text: {why_empty(reading)}{of_images(source, reading)}")
     if reading.column is not None and not any(column for _, column in reading.columns.values()):
         raise ValueError(
             f"column (={reading.column!r}) is for tables, and source (={source!r}) has none: leave it out, or give "
@@ -83,9 +83,12 @@ def why_empty(reading: Reading) -> str:
     return passed or f"give files that are not empty or blank ({' '.join(SUFFIXES)})"
 
 
-def of_images(source: Source) -> str:
-    """What a folder would hold if it were of images: who trains on some has come to the wrong place unawares."""
-    folder = any(at_home(one).is_dir() for one in as_list(source))
+def of_images(source: Source, reading: Reading) -> str:
+    """What a folder would hold if it were of images: who trains on some has come to the wrong place unawares.
+
+    Nothing where files are there that would be text if they could be read.
+    """
+    folder = not reading.skipped and any(at_home(one).is_dir() for one in as_list(source))
     return f"; nor are images in it, as {' '.join(IMAGE_SUFFIXES)} in a folder for each class" if folder else ""
 
 
