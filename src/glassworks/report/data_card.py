@@ -204,11 +204,19 @@ def suspects(card: Card) -> Markup:
     return tag("figure", tag("div", *cells, class_="card-pictures"), tag("figcaption", caption))
 
 
+PARTS = {
+    "elsewhere": "the best of eight other places",
+    "border": "the outermost pixels",
+    "ring inside it": "the ring inside them",
+}
+"""Of images, what is shown beside the corners."""
+
+
 def alone(facts: Mapping[str, Any]) -> Markup:
     """How well parts of images, or single columns, tell the target, beside shuffled targets."""
     border = facts["border"]
-    named = {name: border[name] for name in ("corners", "middle", "border", "ring inside it") if name in border}
-    named |= border.get("single_corners", {})
+    named = {f"{name} corner": one for name, one in border.get("corners", {}).items()}
+    named |= {title: border[name] for name, title in PARTS.items() if name in border}
     some = [*named.items(), *((column["name"], column) for column in facts["columns"])]
     rows = [(name, percent(one["skill"]), percent(one["control"])) for name, one in some]
     caption = (
