@@ -14,7 +14,7 @@ from efficientnet_lite_pytorch import EfficientNet
 from skimage import data, transform
 from torch import Tensor, nn
 
-from glassworks.interpret.images.four_maps import occlusion
+from glassworks.interpret.images.occlusion.four_maps import occlusion
 
 EGYPTIAN_CAT = 285
 

@@ -35,7 +35,7 @@ from torch import Tensor, nn
 from glassworks.interpret.images.attribution.cams import guided_grad_cam_map
 from glassworks.interpret.images.attribution.gradients import gradient_map
 from glassworks.interpret.images.attribution.integrated import integrated_gradients_map
-from glassworks.interpret.images.occlusion import occlusion_maps
+from glassworks.interpret.images.occlusion.windows import occlusion_maps
 from glassworks.interpret.images.scores import MAX_BYTES
 
 warnings.filterwarnings("ignore")  # captum's, on its hooks

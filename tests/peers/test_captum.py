@@ -20,7 +20,7 @@ from glassworks.interpret.images.attribution.gradients import (
     smooth_grad_map,
 )
 from glassworks.interpret.images.attribution.integrated import integrated_gradients_map
-from glassworks.interpret.images.occlusion import occlusion_maps
+from glassworks.interpret.images.occlusion.windows import occlusion_maps
 from glassworks.interpret.images.scores import MAX_BYTES
 
 pytestmark = [pytest.mark.peer, pytest.mark.filterwarnings("ignore")]

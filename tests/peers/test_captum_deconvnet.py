@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from glassworks.interpret.images.deconvnet import project
-from glassworks.interpret.images.occlusion import occlusion_maps
+from glassworks.interpret.images.features.deconvnet import project
+from glassworks.interpret.images.occlusion.windows import occlusion_maps
 from glassworks.interpret.images.units import find_units
 
 captum = pytest.importorskip("captum.attr", reason="pip install captum")

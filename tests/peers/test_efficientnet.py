@@ -15,12 +15,12 @@ from torch import Tensor, nn
 
 from glassworks.interpret.images.attribution import methods
 from glassworks.interpret.images.correspondence import correspondence
-from glassworks.interpret.images.deconvnet import projections
-from glassworks.interpret.images.feature_visualisation import feature_visualisation
-from glassworks.interpret.images.four_maps import occlusion
+from glassworks.interpret.images.features.deconvnet import projections
+from glassworks.interpret.images.features.feature_visualisation import feature_visualisation
+from glassworks.interpret.images.features.strongest import strongest_examples
 from glassworks.interpret.images.invariance import invariance
 from glassworks.interpret.images.neighbours import neighbours
-from glassworks.interpret.images.strongest import strongest_examples
+from glassworks.interpret.images.occlusion.four_maps import occlusion
 from glassworks.trace.trace import Trace
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.filterwarnings("ignore")]

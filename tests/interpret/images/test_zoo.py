@@ -7,11 +7,11 @@ import torch
 from torch import nn
 
 from glassworks.interpret.images.correspondence import correspondence
-from glassworks.interpret.images.deconvnet import projections
-from glassworks.interpret.images.evolution import evolution
-from glassworks.interpret.images.four_maps import occlusion
+from glassworks.interpret.images.features.deconvnet import projections
+from glassworks.interpret.images.features.evolution import evolution
+from glassworks.interpret.images.features.strongest import strongest_examples
 from glassworks.interpret.images.invariance import invariance
-from glassworks.interpret.images.strongest import strongest_examples
+from glassworks.interpret.images.occlusion.four_maps import occlusion
 from glassworks.models.vision.build import make_model
 from glassworks.models.vision.config import Architecture, VisionConfig
 

@@ -17,21 +17,21 @@ are made beside, and neighbours found among."""
 
 def projections(subject: ImageSubject) -> Trace:
     """What the last maps' units project to in the images."""
-    from glassworks.interpret.images.deconvnet import projections
+    from glassworks.interpret.images.features.deconvnet import projections
 
     return projections(subject.model, subject.images, subject.points[-1], seed=subject.seed)
 
 
 def strongest_examples(subject: ImageSubject, layer: int = -1) -> Trace:
     """The data's own images that units of a layer's maps respond to most: of the last one."""
-    from glassworks.interpret.images.strongest import strongest_examples
+    from glassworks.interpret.images.features.strongest import strongest_examples
 
     return strongest_examples(subject.model, subject.batches, subject.points[layer], seed=subject.seed)
 
 
 def evolution(subject: ImageSubject) -> Trace:
     """The last maps' units at the steps that the run remembers."""
-    from glassworks.interpret.images.evolution import evolution
+    from glassworks.interpret.images.features.evolution import evolution
 
     checkpoints = ((f"{step:,}", model) for step, model in subject.checkpoints())
     return evolution(checkpoints, subject.batches, subject.points[-1], seed=subject.seed)
@@ -39,7 +39,7 @@ def evolution(subject: ImageSubject) -> Trace:
 
 def occlusion(subject: ImageSubject) -> Trace:
     """A grey square moved over the images."""
-    from glassworks.interpret.images.four_maps import occlusion
+    from glassworks.interpret.images.occlusion.four_maps import occlusion
 
     return occlusion(
         subject.model,
@@ -79,7 +79,7 @@ def correspondence(subject: ImageSubject) -> Trace:
 
 def feature_visualisation(subject: ImageSubject) -> Trace:
     """Pictures that the last maps' units respond to most, beside the data's own."""
-    from glassworks.interpret.images.feature_visualisation import feature_visualisation
+    from glassworks.interpret.images.features.feature_visualisation import feature_visualisation
 
     images, _ = subject.some(NEAR)
     return feature_visualisation(subject.model, images, subject.points[-1])

@@ -195,23 +195,27 @@ METHODS: dict[str, Method] = {
     "guided_grad_cam": Method(
         attributions.GUIDED_GRAD_CAM, "images:guided_grad_cam", "images.attribution.methods:guided_grad_cam"
     ),
-    "occlusion": Method(occlusion.OCCLUSION, "images:occlusion", "images.four_maps:occlusion", quick=True),
+    "occlusion": Method(occlusion.OCCLUSION, "images:occlusion", "images.occlusion.four_maps:occlusion", quick=True),
     "strongest_examples": Method(
         features.STRONGEST,
         "images:strongest_examples",
-        "images.strongest:strongest_examples",
+        "images.features.strongest:strongest_examples",
         reads=("data",),
         quick=True,
     ),
-    "projections": Method(features.PROJECTIONS, "images:projections", "images.deconvnet:projections", quick=True),
+    "projections": Method(
+        features.PROJECTIONS, "images:projections", "images.features.deconvnet:projections", quick=True
+    ),
     "feature_visualisation": Method(
         ascent.FEATURE_VISUALISATION,
         "images:feature_visualisation",
-        "images.feature_visualisation:feature_visualisation",
+        "images.features.feature_visualisation:feature_visualisation",
         reads=("data",),
     ),
     "neighbours": Method(ascent.NEIGHBOURS, "images:neighbours", "images.neighbours:neighbours", reads=("data",)),
-    "evolution": Method(training.EVOLUTION, "images:evolution", "images.evolution:evolution", reads=("checkpoints",)),
+    "evolution": Method(
+        training.EVOLUTION, "images:evolution", "images.features.evolution:evolution", reads=("checkpoints",)
+    ),
     "invariance": Method(invariance.INVARIANCE, "images:invariance", "images.invariance:invariance", reads=("data",)),
     "correspondence": Method(
         correspondence.CORRESPONDENCE, "images:correspondence", "images.correspondence:correspondence", reads=("data",)

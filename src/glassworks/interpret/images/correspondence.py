@@ -28,7 +28,7 @@ from glassworks.interpret.access.finite import check_values
 from glassworks.interpret.access.hooks import capture
 from glassworks.interpret.control import randomised
 from glassworks.interpret.images.legends.correspondence import CONTROLS, CORRESPONDENCE
-from glassworks.interpret.images.occlusion import GREY, cover
+from glassworks.interpret.images.occlusion.windows import GREY, cover
 from glassworks.interpret.images.pictures import as_picture, smaller
 from glassworks.interpret.images.scores import check_images
 from glassworks.interpret.images.units import device_of

@@ -23,7 +23,7 @@ from glassworks.interpret.access.finite import check_values
 from glassworks.interpret.access.hooks import capture
 from glassworks.interpret.control import randomised
 from glassworks.interpret.images.legends.invariance import INVARIANCE
-from glassworks.interpret.images.occlusion import logits
+from glassworks.interpret.images.occlusion.windows import logits
 from glassworks.interpret.images.pictures import as_picture, smaller
 from glassworks.interpret.images.scores import check_images
 from glassworks.interpret.images.units import check_targets, device_of, in_parts

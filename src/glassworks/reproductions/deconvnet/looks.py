@@ -8,11 +8,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from glassworks.interpret.images.correspondence import correspondence
-from glassworks.interpret.images.deconvnet import strongest_units
-from glassworks.interpret.images.evolution import evolution
+from glassworks.interpret.images.features.deconvnet import strongest_units
+from glassworks.interpret.images.features.evolution import evolution
+from glassworks.interpret.images.features.strongest import strongest_examples
 from glassworks.interpret.images.pictures import signed_picture
 from glassworks.interpret.images.removal import Variant, layer_removal
-from glassworks.interpret.images.strongest import strongest_examples
 from glassworks.interpret.images.units import find_units
 from glassworks.reproductions.deconvnet.creatures import CLASSES, creatures
 from glassworks.reproductions.deconvnet.filters import Filters, measure

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from glassworks.interpret.images.four_maps import occlusion
+from glassworks.interpret.images.occlusion.four_maps import occlusion
 
 
 class Halves(nn.Module):

@@ -24,7 +24,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, fx, nn
 
 from glassworks.interpret.access.points import of_this_thread
-from glassworks.interpret.images.rectangles import Region, Window, gathered, united, window_of
+from glassworks.interpret.images.occlusion.rectangles import Region, Window, gathered, united, window_of
 from glassworks.interpret.images.scores import channels_last, prepared
 
 WORTH = 0.7  # of a map's places: rectangles that are larger are no less work than the map

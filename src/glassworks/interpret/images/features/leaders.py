@@ -18,8 +18,8 @@ from glassworks.interpret.access.arguments import as_tensor
 from glassworks.interpret.access.checks import check_room
 from glassworks.interpret.access.finite import is_finite, kind, where_it_begins
 from glassworks.interpret.access.rectifiers import Rule
-from glassworks.interpret.images.deconvnet import project
-from glassworks.interpret.images.fields import cropped, receptive_fields, whole_size
+from glassworks.interpret.images.features.deconvnet import project
+from glassworks.interpret.images.features.fields import cropped, receptive_fields, whole_size
 from glassworks.interpret.images.scores import check_images
 from glassworks.interpret.images.units import Units, device_of, in_parts
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from glassworks.interpret.images.evolution import evolution
+from glassworks.interpret.images.features.evolution import evolution
 
 
 def looks_at(*pixels: int) -> nn.Sequential:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from glassworks.interpret.images.strongest import agreement, strongest_examples
+from glassworks.interpret.images.features.strongest import agreement, strongest_examples
 
 
 def corner_finder() -> nn.Sequential:

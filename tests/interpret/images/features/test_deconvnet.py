@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from glassworks.interpret.access.axes import describe
-from glassworks.interpret.images.deconvnet import project, projections, strongest_units
+from glassworks.interpret.images.features.deconvnet import project, projections, strongest_units
 from glassworks.interpret.images.units import find_units
 
 

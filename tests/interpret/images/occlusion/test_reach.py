@@ -7,8 +7,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from glassworks.interpret.images.occlusion import logit_of, occluded, occluded_scores, reached_scores, windows_over
-from glassworks.interpret.images.reach import find_reach
+from glassworks.interpret.images.occlusion.reach import find_reach
+from glassworks.interpret.images.occlusion.windows import (
+    logit_of,
+    occluded,
+    occluded_scores,
+    reached_scores,
+    windows_over,
+)
 from glassworks.models.vision.build import make_model
 from glassworks.models.vision.config import VisionConfig
 

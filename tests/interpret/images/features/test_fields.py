@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from glassworks.interpret.access.axes import describe
-from glassworks.interpret.images.fields import cropped, receptive_fields, whole_size
+from glassworks.interpret.images.features.fields import cropped, receptive_fields, whole_size
 from glassworks.interpret.images.units import find_units
 
 

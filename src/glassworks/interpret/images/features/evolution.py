@@ -18,10 +18,10 @@ from glassworks.draw.scales import short
 from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.checks import check_count, check_gradients
 from glassworks.interpret.access.rectifiers import Rule
-from glassworks.interpret.images.leaders import Images, Leaders, batches_of, cut_out, peaks
+from glassworks.interpret.images.features.leaders import Images, Leaders, batches_of, cut_out, peaks
+from glassworks.interpret.images.features.strongest import drawn_units
 from glassworks.interpret.images.legends.training import EVOLUTION
 from glassworks.interpret.images.pictures import as_picture, signed_picture, smaller
-from glassworks.interpret.images.strongest import drawn_units
 from glassworks.interpret.images.units import Units, device_of, find_units
 from glassworks.trace.trace import Trace
 

@@ -17,7 +17,7 @@ from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.checks import check_count
 from glassworks.interpret.access.finite import logits_of
 from glassworks.interpret.access.hooks import capture
-from glassworks.interpret.images.reach import alike, find_reach, windows_at_once
+from glassworks.interpret.images.occlusion.reach import alike, find_reach, windows_at_once
 from glassworks.interpret.images.scores import channels_last, check_images
 from glassworks.interpret.images.units import check_targets
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from glassworks.interpret.images.occlusion import (
+from glassworks.interpret.images.occlusion.windows import (
     NOTHING,
     centred_windows,
     occluded,

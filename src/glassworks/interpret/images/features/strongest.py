@@ -18,7 +18,16 @@ from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.checks import check_count, check_gradients
 from glassworks.interpret.access.rectifiers import Rule
 from glassworks.interpret.control import randomised
-from glassworks.interpret.images.leaders import KINDS, Images, Leaders, Ranking, Tiles, batches_of, cut_out, ranked
+from glassworks.interpret.images.features.leaders import (
+    KINDS,
+    Images,
+    Leaders,
+    Ranking,
+    Tiles,
+    batches_of,
+    cut_out,
+    ranked,
+)
 from glassworks.interpret.images.legends.features import STRONGEST
 from glassworks.interpret.images.pictures import as_picture, signed_picture, smaller
 from glassworks.interpret.images.units import device_of, find_units

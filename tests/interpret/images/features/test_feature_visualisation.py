@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from glassworks.interpret.images.feature_visualisation import colour_axes, feature_visualisation, transformed
+from glassworks.interpret.images.features.feature_visualisation import colour_axes, feature_visualisation, transformed
 
 IMAGES = torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 

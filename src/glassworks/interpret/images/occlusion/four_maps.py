@@ -17,9 +17,17 @@ from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.checks import check_gradients
 from glassworks.interpret.access.rectifiers import Rule
 from glassworks.interpret.control import randomised
-from glassworks.interpret.images.deconvnet import another, project
+from glassworks.interpret.images.features.deconvnet import another, project
 from glassworks.interpret.images.legends.occlusion import OCCLUSION
-from glassworks.interpret.images.occlusion import GREY, NOTHING, OUTPUT, Score, centred_windows, logits, occluded_scores
+from glassworks.interpret.images.occlusion.windows import (
+    GREY,
+    NOTHING,
+    OUTPUT,
+    Score,
+    centred_windows,
+    logits,
+    occluded_scores,
+)
 from glassworks.interpret.images.pictures import as_picture, signed_picture
 from glassworks.interpret.images.units import Units, check_targets, device_of, find_units
 from glassworks.trace.trace import Trace
