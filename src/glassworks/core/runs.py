@@ -23,32 +23,11 @@ from glassworks.core.config import check_shape
 from glassworks.core.errors import FileDamaged, RunError
 from glassworks.core.files import atomic_file, end_line, is_locked, locked, named, read_json, sweep, write_json
 from glassworks.core.kinds import KINDS, Kind
+from glassworks.core.record import RECORD
 from glassworks.core.text import check_text, writable
-from glassworks.core.types import Tracker
 from glassworks.core.versions import git_state, versions
 
 ROOT = Path("runs")
-
-RECORD = {
-    "kind?": str,
-    "command?": [str],
-    "created?": str,
-    "parent?": str | None,
-    "parent_step?": int | None,
-    "recipe?": {},
-    "plan?": {"steps?": int},
-    "revisions?": [{"steps": int}],
-    "settled?": int,
-    "log?": Tracker,
-    "corpus?": {
-        "path?": str,
-        **{f"{split}_{what}?": int for split in ("train", "held_out") for what in ("tokens", "documents")},
-    },
-    "kept?": {"step": int, "score": float},
-    "result?": {"step?": int, "num_params?": int, "tokens?": int, "tokens_per_s?": float},
-    "reproduction?": {"name": str},
-}
-"""What is read of run.json, as `check_shape` takes it."""
 
 
 @dataclass(frozen=True)

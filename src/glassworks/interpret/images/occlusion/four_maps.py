@@ -92,15 +92,8 @@ def occlusion(
     with torch.no_grad():
         strongest = torch.cat([here.read(image[None]).sum(1).argmax(1) for image in images]).cpu()
     units = torch.stack([strongest, another(strongest, here.count, seed)])  # (2, B)
-    scores, untrained = [], []
-    for image, target, pair in zip(images, targets.tolist(), units.T.tolist(), strict=True):
-        options: dict[str, Any] = {"fill": fill, "batch_size": batch_size}
-        scores.append(
-            occluded_scores(model, image, windows, score_of(here, pair, target), points=(OUTPUT, here.point), **options)
-        )
-        untrained.append(occluded_scores(fresh, image, windows, probability_of(target), **options))
-    found = torch.stack(scores).cpu()  # (B, 1 + N, 4)
-    said = torch.stack([found[..., 2], torch.stack(untrained).cpu()])  # (2, B, 1 + N)
+    found, untrained = under_windows(model, fresh, here, images, targets, units, windows, fill, batch_size)
+    said = torch.stack([found[..., 2], untrained])  # (2, B, 1 + N)
     grid = [-(-size // stride) for size in images.shape[2:]]
     B = len(images)
     projected = project(here, images, strongest, rule=rule).pictures.cpu()
@@ -124,15 +117,30 @@ def occlusion(
         raise ValueError(f"classes ({len(names)}) must name all of the {K} that are said or true")
     labels = {"feature": FEATURES, "network": NETWORKS, "shown": ["image", "projection"], "class": names}
     arrays["share"] = shares(arrays["label"], len(names))
-    meta: dict[str, str | float | int] = {
-        "point": here.point,
-        "window": window,
-        "stride": stride,
-        "rule": rule,
-        "seed": seed,
-    }
+    meta: dict[str, str | float | int] = {"point": here.point, "window": window, "stride": stride, "fill": float(fill)}
     axes = {name: AXES[name] for name in arrays}
-    return Trace("occlusion", arrays, axes, labels, meta | {"fill": float(fill), "rule": rule}, legend=OCCLUSION)
+    return Trace("occlusion", arrays, axes, labels, meta | {"rule": rule, "seed": seed}, legend=OCCLUSION)
+
+
+def under_windows(
+    model: nn.Module,
+    fresh: nn.Module,
+    here: Units,
+    images: Float[Tensor, "B C H W"],
+    targets: Int[Tensor, " B"],
+    units: Int[Tensor, "2 B"],
+    windows: Int[Tensor, "N 4"],
+    fill: float,
+    batch_size: int,
+) -> tuple[Float[Tensor, "B N 4"], Float[Tensor, "B N"]]:
+    """What `score_of` says of each image under each window, and what the control says of the true class."""
+    scores, untrained = [], []
+    for image, target, pair in zip(images, targets.tolist(), units.T.tolist(), strict=True):
+        how: dict[str, Any] = {"fill": fill, "batch_size": batch_size}
+        score = score_of(here, pair, target)
+        scores.append(occluded_scores(model, image, windows, score, points=(OUTPUT, here.point), **how))
+        untrained.append(occluded_scores(fresh, image, windows, probability_of(target), **how))
+    return torch.stack(scores).cpu(), torch.stack(untrained).cpu()
 
 
 AXES: dict[str, tuple[str, ...]] = {
