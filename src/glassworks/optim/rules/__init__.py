@@ -1,0 +1,1 @@
+"""Methods that learn layer by layer, or with other feedback than the gradient's, each a `torch.optim.Optimizer`."""
