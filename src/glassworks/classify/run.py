@@ -163,7 +163,7 @@ def build(
         target_mean=center,
         target_std=spread,
     ).to(device)
-    return model, make_optimizer(model, recipe.optimizer, dtype=dtype)
+    return model, make_optimizer(model, recipe.optimizer, dtype=dtype, seed=recipe.seed)
 
 
 def loss_of(recipe: LabelledRecipe, examples: Labelled) -> LossFn:

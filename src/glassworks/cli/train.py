@@ -11,6 +11,7 @@ from glassworks.classify.recipe import LabelledRecipe
 from glassworks.cli.arguments.flags import flags_of
 from glassworks.cli.arguments.parse import Arguments
 from glassworks.cli.training.kind import kind_asked_for, recipe_for
+from glassworks.cli.training.optimizer import name_optimizer, with_optimizer
 from glassworks.core.called import command
 from glassworks.core.config import read_toml
 from glassworks.core.files import refuse_unwritable
@@ -72,7 +73,8 @@ def run(arguments: Arguments) -> int:
     arguments.flags = tuple(flags_of(TrainLabelled))  # for what is refused before it is known which there are
     kind, reason = kind_asked_for(arguments, values)
     words, taken = list(arguments), Train if kind == "text" else TrainLabelled
-    recipe_of_kind: Any = recipe_for(kind, values, file)
+    name_optimizer(arguments)
+    recipe_of_kind: Any = with_optimizer(recipe_for(kind, values, file), arguments.typed("--optimizer.name"))
     shown_by = () if kind == "text" else ("--data", "digits")
     args: Any = arguments.parse(taken, "train", default=taken(recipe=recipe_of_kind), shown_by=shown_by)
     if args.resume is not None:
@@ -80,6 +82,7 @@ def run(arguments: Arguments) -> int:
             raise ValueError("--resume goes on with a run as it was planned: leave out the recipe and all other flags")
         return resume(Run.open(args.resume, "train --resume"))
     recipe = timed(args.recipe, arguments)
+    recipe.optimizer.check_taken()
     if args.recipe_file != recipe_name:
         usage = command("train", str(args.recipe_file), "--...")
         raise ValueError(f"the recipe {args.recipe_file} must come first: {usage}")

@@ -5,33 +5,56 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from glassworks.optim.config import OptimizerConfig
+from glassworks.optim.catalogue import METHODS, method_class
+from glassworks.optim.config import RATES, OptimizerConfig
 from glassworks.optim.muon import POLAR_EXPRESS, MuonAdamW
 
 Role = Literal["matrix", "embedding", "head", "vector"]
 
 
 def make_optimizer(
-    model: nn.Module, config: OptimizerConfig, *, dtype: torch.dtype = torch.bfloat16
+    model: nn.Module, config: OptimizerConfig, *, dtype: torch.dtype = torch.bfloat16, seed: int = 0
 ) -> torch.optim.Optimizer:
-    """The optimizer of all of `model`'s weights that want gradients, sorted by role (see `roles`).
+    """The optimizer of all of `model`'s weights that want gradients, by any name of `optim.catalogue.METHODS`.
 
-    `dtype` is what Muon orthogonalises in.
+    Args:
+        model: what it moves. A method of gradients sorts its weights by role (see `roles`), a rule reads its layers.
+        config: which, and what it is told; what is left out is the method's own.
+        dtype: what Muon orthogonalises in.
+        seed: of what a search or a rule draws.
+
+    Raises: ValueError for what the method does not take, and for a model that it cannot train.
     """
-    by_role: dict[Role, list[Tensor]] = {"matrix": [], "embedding": [], "head": [], "vector": []}
-    for p, role in roles(model).items():
-        by_role[role].append(p)
+    config.check_taken()
+    lr = RATES.get(config.name, 0.0) if config.lr is None else config.lr
+    if config.name == "muon":
+        return muon(model, config, lr, dtype)
     if config.name == "adamw":
-        decayed = by_role["matrix"] + by_role["embedding"] + by_role["head"]
-        groups: list[dict[str, Any]] = [
-            {"params": decayed, "weight_decay": config.weight_decay},
-            {"params": by_role["vector"], "weight_decay": 0.0},
-        ]
-        lr = 1e-3 if config.lr is None else config.lr
-        return torch.optim.AdamW([g for g in groups if g["params"]], lr=lr, betas=config.betas, fused=True)
+        return torch.optim.AdamW(decayed(model, config), lr=lr, betas=config.betas, fused=True)
+    if config.name == "sgd":
+        nesterov = config.momentum > 0
+        return torch.optim.SGD(decayed(model, config), lr=lr, momentum=config.momentum, nesterov=nesterov, fused=True)
+    made: Any = method_class(config.name)
+    moved = model if METHODS[config.name].kind == "rule" else [p for p in model.parameters() if p.requires_grad]
+    optimizer: torch.optim.Optimizer = made(moved, seed=seed, **config.given())
+    return optimizer
 
-    lr = 0.02 if config.lr is None else config.lr
+
+def decayed(model: nn.Module, config: OptimizerConfig) -> list[dict[str, Any]]:
+    """Two groups: weights that decay, and vectors, which do not."""
+    by_role = sorted_by_role(model)
+    matrices = by_role["matrix"] + by_role["embedding"] + by_role["head"]
     groups = [
+        {"params": matrices, "weight_decay": config.weight_decay},
+        {"params": by_role["vector"], "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]
+
+
+def muon(model: nn.Module, config: OptimizerConfig, lr: float, dtype: torch.dtype) -> MuonAdamW:
+    """Muon of hidden matrices and AdamW of the rest, at rates by role and width."""
+    by_role = sorted_by_role(model)
+    groups: list[dict[str, Any]] = [
         {
             "kind": "muon",
             "params": by_role["matrix"],
@@ -41,12 +64,21 @@ def make_optimizer(
         },
         {"kind": "adamw", "params": by_role["vector"], "lr": config.vector_lr, "betas": config.betas},
     ]
-    for role, rate in (("embedding", config.embedding_lr), ("head", config.head_lr)):
+    rates: dict[Role, float] = {"embedding": config.embedding_lr, "head": config.head_lr}
+    for role, rate in rates.items():
         for p in by_role[role]:
             scaled = rate * (p.size(1) / 768) ** -0.5
             groups.append({"kind": "adamw", "params": [p], "lr": scaled, "betas": config.betas})
     polynomials = POLAR_EXPRESS[config.iterations]
     return MuonAdamW([group for group in groups if group["params"]], polynomials=polynomials, dtype=dtype)
+
+
+def sorted_by_role(model: nn.Module) -> dict[Role, list[Tensor]]:
+    """The weights of each role, in the model's order."""
+    by_role: dict[Role, list[Tensor]] = {"matrix": [], "embedding": [], "head": [], "vector": []}
+    for p, role in roles(model).items():
+        by_role[role].append(p)
+    return by_role
 
 
 def roles(model: nn.Module) -> dict[Tensor, Role]:

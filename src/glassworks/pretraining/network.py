@@ -23,7 +23,7 @@ def build(recipe: GPTTraining, device: torch.device, dtype: torch.dtype) -> tupl
         keep_freed_memory()
     model = GPT(recipe.model, seed=recipe.seed).to(device)
     model.recompute = recipe.recompute
-    return model, make_optimizer(model, recipe.optimizer, dtype=dtype)
+    return model, make_optimizer(model, recipe.optimizer, dtype=dtype, seed=recipe.seed)
 
 
 def operations(recipe: GPTTraining) -> float:

@@ -89,11 +89,15 @@ class Gradient:
             logs.setdefault(name, torch.zeros_like(sums[0])).add_(torch.as_tensor(x).detach())
 
     def numbers(self) -> dict[str, float]:
-        """What is logged beside the loss: the norm before it was clipped, and the loss function's own."""
-        if reserved := COLUMNS & self.logs.keys():
-            raise ValueError(f"the loss logs {min(reserved)!r}, which every row has already: give it another name")
+        """What is logged beside the loss: the norm before it was clipped, and what optimizer and loss say."""
+        own: dict[str, float] = getattr(self.optimizer, "numbers", dict)()
+        for whose, names in (("loss", self.logs.keys()), ("optimizer", own.keys())):
+            if reserved := COLUMNS & names:
+                raise ValueError(
+                    f"the {whose} logs {min(reserved)!r}, which every row has already: give it another name"
+                )
         norm = {} if self.norm is None else {"grad_norm": float(self.norm)}
-        return norm | {name: float(x) for name, x in self.logs.items()}
+        return norm | own | {name: float(x) for name, x in self.logs.items()}
 
     def precision(self) -> Any:
         """Autocast, where a narrower dtype was asked for."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from glassworks.core.errors import FileDamaged, RunError
 from glassworks.core.progress import tracked
 from glassworks.core.runs import Run
 from glassworks.objectives.losses import LossFn, mean_of, parted
+from glassworks.optim.catalogue import METHODS
 from glassworks.train.batch import move, split
 from glassworks.train.device import (
     can_compile,
@@ -127,12 +129,20 @@ def compile_pays(recipe: Training, work: Work, device: torch.device, world: int 
     """Whether compiling is soon made good: on CUDA always, alone on a CPU in runs of ten minutes or more.
 
     There it takes a seventh off a step of a small model, and half a minute of its own (docs/decisions.md). How long a
-    run of given steps takes is reckoned from its operations and what two cores do of them in a second.
+    run of given steps takes is reckoned from its operations and what two cores do of them in a second. A search or a
+    rule is not compiled: what it makes of a step is no one graph.
     """
+    if has_no_gradient(recipe):
+        return False
     if device.type != "cpu":
         return device.type == "cuda"
     minutes = work.operations() * recipe.steps / TWO_CORES / 60 if recipe.minutes is None else recipe.minutes
     return world == 1 and minutes >= 10
+
+
+def has_no_gradient(recipe: Training) -> bool:
+    """Whether it learns by a search or a rule."""
+    return METHODS[recipe.optimizer.name].kind != "gradient"
 
 
 TWO_CORES = 1e11
@@ -165,12 +175,16 @@ def measure_step(
     """Seconds of a training step, and of a token read without learning, on a copy of the model that is thrown away.
 
     Of steps their lower quartile: other work on the machine comes in bursts, and one must not plan a run for minutes.
+    The first two, which make what the others find made, do not count, unless those of a search are too long to wait
+    for more: they end with the one that goes beyond a tenth of the minutes.
     """
     model, optimizer = work.build(device, dtype)
     loss_fn = compiled(work.loss_fn) if compiles else work.loss_fn
     times: list[float] = []
 
     def few() -> bool:
+        if times and has_no_gradient(recipe) and sum(times) > 6 * (recipe.minutes or math.inf):
+            return False
         return len(times) < 4 or (len(times) < 10 and sum(times) < 15) or (len(times) < 50 and sum(times) < 3)
 
     with tracked("time a step", 4) as report:
@@ -191,7 +205,8 @@ def measure_step(
             synchronize(device)
             times.append(time.perf_counter() - began)
             report(len(times), total=max(4, len(times) + few()))
-    step = statistics.quantiles(times[2:], n=4, method="inclusive")[0]
+    counted = times[2:] or times[-1:]
+    step = statistics.quantiles(counted, n=4, method="inclusive")[0] if len(counted) > 1 else counted[0]
     if work.tokens_per_step is None:
         return step, None
     part, reading = move(split(work.batches(0), recipe.accumulate)[0], device), list[float]()
@@ -226,7 +241,8 @@ def speed(
     assert work.tokens_per_step is not None
     speeds = [row["tokens_per_s"] for row in rows if row.get("tokens_per_s")]
     median = statistics.median(speeds) if speeds else 0.0
-    flops = work.operations() / work.tokens_per_step
+    passes = rows[-1]["forwards"] / rows[-1]["step"] if rows and rows[-1].get("forwards") else 3
+    flops = work.operations() * passes / 3 / work.tokens_per_step  # reckoned with one pass forward and two backward
     peak = ranks.world * matmul_peak(device, getattr(torch, plan.precision))
     return {
         "tokens": step * work.tokens_per_step,

@@ -24,6 +24,7 @@ from glassworks.core.errors import FileDamaged
 from glassworks.core.runs import Run
 from glassworks.core.text import check_text
 from glassworks.core.types import Precision
+from glassworks.optim.catalogue import METHODS
 from glassworks.optim.config import OptimizerConfig, ScheduleConfig
 
 UTF8 = "give it in UTF-8, or rename what it names"
@@ -83,6 +84,17 @@ class Training:
             raise ValueError(f"ema (={self.ema}) is a decay: give a number between 0 and 1, such as 0.99")
         if self.batch_size % self.accumulate:
             raise ValueError(f"batch_size (={self.batch_size}) must be a multiple of accumulate (={self.accumulate})")
+        self.check_without_gradients()
+
+    def check_without_gradients(self) -> None:
+        """Refuse what is of gradients, where the optimizer has none."""
+        name = self.optimizer.name
+        if METHODS[name].kind == "gradient":
+            return
+        if self.clip is not None:
+            raise ValueError(f"clip (={self.clip}) is of gradients, and {name} has none to clip: leave it out")
+        if self.compile == "on":
+            raise ValueError(f"compile (='on') is of a step with its gradient, and {name} takes none: leave it out")
 
 
 R = TypeVar("R", bound=Training)

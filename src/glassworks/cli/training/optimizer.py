@@ -1,0 +1,31 @@
+"""`--optimizer NAME` of a training: which method, over what a recipe says of another."""
+
+import dataclasses
+from typing import TypeVar
+
+from glassworks.cli.arguments.parse import Arguments
+from glassworks.optim.catalogue import METHODS
+from glassworks.optim.config import OptimizerConfig
+from glassworks.train.training import Training
+
+R = TypeVar("R", bound=Training)
+
+
+def name_optimizer(arguments: Arguments) -> None:
+    """Let `--optimizer NAME` be `--optimizer.name NAME`, in place."""
+    for i, word in enumerate(arguments):
+        if word.split("=")[0] == "--optimizer":
+            arguments[i] = word.replace("--optimizer", "--optimizer.name", 1)
+
+
+def with_optimizer(recipe: R, name: str) -> R:
+    """The recipe with another method, if one is named: with its own settings, as the recipe's are of its own method.
+
+    What is of gradients alone falls away where the other has none.
+    """
+    optimizer = OptimizerConfig(name) if name else recipe.optimizer
+    if optimizer.name == recipe.optimizer.name:
+        return recipe
+    if METHODS[optimizer.name].kind == "gradient":
+        return dataclasses.replace(recipe, optimizer=optimizer)
+    return dataclasses.replace(recipe, optimizer=optimizer, clip=None, compile="auto")
