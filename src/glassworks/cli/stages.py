@@ -36,8 +36,11 @@ def finish(run: Run, place: Ranks) -> int:
 
 def train(run: Run, place: Ranks) -> bool:
     """From the newest checkpoint to the last step; whether it got there."""
+    import torch
+
     begin, stages = last_step(run), run.kind.stages
     assert stages is not None
+    torch.manual_seed(run.record["recipe"]["seed"] + place.rank)  # of noise in a network; a checkpoint has its own state
     say(f"{f'going on at step {begin:,} with' if begin else 'training'} {run.path}; ctrl-C stops it cleanly")
     for name, text in found(stages.overview)(run, place, begin):
         say(f"  {name:<10} {text}")

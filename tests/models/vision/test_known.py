@@ -125,6 +125,6 @@ def test_a_shortcut_takes_every_second_pixel_and_adds_empty_channels() -> None:
 
 
 def test_a_convolution_before_a_batch_norm_has_no_bias() -> None:
-    for norm, has_bias in (("none", True), ("batch", False), ("layer", True), ("group", True)):
+    for norm, has_bias in (("none", True), ("batch", False), ("layer", True), ("group", True), ("l1", False)):
         model = make_model(VisionConfig("small_vgg", (1, 8, 8), 2, norm=norm))
         assert (model.block1.conv1.bias is not None) == has_bias

@@ -12,7 +12,9 @@ from glassworks.core.config import check_types
 Architecture = Literal["mlp", "lenet5", "tiny_vgg", "small_vgg", "resnet20", "vit"]
 ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
 
-Norm = Literal["none", "batch", "layer", "group"]
+Norm = Literal["none", "batch", "layer", "group", "rms", "noisy", "l1", "l2", "linf"]
+OVER_BATCH: tuple[Norm, ...] = ("batch", "noisy", "l1", "l2", "linf")
+"""Norms that take a mean away which they find in the batch."""
 
 OWN: dict[Architecture, dict[str, Any]] = {
     "mlp": {"norm": "none", "width": 256, "depth": 2},
@@ -29,7 +31,7 @@ NORMS: dict[Architecture, tuple[Norm, ...]] = {
     "lenet5": ("none",),
     "tiny_vgg": ("none",),
     "small_vgg": get_args(Norm),
-    "resnet20": get_args(Norm),
+    "resnet20": ("none", "batch", "layer", "group"),
     "vit": ("layer",),
 }
 
@@ -57,7 +59,9 @@ class VisionConfig:
     """Whether its outputs are logits of classes, or numbers in the target's own unit."""
     norm: Norm | None = None
     """Normalisation of layers: over the batch (Ioffe & Szegedy 2015), over all channels and places of an image (layer)
-    or over 8 channels of it (group; Wu & He 2018). None = the architecture's own."""
+    or over 8 channels of it (group; Wu & He 2018). small_vgg only: rms, as layer without a mean; noisy, batch followed
+    by noise of another distribution at each step; l1, l2 or linf, batch with such a norm for its standard deviation
+    (Santurkar et al. 2018). None = the architecture's own."""
     width: int | None = None
     """Neurons of a hidden layer (mlp), channels of the first convolutions, numbers of a patch (vit). None = the
     architecture's own: 256, 10 (tiny_vgg), 32 (small_vgg), 16 (resnet20), 64 (vit)."""

@@ -8,6 +8,7 @@ import math
 import torch
 from torch import nn
 
+from glassworks.models.norms import norm_of_vectors
 from glassworks.models.vision.config import VisionConfig
 from glassworks.models.vision.parts import Layers, draw_he, first, last
 
@@ -23,7 +24,7 @@ class MLP(nn.Sequential):
         for n in range(1, config.choice("depth") + 1):
             layers[f"linear{n}"] = nn.Linear(read, width)
             if norm != "none":
-                layers[f"norm{n}"] = nn.BatchNorm1d(width) if norm == "batch" else nn.LayerNorm(width)
+                layers[f"norm{n}"] = norm_of_vectors(norm, width)
             layers[f"relu{n}"] = nn.ReLU()
             read = width
         for name, layer in (layers | last(config, read)).items():

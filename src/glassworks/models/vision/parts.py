@@ -1,11 +1,12 @@
-"""What the networks share: a first and a last layer, normalisation by name, and how weights are drawn."""
+"""What the networks share: a first and a last layer, convolutions, and how weights are drawn."""
 
 import math
 
 import torch
 from torch import nn
 
-from glassworks.models.vision.config import GROUP, Norm, VisionConfig
+from glassworks.models.norms import bias_before
+from glassworks.models.vision.config import Norm, VisionConfig
 from glassworks.models.vision.normalise import Normalise, Rescale
 
 Layers = dict[str, nn.Module]
@@ -30,21 +31,9 @@ def named(layers: Layers) -> nn.Sequential:
     return block
 
 
-def norm_of_maps(norm: Norm, channels: int) -> nn.Module:
-    """Normalisation of (B, channels, rows, columns); for "none" nothing.
-
-    "layer" is one group of all channels, as in Wu & He 2018 (https://arxiv.org/abs/1803.08494, figure 2).
-    """
-    if norm == "batch":
-        return nn.BatchNorm2d(channels)
-    if norm == "none":
-        return nn.Identity()
-    return nn.GroupNorm(1 if norm == "layer" else channels // GROUP, channels)
-
-
 def convolution(norm: Norm, read: int, written: int, *, stride: int = 1) -> nn.Conv2d:
-    """3 × 3, which keeps the size. In front of a batch norm it has no bias: the norm would take it away again."""
-    return nn.Conv2d(read, written, 3, stride, padding=1, bias=norm != "batch")
+    """3 × 3, which keeps the size. It has no bias in front of a norm that would take it away again."""
+    return nn.Conv2d(read, written, 3, stride, padding=1, bias=bias_before(norm))
 
 
 @torch.no_grad()

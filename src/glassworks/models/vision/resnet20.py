@@ -18,8 +18,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from glassworks.models.norms import norm_of_maps
 from glassworks.models.vision.config import Norm, VisionConfig
-from glassworks.models.vision.parts import Layers, convolution, draw_he, first, last, named, norm_of_maps
+from glassworks.models.vision.parts import Layers, convolution, draw_he, first, last, named
 
 
 class Shortcut(nn.Module):

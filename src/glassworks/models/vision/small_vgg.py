@@ -12,8 +12,9 @@ Source: Simonyan & Zisserman 2014 (https://arxiv.org/abs/1409.1556), section 2, 
 import torch
 from torch import nn
 
+from glassworks.models.norms import norm_of_maps
 from glassworks.models.vision.config import Norm, VisionConfig
-from glassworks.models.vision.parts import Layers, convolution, draw_he, first, last, named, norm_of_maps
+from glassworks.models.vision.parts import Layers, convolution, draw_he, first, last, named
 
 HIDDEN = 8
 """Neurons of the hidden layer, as a multiple of the first block's channels."""
