@@ -40,7 +40,9 @@ def train(run: Run, place: Ranks) -> bool:
 
     begin, stages = last_step(run), run.kind.stages
     assert stages is not None
-    torch.manual_seed(run.record["recipe"]["seed"] + place.rank)  # of noise in a network; a checkpoint has its own state
+    torch.manual_seed(
+        run.record["recipe"]["seed"] + place.rank
+    )  # of a network's noise; checkpoints have their own state
     say(f"{f'going on at step {begin:,} with' if begin else 'training'} {run.path}; ctrl-C stops it cleanly")
     for name, text in found(stages.overview)(run, place, begin):
         say(f"  {name:<10} {text}")
