@@ -27,6 +27,9 @@ class Search(torch.optim.Optimizer):
     A method's `__init__` adds what it knows to `memory`; `draw` and `update` are all else that it must have.
     """
 
+    first_is_mean = False
+    """Whether the first candidate is always the weights as they are: a step does not measure it twice."""
+
     def __init__(self, params: Iterable[Any], *, population: int, seed: int = 0, **defaults: Any) -> None:
         super().__init__(params, {"population": population, "seed": seed, **defaults})
         vector.check_weights(self.weights)
@@ -104,8 +107,10 @@ class Search(torch.optim.Optimizer):
         if closure is None:
             raise ValueError("step() needs a closure that computes the loss: step(lambda: loss_fn(model, batch))")
         loss = closure()
-        losses = losses_of(closure, self.weights, self.ask())
+        losses = losses_of(closure, self.weights, self.ask()[int(self.first_is_mean) :])
         self.memory["forwards"] += 1 + len(losses)
+        if self.first_is_mean:
+            losses = torch.cat([torch.as_tensor(loss).detach().reshape(1).to(losses), losses])
         self.tell(losses)
         return loss
 
