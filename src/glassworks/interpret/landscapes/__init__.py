@@ -1,0 +1,1 @@
+"""The loss as a function of the weights: along a step, over a plane, its curvature, its noise; signals in layers."""

@@ -1,0 +1,60 @@
+"""Layers in the order in which they run: the modules with parameters of their own, and what each gives."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from glassworks.interpret.access.finite import plain_name
+
+
+@dataclass
+class Layer:
+    """A module with parameters of its own."""
+
+    name: str
+    module: nn.Module
+    weights: list[Tensor]
+    """Those that want gradients and no earlier layer has."""
+    output: Tensor | None = None
+    """What it gave when it ran last: the first tensor of it."""
+
+
+def layers_of(model: nn.Module, run: Callable[[], Any]) -> tuple[list[Layer], Any]:
+    """The layers in the order in which `run` comes by them first, with their outputs, and what `run` gives.
+
+    A layer is a module that has parameters of its own which want gradients, not counting those inside modules of it.
+    One that is called several times counts once, with its last output.
+
+    Raises: ValueError where nothing with parameters runs.
+    """
+    found: dict[nn.Module, Layer] = {}
+    taken: set[int] = set()
+
+    def hook(name: str, module: nn.Module, output: Any) -> None:
+        if module not in found:
+            own = [p for p in module.parameters(recurse=False) if p.requires_grad and id(p) not in taken]
+            taken.update(map(id, own))
+            found[module] = Layer(plain_name(name), module, list[Tensor](own))
+        found[module].output = tensor_in(output)
+
+    with ExitStack() as stack:
+        for name, module in model.named_modules():
+            if any(p.requires_grad for p in module.parameters(recurse=False)):
+                handle = module.register_forward_hook(lambda m, _, output, name=name: hook(name, m, output))
+                stack.callback(handle.remove)
+        result = run()
+    layers = [layer for layer in found.values() if layer.weights]
+    if not layers:
+        raise ValueError(f"{type(model).__name__} runs no module that has weights of its own which want gradients")
+    return layers, result
+
+
+def tensor_in(output: Any) -> Tensor | None:
+    """The first floating-point tensor of what a module gives."""
+    for value in output if isinstance(output, tuple | list) else (output,):
+        if isinstance(value, Tensor) and value.is_floating_point():
+            return value
+    return None

@@ -1,0 +1,1 @@
+"""The legends of landscapes: what each asks, shows, and would show if there were nothing."""
