@@ -89,7 +89,7 @@ def test_a_summed_loss_is_its_mean_and_a_network_without_weights_is_refused() ->
     model = GPT(GPTConfig("gpt2", 11, 8, 1, 2, 8))
     tokens = torch.randint(0, 11, (2, 8))
     with lent(model, next_token_loss, (tokens, tokens)) as objective:
-        assert objective.loss() == pytest.approx(float(next_token_loss(model, (tokens, tokens))), abs=1e-6)
+        assert objective.loss() == pytest.approx(next_token_loss(model, (tokens, tokens)).item(), abs=1e-6)
     with pytest.raises(ValueError, match="no weights to move"), lent(nn.ReLU(), cross_entropy, examples()):
         pass
     with torch.no_grad():
