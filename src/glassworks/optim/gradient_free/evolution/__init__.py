@@ -1,0 +1,1 @@
+"""Evolution strategies: a normal distribution about the weights, moved by the ranks of candidates drawn from it."""

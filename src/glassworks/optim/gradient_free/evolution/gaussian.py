@@ -1,0 +1,105 @@
+"""What searches with normal noise share: candidates of which any can be drawn by themselves, ranks, weighted sums.
+
+A candidate is x_i = mean + sigma * e_i; mean and sigma are vectors. All that is learned of a generation are weights w_i
+by the ranks of its losses, and two sums over the candidates' distances from the mean, d_i = x_i - mean:
+
+    sum of w_i d_i    and    sum of w_i d_i^2
+
+Both are taken in blocks of a fixed size, so that they are the same to the bit where candidates of more numbers than
+memory holds are drawn a second time, part by part.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from glassworks.optim.gradient_free.search import Candidates
+
+BLOCK = 2**18
+"""Numbers that are worked on at once: few enough to stay in a core's cache, enough that calls cost nothing."""
+
+
+def drawn(
+    key: int, rows: range, mean: Float[Tensor, " D"], sigma: Float[Tensor, " D"], *, half: int | None = None
+) -> Float[Tensor, "rows D"]:
+    """Some candidates of the population that a key names.
+
+    `half` makes pairs: from this row on, the noise is that of the rows from 0 on with the sign turned.
+    """
+    out = mean.new_empty(len(rows), len(mean))
+    for part in blocks(rows.stop if half is None else half, len(mean)):
+        places = (
+            [(1, part, 0)] if half is None else [(1, part, 0), (-1, range(part.start + half, part.stop + half), half)]
+        )
+        wanted = [(sign, overlap(place, rows), shift) for sign, place, shift in places if overlap(place, rows)]
+        if wanted:
+            noise = normal(key, part, mean)
+        for sign, place, shift in wanted:
+            own = noise[place.start - shift - part.start : place.stop - shift - part.start]
+            torch.addcmul(mean, own, sigma, value=sign, out=out[place.start - rows.start : place.stop - rows.start])
+    return out
+
+
+def normal(key: int, rows: range, mean: Float[Tensor, " D"]) -> Float[Tensor, "rows D"]:
+    """Some rows of normal numbers that a key names, as many and of the kind of the mean's."""
+    from glassworks.optim.gradient_free.noise import normals  # which loads numba
+
+    return normals(key, rows, len(mean), mean.device).to(mean.dtype)
+
+
+def moments(
+    candidates: Candidates, mean: Float[Tensor, " D"], weights: Float[Tensor, " P"]
+) -> tuple[Float[Tensor, " D"], Float[Tensor, " D"]]:
+    """The sums over candidates of their weights times d and d^2, with d their distances from the mean."""
+    first, second = torch.zeros_like(mean), torch.zeros_like(mean)
+    for part in blocks(len(weights), len(mean)):
+        d = candidates[part.start : part.stop] - mean
+        w = weights[part.start : part.stop]
+        first.addmv_(d.T, w)
+        second.addmv_(d.square_().T, w)
+    return first, second
+
+
+def ranked(losses: Float[Tensor, " P"], weights: Float[Tensor, " P"]) -> Float[Tensor, " P"]:
+    """The weight of each loss by its rank, `weights` beginning with the smallest loss's; equal losses share theirs."""
+    ordered = losses.sort().values
+    low = torch.searchsorted(ordered, losses)
+    high = torch.searchsorted(ordered, losses, right=True)
+    total = torch.nn.functional.pad(weights.cumsum(0), (1, 0))
+    return ((total[high] - total[low]) / (high - low)).to(losses.dtype)
+
+
+def centred_ranks(losses: Float[Tensor, " P"]) -> Float[Tensor, " P"]:
+    """Ranks from -1/2, the smallest loss, to 1/2, the largest (Salimans et al. 2017, section 2.1)."""
+    n = len(losses)
+    weights = torch.linspace(-0.5, 0.5, n, dtype=torch.float64, device=losses.device)
+    return ranked(losses, weights - weights.mean())
+
+
+def utilities(losses: Float[Tensor, " P"]) -> Float[Tensor, " P"]:
+    """max(0, log(P / 2 + 1) - log(rank)), made to sum to 1, less 1 / P (Wierstra et al. 2014, section 3.1).
+
+    The better half has what is above the mean, the smallest loss most.
+    """
+    n = len(losses)
+    rank = torch.arange(1, n + 1, dtype=torch.float64, device=losses.device)
+    weights = (torch.tensor(n / 2 + 1).log() - rank.log()).clamp(min=0)
+    return ranked(losses, weights / weights.sum() - 1 / n)
+
+
+def least_sigma(sigma: Float[Tensor, " D"]) -> float:
+    """The smallest that a sigma may be: its square is still a number of its dtype, other than 0."""
+    return float(torch.finfo(sigma.dtype).tiny ** 0.5)
+
+
+def blocks(rows: int, columns: int) -> Iterator[range]:
+    """Rows in parts of about `BLOCK` numbers."""
+    step = max(1, BLOCK // columns)
+    return (range(start, min(start + step, rows)) for start in range(0, rows, step))
+
+
+def overlap(a: range, b: range) -> range:
+    """What is in both."""
+    return range(max(a.start, b.start), min(a.stop, b.stop))
