@@ -36,14 +36,18 @@ def draw_fixup(model: nn.Module, run: Run, seed: int = 0) -> list[str]:
             layer.fill(layer.weight * number ** (-1 / (2 * branch.depth - 2)))
         branch.layers[-1].fill(0 * branch.layers[-1].weight)
     head = found.layers[-1]
-    head.fill(0 * head.weight)
+    if head in found.trunk:
+        head.fill(0 * head.weight)
+        ends = f"{head.name} begins at 0"
+    else:
+        ends = "the last layer is an embedding's and stays as it was"
     if not number:
-        return [f"no residual branch was found: he, and {head.name} at 0, are all of Fixup that applies"]
+        return [f"no residual branch was found: he is all of Fixup that applies, and {ends}"]
     depths = sorted({branch.depth for branch in found.branches})
+    factors = [f"{number ** (-1 / (2 * m - 2)):.3g}" if m > 1 else "nothing" for m in depths]
     notes = [
-        f"{number} residual branches of {' or '.join(map(str, depths))} layers: each ends at 0, and so does "
-        f"{head.name}; layers before a branch's last are multiplied by "
-        + ", ".join(f"{number ** (-1 / (2 * m - 2)):.3g}" if m > 1 else "nothing" for m in depths),
+        f"{number} residual branches of {' or '.join(map(str, depths))} layers: each ends at 0, layers before that are "
+        f"multiplied by {' or '.join(factors)}; {ends}",
         RULE_3,
     ]
     if any(isinstance(module, NORMS) for module in model.modules()):

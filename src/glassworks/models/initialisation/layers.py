@@ -54,17 +54,18 @@ class Layer:
 def layers_to_draw(model: nn.Module) -> list[Layer]:
     """The layers whose weights want gradients, in the module's order, those with a common weight once.
 
-    Weights that are computed from others, as torch's parametrizations do, are not drawn.
+    Weights that are computed from others, as torch's parametrizations do, are not drawn, nor are an embedding's.
 
     Raises: ValueError for a module without any such layer, or whose weights have no values yet.
     """
     refuse_meta(model)
     found: dict[int, Layer] = {}
+    tables = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
     for name, module in model.named_modules():
         weight = getattr(module, "weight", None) if isinstance(module, KINDS) else None
         if isinstance(weight, nn.parameter.UninitializedParameter):
             raise ValueError(f"layer {name} has no weights yet: run the model once, so that it knows its sizes")
-        if isinstance(weight, nn.Parameter) and weight.requires_grad and weight.numel():
+        if isinstance(weight, nn.Parameter) and weight.requires_grad and weight.numel() and id(weight) not in tables:
             bias = module.bias if isinstance(module.bias, nn.Parameter) else None
             found.setdefault(id(weight), Layer(name, module, weight, bias))
     if not found:

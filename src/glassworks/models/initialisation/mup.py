@@ -110,7 +110,7 @@ def widenings(model: nn.Module, base: nn.Module) -> dict[str, Widening]:
     tables = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
     turned = {id(m.weight) for m in model.modules() if isinstance(m, TRANSPOSED)}
     drawn = {id(layer.weight) for layer in layers_to_draw(model)}
-    if drawn & tables:
+    if any(id(m.weight) in tables for m in model.modules() if isinstance(m, nn.Linear)):
         raise ValueError("the last layer has the embedding's weight, and µP draws them differently: untie them")
     found = {}
     for name, p in model.named_parameters():

@@ -62,9 +62,12 @@ def structure_of(model: nn.Module, layers: Sequence[Layer], run: Run) -> Structu
             cut.append({k for k in above[i] if open_now[k] and not left[k]})
         inside = [i for i in range(len(ordered)) if cut[i] != {k for k in above[i] if open_now[k]}]
         ends = [i for i in inside if not any(i in cut[j] for j in inside)]
-        with silenced([ordered[i] for i in ends]):  # a sum goes on without its branches, and they still learn
+        with silenced([ordered[i] for i in ends]):
             left = alive(model, ordered, run)
-    members = {end: sorted((cut[end] & set(inside)) | {end}) for end in ends if left[end]}
+    ends = [
+        i for i in ends if left[i] and any(left[k] for k in above[i] - cut[i])
+    ]  # a sum goes on without its branches
+    members = {end: sorted((cut[end] & set(inside)) | {end}) for end in ends}
     branches = tuple(Branch(tuple(ordered[k] for k in members[end]), height(end, cut)) for end in members)
     return Structure(tuple(ordered), branches)
 
@@ -147,17 +150,18 @@ def wanting(given: Any, found: list[Tensor]) -> Any:
 
 @contextmanager
 def silenced(layers: Sequence[Layer]) -> Iterator[None]:
-    """Inside the block these layers' weights are 0."""
+    """Inside the block these layers' weights and biases are 0."""
+    parts = [part for layer in layers for part in (layer.weight, layer.bias) if part is not None]
     with torch.no_grad():
-        before = [layer.weight.clone() for layer in layers]
-        for layer in layers:
-            layer.weight.zero_()
+        before = [part.clone() for part in parts]
+        for part in parts:
+            part.zero_()
     try:
         yield
     finally:
         with torch.no_grad():
-            for layer, weight in zip(layers, before, strict=True):
-                layer.weight.copy_(weight)
+            for part, values in zip(parts, before, strict=True):
+                part.copy_(values)
 
 
 @contextmanager
