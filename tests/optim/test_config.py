@@ -35,7 +35,10 @@ def test_a_name_that_is_none_is_refused_with_the_nearest(name: str, hint: str) -
     [
         (OptimizerConfig("sgd", betas=(0.9, 0.99)), r"betas .* sgd takes: .*\(it takes lr, weight_decay, momentum\)"),
         (OptimizerConfig("adamw", population=8), r"population \(=8\) is nothing that adamw takes"),
-        (OptimizerConfig("openai_es", embedding_lr=0.1), r"embedding_lr .*\(it takes lr, sigma, population, weight_decay\)"),
+        (
+            OptimizerConfig("openai_es", embedding_lr=0.1),
+            r"embedding_lr .*\(it takes lr, sigma, population, weight_decay\)",
+        ),
     ],
 )
 def test_what_a_method_does_not_take_is_refused_by_name(config: OptimizerConfig, said: str) -> None:

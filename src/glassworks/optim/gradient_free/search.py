@@ -171,10 +171,10 @@ class Search(torch.optim.Optimizer):
 
     def learn(self, candidates: Candidates, losses: Float[Tensor, " P"]) -> None:
         """Update, and begin the next generation."""
-        finite = losses.isfinite()
-        self.last = {"failed": float((~finite).sum())}
-        if finite.any():
-            self.last["best"] = float(losses[finite].min())
+        failed = int(losses.isinf().sum())
+        self.last = {"failed": float(failed)}
+        if failed < len(losses):
+            self.last["best"] = float(losses.min())
             self.update(candidates, losses)
         self.memory["generation"] += 1
         self.memory.pop("told", None)

@@ -9,11 +9,13 @@ Both are taken in blocks of a fixed size, so that they are the same to the bit w
 memory holds are drawn a second time, part by part.
 """
 
+import math
 from collections.abc import Iterator
+from functools import cache
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from glassworks.optim.gradient_free.search import Candidates
 
@@ -55,38 +57,55 @@ def moments(
     """The sums over candidates of their weights times d and d^2, with d their distances from the mean."""
     first, second = torch.zeros_like(mean), torch.zeros_like(mean)
     for part in blocks(len(weights), len(mean)):
-        d = candidates[part.start : part.stop] - mean
-        w = weights[part.start : part.stop]
-        first.addmv_(d.T, w)
-        second.addmv_(d.square_().T, w)
+        x, w = candidates[part.start : part.stop], weights[part.start : part.stop]
+        if x.device.type == "cpu" and x.dtype == torch.float32:
+            from glassworks.optim.gradient_free.evolution.sums import add_moments  # which loads numba
+
+            add_moments(x.contiguous(), mean, w.contiguous(), first, second)
+        else:
+            d = x - mean
+            first.addmv_(d.T, w)
+            second.addmv_(d.square_().T, w)
     return first, second
-
-
-def ranked(losses: Float[Tensor, " P"], weights: Float[Tensor, " P"]) -> Float[Tensor, " P"]:
-    """The weight of each loss by its rank, `weights` beginning with the smallest loss's; equal losses share theirs."""
-    ordered = losses.sort().values
-    low = torch.searchsorted(ordered, losses)
-    high = torch.searchsorted(ordered, losses, right=True)
-    total = torch.nn.functional.pad(weights.cumsum(0), (1, 0))
-    return ((total[high] - total[low]) / (high - low)).to(losses.dtype)
 
 
 def centred_ranks(losses: Float[Tensor, " P"]) -> Float[Tensor, " P"]:
     """Ranks from -1/2, the smallest loss, to 1/2, the largest (Salimans et al. 2017, section 2.1)."""
-    n = len(losses)
-    weights = torch.linspace(-0.5, 0.5, n, dtype=torch.float64, device=losses.device)
-    return ranked(losses, weights - weights.mean())
+    return ranked(losses, centred(len(losses)))
+
+
+@cache
+def centred(n: int) -> Float[Tensor, " n"]:
+    """-1/2 to 1/2; of a single one, 0."""
+    weights = torch.linspace(-0.5, 0.5, n, dtype=torch.float64)
+    return weights - weights.mean()
 
 
 def utilities(losses: Float[Tensor, " P"]) -> Float[Tensor, " P"]:
     """max(0, log(P / 2 + 1) - log(rank)), made to sum to 1, less 1 / P (Wierstra et al. 2014, section 3.1).
 
-    The better half has what is above the mean, the smallest loss most.
+    The smallest loss has most, and the worse half all the same.
     """
-    n = len(losses)
-    rank = torch.arange(1, n + 1, dtype=torch.float64, device=losses.device)
-    weights = (torch.tensor(n / 2 + 1).log() - rank.log()).clamp(min=0)
-    return ranked(losses, weights / weights.sum() - 1 / n)
+    return ranked(losses, logarithmic(len(losses)))
+
+
+@cache
+def logarithmic(n: int) -> Float[Tensor, " n"]:
+    """Of each rank, the utility."""
+    weights = (math.log(n / 2 + 1) - torch.arange(1, n + 1, dtype=torch.float64).log()).clamp(min=0)
+    return weights / weights.sum() - 1 / n
+
+
+def ranked(losses: Float[Tensor, " P"], weights: Float[Tensor, " P"]) -> Float[Tensor, " P"]:
+    """The weight of each loss by its rank, `weights` beginning with the smallest loss's; equal losses share theirs.
+
+    >>> ranked(torch.tensor([7.0, 1.0, 7.0]), torch.tensor([-0.5, 0.0, 0.5]))
+    tensor([ 0.2500, -0.5000,  0.2500])
+    """
+    ordered = losses.sort().values
+    low, high = torch.searchsorted(ordered, losses), torch.searchsorted(ordered, losses, right=True)
+    total = nn.functional.pad(weights.cumsum(0), (1, 0)).to(losses.device)
+    return ((total[high] - total[low]) / (high - low)).to(losses.dtype)
 
 
 def least_sigma(sigma: Float[Tensor, " D"]) -> float:
