@@ -129,11 +129,31 @@ class Deconvnet(Reproduction):
         return repeat(self.data, quick=self.quick, folder=path, seed=self.seed, steps=self.steps, command=command)
 
 
+@dataclass(frozen=True, kw_only=True)
+class WithoutBackprop(Reproduction):
+    """Train a network in every way without backpropagation, and with it, at the same cost; print published figures.
+
+    Test functions of up to 10,000 dimensions show where each stops working, and a language model is tuned without a
+    gradient. Finished methods are kept: after ctrl-C the same command goes on. With other settings, give another
+    --name.
+    """
+
+    data: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="[DATA]")] = "digits"
+    """Images or a table of classes, as train takes them: digits, IDX files such as MNIST's, a folder, a CSV file."""
+
+    def repeat(self, path: Path, command: list[str]) -> "Finding":
+        """On labelled data."""
+        from glassworks.reproductions.without_backprop.run import run as repeat
+
+        return repeat(self.data, quick=self.quick, folder=path, seed=self.seed, steps=self.steps, command=command)
+
+
 REPEAT: dict[str, type[Any]] = {
     "makemore": Makemore,
     "othello": Othello,
     "induction": Induction,
     "deconvnet": Deconvnet,
+    "without-backprop": WithoutBackprop,
 }
 """Name to what is parsed for it; the names are those of `REPRODUCTIONS`."""
 

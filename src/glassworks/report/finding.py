@@ -11,12 +11,14 @@ from glassworks.reproductions.induction.page import induction_story
 from glassworks.reproductions.makemore.page import makemore_story
 from glassworks.reproductions.othello.page import othello_story
 from glassworks.reproductions.page import Story, page
+from glassworks.reproductions.without_backprop.page import without_backprop_story
 
 STORIES: dict[str, Callable[[Run, Finding], Story]] = {
     "makemore": makemore_story,
     "othello": othello_story,
     "induction": induction_story,
     "deconvnet": deconvnet_story,
+    "without-backprop": without_backprop_story,
 }
 """Name of the reproduction to what its page says and draws."""
 

@@ -1,0 +1,1 @@
+"""Learning without backpropagation: every method at equal cost, and where each stops working."""

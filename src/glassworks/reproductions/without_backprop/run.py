@@ -1,0 +1,110 @@
+"""Learning without backpropagation, every way of it: `run(...)` trains, tries, tunes, and compares."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from glassworks.core.errors import RunError
+from glassworks.core.files import locked
+from glassworks.core.runs import Run
+from glassworks.data.labelled.open import open_source
+from glassworks.data.labelled.prepare import Labelled, prepare
+from glassworks.models.vision.build import make_model
+from glassworks.models.vision.config import VisionConfig
+from glassworks.optim.catalogue import METHODS
+from glassworks.reproductions.finding import Finding
+from glassworks.reproductions.folder import on_two_cores, open_or_create
+from glassworks.reproductions.without_backprop import language, rows
+from glassworks.reproductions.without_backprop.contest import Budget, contest, wrong
+from glassworks.reproductions.without_backprop.suite import GRADIENT, suite
+from glassworks.reproductions.without_backprop.traces import contest_trace, suite_trace
+
+DEFAULT = "digits"
+HIDDEN = 32
+PASSES, QUICK_PASSES = 10_000, 600
+SECONDS, QUICK_SECONDS = 4.0, 0.4
+SEEDS, QUICK_SEEDS = 2, 1
+EVALUATIONS = 2_500
+"""As many as Rios & Sahinidis 2013 allowed."""
+DIMENSIONS, QUICK_DIMENSIONS = (2, 10, 100, 1_000, 10_000), (2, 10, 100)
+MINUTES = 2.5
+"""That the language model is trained for, as the demo's is."""
+TUNING = 4_000
+MEASURED, QUICK_MEASURED = 25.0, 3.0
+"""Minutes of it all, on two quiet cores."""
+
+
+def run(
+    data: str = DEFAULT,
+    *,
+    quick: bool = False,
+    folder: Path = Path("runs/without-backprop"),
+    seed: int | None = None,
+    steps: int | None = None,
+    command: Sequence[str] = (),
+) -> Finding:
+    """Train a network in every way, try every search on test functions, tune a language model; save it in `folder`.
+
+    Each finished method is kept there, so the same call goes on where an earlier one was stopped. Progress is told on
+    stderr. A quick run leaves the language model out.
+
+    Args:
+        data: images or a table of classes, as `data.labelled.open` opens them.
+        quick: fewer passes, seeds and dimensions.
+        folder: a new run's folder, or that of an unfinished one with the same data and settings.
+        seed: of the language model and its tuning. None = 0.
+        steps: passes over a batch that each training may take. None = 10,000, or 600 if quick.
+        command: what the user typed, for run.json.
+
+    Raises:
+        ValueError: data or settings that cannot be used.
+        RunError: the folder holds something else, or another process is at work in it.
+        KeyboardInterrupt: on ctrl-C or SIGTERM; what is done is kept.
+    """
+    if steps is not None and steps < 3:
+        raise ValueError(f"steps (={steps}) must be at least 3: they are passes over a batch")
+    if seed is not None and not 0 <= seed < 2**31:
+        raise ValueError(f"seed (={seed}) must be at least 0 and below 2**31")
+    budget = Budget(PASSES, SECONDS, SEEDS) if not quick else Budget(QUICK_PASSES, QUICK_SECONDS, QUICK_SEEDS, 1)
+    budget = dataclasses.replace(budget, passes=steps or budget.passes)
+    settings = {"name": "without-backprop", "data": data, "quick": quick, "seed": seed or 0, "steps": budget.passes}
+    with locked(Run(folder).lock, wait=False) as ours:
+        if not ours:
+            raise RunError(f"another process is at work in {folder}: wait for it, or choose another --name")
+        examples = opened(data, folder.parent)
+        open_or_create(folder, settings, command, on_two_cores(QUICK_MEASURED if quick else MEASURED))
+        result = measured(folder, data, examples, budget, quick, seed or 0)
+        result.save(folder / "finding.json")
+    return result
+
+
+def measured(folder: Path, data: str, examples: Labelled, budget: Budget, quick: bool, seed: int) -> Finding:
+    """All parts, from what is in the folder already, and their traces."""
+    config = VisionConfig("mlp", examples.shape, len(examples.classes), width=HIDDEN, depth=1)
+    entries = contest(folder / "contest", list(METHODS), examples, config, budget)
+    model = make_model(config, mean=examples.mean, std=examples.std)
+    ways = contest_trace(
+        entries,
+        budget,
+        weights=sum(p.numel() for p in model.parameters()),
+        test=len(examples.test),
+        untrained=wrong(model, examples.test),
+    )
+    searches = [name for name, method in METHODS.items() if method.kind == "search" or name == GRADIENT]
+    dimensions = QUICK_DIMENSIONS if quick else DIMENSIONS
+    seeds = QUICK_SEEDS if quick else SEEDS
+    tried = suite(folder / "suite", searches, dimensions, EVALUATIONS, seeds, tuned=not quick)
+    functions = suite_trace(tried, EVALUATIONS)
+    (folder / "traces").mkdir(exist_ok=True)
+    for trace in (ways, functions):
+        trace.save(folder / "traces" / trace.method)
+    tuned = None if quick else language.tuned(folder, minutes=MINUTES, steps=TUNING, seed=seed)
+    return rows.finding(ways, entries, functions, tuned, data=data, quick=quick)
+
+
+def opened(data: str, root: Path) -> Labelled:
+    """The examples, read once; ValueError for what has no classes."""
+    source = open_source(data)
+    if source.task != "classes":
+        raise ValueError(f"data (={data!r}) is {source.what}: give examples of classes")
+    return prepare(source, root / ".examples")

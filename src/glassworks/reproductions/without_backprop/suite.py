@@ -1,0 +1,148 @@
+"""Test functions of 2 to 10,000 dimensions: how far each method gets with so many evaluations.
+
+A problem is solved to tolerance t once a value f has been seen with f(x) - f* <= t (f(x0) - f*), x0 being the start:
+Moré & Wild 2009 (https://doi.org/10.1137/080724083, eq. 2.2). Coordinates are brought to a domain of width 1, so that
+one sigma and one learning rate mean the same on all functions.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from glassworks.core.errors import FileDamaged
+from glassworks.core.files import read_json, write_json
+from glassworks.core.progress import tracked
+from glassworks.optim.catalogue import METHODS
+from glassworks.optim.config import OptimizerConfig, settings_of
+from glassworks.optim.functions import FUNCTIONS, Function
+from glassworks.optim.gradient_free.search import mixed
+from glassworks.optim.groups import make_optimizer
+
+SIGMA = 0.2
+"""Of candidates at the start, in widths of the domain."""
+RATES = (1.0, 0.1, 10.0)
+"""Learning rates tried, in multiples of the method's own; the best over all functions is kept for a dimension."""
+GRADIENT = "adamw"
+"""What has the gradient, and stands beside the others."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What is left of the way down, as a share of it, of each method, dimension, function and seed; NaN = refused."""
+
+    methods: tuple[str, ...]
+    dimensions: tuple[int, ...]
+    left: Float[np.ndarray, "method dimension function seed"]
+
+
+class Spent(Exception):
+    """All evaluations are used."""
+
+
+class Point(nn.Module):
+    """A place in the domain, whose coordinates are weights."""
+
+    def __init__(self, start: Float[Tensor, " D"]) -> None:
+        super().__init__()
+        self.place = nn.Parameter(start)
+
+
+class Counted:
+    """The closure of a function at a place: remembers the lowest value seen, and ends when its budget is spent."""
+
+    def __init__(self, point: Point, function: Function, evaluations: int, seed: int) -> None:
+        self.point, self.function, self.left = point, function, evaluations
+        self.noise = torch.Generator().manual_seed(mixed(seed, 1))
+        self.lowest = np.inf
+
+    def __call__(self) -> Tensor:
+        """The value, with its gradient where gradients are enabled, which counts as two more evaluations."""
+        with_gradient = torch.is_grad_enabled()
+        self.left -= 3 if with_gradient else 1
+        if self.left < 0:
+            raise Spent
+        function = self.function
+        x = (self.point.place * (function.high - function.low))[None]
+        values = function(x, self.noise)
+        if with_gradient:
+            self.point.zero_grad()
+            values.sum().backward()  # type: ignore[no-untyped-call]
+        true = function.formula(x.detach()) if function.noisy else values
+        self.lowest = min(self.lowest, float(true.detach()))
+        return values[0].detach()
+
+
+def minimised(name: str, function: Function, dimension: int, evaluations: int, seed: int, rate: float = 1.0) -> float:
+    """The share of the way down that is left after so many evaluations: 1 = nowhere better than the start.
+
+    ValueError where the method refuses so many dimensions.
+    """
+    start = function.start(dimension, torch.Generator().manual_seed(seed)) / (function.high - function.low)
+    point = Point(start)
+    closure = Counted(point, function, evaluations, seed)
+    given = {"sigma": SIGMA} if "sigma" in settings_of(name) else {}
+    optimizer = make_optimizer(point, OptimizerConfig(name, **given), seed=seed)  # type: ignore[arg-type]
+    for group in optimizer.param_groups:
+        group["lr"] = group.get("lr", 0.0) * rate
+    with torch.no_grad():
+        highest = float(function.formula((start * (function.high - function.low))[None]))
+    try:
+        while True:
+            optimizer.step(closure)  # type: ignore[arg-type]  # torch: returns a float
+    except Spent:
+        pass
+    return min(1.0, float(closure.lowest) / highest)
+
+
+def suite(
+    folder: Path, methods: Sequence[str], dimensions: Sequence[int], evaluations: int, seeds: int, *, tuned: bool
+) -> Tried:
+    """All methods on all functions; what `folder` has is read. `tuned` = of several learning rates the best is kept."""
+    folder.mkdir(parents=True, exist_ok=True)
+    left = np.full((len(methods), len(dimensions), len(FUNCTIONS), seeds), np.nan)
+    rates = RATES if tuned else RATES[:1]
+    with tracked("methods on test functions", len(methods)) as report:
+        for i, name in enumerate(methods):
+            path = folder / f"{name}.json"
+            if not path.exists():
+                write_json(path, {"left": [of_dimension(name, d, evaluations, seeds, rates) for d in dimensions]})
+            found = np.array(read_json(path).get("left"), dtype=float)
+            if found.shape != left.shape[1:]:
+                raise FileDamaged(f"{path} is of other dimensions or functions: delete it, and it is made again")
+            left[i] = found
+            report(i + 1)
+    return Tried(tuple(methods), tuple(dimensions), left)
+
+
+def of_dimension(
+    name: str, dimension: int, evaluations: int, seeds: int, rates: Sequence[float]
+) -> list[list[float | None]]:
+    """What is left of each function, by seed; None where the method refuses so many dimensions.
+
+    The learning rate is the best on a seed of its own, which is not among those that count.
+    """
+    run = partial(minimised, name)
+    try:
+        rates = rates if METHODS[name].kind == "gradient" or "lr" in settings_of(name) else rates[:1]
+        score = dict.fromkeys(rates, 0.0)
+        if len(rates) > 1:
+            for rate in rates:
+                each = [run(f, dimension, evaluations, seeds, rate) for f in FUNCTIONS.values()]
+                score[rate] = float(np.log10(np.maximum(each, 1e-8)).mean())
+        rate = min(rates, key=lambda rate: score[rate])
+        return [[run(f, dimension, evaluations, seed, rate) for seed in range(seeds)] for f in FUNCTIONS.values()]
+    except ValueError:
+        return [[None] * seeds for _ in FUNCTIONS]
+
+
+def solved(tried: Tried, tolerance: float) -> Float[np.ndarray, "method dimension"]:
+    """The share of problems, functions and seeds, that are solved to a tolerance; NaN where the method refuses."""
+    refused = np.isnan(tried.left).all((2, 3))
+    shares: np.ndarray = np.where(refused, np.nan, (tried.left <= tolerance).mean((2, 3)))
+    return shares

@@ -1,0 +1,103 @@
+"""Learning without backpropagation, repeated with few passes: what is kept, compared and drawn."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import glassworks.reproductions.without_backprop.run as without_backprop
+from glassworks.core.errors import FileDamaged, RunError
+from glassworks.optim.functions import FUNCTIONS
+from glassworks.report.finding import write_finding_page
+from glassworks.reproductions.finding import Finding
+from glassworks.reproductions.without_backprop.suite import Point, Tried, minimised, solved, suite
+from glassworks.trace.trace import Trace
+
+WAYS = {name: without_backprop.METHODS[name] for name in ("adamw", "openai_es", "random_search", "hill_climbing")}
+
+
+@pytest.fixture(scope="module")
+def small() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr(without_backprop, "METHODS", WAYS)
+        patches.setattr(without_backprop, "QUICK_DIMENSIONS", (2, 5))
+        patches.setattr(without_backprop, "EVALUATIONS", 200)
+        patches.setattr(without_backprop, "QUICK_SECONDS", 0.02)
+        yield
+
+
+@pytest.fixture(scope="module")
+def done(small: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Finding]:
+    """A finished reproduction."""
+    folder = tmp_path_factory.mktemp("runs") / "without-backprop"
+    return folder, without_backprop.run(folder=folder, quick=True, steps=130)
+
+
+def test_every_method_has_its_row_and_the_gradient_is_ahead(done: tuple[Path, Finding]) -> None:
+    trace = Trace.load(done[0] / "traces" / "contest")
+    assert sorted(trace.labels["method"]) == sorted(WAYS)
+    assert trace.labels["method"][0] == "adamw"
+    assert (np.diff(trace.arrays["by_passes"]) >= 0).all()
+    rows = {row.what: row for row in done[1].rows}
+    assert all(f"error after as many passes: {name}" in rows for name in WAYS)
+
+
+def test_no_method_takes_more_passes_than_another(done: tuple[Path, Finding]) -> None:
+    trace = Trace.load(done[0] / "traces" / "contest")
+    cost = dict(zip(trace.labels["method"], trace.arrays["cost"], strict=True))
+    assert cost["adamw"] == 3
+    assert cost["openai_es"] == 65
+    assert cost["hill_climbing"] == 2
+
+
+def test_what_is_finished_is_read_again(done: tuple[Path, Finding], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glassworks.reproductions.without_backprop.contest.entry", None)
+    monkeypatch.setattr("glassworks.reproductions.without_backprop.suite.of_dimension", None)
+    assert without_backprop.run(folder=done[0], quick=True, steps=130) == done[1]
+
+
+def test_a_folder_with_other_settings_is_refused(done: tuple[Path, Finding]) -> None:
+    with pytest.raises(RunError, match="other settings"):
+        without_backprop.run(folder=done[0], quick=True, steps=140)
+
+
+def test_the_page_draws_both_traces(done: tuple[Path, Finding]) -> None:
+    text = write_finding_page(done[0]).read_text(encoding="utf-8")
+    assert "Where each family stops working" in text
+    assert "language model without a gradient" not in text  # of a quick run
+    assert ">nan<" not in text
+
+
+def test_data_without_classes_and_too_few_steps_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="steps .=2. must be at least 3"):
+        without_backprop.run(folder=tmp_path / "r", steps=2)
+    (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{i},{i * 1.5}\n" for i in range(60)), encoding="utf-8")
+    with pytest.raises(ValueError, match="give examples of classes|target"):
+        without_backprop.run(str(tmp_path / "t.csv"), folder=tmp_path / "r")
+
+
+def test_a_gradient_finds_the_sphere_and_random_search_does_not() -> None:
+    found = {name: minimised(name, FUNCTIONS["sphere"], 50, 600, 0) for name in ("sep_cma_es", "random_search")}
+    assert found["sep_cma_es"] < 0.1 < found["random_search"] <= 1
+
+
+def test_evaluations_are_counted_to_the_last_one() -> None:
+    once = minimised("hill_climbing", FUNCTIONS["sphere"], 3, 1, 0)
+    assert once == pytest.approx(1)  # the start alone has been seen
+
+
+def test_what_is_refused_is_not_solved_but_nothing() -> None:
+    left = np.array([[[[0.05, 1.0]], [[np.nan, np.nan]]]])
+    assert solved(Tried(("a",), (2, 9), left), 0.1) == pytest.approx(np.array([[0.5, np.nan]]), nan_ok=True)
+
+
+def test_a_damaged_file_of_the_suite_is_named(tmp_path: Path) -> None:
+    (tmp_path / "random_search.json").write_text('{"left": [[1.0]]}', encoding="utf-8")
+    with pytest.raises(FileDamaged, match="random_search.json"):
+        suite(tmp_path, ["random_search"], [2], 10, 1, tuned=False)
+
+
+def test_a_point_is_where_it_starts() -> None:
+    assert Point(torch.tensor([1.0, 2.0])).place.tolist() == [1.0, 2.0]
