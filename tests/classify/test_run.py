@@ -15,11 +15,13 @@ from tests.processes import on_ranks, processes
 
 from glassworks.classify.examples import examples_of_run
 from glassworks.classify.recipe import LabelledRecipe, labelled_recipe_of
-from glassworks.classify.run import loss_of, opened, start, train
+from glassworks.classify.run import build, loss_of, opened, some_inputs, start, train
 from glassworks.core.errors import RunError
+from glassworks.core.files import read_json
 from glassworks.core.runs import Run
 from glassworks.data.labelled.augment import Augmentation
 from glassworks.models.vision.config import VisionConfig
+from glassworks.optim.config import OptimizerConfig
 from glassworks.train.checkpoint import last_step, save_checkpoint
 from glassworks.train.distributed import ranks
 from glassworks.train.opening import OpenedLabelled, open_run
@@ -222,3 +224,27 @@ def test_minutes_plan_its_steps(tmp_path: Path) -> None:
     assert run.plan["step_seconds"] > 0
     assert train(run)
     assert run.is_trained
+
+
+def test_mup_has_learning_rates_by_width_that_a_resumed_run_keeps(tmp_path: Path) -> None:
+    recipe = dataclasses.replace(TABLE, model=VisionConfig(width=1024, initialisation="mup"), steps=4)
+    run = begun(tmp_path / "a", recipe)
+    assert train(run)
+    state = read_json(run.path / "checkpoints" / "step_000004" / "state.json")
+    assert sorted(group["initial_lr"] / 2e-3 for group in state["param_groups"]) == pytest.approx([0.25, 1, 1])
+
+
+def test_lsuv_scales_by_the_training_data(tmp_path: Path) -> None:
+    recipe = dataclasses.replace(TABLE, model=VisionConfig(width=16, initialisation="lsuv"))
+    run = begun(tmp_path / "a", recipe)
+    examples = examples_of_run(run)
+    model, _ = build(labelled_recipe_of(run), examples, torch.device("cpu"), torch.float32)
+    with torch.no_grad():
+        assert model(some_inputs(examples)).var().item() == pytest.approx(1, abs=0.05)
+
+
+def test_mup_is_refused_for_an_optimizer_without_such_rates() -> None:
+    with pytest.raises(
+        ValueError, match=r"model.initialisation \(='mup'\) .* optimizer muon has not: take adamw or sgd"
+    ):
+        dataclasses.replace(PLAIN, model=VisionConfig(initialisation="mup"), optimizer=OptimizerConfig("muon"))

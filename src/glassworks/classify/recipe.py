@@ -90,6 +90,11 @@ class LabelledRecipe(Training, Objective, Examples):
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(f"label_smoothing (={self.label_smoothing}) is a share: give one from 0 to below 1")
         self.given_weights()
+        if self.model.initialisation == "mup" and self.optimizer.name not in ("adamw", "sgd"):
+            raise ValueError(
+                f"model.initialisation (='mup') needs learning rates by width, which optimizer {self.optimizer.name} "
+                "has not: take adamw or sgd"
+            )
 
     def given_weights(self) -> tuple[float, ...] | None:
         """The weights of the classes, where they are numbers; ValueError where they are neither these nor a name."""

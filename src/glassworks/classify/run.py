@@ -25,7 +25,8 @@ from glassworks.core.runs import Run, check_run, refuse_existing
 from glassworks.data.labelled.batches import Examples
 from glassworks.data.labelled.prepare import Labelled
 from glassworks.data.labelled.source import SPLITS
-from glassworks.models.vision.build import make_model
+from glassworks.models.initialisation.mup import mup_rates, split_groups
+from glassworks.models.vision.build import base_of, make_model
 from glassworks.models.vision.config import fitted
 from glassworks.models.vision.files import save_vision
 from glassworks.objectives.labelled import class_loss, number_loss
@@ -46,6 +47,8 @@ to evaluate: evaluation comes in this way, from a room above."""
 
 SHOWN = 4
 """Examples of the validation split that samples.jsonl follows."""
+SCALED_BY = 256
+"""Examples by which LSUV scales a network's layers."""
 
 
 def start(path: str | Path, recipe: LabelledRecipe, command: list[str], ranks: Ranks | None = None) -> Run:
@@ -162,8 +165,20 @@ def build(
         std=examples.std,
         target_mean=center,
         target_std=spread,
+        inputs=some_inputs(examples) if recipe.model.initialisation == "lsuv" else None,
     ).to(device)
-    return model, make_optimizer(model, recipe.optimizer, dtype=dtype, seed=recipe.seed)
+    optimizer = make_optimizer(model, recipe.optimizer, dtype=dtype, seed=recipe.seed)
+    if recipe.model.initialisation == "mup":
+        rates = mup_rates(model, base_of(recipe.model), "sgd" if recipe.optimizer.name == "sgd" else "adam")
+        optimizer.param_groups[:] = split_groups(optimizer.param_groups, model, rates)
+    return model, optimizer
+
+
+def some_inputs(examples: Labelled) -> torch.Tensor:
+    """The first examples of the training split, as many as LSUV scales layers by."""
+    part = examples.train
+    inputs = torch.from_numpy(np.ascontiguousarray(part.inputs(np.arange(min(SCALED_BY, len(part))))))
+    return inputs.float() / 255 if inputs.dtype == torch.uint8 else inputs.float()
 
 
 def loss_of(recipe: LabelledRecipe, examples: Labelled) -> LossFn:

@@ -79,13 +79,16 @@ def test_convolutions_embeddings_and_norms_have_their_places() -> None:
         return nn.ModuleDict({
             "table": nn.Embedding(7, width), "conv": nn.Conv2d(3, width, 3), "back": nn.ConvTranspose2d(width, 3, 3),
             "inner": nn.ConvTranspose2d(width, 2 * width, 3), "norm": nn.LayerNorm(width),
+            "attention": nn.MultiheadAttention(width, 4, bias=False),
         })  # fmt: skip
 
     rates = mup_rates(network(24), network(8), "sgd")
+    assert mup_rates(network(8), network(24), "adam")["attention.in_proj_weight"] == 3
     third = pytest.approx(1 / 3)
     assert rates == {
         "table.weight": 3, "conv.weight": 3, "conv.bias": 3, "back.weight": third, "back.bias": 1,
         "inner.weight": 1, "inner.bias": 3, "norm.weight": 3, "norm.bias": 3,
+        "attention.in_proj_weight": 1, "attention.out_proj.weight": 1,
     }  # fmt: skip
 
 

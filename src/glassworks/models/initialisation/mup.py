@@ -13,6 +13,7 @@ q that of what is made:
 Attention divides by √d as it does: µP would have it divide by d.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -103,8 +104,8 @@ def split_groups(groups: list[dict[str, Any]], model: nn.Module, rates: Mapping[
 def widenings(model: nn.Module, base: nn.Module) -> dict[str, Widening]:
     """How much wider each parameter is than the base's of the same name.
 
-    A layer reads along its second axis and makes along its first, an embedding makes along its last; what has one axis
-    makes.
+    A layer reads along its second axis and makes along its first, and so does any matrix that is wider along both, as
+    attention's own; of all else, such as biases, gains and embeddings, what is wider is made.
     """
     theirs = dict(base.named_parameters())
     tables = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
@@ -121,9 +122,9 @@ def widenings(model: nn.Module, base: nn.Module) -> dict[str, Widening]:
                 "width"
             )
         ratio = [ours / base_size for ours, base_size in zip(p.shape, other.shape, strict=True)]
-        if id(p) in drawn:
+        if id(p) in drawn or (p.ndim == 2 and 1 not in ratio):
             made, read = (ratio[1], ratio[0]) if id(p) in turned else (ratio[0], ratio[1])
             found[name] = Widening(read, made)
         else:
-            found[name] = Widening(1.0, max(ratio, default=1.0))
+            found[name] = Widening(1.0, math.prod(ratio))
     return found

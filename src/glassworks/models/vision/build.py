@@ -1,7 +1,12 @@
 """From a config to a network, whole: drawn from its seed, and normalising by the statistics of the training data."""
 
-import torch
+from dataclasses import replace
 
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from glassworks.models.initialisation.scheme import draw
 from glassworks.models.vision.config import Architecture, VisionConfig
 from glassworks.models.vision.lenet5 import LeNet5
 from glassworks.models.vision.mlp import MLP
@@ -21,6 +26,8 @@ CLASSES: dict[Architecture, type[Network]] = {
     "resnet20": ResNet20,
     "vit": ViT,
 }
+EXAMPLES = 8
+"""Of noise, where a scheme needs a batch and none is given."""
 
 
 def make_model(
@@ -31,6 +38,7 @@ def make_model(
     std: Numbers | None = None,
     target_mean: float = 0.0,
     target_std: float = 1.0,
+    inputs: Float[Tensor, "B ..."] | None = None,
 ) -> Network:
     """A network by its config: (B, *config.shape), pixels in [0, 1] or a table's features, to (B, config.outputs).
 
@@ -46,6 +54,8 @@ def make_model(
         std: likewise. None = 1.
         target_mean: for numbers, their mean over the training split.
         target_std: likewise their standard deviation.
+        inputs: of the training data, where the config's initialisation is lsuv: layers are scaled by them. None = by
+            noise of the mean and std above.
 
     Raises: ValueError, in one line, for what is not decided, or statistics that do not fit.
     """
@@ -58,7 +68,27 @@ def make_model(
             layer.set(mean, std)
         elif isinstance(layer, Rescale):
             layer.set(target_mean, target_std)
+    if config.initialisation is not None and not next(model.parameters()).is_meta:
+        initialise(model, seed, inputs)
     return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def initialise(model: Network, seed: int, inputs: Float[Tensor, "B ..."] | None) -> None:
+    """Draw the weights anew by the scheme that the config names."""
+    scheme = model.config.initialisation
+    assert scheme is not None
+    if inputs is None:
+        noise = torch.randn(EXAMPLES, *model.config.shape, generator=torch.Generator().manual_seed(seed))
+        first = model.get_submodule("normalise")
+        assert isinstance(first, Normalise)
+        inputs = noise * first.std + first.mean
+    draw(model, scheme, run=lambda: model(inputs).square().sum(), base=base_of(model.config), seed=seed)
+
+
+def base_of(config: VisionConfig) -> Network:
+    """The same network of the architecture's own width, without memory: what µP takes for its base."""
+    with torch.device("meta"):
+        return network(replace(config, width=None))
 
 
 def network(config: VisionConfig) -> Network:

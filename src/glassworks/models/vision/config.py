@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from glassworks.core.config import check_types
+from glassworks.models.initialisation.names import Scheme
 
 Architecture = Literal["mlp", "lenet5", "tiny_vgg", "small_vgg", "resnet20", "vit"]
 ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
@@ -71,6 +72,10 @@ class VisionConfig:
     """vit only: attention heads of a block. None = 4."""
     patch: int | None = None
     """vit only: pixels of a patch's side. None = one that cuts a side into seven or eight, or nearly so."""
+    initialisation: Scheme | None = None
+    """How weights are drawn: default (torch's own), glorot, he, orthogonal, lsuv (by the training data), fixup (for
+    resnet20 and vit, without norms) or mup (learning rates of adamw and sgd go by the width, too: what is best at the
+    architecture's own width is best at any). None = as the architecture is published, he for ReLUs."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built, naming the field, its value and the remedy."""
