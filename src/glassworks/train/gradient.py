@@ -1,6 +1,8 @@
 """One step's loss and its gradient: of the whole batch, in however many parts and on however many ranks it is."""
 
+from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -88,6 +90,12 @@ class Gradient:
         for name, x in summed.logs.items():
             logs.setdefault(name, torch.zeros_like(sums[0])).add_(torch.as_tensor(x).detach())
 
+    @property
+    def local(self) -> Callable[[], Tensor]:
+        """What computes the loss of this rank's parts, as a sum and its number, and changes nothing: for searches."""
+        net = self.net.module if isinstance(self.net, DistributedDataParallel) else self.net
+        return partial(local_loss, net, self.loss_fn, self.parts, self.autocast, self.weights[0].device.type)
+
     def numbers(self) -> dict[str, float]:
         """What is logged beside the loss: the norm before it was clipped, and what optimizer and loss say."""
         own: dict[str, float] = getattr(self.optimizer, "numbers", dict)()
@@ -101,9 +109,21 @@ class Gradient:
 
     def precision(self) -> Any:
         """Autocast, where a narrower dtype was asked for."""
-        if self.autocast in (None, torch.float32):
-            return nullcontext()
-        return torch.autocast(self.weights[0].device.type, self.autocast)
+        return precision(self.autocast, self.weights[0].device.type)
+
+
+def local_loss(net: nn.Module, loss_fn: LossFn, parts: list[Any], autocast: torch.dtype | None, kind: str) -> Tensor:
+    """The loss's sum over some parts of a batch, and the number it is over: (2,)."""
+    with precision(autocast, kind):
+        sums = [parted(loss_fn, net, part) for part in parts]
+    total = torch.stack([summed.total for summed in sums]).sum()
+    total = total.to(torch.promote_types(total.dtype, torch.float32))
+    return torch.stack([total, torch.as_tensor(sum(summed.number for summed in sums)).to(total)])
+
+
+def precision(autocast: torch.dtype | None, kind: str) -> Any:
+    """Autocast on a kind of device, where a narrower dtype was asked for."""
+    return nullcontext() if autocast in (None, torch.float32) else torch.autocast(kind, autocast)
 
 
 def weights_of(optimizer: torch.optim.Optimizer) -> list[Tensor]:

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from glassworks.optim.gradient_free import vector
 from glassworks.optim.gradient_free.evaluate import losses_of
+from glassworks.optim.gradient_free.evaluation.left import same_numbers
 from glassworks.optim.gradient_free.room import Drawn, at_once, check_room
 
 Candidates = Float[Tensor, "P D"] | Drawn
@@ -197,11 +198,16 @@ class Search(torch.optim.Optimizer):
         """One generation; the loss of the weights as they were before it."""
         if closure is None:
             raise ValueError("step() needs a closure that computes the loss: step(lambda: loss_fn(model, batch))")
-        loss = closure()
+        with same_numbers(self.key, self.weights):
+            loss = closure()
         candidates = self.generation()
         first, last = int(self.first_is_mean), self.count()
         some = last if isinstance(candidates, Tensor) else at_once(last, self.memory["mean"])
-        parts = [losses_of(closure, self.weights, candidates[i : i + some]) for i in range(first, last, some)]
+        ways = self.memory.setdefault("ways", {})
+        parts = [
+            losses_of(closure, self.weights, candidates[i : i + some], seed=self.key, ways=ways)
+            for i in range(first, last, some)
+        ]
         self.memory["forwards"] += 1 + last - first
         if self.first_is_mean:
             parts.insert(0, torch.as_tensor(loss).detach().reshape(1).to(parts[0]))

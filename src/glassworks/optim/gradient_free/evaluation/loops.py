@@ -1,0 +1,79 @@
+"""One candidate after the other: as the closure is, or with what is faster for images on a CPU."""
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from glassworks.optim.gradient_free.evaluation.left import Ran, written
+
+Local = Callable[[], Float[Tensor, "2"]]
+"""The loss of the weights as they are, as a sum and the number it is over: of this rank alone."""
+
+
+def loop(
+    local: Local, weights: Sequence[Tensor], candidates: Float[Tensor, "P D"], seed: int, ran: Ran, mode: Any = None
+) -> Float[Tensor, "P 2"]:
+    """Each candidate is written into the weights, under a mode of torch's functions if one is given."""
+    sums = []
+    with mode or nullcontext():
+        for candidate in candidates:
+            written(candidate, weights, seed)
+            sums.append(local())
+            ran.put_back()
+    return torch.stack(sums)
+
+
+class ImagesLast(TorchFunctionMode):
+    """Convolutions read and give maps with channels last; windows of two are pooled by comparing shifted maps.
+
+    Both are what they replace, to the rounding of a convolution. On a CPU torch's pooling of contiguous maps takes one
+    number at a time, which is more than the convolution itself; with channels last a register holds many channels.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func is F.conv2d and args and args[0].ndim == 4:
+            return func(channels_last(args[0]), *args[1:], **kwargs)
+        if func is F.max_pool2d and args[0].ndim == 4 and pools_pairs(*args[1:], **kwargs):
+            return pooled_in_pairs(args[0])
+        if func is F.dropout and args[0].ndim == 4:
+            args = (args[0].contiguous(), *args[1:])  # random numbers are drawn in the order of memory
+        return func(*args, **kwargs)
+
+
+def channels_last(maps: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+    """The same numbers with channels last; of one channel, too, where torch's own conversion does nothing."""
+    _, C, H, W = maps.shape
+    strides = (H * W * C, 1, W * C, C)
+    return (
+        maps
+        if maps.stride() == strides
+        else torch.empty_strided(maps.shape, strides, dtype=maps.dtype, device=maps.device).copy_(maps)
+    )
+
+
+def pools_pairs(
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> bool:
+    """Whether max_pool2d with these arguments is the maximum of each two by two."""
+    windows = [2, (2, 2), [2, 2]]
+    plain = padding in (0, (0, 0)) and dilation in (1, (1, 1)) and not ceil_mode and not return_indices
+    return plain and kernel_size in windows and (stride is None or stride in windows)
+
+
+def pooled_in_pairs(maps: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C h w"]:
+    """The maximum of each two by two; a last row or column by itself is left out."""
+    H, W = maps.shape[2] // 2 * 2, maps.shape[3] // 2 * 2
+    rows = torch.maximum(maps[:, :, 0:H:2, :W], maps[:, :, 1:H:2, :W])
+    return torch.maximum(rows[..., 0::2], rows[..., 1::2])

@@ -1,0 +1,137 @@
+"""A way of evaluating, what each is made of, and which is the fastest of those that give what the plain loop gives."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from glassworks.core.machine.memory import free_memory
+from glassworks.optim.gradient_free.evaluation.batched import batched
+from glassworks.optim.gradient_free.evaluation.left import Ran
+from glassworks.optim.gradient_free.evaluation.loops import ImagesLast, Local, loop
+
+TRIED = 4
+"""So many candidates are evaluated in every way, to be compared and timed."""
+GAIN = 1.1
+"""A way must be so much faster than a simpler one to be taken."""
+LONG = 0.5
+"""Seconds after which a way is not timed again."""
+CACHED, CAP = 1 << 26, 1 << 30
+"""Bytes that the tensors of a chunk may take: about what caches hold, and at most."""
+
+Evaluate = Callable[[Float[Tensor, "P D"]], Float[Tensor, "P 2"]]
+
+
+class Way(NamedTuple):
+    """How candidates are evaluated, how many at once, and in how many processes."""
+
+    name: str = "loop"
+    chunk: int = 1
+    where: str = "here"
+    workers: int = 1
+
+
+def way_of(way: Way, local: Local, weights: Sequence[Tensor], seed: int, ran: Ran) -> Evaluate:
+    """What evaluates candidates in this way, in this process."""
+    if way.name == "vmap":
+        return lambda candidates: batched(local, weights, candidates, seed, ran, chunk=way.chunk)
+    images = way.name == "images last"
+    return lambda candidates: loop(local, weights, candidates, seed, ran, ImagesLast() if images else None)
+
+
+def fastest(
+    local: Local, weights: Sequence[Tensor], candidates: Float[Tensor, "P D"], seed: int, ran: Ran
+) -> dict[Way, float]:
+    """Seconds that these candidates take in every way that gives what the plain loop gives, which is the first.
+
+    A way that fails, or differs, is left out: a module may do what `torch.func.vmap` refuses.
+    """
+    P = len(candidates)
+    some = candidates[share(P, 0, TRIED)]
+    with Seen() as seen:
+        expected = way_of(Way(), local, weights, seed, ran)(some[:1])
+    times: dict[Way, float] = {}
+    for way in possible(P, seen, weights):
+        chosen = candidates[share(P, 0, max(TRIED, way.chunk))]
+        if way.chunk > TRIED and min(times.values()) * 3 < times.get(Way("vmap", TRIED), 0):
+            break  # what is slow for four is slow for more
+        try:
+            found, seconds = timed(way_of(way, local, weights, seed, ran), chosen)
+        except Exception:
+            if way == Way():
+                raise
+            continue
+        if way == Way():
+            expected = found
+        n = len(expected) // 2
+        same = found if len(expected) % 2 else torch.cat([found[:n], found[len(found) // 2 :][:n]])
+        if torch.allclose(same, expected, rtol=seen.tolerance, atol=seen.tolerance, equal_nan=True):
+            times[way] = seconds * P / len(chosen)
+    return times
+
+
+def possible(P: int, seen: "Seen", weights: Sequence[Tensor]) -> Iterator[Way]:
+    """The ways that there are for what was seen, the simplest first."""
+    yield Way()
+    if seen.images and weights[0].device.type == "cpu":
+        yield Way("images last")
+    each = seen.bytes + sum(p.nbytes for p in weights)
+    free = free_memory()
+    cap = CAP if free is None else min(CAP, free // 4)
+    most = max(1, min(P, cap // each))
+    for chunk in sorted({min(most, TRIED), min(most, max(TRIED, CACHED // each)), most}):
+        yield Way("vmap", chunk)
+
+
+def best(times: dict[Way, float]) -> Way:
+    """The fastest; a simpler one if it is about as fast."""
+    return min(times, key=lambda way: times[way] * (1 if way == Way() else GAIN))
+
+
+def share(P: int, start: int, stop: int) -> list[int]:
+    """Rows of a population, about `start` to `stop`, that go together: both of each pair where its halves mirror."""
+    if P % 2:
+        return list(range(start, min(P, stop)))
+    half = range(start // 2, min(P // 2, (stop + 1) // 2))
+    return [*half, *(P // 2 + i for i in half)]
+
+
+def timed(evaluate: Evaluate, candidates: Float[Tensor, "P D"]) -> tuple[Float[Tensor, "P 2"], float]:
+    """What comes out, and the seconds it took: the least of a few times, the first of which loads and caches things."""
+    least, start = float("inf"), time.perf_counter()
+    for _ in range(4):
+        began = time.perf_counter()
+        found = evaluate(candidates)
+        if candidates.is_cuda:
+            torch.cuda.synchronize(candidates.device)
+        least = min(least, time.perf_counter() - began)
+        if time.perf_counter() - start > LONG:
+            break
+    return found, least
+
+
+class Seen(TorchFunctionMode):
+    """What an evaluation consists of: bytes of all that it computes, its precision, and whether it is of images."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bytes, self.images, self.precision = 0, False, 0.0
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        self.images |= func in (F.conv2d, F.max_pool2d)
+        if isinstance(out, Tensor):
+            self.bytes += out.nbytes
+            if out.is_floating_point():
+                self.precision = max(self.precision, torch.finfo(out.dtype).eps)
+        return out
+
+    @property
+    def tolerance(self) -> float:
+        """How far losses of two ways may lie apart, relative to their size."""
+        return max(1e-4, 4 * self.precision) if self.precision > 1e-10 else 1e-9
