@@ -19,7 +19,7 @@ from glassworks.optim.gradient_free.evaluation.batched import middle
 from glassworks.optim.gradient_free.evaluation.left import Ran, left_as_it_was
 from glassworks.optim.gradient_free.evaluation.loops import channels_last, pooled_in_pairs, pools_pairs
 from glassworks.optim.gradient_free.evaluation.ways import Seen, Way, fastest, share, way_of
-from glassworks.optim.gradient_free.openai_es import OpenAIES
+from glassworks.optim.gradient_free.evolution.openai_es import OpenAIES
 from glassworks.train.fit import fit
 
 
