@@ -151,6 +151,30 @@ METHODS: dict[str, Method] = {
         "what any other must beat; a few weights of which few matter",
         "gradient_free.heuristics.random_search:RandomSearch",
     ),
+    "target_propagation": Method(
+        "difference target propagation through learned inverses (Lee et al. 2015)",
+        "rule",
+        "5",
+        "5",
+        "chains of linear layers, to study targets in place of gradients; near AdamW on digits, not better",
+        "rules.target_propagation:TargetPropagation",
+    ),
+    "predictive_coding": Method(
+        "states settle between layers, each layer learns from its own error (Whittington & Bogacz 2017)",
+        "rule",
+        "3 inference + 4",
+        "2 and states",
+        "chains without batch norm: as good as AdamW a step, several times its time",
+        "rules.predictive_coding:PredictiveCoding",
+    ),
+    "equilibrium_propagation": Method(
+        "a network at rest is nudged both ways, weights learn the difference (Scellier & Bengio 2017)",
+        "rule",
+        "6 settling + 7",
+        "2 and states",
+        "chains without batch norm and networks that settle: as good as AdamW a step, ten times its time",
+        "rules.equilibrium_propagation:EquilibriumPropagation",
+    ),
 }
 
 
