@@ -34,6 +34,7 @@ Candidates = Float[Tensor, "P D"] | Drawn
 class Search(torch.optim.Optimizer):
     """Moves weights by the losses of candidates. A method says how these are drawn, and what is learned of them.
 
+    It starts from the weights as they are when it is made; later on they are what it writes, and not read again.
     A method's `__init__` adds what it knows to `memory`; `draw`, or `part`, and `update` are all else that it has.
     """
 
@@ -156,9 +157,9 @@ class Search(torch.optim.Optimizer):
 
     def kept(self, losses: Float[Tensor, " n"], rows: Sequence[int] | None) -> Float[Tensor, " P"]:
         """All that is known of this generation's losses: +inf for no numbers, NaN for what was not told yet."""
-        P = self.count()
         if self.lapsed:
             raise ValueError("candidates (=None) must be given, or asked for again: others were told of since then")
+        P = self.count()
         number = P if rows is None else len(rows)
         if losses.shape != (number,):
             raise ValueError(f"losses (of shape {tuple(losses.shape)}) must be one for each of {number} candidates")
