@@ -12,6 +12,7 @@ https://arxiv.org/abs/1609.01596, section 2. Published with dropout on the whole
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 from torch import Tensor, nn
 
@@ -23,6 +24,20 @@ class DirectFeedbackAlignment(Feedback):
 
     name = "direct_feedback_alignment"
     error: Tensor | None = None
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        lr: float = 1e-3,
+        seed: int = 0,
+        inner: Literal["adam", "sgd"] = "adam",
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+        angle_every: int | None = None,
+    ) -> None:
+        """As of `Feedback`."""
+        super().__init__(model, lr, seed, inner, momentum, weight_decay, angle_every)
 
     @contextmanager
     def detours(self) -> Iterator[list[str]]:

@@ -54,19 +54,26 @@ class Feedback(Rule):
     def __init__(
         self,
         model: nn.Module,
-        *,
-        lr: float = 1e-3,
-        seed: int = 0,
-        inner: Literal["adam", "sgd"] = "adam",
-        momentum: float = 0.9,
-        weight_decay: float = 0.0,
-        angle_every: int | None = None,
+        lr: float,
+        seed: int,
+        inner: Literal["adam", "sgd"],
+        momentum: float,
+        weight_decay: float,
+        angle_every: int | None,
         **settings: Any,
     ) -> None:
-        """`inner` is how weights move along that gradient: Adam with β = (momentum, 0.999), or SGD with momentum.
+        """What each of these rules can be told.
 
-        Every `angle_every` steps (None = never) `numbers()` has the angle in degrees between this gradient and
-        backpropagation's, of all weights below the last layer, for one more forward and backward pass.
+        Args:
+            model: any with two weighted layers or more.
+            lr: of the inner step.
+            seed: of what is drawn.
+            inner: how weights move along the gradient: adam, with β = (momentum, 0.999), or sgd with momentum.
+            momentum: of either.
+            weight_decay: decoupled, times lr (adam), or a penalty whose gradient is added (sgd).
+            angle_every: after so many steps (None = never) `numbers()` has the angle in degrees between this gradient
+                and backpropagation's, of all weights below the last layer, for one more forward and backward pass.
+            settings: what else a rule keeps with these.
         """
         check_inner(inner, momentum, weight_decay)
         if angle_every is not None and angle_every < 1:
@@ -81,7 +88,11 @@ class Feedback(Rule):
             )
 
     def back(self, name: str, layer: nn.Module, given: Tensor, error: Tensor) -> Tensor:
-        """The error of a layer's input, from that of its output."""
+        """The error of a layer's input, from that of its output: B^T d, each of its matrices with its feedback."""
+        return through(layer, given, error, {p: self.feedback(name, p, weight) for p, weight in matrices(layer)})
+
+    def feedback(self, name: str, parameter: str, weight: Tensor) -> Tensor:
+        """What stands for a weight on the way back."""
         raise NotImplementedError
 
     def teach(self, closure: Callable[[], Any]) -> Any:
@@ -204,10 +215,24 @@ def through(layer: nn.Module, given: Tensor, error: Tensor, feedback: dict[str, 
         )[0]
         return found.to(given.dtype)
     with torch.enable_grad():
-        wide = given.detach().float()
-        pull = vjp(lambda x: functional_call(layer, feedback, (x,)), wide)[1]
+        wide = given.detach().to(next(iter(feedback.values())).dtype)
+        others = {f"layer.{name}": weight for name, weight in feedback.items()}
+        pull = vjp(lambda x: functional_call(Bare(layer), others, (x,)), wide)[1]
         reached: Tensor = pull(error.to(wide.dtype))[0]
     return reached.to(given.dtype)
+
+
+class Bare(nn.Module):
+    """A layer without its hooks."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As the layer's."""
+        found: Tensor = self.layer.forward(x)
+        return found
 
 
 def angle(pairs: Sequence[tuple[Tensor, Tensor]]) -> float:

@@ -8,9 +8,11 @@ Source: Lillicrap, Cownden, Tweed & Akerman 2016, "Random synaptic feedback weig
 deep learning", https://doi.org/10.1038/ncomms13276.
 """
 
+from typing import Literal
+
 from torch import Tensor, nn
 
-from glassworks.optim.rules.feedback import Feedback, dotted, matrices, size_of, through
+from glassworks.optim.rules.feedback import Feedback, dotted, size_of
 
 
 class FeedbackAlignment(Feedback):
@@ -18,9 +20,19 @@ class FeedbackAlignment(Feedback):
 
     name = "feedback_alignment"
 
-    def back(self, name: str, layer: nn.Module, given: Tensor, error: Tensor) -> Tensor:
-        """B^T d."""
-        return through(layer, given, error, {p: self.feedback(name, p, weight) for p, weight in matrices(layer)})
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        lr: float = 1e-3,
+        seed: int = 0,
+        inner: Literal["adam", "sgd"] = "adam",
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+        angle_every: int | None = None,
+    ) -> None:
+        """As of `Feedback`."""
+        super().__init__(model, lr, seed, inner, momentum, weight_decay, angle_every)
 
     def feedback(self, name: str, parameter: str, weight: Tensor) -> Tensor:
         """What stands for this weight on the way back; drawn where it is first asked for."""

@@ -10,11 +10,11 @@ Sources: Liao, Leibo & Poggio 2016, "How important is weight symmetry in backpro
 https://arxiv.org/abs/1510.05067; Moskovitz, Litwin-Kumar & Abbott 2018, https://arxiv.org/abs/1812.06488.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 from torch import Tensor, nn
 
-from glassworks.optim.rules.feedback import Feedback, dotted, matrices, size_of, through
+from glassworks.optim.rules.feedback import Feedback, dotted, size_of
 
 Size = Literal["uniform", "fixed", "batch"]
 
@@ -24,15 +24,22 @@ class SignSymmetric(Feedback):
 
     name = "sign_symmetric"
 
-    def __init__(self, model: nn.Module, *, sizes: Size = "uniform", **settings: Any) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        lr: float = 1e-3,
+        seed: int = 0,
+        sizes: Size = "uniform",
+        inner: Literal["adam", "sgd"] = "adam",
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+        angle_every: int | None = None,
+    ) -> None:
         """`sizes` is which variant: uniform (uSF), fixed (frSF) or batch (brSF); all else as of `Feedback`."""
         if sizes not in ("uniform", "fixed", "batch"):
             raise ValueError(f"sizes (={sizes!r}) must be uniform, fixed or batch")
-        super().__init__(model, sizes=sizes, **settings)
-
-    def back(self, name: str, layer: nn.Module, given: Tensor, error: Tensor) -> Tensor:
-        """(sign(W) · M)^T d."""
-        return through(layer, given, error, {p: self.feedback(name, p, weight) for p, weight in matrices(layer)})
+        super().__init__(model, lr, seed, inner, momentum, weight_decay, angle_every, sizes=sizes)
 
     def feedback(self, name: str, parameter: str, weight: Tensor) -> Tensor:
         """sign(W) · M. Sizes are drawn where they are first asked for, or in each step."""
