@@ -12,11 +12,11 @@ from tests.report.test_run_page import HOSTILE as UNWRITABLE
 from tests.report.test_run_page import Reader
 
 from glassworks.core.runs import Run
+from glassworks.data.text.words import NAMES_SHA256
 from glassworks.report.finding import STORIES, write_finding_page
 from glassworks.reproductions import REPRODUCTIONS
 from glassworks.reproductions.finding import Finding, Row
 from glassworks.reproductions.makemore.rows import LOSSES
-from glassworks.reproductions.makemore.words import NAMES_SHA256
 
 HOSTILE = UNWRITABLE.replace("\ud800", "")
 

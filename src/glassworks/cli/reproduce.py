@@ -50,8 +50,8 @@ class Makemore(Reproduction):
 
     def repeat(self, path: Path, command: list[str]) -> "Finding":
         """On a file of words."""
+        from glassworks.data.text.words import Words, read_words
         from glassworks.reproductions.makemore.run import run as repeat
-        from glassworks.reproductions.makemore.words import Words, read_words
 
         if self.data.is_dir():
             raise ValueError(

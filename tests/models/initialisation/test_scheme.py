@@ -44,3 +44,16 @@ def test_double_precision_and_channels_last_are_kept() -> None:
         draw(model, scheme, run=lambda: model(x).square().sum())
         assert model[0].weight.dtype == torch.float64
         assert model[0].weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_weights_are_as_they_were_where_a_batch_is_refused() -> None:
+    model = chain(16, 2)
+    before = [p.clone() for p in model.parameters()]
+    with pytest.raises(ValueError, match="have variance 0.0"):
+        draw(model, "lsuv", run=loss_of(model, (torch.zeros(4, 16), torch.zeros(4, dtype=torch.long))))
+    assert all(torch.equal(p, q) for p, q in zip(model.parameters(), before, strict=True))
+
+
+def test_what_no_scheme_draws_is_named() -> None:
+    model = nn.Sequential(nn.Embedding(5, 8), nn.Linear(8, 2))
+    assert draw(model, "he") == ["left as they were: 0.weight"]

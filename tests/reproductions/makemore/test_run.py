@@ -14,13 +14,14 @@ import pytest
 import torch
 
 from glassworks.core.errors import FileDamaged, RunError
+from glassworks.data.text.words import Words, read_words
 from glassworks.models.modes import threads
+from glassworks.reproductions.char_models import first_look, prepare, train
 from glassworks.reproductions.finding import Finding
 from glassworks.reproductions.folder import on_two_cores
-from glassworks.reproductions.makemore.networks import VARIANTS, bigram, deep, first_look, prepare, train
+from glassworks.reproductions.makemore.networks import VARIANTS, bigram, deep
 from glassworks.reproductions.makemore.rows import gradient_rows
 from glassworks.reproductions.makemore.run import run
-from glassworks.reproductions.makemore.words import Words, read_words
 
 NAMES = Path(__file__).parents[4] / "shared" / "data" / "names.txt"
 RANDOM = random.Random(0)

@@ -107,7 +107,7 @@ def critical_gain(activation: nn.Module, size: float = 1e-3) -> float:
     nodes, shares = gauss(64)
     z = (nodes * size).requires_grad_()
     with torch.enable_grad():
-        (slope,) = torch.autograd.grad(activation(z).sum(), z)
+        (slope,) = torch.autograd.grad(activation.forward(z).sum(), z)  # hooks are not for this
     square = float((shares * slope.square()).sum())
     return 1.0 if square == 0 else 1 / math.sqrt(square)
 

@@ -1,12 +1,15 @@
 """One call for all schemes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from glassworks.models.initialisation.draws import draw_default, draw_glorot, draw_he, draw_orthogonal
 from glassworks.models.initialisation.fixup import draw_fixup
+from glassworks.models.initialisation.layers import left_as_they_are
 from glassworks.models.initialisation.lsuv import draw_lsuv
 from glassworks.models.initialisation.mup import draw_mup
 from glassworks.models.initialisation.names import SCHEMES, Scheme
@@ -40,17 +43,33 @@ def draw(
     """
     if scheme not in SCHEMES:
         raise ValueError(f"initialisation (={scheme!r}) must be one of {', '.join(SCHEMES)}")
+    left = left_as_they_are(model)
+    notes = [f"left as they were: {', '.join(left)}"] if left and scheme != "default" else []
     if scheme in PLAIN:
         PLAIN[scheme](model, seed)
-        return []
-    if scheme == "mup":
+    elif scheme == "mup":
         draw_mup(model, given(base, "mup", "base, a network of the same architecture and another width"), seed)
-        return []
-    needed = given(run, scheme, "a batch")
-    if scheme == "lsuv":
-        draw_lsuv(model, needed, seed)
-        return []
-    return draw_fixup(model, needed, seed)
+    else:
+        needed = given(run, scheme, "a batch")
+        with restored_if_refused(model):
+            if scheme == "lsuv":
+                draw_lsuv(model, needed, seed)
+            else:
+                notes = draw_fixup(model, needed, seed) + notes
+    return notes
+
+
+@contextmanager
+def restored_if_refused(model: nn.Module) -> Iterator[None]:
+    """A batch that shows a scheme to be impossible half way leaves the weights as they were."""
+    before = [(p, p.detach().clone()) for p in model.parameters()]
+    try:
+        yield
+    except BaseException:
+        with torch.no_grad():
+            for p, values in before:
+                p.copy_(values)
+        raise
 
 
 def given(value: Any, scheme: Scheme, what: str) -> Any:

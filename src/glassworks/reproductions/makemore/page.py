@@ -9,13 +9,13 @@ import numpy as np
 from glassworks.core.errors import FileDamaged
 from glassworks.core.files import read_json
 from glassworks.core.runs import Run
+from glassworks.data.text.words import NAMES_SHA256
 from glassworks.draw.chart import chart_figure, draw_legend
 from glassworks.draw.line_chart import NARROW, Chart, Level, Line, line_chart
 from glassworks.draw.markup import Markup, join, scrolling, tag
 from glassworks.draw.scales import number, span
 from glassworks.reproductions.finding import Finding
 from glassworks.reproductions.makemore.rows import DEEP_GRADIENT, DEEP_SATURATED, DEEP_UPDATE, LOSSES
-from glassworks.reproductions.makemore.words import NAMES_SHA256
 from glassworks.reproductions.page import NOT_KEPT, OURS, PUBLISHED, Story, missing, row_named, value
 
 UNIFORM, BIGRAM = "any: guessing uniformly, ln V", "2: bigram by counts + 1"

@@ -4,8 +4,9 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from glassworks.data.text.words import Words
+from glassworks.reproductions.char_models import CHAIN_LOSSES, SATURATED, SPREAD
 from glassworks.reproductions.finding import Finding, Row
-from glassworks.reproductions.makemore.words import Words
 
 Results = Mapping[str, Mapping[str, Any]]
 
@@ -13,15 +14,8 @@ TITLE = "makemore: next-character models from a bigram to a WaveNet-style tree"
 SOURCE = "Karpathy, Neural Networks: Zero to Hero, lectures 2 to 6 (makemore parts 1 to 5)"
 URL = "https://github.com/karpathy/nn-zero-to-hero"
 
-SPREAD = 0.01
-"""Nats. Trainings that differ in nothing but their random numbers end so close: lecture 5 prints two, 0.006 apart."""
-
 LOSSES = {
-    "original": ("4: MLP, weights normal(0, 1)", 2.1245, 2.1682),
-    "softmax": ("4: + small output layer", 2.07, 2.13),
-    "tanh": ("4: + small hidden layer", 2.0356, 2.1027),
-    "kaiming": ("4: Kaiming's scale instead", 2.0377, 2.1070),
-    "batch_norm": ("4: + batch norm", 2.0668, 2.1048),
+    **{name: (f"4: {label}", train, dev) for name, (label, train, dev) in CHAIN_LOSSES.items()},
     "by_hand": ("5: trained by hand-written gradients", 2.0705, 2.1099),
     "flat_3": ("6: 3 characters, flat", 2.058, 2.105),
     "flat_8": ("6: 8 characters, flat", 1.918, 2.027),
@@ -30,9 +24,6 @@ LOSSES = {
     "tree_76k": ("6: the tree, wider", 1.769, 1.993),
 }
 """Each variant's name in the table, train and dev loss."""
-
-SATURATED = 0.97
-"""A tanh beyond this lets less than 6 % of its gradient through; lecture 4 draws the line here."""
 
 FIRST_LOSS = {"batch_norm": 3.3239, "tree_76k": 3.3167}
 """Of the first batch, untrained. As it depends on no training, it shows that weights and batches are the lecture's."""

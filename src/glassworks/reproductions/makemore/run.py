@@ -17,12 +17,13 @@ from glassworks.core.errors import RunError
 from glassworks.core.files import locked, read_sealed_json, write_sealed_json
 from glassworks.core.progress import say
 from glassworks.core.runs import Run
+from glassworks.data.text.words import Words
 from glassworks.models.modes import threads
+from glassworks.reproductions.char_models import train
 from glassworks.reproductions.finding import Finding
 from glassworks.reproductions.folder import on_two_cores, open_or_create
-from glassworks.reproductions.makemore.networks import VARIANTS, bigram, deep, gradients, train
+from glassworks.reproductions.makemore.networks import VARIANTS, bigram, deep, gradients
 from glassworks.reproductions.makemore.rows import finding
-from glassworks.reproductions.makemore.words import Words
 
 STEPS, QUICK_STEPS = 200_000, 8_000
 MINUTES, MINUTES_A_STEP = 0.3, 1.2e-4

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from glassworks.reproductions.makemore.words import MOST_SYMBOLS, Words, read_words
+from glassworks.data.text.words import MOST_SYMBOLS, Words, read_words
 
 WORDS = ["ab", "b", "", *(f"w{i}" for i in range(20))]
 
