@@ -4,9 +4,9 @@
                                   [--evosax PYTHON] [--evotorch PYTHON] [--cma PYTHON]
 
 Rosenbrock's function in float32: noise, candidates, their losses and the update are all in the time, which is the
-median over generations after the first few. Every side is one thread on one core, in a process of its own, and they take
-turns; the best round is shown. Peers come from `pip install -r benchmarks/requirements-search.txt`, in this Python or in
-others that the flags name; those that are not there are left out, and said to be.
+median over generations after the first few. Every side is one thread on one core, in a process of its own, and they
+take turns; the best round is shown. Peers come from `pip install -r benchmarks/requirements-search.txt`, in this Python
+or in others that the flags name; those that are not there are left out, and said to be.
 
 ours           ask(), the function, tell(), from Python
 evosax         the same in one `lax.scan`, compiled: nothing of it is Python; and ask and tell called from Python
