@@ -18,7 +18,8 @@ from glassworks.optim.gradient_free.evaluation import ways as all_ways
 from glassworks.optim.gradient_free.evaluation.batched import middle
 from glassworks.optim.gradient_free.evaluation.left import Ran, left_as_it_was
 from glassworks.optim.gradient_free.evaluation.loops import channels_last, pooled_in_pairs, pools_pairs
-from glassworks.optim.gradient_free.evaluation.ways import Seen, Way, fastest, share, way_of
+from glassworks.optim.gradient_free.evaluation.rows import shares, some_rows
+from glassworks.optim.gradient_free.evaluation.ways import Seen, Way, fastest, way_of
 from glassworks.optim.gradient_free.evolution.openai_es import OpenAIES
 from glassworks.train.fit import fit
 
@@ -300,11 +301,13 @@ def test_a_chunk_takes_no_more_memory_than_there_is_for_it(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("P", [1, 2, 4, 7, 10])
-def test_a_share_of_a_mirrored_population_is_mirrored(P: int) -> None:
-    shares = [share(P, start, start + 4) for start in range(0, P, 4)]
-    assert sorted(row for rows in shares for row in rows) == list(range(P))
+@pytest.mark.parametrize("workers", [1, 2, 3, 20])
+def test_shares_are_the_whole_population_and_mirrored_where_it_is(P: int, workers: int) -> None:
+    found = list(shares(P, workers))
+    assert sorted(row for rows in found for row in rows) == list(range(P))
+    assert all(found)
     if P % 2 == 0:
-        assert all({(row + P // 2) % P for row in rows} == set(rows) for rows in shares)
+        assert all({(row + P // 2) % P for row in rows} == set(rows) for rows in [*found, some_rows(P, 0, 3)])
 
 
 def test_a_mirrored_population_is_known_by_its_middle() -> None:

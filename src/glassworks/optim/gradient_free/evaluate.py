@@ -1,6 +1,7 @@
 """The losses of candidates, in whichever way is the fastest for the module, its batch and the population."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -46,16 +47,17 @@ def losses_of(
     """
     if weights[0].device.type == "cpu":
         keep_freed_memory()
-    local: Local = getattr(closure, "local", None) or (lambda: one_of(closure))
+    local: Local = getattr(closure, "local", None) or partial(one_of, closure)
     ways = {} if ways is None else ways
     with left_as_it_was(weights) as ran:
         for module in closure.net.modules() if hasattr(closure, "net") else ():
             ran.note(module, None)
         if not ran.modules:
             local()
+        alone = not hasattr(closure, "place") or closure.place.world == 1
         key = kind_of(closure, weights, len(candidates), ran)
         if key not in ways:
-            ways[key] = list(CHOSEN.get(key) or chosen(local, weights, candidates, seed, ran))
+            ways[key] = list(CHOSEN.get(key) or chosen(local, weights, candidates, seed, ran, alone))
             CHOSEN[key] = Way(*ways[key])
         sums = way_of(Way(*ways[key]), local, weights, seed, ran)(candidates)
     if hasattr(closure, "place"):
@@ -69,12 +71,14 @@ def one_of(closure: Callable[[], Any]) -> Float[Tensor, "2"]:
     return torch.stack([loss, torch.ones_like(loss)])
 
 
-def chosen(local: Local, weights: Sequence[Tensor], candidates: Float[Tensor, "P D"], seed: int, ran: Ran) -> Way:
+def chosen(
+    local: Local, weights: Sequence[Tensor], candidates: Float[Tensor, "P D"], seed: int, ran: Ran, alone: bool
+) -> Way:
     """The fastest way; told where a command shows what goes on."""
-    times = fastest(local, weights, candidates, seed, ran)
+    times = fastest(local, weights, candidates, seed, ran, alone=alone)
     way = best(times)
-    each = ", ".join(f"{way.name} {way.chunk}: {seconds:.2g} s" for way, seconds in times.items())
-    tell(f"a population of {len(candidates)} is evaluated by {way.name}, {way.chunk} at once ({each})")
+    each = ", ".join(f"{way.words} {seconds:.2g} s" for way, seconds in times.items())
+    tell(f"a population of {len(candidates)} is evaluated by {way.words} (a generation: {each})")
     return way
 
 

@@ -1,5 +1,7 @@
 """A way of evaluating, what each is made of, and which is the fastest of those that give what the plain loop gives."""
 
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -12,15 +14,18 @@ from torch.overrides import TorchFunctionMode
 
 from glassworks.core.machine.memory import free_memory
 from glassworks.optim.gradient_free.evaluation.batched import batched
-from glassworks.optim.gradient_free.evaluation.left import Ran
+from glassworks.optim.gradient_free.evaluation.cluster import connected, on_cluster
+from glassworks.optim.gradient_free.evaluation.left import Ran, left_as_it_was
 from glassworks.optim.gradient_free.evaluation.loops import ImagesLast, Local, loop
+from glassworks.optim.gradient_free.evaluation.processes import in_processes
+from glassworks.optim.gradient_free.evaluation.rows import some_rows
 
 TRIED = 4
 """So many candidates are evaluated in every way, to be compared and timed."""
 GAIN = 1.1
 """A way must be so much faster than a simpler one to be taken."""
-LONG = 0.5
-"""Seconds after which a way is not timed again."""
+ENOUGH, LONG = 0.5, 2.0
+"""Seconds after which a way is not timed again; and of a generation that is worth other processes."""
 CACHED, CAP = 1 << 26, 1 << 30
 """Bytes that the tensors of a chunk may take: about what caches hold, and at most."""
 
@@ -35,29 +40,59 @@ class Way(NamedTuple):
     where: str = "here"
     workers: int = 1
 
+    @property
+    def words(self) -> str:
+        """As it is told."""
+        chunk = f" of {self.chunk}" if self.name == "vmap" else ""
+        return self.name + chunk + ("" if self.where == "here" else f" in {self.workers} {self.where}")
+
 
 def way_of(way: Way, local: Local, weights: Sequence[Tensor], seed: int, ran: Ran) -> Evaluate:
-    """What evaluates candidates in this way, in this process."""
+    """What evaluates candidates in this way."""
+    if way.where == "tasks of a cluster":
+        how = local, weights, way._replace(where="here"), seed
+        return lambda candidates: on_cluster(elsewhere, how, candidates, way.workers)
+    if way.where == "processes":
+        here = way_of(way._replace(where="here"), local, weights, seed, ran)
+        return lambda candidates: in_processes(here, candidates, way.workers)
     if way.name == "vmap":
         return lambda candidates: batched(local, weights, candidates, seed, ran, chunk=way.chunk)
     images = way.name == "images last"
     return lambda candidates: loop(local, weights, candidates, seed, ran, ImagesLast() if images else None)
 
 
+@torch.no_grad()
+def elsewhere(
+    local: Local, weights: Sequence[Tensor], way: Way, seed: int, candidates: Float[Tensor, "P D"]
+) -> Float[Tensor, "P 2"]:
+    """A share of candidates in a process that has never seen the module."""
+    with left_as_it_was(weights) as ran:
+        local()
+        return way_of(way, local, weights, seed, ran)(candidates)
+
+
 def fastest(
-    local: Local, weights: Sequence[Tensor], candidates: Float[Tensor, "P D"], seed: int, ran: Ran
+    local: Local,
+    weights: Sequence[Tensor],
+    candidates: Float[Tensor, "P D"],
+    seed: int,
+    ran: Ran,
+    *,
+    alone: bool = True,
 ) -> dict[Way, float]:
     """Seconds that these candidates take in every way that gives what the plain loop gives, which is the first.
 
-    A way that fails, or differs, is left out: a module may do what `torch.func.vmap` refuses.
+    A way that fails, or differs, is left out: a module may do what `torch.func.vmap` refuses. Where a generation takes
+    long, shares of it in other processes are timed, too, and on the machines of a cluster that is connected; not where
+    we are not `alone`, but one of several ranks.
     """
     P = len(candidates)
-    some = candidates[share(P, 0, TRIED)]
+    some = candidates[some_rows(P, 0, TRIED)]
     with Seen() as seen:
         expected = way_of(Way(), local, weights, seed, ran)(some[:1])
     times: dict[Way, float] = {}
     for way in possible(P, seen, weights):
-        chosen = candidates[share(P, 0, max(TRIED, way.chunk))]
+        chosen = candidates[some_rows(P, 0, max(TRIED, way.chunk))]
         if way.chunk > TRIED and min(times.values()) * 3 < times.get(Way("vmap", TRIED), 0):
             break  # what is slow for four is slow for more
         try:
@@ -72,7 +107,21 @@ def fastest(
         same = found if len(expected) % 2 else torch.cat([found[:n], found[len(found) // 2 :][:n]])
         if torch.allclose(same, expected, rtol=seen.tolerance, atol=seen.tolerance, equal_nan=True):
             times[way] = seconds * P / len(chosen)
+    if alone and min(times.values()) > LONG:
+        for way in spread(best(times), weights, P):
+            start = time.perf_counter()
+            way_of(way, local, weights, seed, ran)(candidates)
+            times[way] = time.perf_counter() - start
     return times
+
+
+def spread(way: Way, weights: Sequence[Tensor], P: int) -> Iterator[Way]:
+    """The same way in more processes than this one."""
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
+    if cores > 1 and weights[0].device.type == "cpu":
+        yield way._replace(where="processes", workers=min(P, cores))
+    if connected() > 1:
+        yield way._replace(where="tasks of a cluster", workers=min(P, connected()))
 
 
 def possible(P: int, seen: "Seen", weights: Sequence[Tensor]) -> Iterator[Way]:
@@ -93,14 +142,6 @@ def best(times: dict[Way, float]) -> Way:
     return min(times, key=lambda way: times[way] * (1 if way == Way() else GAIN))
 
 
-def share(P: int, start: int, stop: int) -> list[int]:
-    """Rows of a population, about `start` to `stop`, that go together: both of each pair where its halves mirror."""
-    if P % 2:
-        return list(range(start, min(P, stop)))
-    half = range(start // 2, min(P // 2, (stop + 1) // 2))
-    return [*half, *(P // 2 + i for i in half)]
-
-
 def timed(evaluate: Evaluate, candidates: Float[Tensor, "P D"]) -> tuple[Float[Tensor, "P 2"], float]:
     """What comes out, and the seconds it took: the least of a few times, the first of which loads and caches things."""
     least, start = float("inf"), time.perf_counter()
@@ -110,7 +151,7 @@ def timed(evaluate: Evaluate, candidates: Float[Tensor, "P D"]) -> tuple[Float[T
         if candidates.is_cuda:
             torch.cuda.synchronize(candidates.device)
         least = min(least, time.perf_counter() - began)
-        if time.perf_counter() - start > LONG:
+        if time.perf_counter() - start > ENOUGH:
             break
     return found, least
 
