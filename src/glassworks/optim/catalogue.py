@@ -199,6 +199,14 @@ METHODS: dict[str, Method] = {
         "chains without batch norm and networks that settle: as good as AdamW a step, ten times its time",
         "rules.equilibrium_propagation:EquilibriumPropagation",
     ),
+    "ensemble_kalman": Method(
+        "ensemble Kalman inversion: an ensemble moved by how outputs go with weights (Kovachki & Stuart 2018)",
+        "rule",
+        "population + 1",
+        "population",
+        "any module whose targets are known and gradient is not: more is learned of a forward pass than by a search",
+        "rules.ensemble_kalman:EnsembleKalman",
+    ),
 }
 
 

@@ -7,8 +7,8 @@ gain, written with J × J matrices alone:
     u_j <- u_j + lr A' (I + S H S')^-1 S r_j          r_j = H (y + noise_j - g_j)
 
 of numbers:  H = 1 / noise^2, normal noise: Kalman's rule itself, exact for linear networks as J grows
-of classes:  r_j = (onehot(y) - softmax(g_j) + ...) / noise^2, H the covariance of a label under the mean prediction, and
-             the observation's noise a label drawn from it: Gauss-Newton's step on the cross-entropy
+of classes:  r_j = (onehot(y) - softmax(g_j) + noise_j) / noise^2, H the covariance of a label under the mean prediction
+             and noise_j a label drawn from it, less its mean: Gauss-Newton's step on the cross-entropy
 
 and the deviations are inflated, A <- sqrt(1 - inflation) A + sqrt(inflation) sigma e. Without that all members stay in
 the span of the first ones (J - 1 directions); with inflation 1 they are drawn anew around the mean in every step.
@@ -27,6 +27,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from glassworks.optim.gradient_free import vector
+from glassworks.optim.gradient_free.room import check_room
 from glassworks.optim.rules.batch import read_batch
 from glassworks.optim.rules.rule import Rule
 
@@ -68,6 +69,7 @@ class EnsembleKalman(Rule):
         settings = {"sigma": sigma, "population": population, "noise": noise, "inflation": inflation}
         super().__init__(model, lr=lr, seed=seed, **settings)
         vector.check_weights(self.weights)
+        check_room(population, vector.read(self.weights), in_parts=False)
         self.memory["forwards"] = 0
 
     @torch.no_grad()
@@ -102,7 +104,8 @@ class EnsembleKalman(Rule):
         kept = self.memory.get("deviations")
         if kept is None:
             return drawn
-        return kept.mul_(math.sqrt(1 - inflation)).add_(drawn, alpha=math.sqrt(inflation))
+        inflated: Tensor = math.sqrt(1 - inflation) * kept + math.sqrt(inflation) * drawn
+        return inflated
 
     def outputs(
         self, inputs: Float[Tensor, "B ..."], mean: Float[Tensor, " D"], deviations: Float[Tensor, "J D"]
@@ -147,7 +150,8 @@ def kalman(
         curved = middle * (scaled - (middle * scaled).sum(-1, keepdim=True)) / noise**2
     flat, bent, wanted = (x.flatten(1) for x in (scaled, curved, told))
     gain = torch.eye(members, dtype=flat.dtype, device=flat.device) + flat @ bent.T
-    return torch.linalg.solve(gain, flat @ wanted.T).T / math.sqrt(members - 1)
+    shares: Tensor = torch.linalg.solve(gain, flat @ wanted.T).T / math.sqrt(members - 1)
+    return shares
 
 
 def deviations_of(outputs: Float[Tensor, "J ..."]) -> Float[Tensor, "J ..."]:
