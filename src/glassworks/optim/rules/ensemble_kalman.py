@@ -150,8 +150,8 @@ def kalman(
         curved = middle * (scaled - (middle * scaled).sum(-1, keepdim=True)) / noise**2
     flat, bent, wanted = (x.flatten(1) for x in (scaled, curved, told))
     gain = torch.eye(members, dtype=flat.dtype, device=flat.device) + flat @ bent.T
-    shares: Tensor = torch.linalg.solve(gain, flat @ wanted.T).T / math.sqrt(members - 1)
-    return shares
+    taken: Tensor = torch.linalg.solve(gain, flat @ wanted.T).T / math.sqrt(members - 1)
+    return taken
 
 
 def deviations_of(outputs: Float[Tensor, "J ..."]) -> Float[Tensor, "J ..."]:
