@@ -106,7 +106,8 @@ def test_killed_at_random_instants_it_ends_with_the_same_weights(tmp_path: Path)
 
 
 def test_it_learns_digits_and_leaves_a_complete_run(tmp_path: Path) -> None:
-    run = begun(tmp_path / "a", dataclasses.replace(PLAIN, steps=60))
+    quick = dataclasses.replace(PLAIN, steps=60, optimizer=OptimizerConfig("adamw", lr=4e-3))
+    run = begun(tmp_path / "a", quick)
     assert train(run)
     assert run.is_trained
     record, examples = run.record, examples_of_run(run)

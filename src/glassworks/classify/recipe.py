@@ -66,7 +66,7 @@ class Objective:
 class LabelledRecipe(Training, Objective, Examples):
     """What examples to train on, what to train, and how. `recipes/*.toml` are files of these; flags go over them."""
 
-    optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig("adamw", lr=2e-3, betas=(0.9, 0.99)))
+    optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig("adamw", betas=(0.9, 0.99)))
     schedule: ScheduleConfig = field(default_factory=lambda: ScheduleConfig("cosine", warmup=50, final=0.01))
     batch_size: int = 64
     """Examples in a step, over all ranks and parts together."""

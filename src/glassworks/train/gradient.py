@@ -59,7 +59,7 @@ class Gradient:
         loss = total / number
         if torch.is_grad_enabled():
             loss.backward()  # type: ignore[no-untyped-call]
-        return loss.detach(), {name: torch.as_tensor(x).detach() / number for name, x in logs.items()}
+        return without_graph(loss), {name: torch.as_tensor(x).detach() / number for name, x in logs.items()}
 
     def of_parts(self) -> tuple[Tensor, Logs]:
         """The same over all parts and ranks. Makes its gradient of their sum's, which DDP divided by ranks."""
@@ -85,7 +85,7 @@ class Gradient:
             summed = parted(self.loss_fn, self.net, part)
         if torch.is_grad_enabled():
             summed.total.backward()  # type: ignore[no-untyped-call]
-        sums[0] += summed.total.detach()
+        sums[0] += without_graph(summed.total)
         sums[1] += summed.number
         for name, x in summed.logs.items():
             logs.setdefault(name, torch.zeros_like(sums[0])).add_(torch.as_tensor(x).detach())
@@ -124,6 +124,11 @@ def local_loss(net: nn.Module, loss_fn: LossFn, parts: list[Any], autocast: torc
 def precision(autocast: torch.dtype | None, kind: str) -> Any:
     """Autocast on a kind of device, where a narrower dtype was asked for."""
     return nullcontext() if autocast in (None, torch.float32) else torch.autocast(kind, autocast)
+
+
+def without_graph(loss: Tensor) -> Tensor:
+    """A loss by itself; one that was computed without gradients keeps the tangent that it may have (forward mode)."""
+    return loss.detach() if torch.is_grad_enabled() else loss
 
 
 def weights_of(optimizer: torch.optim.Optimizer) -> list[Tensor]:

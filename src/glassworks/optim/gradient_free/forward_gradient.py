@@ -1,0 +1,119 @@
+"""Forward gradients: the gradient's part in a random direction, exactly, in one pass forward.
+
+    g = (grad L . v) v        v normal, so that the mean of g is the gradient
+
+The slope grad L . v is found with the loss by forward-mode differentiation, which carries a tangent beside every
+activation: nothing is kept for a way back. What is exact of a slope is little of a gradient, though: the error of g is
+that of all the other directions, and grows with the number of weights.
+
+It costs about two passes forward, measured 2.3 to 2.8 of small networks on a CPU, and as much memory as two.
+Attention is computed explicitly, for its fused kernels carry no tangents.
+
+Source: Baydin et al. 2022 (https://arxiv.org/abs/2202.08587), algorithm 1.
+"""
+
+import importlib
+import warnings
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from glassworks.optim.gradient_free import vector
+from glassworks.optim.gradient_free.search import mixed
+
+
+class ForwardGradient(torch.optim.Optimizer):
+    """Down the mean of the gradient's parts in some random directions."""
+
+    def __init__(self, params: Iterable[Any], *, lr: float = 2e-3, population: int = 1, seed: int = 0) -> None:
+        """What is moved, and how far.
+
+        Args:
+            params: as of any optimizer, in one group.
+            lr: of the estimated gradient. What is stable is about 2 / (the trace of the loss's Hessian) times the
+                population, up to as many as there are weights.
+            population: directions of a step, each a pass.
+            seed: of the directions.
+        """
+        super().__init__(params, {"lr": lr, "population": population, "seed": seed})
+        vector.check_weights(self.weights)
+        self.memory.update(generation=0, forwards=0)
+        self.last: dict[str, float] = {}
+
+    @property
+    def weights(self) -> list[Tensor]:
+        """All that is moved, in order."""
+        return [p for group in self.param_groups for p in group["params"]]
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        """How many steps were done, and at how many forward passes: all that it keeps."""
+        found: dict[str, Any] = self.state[self.weights[0]]
+        return found
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Slopes in as many directions, then down; the loss of the weights as they were before.
+
+        Directions whose slope is no number, or infinite, are left out.
+        """
+        if closure is None:
+            raise ValueError("step() needs a closure that computes the loss: step(lambda: loss_fn(model, batch))")
+        settings, loss = self.param_groups[0], None
+        generator = torch.Generator(self.weights[0].device)
+        generator.manual_seed(mixed(settings["seed"], self.memory["generation"]))
+        total = [torch.zeros_like(p) for p in self.weights]
+        found = 0
+        for _ in range(settings["population"]):
+            tangents = [torch.randn(p.shape, generator=generator, device=p.device).to(p.dtype) for p in self.weights]
+            value, slope = slope_of(closure, self.weights, tangents)
+            loss = value if loss is None else loss
+            if slope.isfinite():
+                torch._foreach_add_(total, torch._foreach_mul(tangents, slope.item()))
+                found += 1
+        if found:
+            torch._foreach_add_(self.weights, total, alpha=-settings["lr"] / found)
+        self.memory["generation"] += 1
+        self.memory["forwards"] += 2 * settings["population"]
+        self.last = {"failed": float(settings["population"] - found)}
+        return loss
+
+    def numbers(self) -> dict[str, float]:
+        """What is logged of a step: directions that failed, forward passes so far, a direction's counted as two."""
+        return {**self.last, "forwards": float(self.memory["forwards"])}
+
+
+def slope_of(closure: Callable[[], Any], weights: list[Tensor], tangents: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """The loss, and how fast it changes as the weights move along tangents: both scalars.
+
+    Raises: ValueError where a layer has no forward-mode derivative, or where the closure's loss carries no tangent.
+    """
+    prepare()
+    with forward_ad.dual_level(), sdpa_kernel(SDPBackend.MATH):
+        for p, tangent in zip(weights, tangents, strict=True):
+            p.copy_(forward_ad.make_dual(p.detach().clone(), tangent))  # type: ignore[no-untyped-call]
+        try:
+            found = forward_ad.unpack_dual(torch.as_tensor(closure()))  # type: ignore[no-untyped-call]
+        except NotImplementedError as error:
+            reason = str(error).strip().split("\n")[0]
+            raise ValueError(f"forward gradients need forward-mode derivatives of all layers: {reason}") from None
+        if found.tangent is None:
+            raise ValueError(
+                "the closure's loss carries no tangent: return the loss itself, neither detached nor a number"
+            )
+        place = getattr(closure, "place", None)
+        slope = found.tangent.clone() if place is None else place.sum(found.tangent.clone())
+        return found.primal.clone(), slope
+
+
+@cache
+def prepare() -> None:
+    """Let torch read its forward-mode formulas, which it does by a compiler of its own that it calls deprecated."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        importlib.import_module("torch._decomp.decompositions_for_jvp")

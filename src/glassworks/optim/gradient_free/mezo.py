@@ -1,0 +1,92 @@
+"""MeZO: a gradient from two losses, in place, so that training takes the memory of inference.
+
+    g = (L(theta + e z) - L(theta - e z)) / (2 e)        theta <- theta - lr (g z + weight_decay theta)
+
+z is normal, and never kept: its numbers are drawn again from their seed each time that they are needed, a million at
+a time. Weights are moved there and back by sums that round, so a weight drifts by some units of its last place, as
+in the paper's own code; whoever has the memory takes `spsa`, which does not.
+
+Source: Malladi et al. 2023 (https://arxiv.org/abs/2305.17333), algorithm 1.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from glassworks.optim.gradient_free import vector
+from glassworks.optim.gradient_free.search import mixed
+
+CHUNK = 2**20
+"""Numbers drawn at a time, at most, but for a row that has more."""
+
+
+class MeZO(torch.optim.Optimizer):
+    """Three losses a step: of the weights as they are, which is returned, and of the weights moved to both sides."""
+
+    def __init__(
+        self, params: Iterable[Any], *, lr: float = 2e-3, sigma: float = 1e-3, weight_decay: float = 0.0, seed: int = 0
+    ) -> None:
+        """What is moved, and how far.
+
+        Args:
+            params: as of any optimizer, in one group.
+            lr: of the estimated gradient. What is stable is about 2 / (the trace of the loss's Hessian): 1e-6 of a
+                large language model.
+            sigma: e, how far to both sides a loss is taken.
+            weight_decay: added to the gradient, as a penalty's.
+            seed: of the directions.
+        """
+        super().__init__(params, {"lr": lr, "sigma": sigma, "weight_decay": weight_decay, "seed": seed})
+        vector.check_weights(self.weights)
+        self.memory.update(generation=0, forwards=0)
+        self.last: dict[str, float] = {}
+
+    @property
+    def weights(self) -> list[Tensor]:
+        """All that is moved, in order."""
+        return [p for group in self.param_groups for p in group["params"]]
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        """How many steps were done, and at how many forward passes: all that it keeps."""
+        found: dict[str, Any] = self.state[self.weights[0]]
+        return found
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Once to both sides, then down; the loss of the weights as they were before.
+
+        Where a loss to a side is no number, or infinite, the weights stay as they are.
+        """
+        if closure is None:
+            raise ValueError("step() needs a closure that computes the loss: step(lambda: loss_fn(model, batch))")
+        settings, far = self.param_groups[0], self.param_groups[0]["sigma"]
+        loss = closure()
+        self.move(far)
+        up = float(closure())
+        self.move(-2 * far)
+        down = float(closure())
+        slope = (up - down) / (2 * far)
+        failed = not torch.tensor([up, down]).isfinite().all()
+        self.move(far if failed else far - settings["lr"] * slope)
+        if settings["weight_decay"] and not failed:
+            torch._foreach_mul_(self.weights, 1 - settings["lr"] * settings["weight_decay"])
+        self.memory["generation"] += 1
+        self.memory["forwards"] += 3
+        self.last = {"failed": float(failed), **({} if failed else {"slope": slope})}
+        return loss
+
+    def move(self, far: float) -> None:
+        """Move all weights so far in this step's direction."""
+        generator = torch.Generator(self.weights[0].device)
+        generator.manual_seed(mixed(self.param_groups[0]["seed"], self.memory["generation"]))
+        for p in self.weights:
+            rows = p.detach() if p.ndim else p.detach()[None]
+            for some in torch.split(rows, max(1, CHUNK * len(rows) // max(1, rows.numel()))):
+                some.add_(torch.randn(some.shape, generator=generator, device=p.device), alpha=far)
+
+    def numbers(self) -> dict[str, float]:
+        """What is logged of a step: the slope in its direction, whether a side failed, forward passes so far."""
+        return {**self.last, "forwards": float(self.memory["forwards"])}
