@@ -13,8 +13,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from glassworks.optim.gradient_free import vector
-from glassworks.optim.gradient_free.evaluate import losses_of
-from glassworks.optim.gradient_free.search import Search
+from glassworks.optim.gradient_free.evaluation.left import left_as_it_was, same_numbers, written
+from glassworks.optim.gradient_free.search import Candidates, Search
 
 
 class Sequential(Search):
@@ -32,32 +32,30 @@ class Sequential(Search):
         self.memory["mean"] = self.memory["mean"].double()
         self.memory["lowest"] = math.inf
 
-    @torch.no_grad()
-    def tell(self, losses: Float[Tensor, " P"], candidates: Float[Tensor, "P D"] | None = None) -> None:
-        """Learn the loss of the candidate that was asked for; one that is no number, or infinite, is the worst."""
-        if candidates is not None or losses.shape != (1,):
-            raise ValueError("this search tries one candidate after the other: tell the loss of the one it asked for")
-        self.learn(self.ask(), float(losses))
-        self.asked = None
-        vector.write(self.memory["mean"], self.weights)
-
-    def learn(self, candidates: Float[Tensor, "1 D"], loss: float) -> None:
-        """What a loss changes."""
+    def learn(self, candidates: Candidates, losses: Float[Tensor, " P"]) -> None:
+        """What a loss changes; one that is no number, or infinite, is the worst."""
+        if candidates is not self.asked or self.asked is None:
+            raise ValueError("candidates (given) cannot be learned of: tell the loss of the one that was asked for")
+        loss = float(losses[0])
         is_known = math.isfinite(loss)
         self.last["failed"] = self.last.get("failed", 0.0) + (not is_known)
         if is_known and loss < self.memory["lowest"]:
-            self.memory["mean"], self.memory["lowest"] = candidates[0].clone(), loss
+            self.memory["mean"], self.memory["lowest"] = self.asked[0].clone(), loss
             self.last["best"] = loss
-        self.update(candidates, candidates.new_tensor([loss if is_known else math.inf]))
+        self.update(self.asked, losses)
         self.memory["generation"] += 1
+        self.memory.pop("told", None)
+        self.asked = None
+        vector.write(self.memory["mean"], self.weights)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """As many candidates as the population; the loss of the weights as they were before it."""
         if closure is None:
             raise ValueError("step() needs a closure that computes the loss: step(lambda: loss_fn(model, batch))")
-        loss = closure()
-        self.last = {"failed": 0.0, "best": self.memory["lowest"]}
+        with same_numbers(self.settings["seed"], self.weights):
+            loss = closure()
+        self.last = {"failed": 0.0}
         self.search(closure)
         self.memory["forwards"] += 1 + self.settings["population"]
         return loss
@@ -65,4 +63,10 @@ class Sequential(Search):
     def search(self, closure: Callable[[], Any]) -> None:
         """Try as many candidates as the population."""
         for _ in range(self.settings["population"]):
-            self.tell(losses_of(closure, self.weights, self.ask()))
+            self.tell(self.losses(closure))
+
+    def losses(self, closure: Callable[[], Any]) -> Float[Tensor, "1"]:
+        """Of the candidate that is asked for: with the same random numbers as all others', what dropout drops say."""
+        with left_as_it_was(self.weights):
+            written(self.ask()[0], self.weights, self.settings["seed"])
+            return torch.as_tensor(closure()).detach().reshape(1)

@@ -24,6 +24,7 @@ from torch.autograd import forward_ad
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from glassworks.optim.gradient_free import vector
+from glassworks.optim.gradient_free.evaluation.left import same_numbers
 from glassworks.optim.gradient_free.search import mixed
 
 
@@ -71,7 +72,8 @@ class ForwardGradient(torch.optim.Optimizer):
         found = 0
         for _ in range(settings["population"]):
             tangents = [torch.randn(p.shape, generator=generator, device=p.device).to(p.dtype) for p in self.weights]
-            value, slope = slope_of(closure, self.weights, tangents)
+            with same_numbers(self.memory["generation"], self.weights):  # what dropout drops, in every direction
+                value, slope = slope_of(closure, self.weights, tangents)
             loss = value if loss is None else loss
             if slope.isfinite():
                 torch._foreach_add_(total, torch._foreach_mul(tangents, slope.item()))

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from glassworks.optim.gradient_free import vector
+from glassworks.optim.gradient_free.evaluation.left import same_numbers
 from glassworks.optim.gradient_free.search import mixed
 
 CHUNK = 2**20
@@ -63,11 +64,11 @@ class MeZO(torch.optim.Optimizer):
         if closure is None:
             raise ValueError("step() needs a closure that computes the loss: step(lambda: loss_fn(model, batch))")
         settings, far = self.param_groups[0], self.param_groups[0]["sigma"]
-        loss = closure()
+        loss = self.loss(closure)
         self.move(far)
-        up = float(closure())
+        up = float(self.loss(closure))
         self.move(-2 * far)
-        down = float(closure())
+        down = float(self.loss(closure))
         slope = (up - down) / (2 * far)
         failed = not torch.tensor([up, down]).isfinite().all()
         self.move(far if failed else far - settings["lr"] * slope)
@@ -77,6 +78,11 @@ class MeZO(torch.optim.Optimizer):
         self.memory["forwards"] += 3
         self.last = {"failed": float(failed), **({} if failed else {"slope": slope})}
         return loss
+
+    def loss(self, closure: Callable[[], Any]) -> Any:
+        """The loss now, by the same random numbers whenever it is asked for in this step: dropout drops the same."""
+        with same_numbers(self.memory["generation"], self.weights):
+            return closure()
 
     def move(self, far: float) -> None:
         """Move all weights so far in this step's direction."""

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from glassworks.core.called import install
-from glassworks.optim.gradient_free.evaluate import losses_of
 from glassworks.optim.gradient_free.few import Sequential
 
 MOST = 100
@@ -93,8 +92,7 @@ class TrustRegion(Sequential):
                 raise Asked(point)
             left -= 1
             self.asked = torch.from_numpy(point.copy())[None].to(self.memory["mean"])
-            found = losses_of(closure, self.weights, self.asked)
-            self.tell(found)
+            self.tell(self.losses(closure))
             return float(self.memory["losses"][-1])
 
         while left:
