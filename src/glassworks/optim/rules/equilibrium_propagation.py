@@ -54,7 +54,7 @@ class EquilibriumPropagation(Rule):
         self,
         model: nn.Module,
         *,
-        lr: float = 1e-3,
+        lr: float = 2e-3,
         beta: float = 0.2,
         settling: int = 5,
         rate: float = 0.2,

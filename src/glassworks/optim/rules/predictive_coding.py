@@ -44,7 +44,7 @@ class PredictiveCoding(Rule):
         self,
         model: nn.Module,
         *,
-        lr: float = 1e-3,
+        lr: float = 2e-3,
         inference: int = 5,
         rate: float = 0.2,
         predictions: Literal["free", "fixed"] = "free",

@@ -46,7 +46,7 @@ class TargetPropagation(Rule):
         self,
         model: nn.Module,
         *,
-        lr: float = 1e-3,
+        lr: float = 3e-3,
         target: float = 0.5,
         inverse_lr: float = 1e-3,
         noise: float = 0.3,
