@@ -8,9 +8,9 @@ evolution strategies costs but for its own arithmetic. `mlp` is 784-38-10 (30,22
 with weights and images in bfloat16, which is a gain only on machines with units for it (AMX).
 
 Rows: `loop` writes each candidate and calls the closure; `vmap` is torch.func.vmap over functional_call; `ours` is
-`losses_of` in the way that it chose (said in brackets), its losses compared with the loop's. PYTHON is one that has jax:
-`vmap` and `lax.map` there are of the same arithmetic, jitted, on one thread; --slow times JAX's vmap of the CNN, too,
-which takes a minute. Figures are the least of the rounds; ways take turns.
+`losses_of` in the way that it chose (said in brackets), its losses compared with the loop's. PYTHON is one that has
+jax: `vmap` and `lax.map` there are of the same arithmetic, jitted, on one thread; --slow times JAX's vmap of the CNN,
+too, which takes a minute. Figures are the least of the rounds; ways take turns.
 """
 
 import argparse
@@ -103,7 +103,7 @@ def of_torch(kind: str, rounds: int) -> dict[str, float]:
 
 
 def of_jax(kind: str, rounds: int, *, slow: bool) -> dict[str, float]:
-    """jit of vmap, and of a map over candidates."""
+    """Jitted: of vmap, and of a map over candidates."""
     import jax
     import jax.numpy as jnp
 
