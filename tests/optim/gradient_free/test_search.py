@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from glassworks.optim.functions import FUNCTIONS
 from glassworks.optim.gradient_free import room
+from glassworks.optim.gradient_free.covariance.cma_es import CMAES
 from glassworks.optim.gradient_free.evolution.openai_es import OpenAIES
 from glassworks.optim.gradient_free.evolution.pgpe import PGPE
 from glassworks.optim.gradient_free.evolution.snes import SNES
@@ -264,6 +265,30 @@ def test_losses_and_states_of_other_shapes_are_refused() -> None:
         search.step()
     with pytest.raises(ValueError, match="of 6 weights, and the module has 3"):
         OpenAIES([nn.Parameter(torch.zeros(3))]).load_state_dict(search.state_dict())
+
+
+@pytest.mark.parametrize("cls", [*ALL, CMAES])
+def test_what_the_module_draws_is_not_what_candidates_are_made_of(cls: type[Search]) -> None:
+    """A closure that draws normal numbers, as dropout does, must not meet its own candidate's noise among them."""
+    p = nn.Parameter(torch.zeros(2000))
+    search = made(cls, p, sigma=1.0) if cls is not XNES else XNES([p], population=8, sigma=1.0)
+    noise, drawn = search.ask().flatten(), list[Tensor]()
+
+    def closure() -> Tensor:
+        drawn.append(torch.randn(8 * 2000))
+        return sphere(p[None])[0]
+
+    search.step(closure)
+    for numbers in drawn:
+        assert torch.corrcoef(torch.stack([noise, numbers]))[0, 1].abs() < 5 / len(noise) ** 0.5
+
+
+def test_losses_may_be_plain_numbers() -> None:
+    p, q = weights(), weights()
+    one, other = made(SNES, p), made(SNES, q)
+    one.tell(sphere(one.ask()))
+    other.tell(sphere(other.ask()).tolist())
+    assert torch.equal(p, q)
 
 
 def test_tied_weights_are_moved_once_and_frozen_ones_not_at_all() -> None:

@@ -128,7 +128,7 @@ class Search(torch.optim.Optimizer):
     @torch.no_grad()
     def tell(
         self,
-        losses: Float[Tensor, " P"],
+        losses: Float[Tensor, " P"] | Sequence[float],
         candidates: Float[Tensor, "P D"] | None = None,
         *,
         rows: Sequence[int] | None = None,
@@ -139,7 +139,7 @@ class Search(torch.optim.Optimizer):
         are a generation of their own; what was asked for before has lapsed with it. Losses that are no numbers, or
         infinite, rank last; where all are, nothing is learned of them.
         """
-        losses = losses.to(self.memory["mean"])
+        losses = torch.as_tensor(losses).to(self.memory["mean"])
         if candidates is None:
             told = self.kept(losses, rows)
             if told.isnan().any():
@@ -199,14 +199,15 @@ class Search(torch.optim.Optimizer):
         """One generation; the loss of the weights as they were before it."""
         if closure is None:
             raise ValueError("step() needs a closure that computes the loss: step(lambda: loss_fn(model, batch))")
-        with same_numbers(self.key, self.weights):
+        seed = mixed(self.key, 1)  # of what the module draws: other numbers than the candidates are made of
+        with same_numbers(seed, self.weights):
             loss = closure()
         candidates = self.generation()
         first, last = int(self.first_is_mean), self.count()
         some = last if isinstance(candidates, Tensor) else at_once(last, self.memory["mean"])
         ways = self.memory.setdefault("ways", {})
         parts = [
-            losses_of(closure, self.weights, candidates[i : i + some], seed=self.key, ways=ways)
+            losses_of(closure, self.weights, candidates[i : i + some], seed=seed, ways=ways)
             for i in range(first, last, some)
         ]
         self.memory["forwards"] += 1 + last - first

@@ -102,10 +102,11 @@ def ranked(losses: Float[Tensor, " P"], weights: Float[Tensor, " P"]) -> Float[T
     >>> ranked(torch.tensor([7.0, 1.0, 7.0]), torch.tensor([-0.5, 0.0, 0.5]))
     tensor([ 0.2500, -0.5000,  0.2500])
     """
-    ordered = losses.sort().values
-    low, high = torch.searchsorted(ordered, losses), torch.searchsorted(ordered, losses, right=True)
-    total = nn.functional.pad(weights.cumsum(0), (1, 0)).to(losses.device)
-    return ((total[high] - total[low]) / (high - low)).to(losses.dtype)
+    found = losses.cpu()  # where float64 is sure to be
+    ordered = found.sort().values
+    low, high = torch.searchsorted(ordered, found), torch.searchsorted(ordered, found, right=True)
+    total = nn.functional.pad(weights.cumsum(0), (1, 0))
+    return ((total[high] - total[low]) / (high - low)).to(losses)
 
 
 def least_sigma(sigma: Float[Tensor, " D"]) -> float:
