@@ -54,6 +54,7 @@ def classes() -> str:
     rules = []
     for level in range(LEVELS):
         rules.append(f".heat{level}{{stroke:var(--heat{level})}}.heat-back{level}{{background:var(--heat{level})}}")
+        rules.append(f".heat-fill{level}{{fill:var(--heat{level})}}")
         rules += [
             f".{scale}{level}{{background:var(--{scale}{level})}}" for scale in ("surprise", "chance", "above", "below")
         ]

@@ -1,4 +1,4 @@
-"""A figure as a record: a chart, a plot of dots, a grid of numbers or an image, as plain values that JSON holds.
+"""A figure as a record: a chart, dots, a grid of numbers, a surface or an image, as plain values that JSON holds.
 
 A page draws a record as SVG or HTML (`draw_figure`); whoever draws live, in a browser, takes the same record.
 """
@@ -14,9 +14,10 @@ from glassworks.draw.dot_plot import DotPlot, Marks, dot_plot
 from glassworks.draw.image import Image, image
 from glassworks.draw.line_chart import Chart, Level, Line, line_chart
 from glassworks.draw.markup import Markup, join
+from glassworks.draw.surface import Surface, Track, colours_of, surface, track_key
 
-Figure = Chart | DotPlot | Grid | Image
-KINDS: dict[str, type[Any]] = {"chart": Chart, "dots": DotPlot, "grid": Grid, "image": Image}
+Figure = Chart | DotPlot | Grid | Surface | Image
+KINDS: dict[str, type[Any]] = {"chart": Chart, "dots": DotPlot, "grid": Grid, "surface": Surface, "image": Image}
 
 
 def to_record(figure: Figure) -> dict[str, Any]:
@@ -45,6 +46,11 @@ def from_record(record: dict[str, Any]) -> Figure:
             Marks(**marks | {part: gaps(marks.get(part)) for part in ("values", "errors")}) for marks in values["marks"]
         ]
         values["ends"] = tuple(values.get("ends", (0.0, 0.0)))
+    elif kind is Surface:
+        values["values"], values["ends"] = np.array(values["values"], dtype=float), tuple(values.get("ends", ()))
+        values["tracks"] = [
+            Track(**track | {part: gaps(track.get(part)) for part in ("x", "y")}) for track in values.get("tracks", ())
+        ]
     else:
         for name in ARRAYS & values.keys():
             values[name] = None if values[name] is None else np.array(values[name], dtype=float)
@@ -63,6 +69,8 @@ def draw_figure(figure: Figure) -> Markup:
         return dot_plot(figure)
     if isinstance(figure, Image):
         return image(figure)
+    if isinstance(figure, Surface):
+        return join([colour_bar(colours_of(figure)), track_key(figure.tracks), surface(figure)])
     colours = colours_for(figure.values)
     return join([colour_bar(colours), heat_map(figure, colours, digits_for(figure.values, colours.high))])
 

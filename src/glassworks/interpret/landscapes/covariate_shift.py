@@ -75,7 +75,7 @@ def covariate_shift(
         "covariate_shift",
         arrays,
         {name: ("layer",) if array.ndim == 1 else ("below", "layer") for name, array in arrays.items()},
-        {"below": list(after), "layer": [layer.name or "the network" for layer in layers]},
+        {"below": list(after), "layer": [layer.name for layer in layers]},
         {
             "loss": float(loss.detach()),
             "loss_after": loss_after,

@@ -10,23 +10,27 @@ from torch import Tensor, nn
 from glassworks.interpret.access.finite import plain_name
 
 
-@dataclass
+@dataclass(frozen=True)
 class Layer:
     """A module with parameters of its own."""
 
     name: str
-    module: nn.Module
     weights: list[Tensor]
-    """Those that want gradients and no earlier layer has."""
-    output: Tensor | None = None
-    """What it gave when it ran last: the first tensor of it."""
+    """Those that want gradients and that no earlier layer has."""
 
 
-def layers_of(model: nn.Module, run: Callable[[], Any]) -> tuple[list[Layer], Any]:
-    """The layers in the order in which `run` comes by them first, with their outputs, and what `run` gives.
+def layers_of(
+    model: nn.Module, run: Callable[[], Any], look: Callable[[str, Tensor], object] = lambda name, output: None
+) -> tuple[list[Layer], Any]:
+    """The layers in the order in which `run` comes by them first, and what `run` gives.
 
     A layer is a module that has parameters of its own which want gradients, not counting those inside modules of it.
-    One that is called several times counts once, with its last output.
+    One that is called several times is one layer.
+
+    Args:
+        model: any module.
+        run: a forward pass, of whatever else it computes.
+        look: told each layer's name and output as it is given, the first tensor where it gives several.
 
     Raises: ValueError where nothing with parameters runs.
     """
@@ -37,8 +41,10 @@ def layers_of(model: nn.Module, run: Callable[[], Any]) -> tuple[list[Layer], An
         if module not in found:
             own = [p for p in module.parameters(recurse=False) if p.requires_grad and id(p) not in taken]
             taken.update(map(id, own))
-            found[module] = Layer(plain_name(name), module, list[Tensor](own))
-        found[module].output = tensor_in(output)
+            found[module] = Layer(plain_name(name) or "the network", list[Tensor](own))
+        given = tensor_in(output)
+        if found[module].weights and given is not None:
+            look(found[module].name, given)
 
     with ExitStack() as stack:
         for name, module in model.named_modules():

@@ -27,6 +27,7 @@ from glassworks.trace.drawings.occlusion import occlusion_figure
 from glassworks.trace.drawings.own import MANY, Axes, Own, connected, counted, each, like, named, numbered
 from glassworks.trace.drawings.probing import probe_figure
 from glassworks.trace.drawings.rollout import rollout_figure
+from glassworks.trace.drawings.surface import OTHER, surface_figure
 from glassworks.trace.drawings.texts import surprise_figure
 from glassworks.trace.neurons.directions import directions_tables
 from glassworks.trace.neurons.effects import REPLACEMENTS, ablation_figure, swap_figure
@@ -204,6 +205,13 @@ OWN = {
         ({"correlation": ("guess", "ablation")},),
         labels={"ablation": named()},
         sizes={"source": MANY},
+    ),
+    "loss_surface": Own(
+        {"loss": ("second", "first")},
+        surface_figure,
+        ({OTHER: ("second", "first")}, like(("path_first", "path_second"), "step")),
+        labels=dict.fromkeys(("first", "second"), numbered),
+        sizes=dict.fromkeys(("first", "second"), MANY),
     ),
     "surprise": Own(
         {"nats": ("token",)},
