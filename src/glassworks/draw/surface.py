@@ -18,28 +18,10 @@ from glassworks.draw.markup import Markup, tag
 from glassworks.draw.scales import Numbers, log_ticks, minus, short, ticks
 
 SIDE = 400
-FINE = 96
-"""Coloured squares along a side."""
-LINES = 9
+LINES = 8
 """Lines of equal height, about."""
 WIDE = 10.0
 """Numbers above 0 that span more than this factor are coloured by their logarithm, unless it is said otherwise."""
-EDGES = {
-    1: ((3, 0),),
-    2: ((0, 1),),
-    3: ((3, 1),),
-    4: ((1, 2),),
-    6: ((0, 2),),
-    7: ((3, 2),),
-    8: ((2, 3),),
-    9: ((0, 2),),
-    11: ((1, 2),),
-    12: ((1, 3),),
-    13: ((0, 1),),
-    14: ((0, 3),),
-}
-"""Of a square whose corners 1, 2, 4, 8 (from the lower left against the clock) lie above a level: the sides that its
-line joins, from the lower one against the clock. Of 5 and 10, see `joined`."""
 
 
 @dataclass(frozen=True)
@@ -139,27 +121,65 @@ def scaled(values: np.ndarray, colours: Colours) -> np.ndarray:
 
 
 def fills(plot: Surface, frame: Frame, colours: Colours) -> Iterator[Markup]:
-    """A path a colour, of all its squares, those beside each other in one."""
-    shares = between(scaled(plot.values, colours), np.asarray(plot.x, float), np.asarray(plot.y, float))
-    levels = np.where(np.isnan(shares), -1, np.round(np.clip(np.nan_to_num(shares), 0, 1) * (LEVELS - 1))).astype(int)
-    wide, high = (frame.right - frame.left) / FINE, (frame.bottom - frame.top) / FINE
-    commands: dict[int, list[str]] = {}
-    for row, found in enumerate(levels):
-        starts = np.flatnonzero(np.diff(found, prepend=-2))
-        for start, stop in zip(starts, [*starts[1:], FINE], strict=True):
-            x, y = frame.left + start * wide, frame.bottom - (row + 1) * high
-            place = f"M{x:.1f} {y:.1f}h{(stop - start) * wide:.1f}v{high + 0.3:.1f}h{(start - stop) * wide:.1f}z"
-            commands.setdefault(int(found[start]), []).append(place)
-    for which, path in sorted(commands.items()):
-        yield tag("path", d="".join(path), class_=f"heat-fill{which}" if which >= 0 else "hole")
+    """A path a colour: all that is at least as high as where it begins, over those of the colours below it."""
+    shares, x, y = scaled(plot.values, colours), *sides(plot, frame)
+    yield tag("path", d=above(shares, x, y, -math.inf), class_="heat-fill0")
+    for which in range(1, LEVELS):
+        if path := above(shares, x, y, (which - 0.5) / (LEVELS - 1)):
+            yield tag("path", d=path, class_=f"heat-fill{which}")
 
 
-def between(shares: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The numbers at the middles of fine squares, interpolated linearly along both axes."""
-    middles = (np.arange(FINE) + 0.5) / FINE
-    along = [of[0] + middles * (of[-1] - of[0]) for of in (x, y)]
-    columns = np.stack([np.interp(along[0], x, row) for row in shares])  # (rows, FINE); NaN spreads to both sides
-    return np.stack([np.interp(along[1], y, column) for column in columns.T], axis=1)
+def sides(plot: Surface, frame: Frame) -> tuple[np.ndarray, np.ndarray]:
+    """Where columns and rows are in the drawing."""
+    return np.array([frame.x(float(a)) for a in plot.x]), np.array([frame.y(float(b)) for b in plot.y])
+
+
+def above(shares: np.ndarray, x: np.ndarray, y: np.ndarray, at: float) -> str:
+    """The commands of a path around all that lies above a height; squares that do as a whole are joined in each row."""
+    case, known = cases(shares, at)
+    commands = []
+    for row in range(len(case)):
+        whole = known[row] & (case[row] == 15)
+        edges = np.flatnonzero(np.diff(whole, prepend=False, append=False))
+        for start, stop in edges.reshape(-1, 2):
+            commands.append(f"M{x[start]:.1f} {y[row]:.1f}H{x[stop]:.1f}V{y[row + 1]:.1f}H{x[start]:.1f}z")
+        for column in np.flatnonzero(known[row] & (case[row] > 0) & (case[row] < 15)):
+            values, spots = corners(shares, x, y, row, int(column))
+            around = []
+            for i in range(4):
+                around += [spots[i]] * (values[i] > at)
+                if (values[i] > at) != (values[(i + 1) % 4] > at):
+                    around.append(crossing(values, spots, i, at))
+            commands.append(f"M{'L'.join(f'{a:.1f} {b:.1f}' for a, b in around)}z")
+    return "".join(commands)
+
+
+def cases(shares: np.ndarray, at: float) -> tuple[np.ndarray, np.ndarray]:
+    """Which corners of each square lie above a height, as 1, 2, 4, 8 from the lower left; and whether all are known."""
+    four = (shares[:-1, :-1], shares[:-1, 1:], shares[1:, 1:], shares[1:, :-1])
+    with np.errstate(invalid="ignore"):
+        case = sum((corner > at) * 2**i for i, corner in enumerate(four))
+    return np.asarray(case), ~np.isnan(sum(four))
+
+
+def corners(
+    shares: np.ndarray, x: np.ndarray, y: np.ndarray, row: int, column: int
+) -> tuple[list[float], list[tuple[float, float]]]:
+    """The four corners of a square: their numbers and places."""
+    at = [(row, column), (row, column + 1), (row + 1, column + 1), (row + 1, column)]
+    return [float(shares[place]) for place in at], [(float(x[j]), float(y[i])) for i, j in at]
+
+
+def crossing(
+    values: Sequence[float], spots: Sequence[tuple[float, float]], side: int, at: float
+) -> tuple[float, float]:
+    """Where a height crosses a side of a square."""
+    first, second = side, (side + 1) % 4
+    share = (at - values[first]) / (values[second] - values[first])
+    return (
+        spots[first][0] + share * (spots[second][0] - spots[first][0]),
+        spots[first][1] + share * (spots[second][1] - spots[first][1]),
+    )
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -168,12 +188,11 @@ def between(shares: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def heights(plot: Surface, frame: Frame, colours: Colours) -> Iterator[Markup]:
     """A path a height, with its number on it where there is room."""
-    shares = scaled(plot.values, colours)
-    places = (np.asarray(plot.x, float), np.asarray(plot.y, float))
+    shares, x, y = scaled(plot.values, colours), *sides(plot, frame)
     taken: list[tuple[float, float]] = []
     for height in rounds(colours):
         share = float(scaled(np.array(height), colours))
-        ends = [(frame.x(a), frame.y(b), frame.x(c), frame.y(d)) for a, b, c, d in segments(shares, *places, share)]
+        ends = list(segments(shares, x, y, share))
         if not ends:
             continue
         d = "".join(f"M{a:.1f} {b:.1f}L{c:.1f} {d:.1f}" for a, b, c, d in ends)
@@ -205,34 +224,19 @@ def segments(
     shares: np.ndarray, x: np.ndarray, y: np.ndarray, at: float
 ) -> Iterator[tuple[float, float, float, float]]:
     """The pieces of the line of one height, a square at a time; none where a corner has no number."""
-    corners = [shares[:-1, :-1], shares[:-1, 1:], shares[1:, 1:], shares[1:, :-1]]  # against the clock
-    with np.errstate(invalid="ignore"):
-        case = sum((corner > at) * 2**i for i, corner in enumerate(corners))
-    known = ~np.isnan(sum(corners))
+    case, known = cases(shares, at)
     for row, column in zip(*np.nonzero(known & (case > 0) & (case < 15)), strict=True):
-        values = [float(corner[row, column]) for corner in corners]
-        spots = [(x[column], y[row]), (x[column + 1], y[row]), (x[column + 1], y[row + 1]), (x[column], y[row + 1])]
-        for a, b in joined(int(case[row, column]), sum(values) / 4 > at):
+        values, spots = corners(shares, x, y, row, int(column))
+        crossed = [i for i in range(4) if (values[i] > at) != (values[(i + 1) % 4] > at)]
+        for a, b in pairs(crossed, values[0] > at):
             yield (*crossing(values, spots, a, at), *crossing(values, spots, b, at))
 
 
-def joined(case: int, middle: bool) -> Sequence[tuple[int, int]]:
-    """The sides that a line joins; of two opposite corners that lie above, by whether the middle does, too."""
-    if case in (5, 10):
-        return ((0, 1), (2, 3)) if (case == 5) == middle else ((3, 0), (1, 2))
-    return EDGES[case]
-
-
-def crossing(
-    values: Sequence[float], spots: Sequence[tuple[float, float]], side: int, at: float
-) -> tuple[float, float]:
-    """Where a line crosses a side of a square."""
-    first, second = side, (side + 1) % 4
-    share = (at - values[first]) / (values[second] - values[first])
-    return (
-        spots[first][0] + share * (spots[second][0] - spots[first][0]),
-        spots[first][1] + share * (spots[second][1] - spots[first][1]),
-    )
+def pairs(crossed: Sequence[int], first: bool) -> list[tuple[int, int]]:
+    """The sides that lines join; of two opposite corners that lie above, both are taken to be joined in the middle."""
+    if len(crossed) == 2:
+        return [(crossed[0], crossed[1])]
+    return [(0, 1), (2, 3)] if first else [(3, 0), (1, 2)]
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from glassworks.models.vision.config import VisionConfig
 from glassworks.trace.render import explained
 from glassworks.trace.trace import Trace
 
-IMAGES = [name for name, method in METHODS.items() if method.of == "images"]
+IMAGES = [name for name, method in METHODS.items() if "images" in method.of]
 
 
 def make_subject() -> ImageSubject:

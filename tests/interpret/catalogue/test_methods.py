@@ -42,7 +42,7 @@ DETERMINED = {
     "steering",
 }
 """Methods without a fit and without ranks, whose numbers are the same on any device."""
-TEXTS = [name for name, method in METHODS.items() if method.of == "text"]
+TEXTS = [name for name, method in METHODS.items() if "text" in method.of]
 SLOW = {"tuned_lens", "lens_divergence", "probe", "mlp_probe", "neuron_rules", "rule_swap", "circuit"}
 SENTENCE = "So it goes, Ann."
 

@@ -20,7 +20,7 @@ def listing(width: int | None) -> str:
     for of, title in (("text", "Networks that read text:"), ("images", "Networks that read images:")):
         lines += [title, ""]
         for name, method in METHODS.items():
-            if method.of == of:
+            if of in method.of:
                 marks = [
                     *(["in a first look"] if method.quick else []),
                     *([f"slow: {method.slow}"] * bool(method.slow)),

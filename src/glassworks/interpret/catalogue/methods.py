@@ -14,6 +14,8 @@ from glassworks.interpret.causes.legends import edges as edges
 from glassworks.interpret.causes.legends import places as causes
 from glassworks.interpret.images.legends import ascent, correspondence, features, invariance, occlusion, training
 from glassworks.interpret.images.legends import attribution as attributions
+from glassworks.interpret.landscapes.legends import hessian as curvature
+from glassworks.interpret.landscapes.legends import signals, steps, surfaces
 from glassworks.interpret.neurons import fit_legends as fits
 from glassworks.interpret.neurons import legends as neurons
 from glassworks.interpret.probing import legends as probing
@@ -21,6 +23,7 @@ from glassworks.interpret.transformer.legends import attribution, heads, health,
 from glassworks.trace.legend import Legend
 
 Of = Literal["text", "images"]
+BOTH: tuple[Of, ...] = ("text", "images")
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,9 @@ class Method:
         return self.run.partition(":")[0]
 
     @property
-    def of(self) -> Of:
+    def of(self) -> tuple[Of, ...]:
         """What the networks read that it looks into."""
-        return "images" if self.wing == "images" else "text"
+        return BOTH if self.wing == "landscapes" else ("images",) if self.wing == "images" else ("text",)
 
     @property
     def code(self) -> str:
@@ -64,6 +67,7 @@ WINGS = {
     "probing": "What is in the layers",
     "neurons": "Single neurons",
     "images": "What it sees in an image",
+    "landscapes": "Why it trains",
 }
 """What the methods of each wing of `interpret` are about, in the order of a page."""
 
@@ -220,6 +224,26 @@ METHODS: dict[str, Method] = {
     "correspondence": Method(
         correspondence.CORRESPONDENCE, "images:correspondence", "images.correspondence:correspondence", reads=("data",)
     ),
+    "loss_surface": Method(
+        surfaces.LOSS_SURFACE,
+        "landscapes:loss_surface",
+        "landscapes.surface:loss_surface",
+        reads=("data", "checkpoints"),
+    ),
+    "along_step": Method(
+        steps.ALONG_STEP, "landscapes:along_step", "landscapes.along_step:along_step", reads=("data",)
+    ),
+    "covariate_shift": Method(
+        steps.COVARIATE_SHIFT,
+        "landscapes:covariate_shift",
+        "landscapes.covariate_shift:covariate_shift",
+        reads=("data",),
+    ),
+    "hessian": Method(curvature.HESSIAN, "landscapes:hessian", "landscapes.hessian:hessian", reads=("data",)),
+    "noise_scale": Method(
+        signals.NOISE, "landscapes:noise_scale", "landscapes.noise_scale:noise_scale", reads=("data",)
+    ),
+    "signal": Method(signals.signal_legend(), "landscapes:signal", "landscapes.signals:signal", reads=("data",)),
     "health": Method(health.HEALTH, "transformer:health", "transformer.health:health", reads=("data",), quick=True),
 }
 
@@ -229,7 +253,7 @@ def choose(names: Sequence[str], of: Of = "text") -> list[str]:
 
     Raises: ValueError for a name that is not known, with the nearest, and for a method of the other networks.
     """
-    ours = [name for name, method in METHODS.items() if method.of == of]
+    ours = [name for name, method in METHODS.items() if of in method.of]
     chosen = [part.strip().replace("-", "_") for name in names for part in name.split(",") if part.strip()]
     for name in chosen:
         if name not in METHODS:
@@ -239,7 +263,7 @@ def choose(names: Sequence[str], of: Of = "text") -> list[str]:
             )
         if name not in ours:
             raise ValueError(
-                f"method (={name!r}) looks into networks that read {METHODS[name].of}, and this one reads {of} "
+                f"method (={name!r}) looks into networks that read {METHODS[name].of[0]}, and this one reads {of} "
                 f"({command('look', '--list')})"
             )
     return list(dict.fromkeys(chosen)) or [name for name in ours if METHODS[name].quick]

@@ -19,6 +19,8 @@ PLACES = 129
 """Places of the density."""
 WIDTH = 1 / 64
 """How far a density spreads each eigenvalue, as a share of their range."""
+LEAST = 1e-3
+"""What of a density is 0, as a share of what a single eigenvalue comes to: tails of others."""
 NETWORKS = ["this network", "untrained"]
 
 
@@ -80,6 +82,9 @@ def hessian(
     width = max(WIDTH * (high - low), 1e-12)
     places = np.linspace(low - 3 * width, high + 3 * width, PLACES)
     densities = [one.density(places, width) for one in spectra]
+    one = 1 / (len(like) * width)  # about what a single eigenvalue comes to
+    for found in densities:
+        found[found < LEAST * one] = 0.0
     traces = [one.traces for one in spectra]
     arrays = {
         "eigenvalue": np.array([p.values for p in pairs]),

@@ -203,6 +203,8 @@ def as_trace(
     labels = {name: [f"{x:.4g}" for x in side] for name, side in zip(("first", "second"), sides, strict=True)}
     if path is not None:
         labels["step"] = [str(step) for step in path.steps]
+    if "shares" in told:
+        labels["component"] = [str(i + 1) for i in range(len(told["shares"]))]
     return Trace(
         "loss_surface",
         told,

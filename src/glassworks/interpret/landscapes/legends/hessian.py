@@ -25,10 +25,9 @@ HESSIAN = Legend(
     quantities={
         "eigenvalue": Quantity(
             "the largest eigenvalues",
-            note="The error is the residual: an eigenvalue lies within it. {products} products with the Hessian.",
-            error="eigenvalue_error",
+            note="From {products} products with the Hessian; how far off each may be stands below “More numbers”.",
         ),
-        "eigenvalue_error": Quantity("its residual", show="beside"),
+        "eigenvalue_error": Quantity("residual: an eigenvalue lies within this of each", show="folded", log=True),
         "density": Quantity(
             "density of eigenvalues (share of all per unit)",
             note="Each is spread by {width}; the error is over {runs} random vectors.",
@@ -41,8 +40,8 @@ HESSIAN = Legend(
             error="trace_error",
         ),
         "trace_error": Quantity("its standard error", show="beside"),
-        "smallest": Quantity("the smallest eigenvalue", error="smallest_error", note="Below 0: there is a way down."),
-        "smallest_error": Quantity("its residual", show="beside"),
+        "smallest": Quantity("the smallest eigenvalue", note="Below 0: there is a way down."),
+        "smallest_error": Quantity("residual of the smallest", show="folded"),
     },
     numbers={
         "num_weights": "weights",

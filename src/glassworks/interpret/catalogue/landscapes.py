@@ -1,0 +1,122 @@
+"""The loss around the weights, on a `Subject` or an `ImageSubject`: with the loss of its kind, on its own data."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from torch import nn
+
+from glassworks.interpret.catalogue.image_subject import ImageSubject
+from glassworks.interpret.catalogue.subject import Subject
+from glassworks.objectives.losses import LossFn
+from glassworks.trace.trace import Trace
+
+IMAGES, ROWS, FEW_ROWS = 256, 16, 2
+"""Examples of a batch: images; rows of text; rows for a large model."""
+STEP = 1e-3
+"""How long the step is that is looked along, as a share of the weights' length: about what optimizers' steps are."""
+
+
+class Problem(NamedTuple):
+    """What every landscape is of."""
+
+    model: nn.Module
+    loss_fn: LossFn
+    batch: Any
+
+
+def problem(subject: Subject | ImageSubject) -> Problem:
+    """The network, the mean loss of its kind, and a batch of its own data."""
+    from glassworks.objectives.labelled import class_loss, number_loss
+    from glassworks.objectives.losses import next_token_loss
+
+    if isinstance(subject, Subject):
+        rows = subject.fewer(subject.held_out[:ROWS], FEW_ROWS)
+        return Problem(subject.model, next_token_loss, (rows[:, :-1], rows[:, 1:]))
+    images, targets = subject.some(IMAGES)
+    loss = class_loss() if subject.classes else number_loss(std=float(targets.float().std(correction=0)) or 1.0)
+    return Problem(subject.model, loss, (images, targets))
+
+
+@contextmanager
+def trained(model: nn.Module) -> Iterator[None]:
+    """In the block, BatchNorm takes the statistics of its batch, as in a step of training; dropout stays off."""
+    norms = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    before = [module.training for module in norms]
+    for module in norms:
+        module.train()
+    try:
+        yield
+    finally:
+        for module, mode in zip(norms, before, strict=True):
+            module.train(mode)
+
+
+def rate(asked: Problem, seed: int) -> float:
+    """The learning rate whose step of gradient descent is `STEP` of the weights' length."""
+    from glassworks.interpret.landscapes.objective import lent
+
+    with lent(*asked, seed=seed) as objective:
+        length = float(objective.gradient()[1].norm())
+        return float(f"{STEP * float(objective.point.norm()) / length:.2g}") if length else 1.0
+
+
+def loss_surface(subject: Subject | ImageSubject) -> Trace:
+    """The plane of the training's path where the run remembers it, or of two random directions."""
+    from glassworks.interpret.landscapes.directions import WeightsPath
+    from glassworks.interpret.landscapes.surface import loss_surface
+
+    points = 11 if isinstance(subject, Subject) and subject.is_large else 21
+    path = WeightsPath()
+    if isinstance(subject, ImageSubject):
+        for step, model in subject.checkpoints():
+            path(step, model)
+    if len(path.steps) > 2:
+        return loss_surface(*problem(subject), directions="path", path=path, points=points, seed=subject.seed)
+    return loss_surface(*problem(subject), points=points, seed=subject.seed)
+
+
+def along_step(subject: Subject | ImageSubject) -> Trace:
+    """Along the gradient of a batch."""
+    from glassworks.interpret.landscapes.along_step import along_step
+
+    asked = problem(subject)
+    with trained(subject.model):
+        return along_step(*asked, lr=rate(asked, subject.seed), draws=3, seed=subject.seed)
+
+
+def covariate_shift(subject: Subject | ImageSubject) -> Trace:
+    """By a step of gradient descent on a batch."""
+    from glassworks.interpret.landscapes.covariate_shift import covariate_shift
+
+    asked = problem(subject)
+    with trained(subject.model):
+        return covariate_shift(*asked, lr=rate(asked, subject.seed), seed=subject.seed)
+
+
+def hessian(subject: Subject | ImageSubject) -> Trace:
+    """Its ten largest eigenvalues, trace and density."""
+    from glassworks.interpret.landscapes.hessian import hessian
+
+    few = isinstance(subject, Subject) and subject.is_large
+    top, products, steps = (3, 15, 10) if few else (10, 50, 24)
+    return hessian(
+        *problem(subject), top=top, products=products, probes=8, runs=1 if few else 3, steps=steps, seed=subject.seed
+    )
+
+
+def noise_scale(subject: Subject | ImageSubject) -> Trace:
+    """Of one batch, in as many parts as it divides into, 32 at most."""
+    from glassworks.interpret.landscapes.noise_scale import noise_scale
+
+    asked = problem(subject)
+    count = len(asked.batch[0])
+    parts = max((n for n in range(2, 33) if count % n == 0), default=2)
+    return noise_scale(*asked, parts=parts, seed=subject.seed)
+
+
+def signal(subject: Subject | ImageSubject) -> Trace:
+    """Of one batch, beside an untrained network."""
+    from glassworks.interpret.landscapes.signals import signal
+
+    return signal(*problem(subject), seed=subject.seed)
