@@ -97,7 +97,8 @@ def variances(model: nn.Module, loss_fn: LossFn, batch: Any, seed: int) -> dict[
 
 def variance(values: Tensor) -> float:
     """Of all numbers of a tensor, around their mean."""
-    return float(values.detach().double().var(correction=0))
+    numbers = values.detach().double()
+    return float((numbers - numbers.mean()).square().mean()) if numbers.numel() else 0.0
 
 
 # ----------------------------------------------------------------------------------------------------------------------
