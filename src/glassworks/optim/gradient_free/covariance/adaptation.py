@@ -23,7 +23,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from glassworks.optim.gradient_free.covariance.constants import constants, default_population, shares
+from glassworks.optim.gradient_free.covariance.constants import constants, shares
+from glassworks.optim.gradient_free.evolution.gaussian import normal
 from glassworks.optim.gradient_free.search import Search
 
 
@@ -34,17 +35,12 @@ class Adaptation(Search):
     """Whether its covariance is a diagonal, which can be learned faster."""
 
     def __init__(self, params: Iterable[Any], *, lr: float, sigma: float, population: int | None, seed: int) -> None:
-        super().__init__(params, population=1 if population is None else population, seed=seed, lr=lr, sigma=sigma)
-        if not sigma > 0:
-            raise ValueError(f"sigma (={sigma}) must be above 0: it is the first step size")
+        super().__init__(params, population=population, seed=seed, lr=lr, sigma=sigma)
         mean = self.memory["mean"]
-        if population is None:
-            self.settings["population"] = default_population(len(mean))
+        constants(len(mean), self.settings["population"])  # refuses one candidate
         self.memory["sigma"] = float(sigma)
         self.memory["path"] = torch.zeros_like(mean)
         self.memory["learned"] = torch.zeros_like(mean)
-        self.noise: Tensor | None = None
-        constants(len(mean), self.settings["population"])  # refuses one candidate
 
     # ------------------------------------------------------------------------------------------------------------------
     # What a method says
@@ -68,21 +64,19 @@ class Adaptation(Search):
 
     def draw(self, generator: torch.Generator) -> Float[Tensor, "P D"]:
         """The mean and normal steps about it."""
-        mean = self.memory["mean"]
-        shape = self.settings["population"], len(mean)
-        self.noise = torch.randn(shape, generator=generator, dtype=mean.dtype, device=mean.device)
-        return torch.add(mean, self.coloured(self.noise), alpha=self.memory["sigma"])
+        return torch.add(self.memory["mean"], self.coloured(self.noise()), alpha=self.memory["sigma"])
+
+    def noise(self) -> Float[Tensor, "P D"]:
+        """This generation's z."""
+        return normal(self.key, range(self.settings["population"]), self.memory["mean"])
 
     def update(self, candidates: Float[Tensor, "P D"], losses: Float[Tensor, " P"]) -> None:
         """Towards the better ones; then the step size, and the covariance."""
         memory, known = self.memory, constants(candidates.size(1), len(losses), separable=self.separable)
-        if candidates is self.asked and self.noise is not None:
-            z = self.noise
-        else:
-            z = self.whitened((candidates - memory["mean"]) / memory["sigma"])
-        losses, order = losses.sort(stable=True)
-        weights = shares(known, losses)
-        step = weights.clamp_min(0)[: known.mu] @ z[order[: known.mu]]
+        mine = candidates is self.asked
+        z = self.noise() if mine else self.whitened((candidates - memory["mean"]) / memory["sigma"])
+        weights = shares(losses, known)
+        step = weights.clamp(min=0) @ z
         memory["mean"].add_(self.coloured(step), alpha=self.settings["lr"] * memory["sigma"])
 
         c = known.c_sigma
@@ -95,9 +89,8 @@ class Adaptation(Search):
         if calm:
             learned.add_(step, alpha=math.sqrt(c * (2 - c) * known.mu_eff))
 
-        by_rank = torch.zeros_like(weights).scatter_(0, order, weights)
-        each = by_rank * known.c_mu
-        each = torch.where(each < 0, each * z.size(1) / z.square().sum(1).clamp_min(1e-30), each)
+        each = weights * known.c_mu
+        each = torch.where(each < 0, each * z.size(1) / z.square().sum(1).clamp(min=1e-30), each)
         missing = 0.0 if calm else known.c_1 * c * (2 - c)
         keep = 1 + missing - known.c_1 - known.c_mu * float(weights.sum())
         vectors, all_weights = torch.cat([z, learned[None]]), torch.cat([each, each.new_full((1,), known.c_1)])

@@ -23,8 +23,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from glassworks.core.machine.memory import free_memory
 from glassworks.optim.gradient_free.covariance.adaptation import Adaptation
+from glassworks.optim.gradient_free.room import at_once, free_on
 
 
 class CMAES(Adaptation):
@@ -51,7 +51,7 @@ class CMAES(Adaptation):
     ) -> None:
         super().__init__(params, lr=lr, sigma=sigma, population=population, seed=seed)
         mean = self.memory["mean"]
-        check_room(len(mean), mean.element_size(), free_memory())
+        check_covariance(mean)
         self.memory["factor"] = torch.eye(len(mean), dtype=mean.dtype, device=mean.device)
 
     def coloured(self, z: Float[Tensor, "*P D"]) -> Float[Tensor, "*P D"]:
@@ -69,7 +69,7 @@ class CMAES(Adaptation):
     ) -> Float[Tensor, " D"]:
         """Multiply A by the root, and the path by its inverse."""
         directions, values = spectrum(z, weights)
-        root, plain = (keep + values).clamp_min(1e-30).sqrt(), max(keep, 1e-30) ** 0.5
+        root, plain = (keep + values).clamp(min=1e-30).sqrt(), max(keep, 1e-30) ** 0.5
         factor: Tensor = self.memory["factor"]
         grown = (factor @ directions) * (root - plain)
         factor.addmm_(grown, directions.T, beta=plain)
@@ -93,11 +93,12 @@ def spectrum(z: Float[Tensor, "K D"], weights: Float[Tensor, " K"]) -> tuple[Flo
     return basis @ axes, values
 
 
-def check_room(dimension: int, size: int, free: int | None) -> None:
+def check_covariance(mean: Float[Tensor, " D"]) -> None:
     """Refuse a covariance that does not fit: the factor, and a checkpoint's copy of it."""
-    needed = 2 * dimension**2 * size
-    if free is not None and needed > free:
+    D, free = len(mean), free_on(mean.device)
+    if at_once(D, mean) < D:
         raise ValueError(
-            f"params (={dimension:,} weights) make a covariance of {dimension:,} x {dimension:,}, which takes "
-            f"{needed / 2**30:.1f} GiB with its copy, and {free / 2**30:.1f} GiB are free: take sep_cma_es or lm_cma_es"
+            f"params (={D:,} weights) make a covariance of {D:,} x {D:,}, which takes "
+            f"{2 * D * D * mean.element_size() / 1e9:.1f} GB with its copy, and {(free or 0) / 1e9:.1f} GB are free: "
+            "take sep_cma_es or lm_cma_es"
         )

@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from glassworks.optim.gradient_free.evolution.gaussian import ranked
+
 
 @dataclass(frozen=True)
 class Constants:
@@ -19,8 +21,6 @@ class Constants:
 
     weights: tuple[float, ...]
     """Of candidates from the best on: the first ones' sum to 1, the others' are 0 or less (active update)."""
-    mu: int
-    """How many of them are positive."""
     mu_eff: float
     """How many equal ones they are worth, for the variance of their mean."""
     c_sigma: float
@@ -42,8 +42,8 @@ def constants(dimension: int, population: int, *, separable: bool = False) -> Co
     """The tutorial's defaults; of a diagonal, learning rates (dimension + 2) / 3 times as large and nothing negative.
 
     >>> few = constants(10, 10)
-    >>> [round(w, 2) for w in few.weights], few.mu, round(few.mu_eff, 2)
-    ([0.46, 0.27, 0.16, 0.09, 0.03, -0.09, -0.21, -0.31, -0.39, -0.47], 5, 3.17)
+    >>> [round(w, 2) for w in few.weights], round(few.mu_eff, 2)
+    ([0.46, 0.27, 0.16, 0.09, 0.03, -0.09, -0.21, -0.31, -0.39, -0.47], 3.17)
     """
     if population < 2:
         raise ValueError(f"population (={population}) must be at least 2: the better of them leads")
@@ -62,7 +62,6 @@ def constants(dimension: int, population: int, *, separable: bool = False) -> Co
         negative = min(1 + c_1 / c_mu, 1 + 2 * mu_minus / (mu_eff + 2), (1 - c_1 - c_mu) / (n * c_mu))
     return Constants(
         weights=(*(w / sum(better) for w in better), *(negative * w / -sum(worse) for w in worse)),
-        mu=len(better),
         mu_eff=mu_eff,
         c_sigma=c_sigma,
         d_sigma=1 + 2 * max(0.0, math.sqrt((mu_eff - 1) / (n + 1)) - 1) + c_sigma,
@@ -73,19 +72,10 @@ def constants(dimension: int, population: int, *, separable: bool = False) -> Co
     )
 
 
-def default_population(dimension: int) -> int:
-    """4 + 3 ln(dimension), rounded down: table 1.
-
-    >>> default_population(10), default_population(10_000)
-    (10, 31)
-    """
-    return 4 + int(3 * math.log(dimension))
-
-
-def shares(known: Constants, losses: Float[Tensor, " P"]) -> Float[Tensor, " P"]:
-    """The weights for losses in rising order; where few are finite, infinite ones still lead nowhere."""
-    weights = torch.tensor(known.weights, dtype=losses.dtype, device=losses.device)
-    if losses[known.mu - 1].isfinite():
+def shares(losses: Float[Tensor, " P"], known: Constants) -> Float[Tensor, " P"]:
+    """Each candidate's weight by the rank of its loss; equal losses share theirs, and infinite ones lead nowhere."""
+    weights = ranked(losses, torch.tensor(known.weights, dtype=torch.float64))
+    if losses.isfinite().all():
         return weights
-    leading = weights.clamp_min(0) * losses.isfinite()
-    return torch.where(weights > 0, leading / leading.sum(), weights)
+    leading = weights.clamp(min=0) * losses.isfinite()
+    return leading / leading.sum().clamp(min=1e-30) + weights.clamp(max=0)

@@ -27,7 +27,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from glassworks.optim.gradient_free.covariance.constants import constants, default_population, shares
+from glassworks.optim.gradient_free.covariance.constants import constants, shares
+from glassworks.optim.gradient_free.evolution.gaussian import normal
 from glassworks.optim.gradient_free.search import Search
 
 TARGET = 0.3
@@ -49,14 +50,10 @@ class LMCMAES(Search):
         population: int | None = None,
         seed: int = 0,
     ) -> None:
-        super().__init__(params, population=1 if population is None else population, seed=seed, lr=lr, sigma=sigma)
-        if not sigma > 0:
-            raise ValueError(f"sigma (={sigma}) must be above 0: it is the first step size")
+        super().__init__(params, population=population, seed=seed, lr=lr, sigma=sigma)
         mean = self.memory["mean"]
-        if population is None:
-            self.settings["population"] = default_population(len(mean))
-        constants(len(mean), self.settings["population"])
-        held = default_population(len(mean))
+        constants(len(mean), self.settings["population"])  # refuses one candidate
+        held = 4 + int(3 * math.log(len(mean)))
         self.memory.update(
             sigma=float(sigma),
             success=0.0,
@@ -72,9 +69,8 @@ class LMCMAES(Search):
     def draw(self, generator: torch.Generator) -> Float[Tensor, "P D"]:
         """Opposite pairs about the mean; the last of an odd number has none."""
         mean, population = self.memory["mean"], self.settings["population"]
-        pairs, like = (population + 1) // 2, {"dtype": mean.dtype, "device": mean.device}
-        z = torch.randn(pairs, len(mean), generator=generator, **like)
-        reach = 4 * torch.randn(pairs, generator=generator, **like).abs()
+        z = normal(self.key, range((population + 1) // 2), mean)
+        reach = 4 * torch.randn(len(z), generator=generator, dtype=mean.dtype, device=mean.device).abs()
         reach[0] *= 10
         steps = self.memory["sigma"] * self.coloured(z, reach)
         return torch.stack([mean + steps, mean - steps], 1).flatten(0, 1)[:population]
@@ -92,10 +88,8 @@ class LMCMAES(Search):
         """Towards the better ones; every T generations a direction; and the step size by success."""
         memory, dimension = self.memory, candidates.size(1)
         known = constants(dimension, len(losses))
-        ordered, order = losses.sort(stable=True)
-        leading = order[: known.mu]
         mean = memory["mean"]
-        step = shares(known, ordered)[: known.mu] @ (candidates[leading] - mean)
+        step = shares(losses, known).clamp(min=0) @ (candidates - mean)
         c = 0.5 / math.sqrt(dimension)
         memory["path"].mul_(1 - c).add_(step, alpha=math.sqrt(c * (2 - c) * known.mu_eff) / memory["sigma"])
         mean.add_(step, alpha=self.settings["lr"])

@@ -13,13 +13,14 @@ current-to-best with one F, as in Price, Storn & Lampinen 2005.
 """
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from glassworks.optim.gradient_free.heuristics.scale import cloud, own_scale
+from glassworks.optim.gradient_free.heuristics.kept import told_of
+from glassworks.optim.gradient_free.heuristics.scale import around, own_scale
 from glassworks.optim.gradient_free.search import Search
 
 FEWEST = {"rand": 4, "current-to-best": 3}
@@ -34,7 +35,7 @@ class DifferentialEvolution(Search):
         lr: F, the weight of differences.
         sigma: deviation of the first members about the module's weights, in that of its own tensors.
         population: members.
-        strategy: what a trial starts from; "current-to-best" is the greedier.
+        strategy: what a trial starts from; "rand", or "current-to-best", the greedier.
         crossover: the share of weights that a trial has of the difference (CR).
         noisy: measure members again in every generation, on the batch at hand, which doubles its cost; False where the
             loss of the same weights is always the same.
@@ -48,7 +49,7 @@ class DifferentialEvolution(Search):
         lr: float = 0.7,
         sigma: float = 1.0,
         population: int = 32,
-        strategy: Literal["rand", "current-to-best"] = "current-to-best",
+        strategy: str = "current-to-best",
         crossover: float = 0.9,
         noisy: bool = True,
         seed: int = 0,
@@ -69,7 +70,7 @@ class DifferentialEvolution(Search):
         settings, memory = self.settings, self.memory
         members = memory.get("members")
         if members is None:
-            members = cloud(memory["mean"], settings["sigma"] * memory["scale"], settings["population"], generator)
+            members = around(self, settings["sigma"] * memory["scale"], settings["population"] - 1)
         trials = self.trials(members, generator)
         return trials if "losses" in memory and not settings["noisy"] else torch.cat([members, trials])
 
@@ -90,6 +91,9 @@ class DifferentialEvolution(Search):
     def update(self, candidates: Float[Tensor, "P D"], losses: Float[Tensor, " P"]) -> None:
         """A trial takes its member's place where it is no worse."""
         memory, population = self.memory, self.settings["population"]
+        if candidates is not self.asked:
+            told_of(memory, "members", candidates, losses)
+            return
         trials, trial_losses = candidates[-population:], losses[-population:]
         measured = len(candidates) > population
         members = candidates[:population] if measured else memory["members"]

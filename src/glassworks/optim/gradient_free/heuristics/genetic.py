@@ -17,11 +17,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from glassworks.optim.gradient_free.evolution.gaussian import normal
+from glassworks.optim.gradient_free.heuristics.kept import Elitist
 from glassworks.optim.gradient_free.heuristics.scale import own_scale
-from glassworks.optim.gradient_free.search import Search
 
 
-class Genetic(Search):
+class Genetic(Elitist):
     """Truncation, elite, mutation; holds `parents` copies of the weights.
 
     Args:
@@ -33,8 +34,6 @@ class Genetic(Search):
         crossover: the share of children that have two parents.
         seed: of parents and mutations.
     """
-
-    first_is_mean = True
 
     def __init__(
         self,
@@ -66,12 +65,12 @@ class Genetic(Search):
             mixed = torch.rand(len(children), 1, **like) < settings["crossover"]
             other = torch.rand(children.shape, **like) < 0.5
             children = torch.where(mixed & other, parents[chosen[1]], children)
-        noise = torch.randn(children.shape, dtype=parents.dtype, **like)
-        children += noise.mul_(self.memory["scale"]).mul_(settings["lr"] * settings["sigma"])
+        noise = normal(self.key, range(len(children)), self.memory["mean"])
+        children += noise.mul_(settings["lr"] * settings["sigma"] * self.memory["scale"])
         return torch.cat([self.memory["mean"][None], children])
 
-    def update(self, candidates: Float[Tensor, "P D"], losses: Float[Tensor, " P"]) -> None:
-        """The best are the next parents; the first of them is the estimate."""
+    def choose(self, candidates: Float[Tensor, "P D"], losses: Float[Tensor, " P"]) -> int:
+        """The best are the next parents, the first of them the elite."""
         best = losses.argsort(stable=True)[: min(self.settings["parents"], int(losses.isfinite().sum()))]
         self.memory["parents"] = candidates[best]
-        self.memory["mean"] = candidates[best[0]].clone()
+        return int(best[0])

@@ -17,11 +17,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from glassworks.optim.gradient_free.heuristics.scale import own_scale
-from glassworks.optim.gradient_free.search import Search
+from glassworks.optim.gradient_free.heuristics.kept import Elitist
+from glassworks.optim.gradient_free.heuristics.scale import around, own_scale
 
 
-class HillClimbing(Search):
+class HillClimbing(Elitist):
     """(1+1)-ES, or with a population above 1 the best of so many neighbours; holds no more than the weights.
 
     Args:
@@ -32,8 +32,6 @@ class HillClimbing(Search):
         seed: of neighbours.
     """
 
-    first_is_mean = True
-
     def __init__(
         self, params: Iterable[Any], *, lr: float = 1.0, sigma: float = 0.1, population: int = 1, seed: int = 0
     ) -> None:
@@ -43,20 +41,14 @@ class HillClimbing(Search):
 
     def draw(self, generator: torch.Generator) -> Float[Tensor, "P D"]:
         """The weights as they are, then neighbours."""
-        mean, settings = self.memory["mean"], self.settings
-        spread = settings["lr"] * self.memory["sigma"] * self.memory["scale"]
-        noise = torch.randn(
-            settings["population"], len(mean), generator=generator, dtype=mean.dtype, device=mean.device
-        )
-        return torch.cat([mean[None], noise.mul_(spread).add_(mean)])
+        return around(self, self.settings["lr"] * self.memory["sigma"] * self.memory["scale"])
 
-    def update(self, candidates: Float[Tensor, "P D"], losses: Float[Tensor, " P"]) -> None:
-        """The best neighbour, if it is no worse; then the steps' length."""
-        best = int(losses[1:].argmin()) + 1
+    def choose(self, candidates: Float[Tensor, "P D"], losses: Float[Tensor, " P"]) -> int:
+        """The best neighbour, if it is no worse; and the steps' length."""
         won = (losses[1:] <= losses[0]) & losses[1:].isfinite()
-        if won[best - 1]:
-            self.memory["mean"] = candidates[best].clone()
         self.memory["sigma"] *= 1.5 ** ((5 * float(won.double().mean()) - 1) / 4)
+        best = int(losses[1:].argmin())
+        return best + 1 if won[best] else 0
 
     def numbers(self) -> dict[str, float]:
         """Of any search, and the step size."""

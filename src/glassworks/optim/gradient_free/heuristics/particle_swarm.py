@@ -19,7 +19,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from glassworks.optim.gradient_free.heuristics.scale import cloud, own_scale
+from glassworks.optim.gradient_free.heuristics.kept import told_of
+from glassworks.optim.gradient_free.heuristics.scale import around, own_scale
 from glassworks.optim.gradient_free.search import Search
 
 PHI = 2.05
@@ -56,7 +57,7 @@ class ParticleSwarm(Search):
         """Where each particle goes; before, its best place, where that is measured again."""
         settings, memory = self.settings, self.memory
         if "places" not in memory:
-            return cloud(memory["mean"], settings["sigma"] * memory["scale"], settings["population"], generator)
+            return around(self, settings["sigma"] * memory["scale"], settings["population"] - 1)
         places, best = memory["places"], memory["best"]
         own, common = torch.rand(2, *places.shape, generator=generator, dtype=places.dtype, device=places.device)
         pull = own.mul_(best - places).add_(common.mul_(memory["mean"] - places))
@@ -66,6 +67,9 @@ class ParticleSwarm(Search):
     def update(self, candidates: Float[Tensor, "P D"], losses: Float[Tensor, " P"]) -> None:
         """Each particle remembers its best place, the swarm the best of all."""
         memory, population = self.memory, self.settings["population"]
+        if candidates is not self.asked:
+            told_of(memory, "best", candidates, losses)
+            return
         places, here = candidates[-population:], losses[-population:]
         if "places" not in memory:
             memory |= {"velocity": torch.zeros_like(places), "best": places.clone(), "losses": here.clone()}

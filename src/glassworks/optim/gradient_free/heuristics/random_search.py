@@ -16,11 +16,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from glassworks.optim.gradient_free.evolution.gaussian import normal
+from glassworks.optim.gradient_free.heuristics.kept import Elitist
 from glassworks.optim.gradient_free.heuristics.scale import own_scale
-from glassworks.optim.gradient_free.search import Search
 
 
-class RandomSearch(Search):
+class RandomSearch(Elitist):
     """The best of all places drawn; holds the weights, and those that they began with.
 
     Args:
@@ -31,8 +32,6 @@ class RandomSearch(Search):
         box: the lowest and highest value of every weight, for uniform places; None = normal about the start.
         seed: of places.
     """
-
-    first_is_mean = True
 
     def __init__(
         self,
@@ -53,15 +52,16 @@ class RandomSearch(Search):
     def draw(self, generator: torch.Generator) -> Float[Tensor, "P D"]:
         """The best so far, then other places."""
         mean, start, settings = self.memory["mean"], self.memory["start"], self.settings
-        like = {"generator": generator, "dtype": mean.dtype, "device": mean.device}
+        population = settings["population"]
         if settings["box"] is None:
             spread = settings["lr"] * settings["sigma"] * self.memory["scale"]
-            places = torch.randn(settings["population"], len(mean), **like).mul_(spread).add_(start)
+            places = normal(self.key, range(population), mean).mul_(spread).add_(start)
         else:
             low, high = settings["box"]
-            places = torch.rand(settings["population"], len(mean), **like).mul_(high - low).add_(low)
+            shares = torch.rand(population, len(mean), generator=generator, dtype=mean.dtype, device=mean.device)
+            places = shares.mul_(high - low).add_(low)
         return torch.cat([mean[None], places])
 
-    def update(self, candidates: Float[Tensor, "P D"], losses: Float[Tensor, " P"]) -> None:
+    def choose(self, candidates: Float[Tensor, "P D"], losses: Float[Tensor, " P"]) -> int:
         """The best of these and of all before."""
-        self.memory["mean"] = candidates[losses.argmin()].clone()
+        return int(losses.argmin())

@@ -19,11 +19,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from glassworks.optim.gradient_free.heuristics.scale import own_scale
-from glassworks.optim.gradient_free.search import Search, mixed
+from glassworks.optim.gradient_free.heuristics.kept import Elitist
+from glassworks.optim.gradient_free.heuristics.scale import around, own_scale
+from glassworks.optim.gradient_free.search import mixed
 
 
-class SimulatedAnnealing(Search):
+class SimulatedAnnealing(Elitist):
     """One chain of weights that cools; what the module holds is where it stands.
 
     Args:
@@ -35,8 +36,6 @@ class SimulatedAnnealing(Search):
         cooling: what it is multiplied by after each step.
         seed: of neighbours and of what is taken.
     """
-
-    first_is_mean = True
 
     def __init__(
         self,
@@ -59,37 +58,29 @@ class SimulatedAnnealing(Search):
 
     def draw(self, generator: torch.Generator) -> Float[Tensor, "P D"]:
         """Where the chain stands, then neighbours."""
-        mean, settings = self.memory["mean"], self.settings
-        spread = settings["lr"] * settings["sigma"] * self.memory["scale"]
-        noise = torch.randn(
-            settings["population"], len(mean), generator=generator, dtype=mean.dtype, device=mean.device
-        )
-        return torch.cat([mean[None], noise.mul_(spread).add_(mean)])
+        return around(self, self.settings["lr"] * self.settings["sigma"] * self.memory["scale"])
 
-    def update(self, candidates: Float[Tensor, "P D"], losses: Float[Tensor, " P"]) -> None:
-        """The first neighbour that is taken, if any is; then a little colder."""
+    def choose(self, candidates: Float[Tensor, "P D"], losses: Float[Tensor, " P"]) -> int:
+        """The first neighbour that is taken, if any is; then it is a little colder."""
         memory = self.memory
         here, *there = losses.tolist()
         if memory["temperature"] is None:
             rises = [abs(loss - here) for loss in there if math.isfinite(loss - here)]
             memory["temperature"] = sum(rises) / len(rises) if rises else None
         heat = memory["temperature"] or 0.0
-        coins = torch.Generator()
-        coins.manual_seed(mixed(mixed(self.settings["seed"], memory["generation"]), 1))
-        luck = torch.rand(len(there), generator=coins).tolist()
-        taken = [i for i, loss in enumerate(there) if taken_by(loss - here, heat, luck[i])]
-        if taken:
-            memory["mean"] = candidates[1 + taken[0]].clone()
+        coins = torch.rand(len(there), generator=torch.Generator().manual_seed(mixed(self.key, 1))).tolist()
+        taken = (i for i, loss in enumerate(there, 1) if is_taken(loss - here, heat, coins[i - 1]))
         if memory["temperature"] is not None:
             memory["temperature"] *= self.settings["cooling"]
+        return next(taken, 0)
 
     def numbers(self) -> dict[str, float]:
         """Of any search, and the temperature."""
         return {**super().numbers(), "temperature": self.memory["temperature"] or 0.0}
 
 
-def taken_by(rise: float, temperature: float, luck: float) -> bool:
-    """Whether a neighbour is taken whose loss is so much higher; `luck` is uniform in [0, 1)."""
+def is_taken(rise: float, temperature: float, coin: float) -> bool:
+    """Whether a neighbour is taken whose loss is so much higher; `coin` is uniform in [0, 1)."""
     if math.isnan(rise):  # both infinite
         return False
-    return rise <= 0 or (temperature > 0 and luck < math.exp(-rise / temperature))
+    return rise <= 0 or (temperature > 0 and coin < math.exp(-rise / temperature))
