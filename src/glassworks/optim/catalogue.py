@@ -92,7 +92,7 @@ METHODS: dict[str, Method] = {
         "search",
         "population + 1",
         "population + 1",
-        "tens to thousands of weights that hardly depend on each other",
+        "tens to thousands of weights that hardly depend on each other; nothing to tune but the first sigma",
         "gradient_free.evolution.snes:SNES",
     ),
     "xnes": Method(
