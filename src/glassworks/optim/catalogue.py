@@ -71,6 +71,22 @@ METHODS: dict[str, Method] = {
         "as feedback_alignment, near backpropagation in deep convolutions, too",
         "rules.sign_symmetric:SignSymmetric",
     ),
+    "forward_forward": Method(
+        "each layer is busy for inputs with their label, quiet for wrong ones (Hinton 2022)",
+        "rule",
+        "7",
+        "2",
+        "multi-layer perceptrons for classes, whose layers are to learn by themselves",
+        "rules.forward_forward:ForwardForward",
+    ),
+    "extreme_learning_machine": Method(
+        "ridge regression on the random features that the layers below the last are (Huang et al. 2006)",
+        "rule",
+        "1",
+        "width squared",
+        "an answer after one epoch, classes or numbers: shallow and wide; nothing below the last layer is learned",
+        "rules.extreme_learning_machine:ExtremeLearningMachine",
+    ),
     "openai_es": Method(
         "evolution strategies: antithetic, ranked, stepped by Adam (Salimans et al. 2017)",
         "search",

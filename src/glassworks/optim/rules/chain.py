@@ -10,7 +10,7 @@ such a chain will do: `nn.Sequential` in `nn.Sequential`, or one of your own wit
 sum of branches (a residual network, a transformer) is none, and is refused by name.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -103,6 +103,18 @@ def read_chain(model: nn.Module) -> Chain:
     return Chain(model, tuple(before), tuple(Block(name, layer, tuple(after)) for name, layer, after in blocks))
 
 
+def refuse_tied(blocks: Sequence[Block], rule: str) -> None:
+    """ValueError, by name, where two blocks have a weight in common, which a rule would teach twice."""
+    owner: dict[nn.Parameter, int] = {}
+    for i, block in enumerate(blocks):
+        for p in block.parameters():
+            if owner.setdefault(p, i) != i:
+                raise ValueError(
+                    f"{rule} teaches each layer by itself, and {blocks[owner[p]].name} and {block.name} have a weight "
+                    "in common: give each its own"
+                )
+
+
 def is_weighted(layer: nn.Module) -> bool:
     """Whether a layer has a matrix of weights, of two axes or more; gains of norms are none."""
     return not isinstance(layer, NORMS) and any(p.ndim > 1 for p in layer.parameters())
@@ -123,6 +135,18 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     finally:
         for module, mode in found.items():
             module.training = mode
+
+
+@contextmanager
+def buffers_kept(model: nn.Module) -> Iterator[None]:
+    """Whatever forwards do to buffers inside of the block, such as running statistics, is undone after it."""
+    found = [(buffer, buffer.clone()) for buffer in model.buffers()]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for buffer, before in found:
+                buffer.copy_(before)
 
 
 # ----------------------------------------------------------------------------------------------------------------------

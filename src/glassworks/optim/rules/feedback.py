@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vjp
 
-from glassworks.optim.rules.chain import NORMS, kind
+from glassworks.optim.rules.chain import NORMS, buffers_kept, kind
 from glassworks.optim.rules.rule import Rule, check_inner
 
 Back = Callable[[Tensor, Tensor], Tensor]
@@ -141,12 +141,8 @@ class Feedback(Rule):
 
     def true_gradient(self, closure: Callable[[], Any]) -> list[Tensor | None]:
         """What backpropagation gives for this batch; statistics and random numbers are then as they were before."""
-        buffers = [buffer.clone() for buffer in self.model.buffers()]
-        with torch.random.fork_rng(), torch.enable_grad():
+        with buffers_kept(self.model), torch.random.fork_rng(), torch.enable_grad():
             closure()
-        with torch.no_grad():
-            for buffer, before in zip(self.model.buffers(), buffers, strict=True):
-                buffer.copy_(before)
         return [None if p.grad is None else p.grad.clone() for p in self.weights]
 
     def drawn(self, key: str, like: Tensor, std: float, *numbers: int) -> Tensor:

@@ -5,7 +5,7 @@ move is Adam's or momentum's step (`descend`) along whatever the rule has put in
 rule sets them itself.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import reduce
 from typing import Any
 
@@ -39,7 +39,7 @@ class Rule(torch.optim.Optimizer):
         super().__init__(weights, {"lr": lr, "seed": seed, **settings})
         self.model = model
         self.memory["steps"] = 0
-        self.last: dict[str, float] = {}
+        self.last: dict[str, Tensor | float] = {}
 
     @property
     def weights(self) -> list[Tensor]:
@@ -78,7 +78,7 @@ class Rule(torch.optim.Optimizer):
 
     def numbers(self) -> dict[str, float]:
         """What is logged of a step beside its loss."""
-        return self.last
+        return {name: float(value) for name, value in self.last.items()}
 
     @torch.no_grad()
     def descend(self, weights: Iterable[Tensor] | None = None) -> None:
@@ -146,13 +146,3 @@ def check_inner(inner: str, momentum: float, weight_decay: float) -> None:
         raise ValueError(f"momentum (={momentum}) must be at least 0 and below 1")
     if not weight_decay >= 0:
         raise ValueError(f"weight_decay (={weight_decay}) must be 0 or more")
-
-
-def one_weight_twice(names: Sequence[str], groups: Sequence[Sequence[Tensor]]) -> tuple[str, str] | None:
-    """The names of two whose weights are the same, if there are such."""
-    owner: dict[Tensor, str] = {}
-    for name, group in zip(names, groups, strict=True):
-        for p in group:
-            if owner.setdefault(p, name) != name:
-                return owner[p], name
-    return None
