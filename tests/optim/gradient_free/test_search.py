@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from glassworks.optim.functions import FUNCTIONS
-from glassworks.optim.gradient_free import room
 from glassworks.optim.gradient_free.covariance.cma_es import CMAES
 from glassworks.optim.gradient_free.evolution.openai_es import OpenAIES
 from glassworks.optim.gradient_free.evolution.pgpe import PGPE
@@ -18,7 +17,6 @@ from glassworks.optim.gradient_free.search import Search
 from glassworks.train.checkpoint import pack, unpack
 
 ALL: list[type[Search]] = [OpenAIES, PGPE, SNES, XNES]
-IN_PARTS = ALL[:3]
 D = 6
 
 
@@ -177,47 +175,6 @@ def test_half_precision_weights_are_known_in_full_and_written_in_half(cls: type[
     assert search.memory["mean"].dtype == torch.float32
     assert torch.equal(p, search.memory["mean"].bfloat16())
     assert not torch.equal(p.float(), search.memory["mean"])
-
-
-@pytest.fixture
-def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory for three candidates at a time."""
-    monkeypatch.setattr(room, "SMALL", 0)
-    monkeypatch.setattr(room, "free_memory", lambda: 3 * 4 * (4 * D))
-
-
-@pytest.mark.parametrize("cls", IN_PARTS)
-def test_a_population_larger_than_memory_learns_the_same_bits_in_parts(
-    cls: type[Search], narrow: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    p, search = stepped(cls, population=16)
-    assert search.asked is None
-    monkeypatch.undo()
-    q, search = stepped(cls, population=16)
-    assert torch.equal(p, q)
-
-
-@pytest.mark.parametrize("cls", IN_PARTS)
-def test_of_a_population_larger_than_memory_rows_can_be_asked_and_told(
-    cls: type[Search], narrow: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    p = weights()
-    search = made(cls, p, population=16)
-    with pytest.raises(ValueError, match=r"population \(=16\) of 6 weights takes .* GB .* ask for some rows"):
-        search.ask()
-    for i in range(0, 16, 4):
-        search.tell(sphere(search.ask(slice(i, i + 4))), rows=range(i, i + 4))
-    assert search.memory["generation"] == 1
-    monkeypatch.undo()
-    assert torch.equal(p, stepped(cls, 1, population=16)[0])
-
-
-def test_a_population_that_must_be_there_as_a_whole_is_refused_with_its_size(
-    narrow: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(room, "free_memory", lambda: 4 * D * D)
-    with pytest.raises(ValueError, match=r"6 x 6 numbers, with room to work 0.0 GB"):
-        made(XNES, weights())
 
 
 @pytest.mark.parametrize("cls", ALL)

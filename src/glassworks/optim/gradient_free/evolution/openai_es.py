@@ -21,7 +21,18 @@ from glassworks.optim.gradient_free.search import Candidates, Search, check_pair
 
 
 class OpenAIES(Search):
-    """Antithetic pairs, centred ranks, and one sigma, which shrinks by the factor `sigma_decay` every generation."""
+    """Antithetic pairs, centred ranks, and one sigma.
+
+    Args:
+        params: weights, in one group.
+        lr: of the inner step.
+        sigma: deviation of candidates, in the units of the weights.
+        population: candidates a generation; an even number.
+        seed: of their noise.
+        inner: how the mean moves down the gradient: adam, momentum or plain.
+        weight_decay: decoupled, times lr.
+        sigma_decay: what sigma is multiplied by after each generation.
+    """
 
     in_parts = True
 

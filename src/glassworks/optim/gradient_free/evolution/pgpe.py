@@ -25,7 +25,18 @@ LARGEST_CHANGE = 0.2
 
 
 class PGPE(Search):
-    """Antithetic pairs, centred ranks, and a sigma of each weight, which is learned, too."""
+    """Antithetic pairs, centred ranks, and a sigma of each weight, which is learned, too.
+
+    Args:
+        params: weights, in one group.
+        lr: of the inner step of the mean.
+        sigma: deviation of candidates to begin with, in the units of the weights.
+        population: candidates a generation; an even number.
+        seed: of their noise.
+        inner: how the mean moves down the gradient: adam, momentum or plain.
+        weight_decay: decoupled, times lr.
+        sigma_lr: of sigma's steps; 0 keeps it.
+    """
 
     in_parts = True
 

@@ -24,7 +24,13 @@ from glassworks.optim.gradient_free.search import Candidates, Search
 class SNES(Search):
     """Independent candidates, utilities by rank, and a sigma of each weight, which follows what was better.
 
-    `population` None is 4 + 3 log D and `sigma_lr` None is (3 + log D) / (5 sqrt D), as the paper has them.
+    Args:
+        params: weights, in one group.
+        lr: what the mean's step is multiplied by.
+        sigma: deviation of candidates to begin with, in the units of the weights.
+        population: candidates a generation. None = the paper's 4 + 3 log D.
+        seed: of their noise.
+        sigma_lr: of sigma's steps; 0 keeps it. None = the paper's (3 + log D) / (5 sqrt D).
     """
 
     in_parts = True

@@ -28,9 +28,16 @@ from glassworks.optim.gradient_free.search import Search
 class XNES(Search):
     """Independent candidates, utilities by rank, and a covariance of all weights, which follows what was better.
 
-    `population` None is 4 + 3 log D and `sigma_lr` None is (9 + 3 log D) / (5 D sqrt D), as the paper has them. It
-    holds D x D numbers, and a generation of P candidates takes some 10 P D^2 operations, not D^3: G has P directions
+    It holds D x D numbers, and a generation of P candidates takes some 10 P D^2 operations, not D^3: G has P directions
     alone. ValueError where so many numbers do not fit into memory.
+
+    Args:
+        params: weights, in one group.
+        lr: what the mean's step is multiplied by.
+        sigma: deviation of candidates to begin with, in the units of the weights.
+        population: candidates a generation. None = the paper's 4 + 3 log D.
+        seed: of their noise.
+        sigma_lr: of the covariance's steps; 0 keeps it. None = the paper's (9 + 3 log D) / (5 D sqrt D).
     """
 
     def __init__(
