@@ -50,17 +50,9 @@ class Makemore(Reproduction):
 
     def repeat(self, path: Path, command: list[str]) -> "Finding":
         """On a file of words."""
-        from glassworks.data.text.words import Words, read_words
         from glassworks.reproductions.makemore.run import run as repeat
 
-        if self.data.is_dir():
-            raise ValueError(
-                f"{self.data} is a folder: give a file with one word a line; --name says where the run goes"
-            )
-        words = read_words(self.data)
-        if unlike := Words.of(words).unlike_names:
-            cut = f"tr -s '[:space:]' '\\n' < {shlex.quote(str(self.data))} > words.txt"
-            say(f"{self.data}: {unlike}; to cut a text into words: {cut}")
+        words = words_in(self.data)
         return repeat(words, quick=self.quick, folder=path, seed=self.seed, steps=self.steps, command=command)
 
 
@@ -148,12 +140,44 @@ class WithoutBackprop(Reproduction):
         return repeat(self.data, quick=self.quick, folder=path, seed=self.seed, steps=self.steps, command=command)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Initialisation(Reproduction):
+    """Repeat a chain of fixes to how weights are drawn, and find the depth at which each scheme stops training.
+
+    Finished networks are kept: after ctrl-C the same command goes on. With other settings, give another --name.
+    """
+
+    data: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="[WORDS_FILE]")] = None
+    """A file with one word a line, such as the lecture's names.txt. None = without the chain of fixes."""
+
+    def repeat(self, path: Path, command: list[str]) -> "Finding":
+        """On a file of words, or without."""
+        from glassworks.reproductions.initialisation.run import run as repeat
+
+        words = None if self.data is None else words_in(self.data)
+        return repeat(words, quick=self.quick, folder=path, seed=self.seed, steps=self.steps, command=command)
+
+
+def words_in(path: Path) -> list[str]:
+    """The words of a file, one a line; a hint where they look like something else."""
+    from glassworks.data.text.words import Words, read_words
+
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder: give a file with one word a line; --name says where the run goes")
+    words = read_words(path)
+    if unlike := Words.of(words).unlike_names:
+        cut = f"tr -s '[:space:]' '\\n' < {shlex.quote(str(path))} > words.txt"
+        say(f"{path}: {unlike}; to cut a text into words: {cut}")
+    return words
+
+
 REPEAT: dict[str, type[Any]] = {
     "makemore": Makemore,
     "othello": Othello,
     "induction": Induction,
     "deconvnet": Deconvnet,
     "without-backprop": WithoutBackprop,
+    "initialisation": Initialisation,
 }
 """Name to what is parsed for it; the names are those of `REPRODUCTIONS`."""
 

@@ -152,5 +152,6 @@ KINDS = {
     "induction": Kind("a reproduction, whose networks are runs in folders of its own", ("reproduce induction",)),
     "deconvnet": Kind("a reproduction, on images of classes", ("reproduce deconvnet",)),
     "without-backprop": Kind("a reproduction, on labelled data", ("reproduce without-backprop",)),
+    "initialisation": Kind("a reproduction, on names and digits", ("reproduce initialisation",)),
     "makemore": Kind("a reproduction, on names", ("reproduce makemore",)),
 }

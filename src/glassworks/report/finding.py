@@ -8,6 +8,7 @@ from glassworks.core.runs import Run
 from glassworks.reproductions.deconvnet.page import deconvnet_story
 from glassworks.reproductions.finding import Finding
 from glassworks.reproductions.induction.page import induction_story
+from glassworks.reproductions.initialisation.page import initialisation_story
 from glassworks.reproductions.makemore.page import makemore_story
 from glassworks.reproductions.othello.page import othello_story
 from glassworks.reproductions.page import Story, page
@@ -19,6 +20,7 @@ STORIES: dict[str, Callable[[Run, Finding], Story]] = {
     "induction": induction_story,
     "deconvnet": deconvnet_story,
     "without-backprop": without_backprop_story,
+    "initialisation": initialisation_story,
 }
 """Name of the reproduction to what its page says and draws."""
 

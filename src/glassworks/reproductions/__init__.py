@@ -6,5 +6,6 @@ REPRODUCTIONS = {
     "induction": "two layers of attention alone learn to copy what they have seen, one does not (Olsson et al. 2022)",
     "deconvnet": "a first layer that sees badly, found and mended by looking at it (Zeiler & Fergus 2013)",
     "without-backprop": "learning without backpropagation in every way, at equal cost (Malladi et al. 2023 and others)",
+    "initialisation": "a chain of fixes, and the depth at which each scheme stops training (Schoenholz et al. 2017)",
 }
 """Name of the result to what it repeats, in one line."""
