@@ -43,7 +43,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert run([*command, *TINY]) == 0
         for words_of_command in lines("glassworks"):
             small = [word if word != "10" else "0.01" for word in words_of_command[1:]]
-            is_text = small[0] == "train" and not {"--resume", "photos/", "flats.csv"} & set(small)
+            is_text = small[0] == "train" and not {"--resume", "photos/", "flats.csv", "digits"} & set(small)
             smaller = TINY if is_text else []
             smaller = ["--steps", "4", *smaller] if "shakespeare-char" in small else smaller
             assert run([*small, *smaller]) == 0, words_of_command

@@ -27,6 +27,7 @@ COMMANDS = {
     "predict": "say what a network sees in images, or in the rows of a table",
     "data": "the card of labelled data: what there is, and what would make a score on it wrong",
     "export": "write a network for images or tables as an ONNX file",
+    "optimizers": "list every way to train: by gradients, by search, by rules; or show one in full",
     "tokenizer": "train a tokenizer, or show how one cuts a text",
     "micro": "the scalar engine: train it on moons, draw a graph, play backward step by step",
     "runs": "list runs, or compare some",

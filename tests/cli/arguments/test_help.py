@@ -15,7 +15,7 @@ from glassworks.cli.arguments.help import NAMES, help_text
 from glassworks.cli.main import COMMANDS, run
 from glassworks.cli.train import Train
 
-LISTS = [["look", "--list"], ["reproduce", "--list"]]
+LISTS = [["look", "--list"], ["reproduce", "--list"], ["optimizers"], ["optimizers", "mezo"]]
 HELPS = [[name] for name in COMMANDS] + [
     ["micro", "graph"],
     ["data", "card"],
