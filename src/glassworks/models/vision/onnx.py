@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from glassworks.core.called import install
 from glassworks.core.errors import GlassworksError
 from glassworks.core.files import atomic_file
 from glassworks.models.vision.build import Network
@@ -37,7 +38,7 @@ def export_onnx(model: Network, file: str | Path, *, classes: Sequence[str], pre
         preprocessing: how an input comes of a file or a row, as JSON has it.
 
     Returns: the largest difference of outputs from torch's, on random inputs, as a share of the largest output.
-    Raises: ValueError if the packages of the extra `onnx` are missing; GlassworksError, and no file, if the outputs
+    Raises: ValueError if packages for ONNX are missing; GlassworksError, and no file, if the outputs
     differ by more than 1e-5.
     """
     need_onnx()
@@ -75,7 +76,7 @@ def need_onnx() -> None:
     """ValueError with the remedy if the packages of the extra are missing."""
     missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
     if missing:
-        raise ValueError(f"ONNX needs {' and '.join(missing)}: pip install 'glassworks[onnx]'")
+        raise ValueError(f"ONNX needs {' and '.join(missing)}: {install('onnx onnxscript onnxruntime')}")
 
 
 @torch.no_grad()
