@@ -58,9 +58,26 @@ class Surface:
     """Colours and lines by the logarithm; None = if all are above 0 and span more than a factor of ten."""
 
 
-def surface(plot: Surface, side: int = SIDE) -> Markup:
-    """The drawing as one `<svg>`: colours, lines of equal height, tracks, axes."""
-    frame = Frame(
+def surface(plot: Surface, side: int = SIDE, *, on_top: Markup | str = "") -> Markup:
+    """The drawing as one `<svg>`: colours, lines of equal height, tracks, axes, and what is drawn `on_top` of them."""
+    frame, colours = frame_of(plot, side), colours_of(plot)
+    return tag(
+        "svg",
+        *fills(plot, frame, colours),
+        *heights(plot, frame, colours),
+        *axes(plot, frame),
+        *(part for track in plot.tracks for part in drawn(track, frame)),
+        on_top,
+        class_="plot surface",
+        viewBox=f"0 0 {side} {side}",
+        role="img",
+        aria_label=f"{plot.title or 'numbers'} over {plot.x_title} and {plot.y_title}",
+    )
+
+
+def frame_of(plot: Surface, side: int = SIDE) -> Frame:
+    """Where the plane's numbers lie in the drawing."""
+    return Frame(
         left=52,
         top=30,
         right=side - 10,
@@ -68,18 +85,6 @@ def surface(plot: Surface, side: int = SIDE) -> Markup:
         x_range=(float(plot.x[0]), float(plot.x[-1])),
         y_range=(float(plot.y[0]), float(plot.y[-1])),
         log=False,
-    )
-    colours = colours_of(plot)
-    return tag(
-        "svg",
-        *fills(plot, frame, colours),
-        *heights(plot, frame, colours),
-        *axes(plot, frame),
-        *(part for track in plot.tracks for part in drawn(track, frame)),
-        class_="plot surface",
-        viewBox=f"0 0 {side} {side}",
-        role="img",
-        aria_label=f"{plot.title or 'numbers'} over {plot.x_title} and {plot.y_title}",
     )
 
 

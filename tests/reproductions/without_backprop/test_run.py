@@ -5,14 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 import glassworks.reproductions.without_backprop.run as without_backprop
 from glassworks.core.errors import FileDamaged, RunError
 from glassworks.optim.functions import FUNCTIONS
 from glassworks.report.finding import write_finding_page
 from glassworks.reproductions.finding import Finding
-from glassworks.reproductions.without_backprop.suite import Point, Tried, minimised, solved, suite
+from glassworks.reproductions.without_backprop.suite import Tried, minimised, solved, suite
 from glassworks.trace.trace import Trace
 
 WAYS = {name: without_backprop.METHODS[name] for name in ("adamw", "openai_es", "random_search", "hill_climbing")}
@@ -97,7 +96,3 @@ def test_a_damaged_file_of_the_suite_is_named(tmp_path: Path) -> None:
     (tmp_path / "random_search.json").write_text('{"left": [[1.0]]}', encoding="utf-8")
     with pytest.raises(FileDamaged, match="random_search.json"):
         suite(tmp_path, ["random_search"], [2], 10, 1, tuned=False)
-
-
-def test_a_point_is_where_it_starts() -> None:
-    assert Point(torch.tensor([1.0, 2.0])).place.tolist() == [1.0, 2.0]

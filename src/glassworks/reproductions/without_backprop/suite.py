@@ -6,6 +6,7 @@ one sigma and one learning rate mean the same on all functions.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from glassworks.core.errors import FileDamaged
 from glassworks.core.files import read_json, write_json
@@ -23,6 +24,7 @@ from glassworks.optim.config import OptimizerConfig, settings_of
 from glassworks.optim.functions import FUNCTIONS, Function
 from glassworks.optim.gradient_free.search import mixed
 from glassworks.optim.groups import make_optimizer
+from glassworks.optim.trial import Spent, Trial
 
 SIGMA = 0.2
 """Of candidates at the start, in widths of the domain."""
@@ -41,63 +43,31 @@ class Tried:
     left: Float[np.ndarray, "method dimension function seed"]
 
 
-class Spent(Exception):
-    """All evaluations are used."""
-
-
-class Point(nn.Module):
-    """A place in the domain, whose coordinates are weights."""
-
-    def __init__(self, start: Float[Tensor, " D"]) -> None:
-        super().__init__()
-        self.place = nn.Parameter(start)
-
-
-class Counted:
-    """The closure of a function at a place: remembers the lowest value seen, and ends when its budget is spent."""
-
-    def __init__(self, point: Point, function: Function, evaluations: int, seed: int) -> None:
-        self.point, self.function, self.left = point, function, evaluations
-        self.noise = torch.Generator().manual_seed(mixed(seed, 1))
-        self.lowest = np.inf
-
-    def __call__(self) -> Tensor:
-        """The value, with its gradient where gradients are enabled, which counts as two more evaluations."""
-        with_gradient = torch.is_grad_enabled()
-        self.left -= 3 if with_gradient else 1
-        if self.left < 0:
-            raise Spent
-        function = self.function
-        x = (self.point.place * (function.high - function.low))[None]
-        values = function(x, self.noise)
-        if with_gradient:
-            self.point.zero_grad()
-            values.sum().backward()  # type: ignore[no-untyped-call]
-        true = function.formula(x.detach()) if function.noisy else values
-        self.lowest = min(self.lowest, float(true.detach()))
-        return values[0].detach()
-
-
 def minimised(name: str, function: Function, dimension: int, evaluations: int, seed: int, rate: float = 1.0) -> float:
     """The share of the way down that is left after so many evaluations: 1 = nowhere better than the start.
 
     ValueError where the method refuses so many dimensions.
     """
-    start = function.start(dimension, torch.Generator().manual_seed(seed)) / (function.high - function.low)
-    point = Point(start)
-    closure = Counted(point, function, evaluations, seed)
-    given = {"sigma": SIGMA} if "sigma" in settings_of(name) else {}
-    optimizer = make_optimizer(point, OptimizerConfig(name, **given), seed=seed)  # type: ignore[arg-type]
+    width, noise = function.high - function.low, torch.Generator().manual_seed(mixed(seed, 1))
+    lowest = np.inf
+
+    def value(place: Tensor) -> Tensor:
+        nonlocal lowest
+        x = (place * width)[None]
+        found = function(x, noise)[0]
+        lowest = min(lowest, float(function.formula(x.detach()) if function.noisy else found.detach()))
+        return found
+
+    start = function.start(dimension, torch.Generator().manual_seed(seed)) / width
+    trial = Trial(value, start, evaluations=evaluations)
+    config = OptimizerConfig(name, sigma=SIGMA if "sigma" in settings_of(name) else None)
+    optimizer = make_optimizer(trial, config, seed=seed)
     for group in optimizer.param_groups:
         group["lr"] = group.get("lr", 0.0) * rate
-    with torch.no_grad():
-        highest = float(function.formula((start * (function.high - function.low))[None]))
-    try:
+    with suppress(Spent):
         while True:
-            optimizer.step(closure)  # type: ignore[arg-type]  # torch: returns a float
-    except Spent:
-        pass
-    return min(1.0, float(closure.lowest) / highest)
+            optimizer.step(trial.evaluate)  # type: ignore[arg-type]  # torch: returns a float
+    return min(1.0, lowest / float(function.formula((start * width)[None])))
 
 
 def suite(

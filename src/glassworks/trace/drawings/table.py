@@ -25,6 +25,7 @@ from glassworks.trace.drawings.health import dead_units, scale_figure
 from glassworks.trace.drawings.lens import distance_figure, lens_figure
 from glassworks.trace.drawings.occlusion import occlusion_figure
 from glassworks.trace.drawings.own import MANY, Axes, Own, connected, counted, each, like, named, numbered
+from glassworks.trace.drawings.population import population_figure
 from glassworks.trace.drawings.probing import probe_figure
 from glassworks.trace.drawings.rollout import rollout_figure
 from glassworks.trace.drawings.surface import OTHER, surface_figure
@@ -205,6 +206,15 @@ OWN = {
         ({"correlation": ("guess", "ablation")},),
         labels={"ablation": named()},
         sizes={"source": MANY},
+    ),
+    "population": Own(
+        {
+            "loss": ("second", "first"),
+            **like(("member_first", "member_second"), "generation", "member"),
+            **like(("centre_first", "centre_second"), "generation"),
+        },
+        population_figure,
+        labels={"first": numbered, "second": numbered, "generation": counted},
     ),
     "loss_surface": Own(
         {"loss": ("second", "first")},

@@ -1,0 +1,75 @@
+"""A search seen at work: where it looks is where its optimizer evaluates, on a function and on a network's plane."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from glassworks.interpret.landscapes.population import population_on_function, population_on_network
+from glassworks.optim.functions import FUNCTIONS
+from glassworks.trace.render import trace_figure
+
+
+def network() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
+
+
+def squared(model: nn.Module, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+    return (model(batch[0]) - batch[1]).square().mean()
+
+
+BATCH = (torch.randn(32, 3, generator=torch.Generator().manual_seed(0)), torch.ones(32, 1))
+
+
+def test_it_ends_lower_than_a_random_search_and_never_rises() -> None:
+    trace = population_on_function("sep_cma_es", "sphere", generations=25)
+    assert trace.arrays["lowest"][-1] < 0.1 * trace.arrays["lowest_random"][-1]
+    assert (np.diff(trace.arrays["lowest"]) <= 0).all()
+
+
+def test_the_plane_is_the_function() -> None:
+    trace = population_on_function("openai_es", "rosenbrock", generations=1)
+    x = torch.tensor([[float(trace.labels["first"][10]), float(trace.labels["second"][40])]])
+    assert trace.arrays["loss"][40, 10] == pytest.approx(float(FUNCTIONS["rosenbrock"](x)), rel=1e-2)
+
+
+def test_the_first_generation_lies_around_the_start() -> None:
+    trace = population_on_function("openai_es", "sphere", generations=2)
+    middle = np.nanmean(trace.arrays["member_first"][0])
+    assert middle == pytest.approx(trace.meta["start_first"], abs=1e-4)  # pairs of opposites
+
+
+def test_a_network_is_left_as_it_was_and_its_plane_has_its_loss_in_the_middle() -> None:
+    model = network()
+    before = [p.clone() for p in model.parameters()]
+    plane = torch.eye(sum(p.numel() for p in before))[:2]
+    trace = population_on_network("snes", model, squared, BATCH, plane=plane, generations=3)
+    assert all(torch.equal(p, b) for p, b in zip(model.parameters(), before, strict=True))
+    first = model.get_parameter("0.weight")
+    with torch.no_grad():
+        first[0, 0] += float(trace.labels["first"][3])
+        first[0, 1] += float(trace.labels["second"][5])
+        assert trace.arrays["loss"][5, 3] == pytest.approx(float(squared(model, BATCH)), rel=2e-3)
+
+
+def test_by_default_the_plane_is_of_the_strongest_curvature() -> None:
+    trace = population_on_network("snes", network(), squared, BATCH, generations=2)
+    assert np.isfinite(trace.arrays["loss"]).all()
+
+
+def test_the_drawing_has_every_generation_and_a_dot_a_candidate() -> None:
+    trace = population_on_function("openai_es", "ackley", generations=3)
+    figure = str(trace_figure(trace))
+    assert figure.count("<circle") >= trace.arrays["member_first"].shape[1]
+    assert 'max="3"' in figure
+    assert "data-frames" in figure
+
+
+def test_a_function_that_is_none_and_too_few_generations_are_refused() -> None:
+    with pytest.raises(ValueError, match="function .='bowl'. must be one of sphere"):
+        population_on_function("snes", "bowl")
+    with pytest.raises(ValueError, match="generations"):
+        population_on_function("snes", generations=0)
+    with pytest.raises(ValueError, match="optimizer"):
+        population_on_function("gradient_descant")
