@@ -230,8 +230,8 @@ def segments(
 ) -> Iterator[tuple[float, float, float, float]]:
     """The pieces of the line of one height, a square at a time; none where a corner has no number."""
     case, known = cases(shares, at)
-    for row, column in zip(*np.nonzero(known & (case > 0) & (case < 15)), strict=True):
-        values, spots = corners(shares, x, y, row, int(column))
+    for row, column in np.argwhere(known & (case > 0) & (case < 15)).tolist():
+        values, spots = corners(shares, x, y, row, column)
         crossed = [i for i in range(4) if (values[i] > at) != (values[(i + 1) % 4] > at)]
         for a, b in pairs(crossed, values[0] > at):
             yield (*crossing(values, spots, a, at), *crossing(values, spots, b, at))

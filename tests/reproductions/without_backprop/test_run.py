@@ -22,7 +22,7 @@ def small() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patches:
         patches.setattr(without_backprop, "METHODS", WAYS)
         patches.setattr(without_backprop, "QUICK_DIMENSIONS", (2, 5))
-        patches.setattr(without_backprop, "EVALUATIONS", 200)
+        patches.setattr(without_backprop, "EVALUATIONS", 60)
         patches.setattr(without_backprop, "QUICK_SECONDS", 0.02)
         yield
 

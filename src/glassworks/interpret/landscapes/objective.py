@@ -24,6 +24,7 @@ from glassworks.interpret.access.finite import check_weights
 from glassworks.objectives.losses import LossFn, parted
 from glassworks.optim.gradient_free import vector
 from glassworks.optim.gradient_free.evaluate import losses_of
+from glassworks.optim.gradient_free.evaluation.left import reseed
 
 Vector = Float[Tensor, " D"]
 ROOM = 2**24
@@ -46,7 +47,7 @@ class Objective:
         """The mean loss of the weights as they are."""
         if self.training:  # dropout leaves out the same units, whatever else was computed before
             self.restore_buffers()
-            torch.manual_seed(self.seed)
+            reseed(self.seed)
         found = parted(self.loss_fn, self.net, self.parts[0])
         return found.total / found.number
 

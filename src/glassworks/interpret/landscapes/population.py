@@ -5,6 +5,7 @@ default along the Hessian's two largest eigenvectors, in which the loss is steep
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -176,7 +177,8 @@ def walk(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Where the loss was asked for (generation, member, 2), and the estimates after each generation (generation, 2)."""
     trial = Trial(lambda place: rows((place * width)[None])[0], start / width)
-    config = OptimizerConfig(method, sigma=SIGMA if "sigma" in settings_of(method) else None)
+    config = OptimizerConfig(method)
+    config = replace(config, sigma=SIGMA if "sigma" in settings_of(config.name) else None)
     optimizer = make_optimizer(trial, config, seed=seed)
     asked, centres = list[np.ndarray](), list[np.ndarray]()
     for _ in range(generations):

@@ -18,6 +18,10 @@ CHOSEN: dict[str, Way] = {}
 """What was the fastest in this process, so that two searches of one kind compute the same to the bit."""
 
 
+BARE = "no module"
+"""In place of modules, where a closure runs none: it is called for each candidate, and not once more."""
+
+
 @torch.no_grad()
 def losses_of(
     closure: Callable[[], Any],
@@ -52,8 +56,11 @@ def losses_of(
     with left_as_it_was(weights) as ran:
         for module in closure.net.modules() if hasattr(closure, "net") else ():
             ran.note(module, None)
-        if not ran.modules:
+        if not ran.modules and not ways.get(BARE):
             local()
+            ways |= {} if ran.modules else {BARE: [BARE]}
+        if not ran.modules:
+            return way_of(Way(), local, weights, seed, ran)(candidates)[:, 0].to(candidates)
         alone = not hasattr(closure, "place") or closure.place.world == 1
         key = kind_of(closure, weights, len(candidates), ran)
         if key not in ways:

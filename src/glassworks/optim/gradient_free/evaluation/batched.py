@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from glassworks.optim.gradient_free import vector
-from glassworks.optim.gradient_free.evaluation.left import Ran
+from glassworks.optim.gradient_free.evaluation.left import Ran, reseed
 from glassworks.optim.gradient_free.evaluation.loops import Local
 
 FEW = 32
@@ -47,7 +47,7 @@ def batched(
         sums = []
         with Batched(means, values):
             for side in values:
-                torch.manual_seed(seed)
+                reseed(seed)
                 with held(holders, side):
                     sums.append(local())
         return torch.stack(sums)

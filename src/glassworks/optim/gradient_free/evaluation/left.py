@@ -56,8 +56,15 @@ def same(one: Tensor, other: Tensor) -> bool:
 def same_numbers(seed: int, weights: Sequence[Tensor]) -> Iterator[None]:
     """In the block random numbers are those of the seed; after it, what they would have been without it."""
     with torch.random.fork_rng([weights[0].device] if weights[0].is_cuda else []):
-        torch.manual_seed(seed)
+        reseed(seed)
         yield
+
+
+def reseed(seed: int) -> None:
+    """What `torch.manual_seed` does, a thousand times as fast: that notes who asked, for devices that are not there."""
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        torch.cuda.manual_seed_all(seed)
 
 
 @contextmanager
@@ -77,4 +84,4 @@ def left_as_it_was(weights: Sequence[Tensor]) -> Iterator[Ran]:
 def written(candidate: Tensor, weights: Sequence[Tensor], seed: int) -> None:
     """A candidate becomes the weights, and the random numbers those that every candidate has."""
     vector.write(candidate, weights)
-    torch.manual_seed(seed)
+    reseed(seed)
