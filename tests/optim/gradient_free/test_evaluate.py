@@ -21,7 +21,9 @@ from glassworks.optim.gradient_free.evaluation.loops import channels_last, poole
 from glassworks.optim.gradient_free.evaluation.rows import shares, some_rows
 from glassworks.optim.gradient_free.evaluation.ways import Seen, Way, fastest, way_of
 from glassworks.optim.gradient_free.evolution.openai_es import OpenAIES
+from glassworks.train.distributed import Ranks
 from glassworks.train.fit import fit
+from glassworks.train.gradient import Gradient
 
 
 def cross_entropy(model: nn.Module, batch: Any) -> Tensor:
@@ -104,6 +106,26 @@ def cnn_colour() -> Case:
     return Case(nn.Sequential(model, nn.Flatten(), nn.Linear(6, 3)), images(3))
 
 
+class Residual(nn.Module):
+    """Reads what ReLU gives more than once, and asks for its shape."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(1, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
+        self.last = nn.Linear(4 * 16 + 4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.first(x))
+        B, C = x.shape[:2]
+        x = x + torch.relu(self.second(x)).relu()
+        x = x.relu()
+        return self.last(torch.cat([F.max_pool2d(x, 2).view(B, -1), x.mean((2, 3)).view(B, C)], 1))
+
+
+def residual() -> Case:
+    return Case(Residual(), images())
+
+
 def frozen() -> Case:
     model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 3))
     for p in model[0].parameters():
@@ -132,7 +154,7 @@ def autocast() -> Case:
     return Case(case.model, case.batch, loss, tolerance=0.03)
 
 
-CASES = [mlp, mlp_flat, mlp_norm_dropout, cnn, cnn_colour, frozen, gpt, bfloat16, autocast]
+CASES = [mlp, mlp_flat, mlp_norm_dropout, cnn, cnn_colour, residual, frozen, gpt, bfloat16, autocast]
 
 
 def made(build: Callable[[], Case]) -> Case:
@@ -322,6 +344,22 @@ def test_a_mirrored_population_is_known_by_its_middle() -> None:
 # Images
 
 
+def test_writing_into_what_relu_gave_is_left_to_the_loop() -> None:
+    torch.manual_seed(0)
+
+    class Writes(nn.Sequential):
+        def forward(self, x: Tensor) -> Tensor:
+            x = self[0](x).relu()
+            x *= 1.5
+            return self[2](x.flatten(1))
+
+    case = Case(Writes(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Linear(196, 3)), images())
+    with torch.no_grad(), left_as_it_was(case.weights) as ran:
+        times = fastest(ran_once(case, ran), case.weights, population(case), 0, ran)
+    assert Way("images last") not in times
+    assert Way() in times
+
+
 @pytest.mark.parametrize("H", [2, 5, 8])
 @pytest.mark.parametrize("last", [True, False])
 def test_pooling_in_pairs_is_max_pool2d(H: int, last: bool) -> None:
@@ -353,6 +391,36 @@ def test_a_training_in_parts_is_the_training_of_the_whole() -> None:
         return vector.read(list(model.parameters()))
 
     assert torch.allclose(trained(1), trained(3), atol=1e-6)
+
+
+def test_ranks_with_different_numbers_of_targets_add_up_to_the_whole() -> None:
+    case = made(gpt)
+    targets = case.batch[1].clone()
+    targets[0, 2:] = -1
+    inputs, candidates = case.batch[0], population(case)
+    told: list[Tensor] = []
+
+    class Place(Ranks):
+        def sum(self, sums: Tensor) -> Tensor:
+            told.append(sums)
+            return torch.stack(told).sum(0)
+
+    def of_rank(part: slice) -> Tensor:
+        closure = Gradient(
+            case.model,
+            next_token_loss,
+            torch.optim.SGD(case.weights),
+            (inputs[part], targets[part]),
+            accumulate=1,
+            clip=None,
+            autocast=None,
+            place=Place(world=2),
+        )
+        return losses_of(closure, case.weights, candidates)
+
+    of_rank(slice(0, 1))
+    whole = Case(case.model, (inputs, targets), next_token_loss)
+    torch.testing.assert_close(of_rank(slice(1, None)), by_hand(whole, candidates), rtol=1e-5, atol=1e-5)
 
 
 def test_a_training_that_goes_on_evaluates_as_it_began(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves, tree_map
 
 from glassworks.optim.gradient_free.evaluation.left import Ran, written
 
@@ -29,22 +30,47 @@ def loop(
     return torch.stack(sums)
 
 
-class ImagesLast(TorchFunctionMode):
-    """Convolutions read and give maps with channels last; windows of two are pooled by comparing shifted maps.
+class Unrectified(torch.Tensor):
+    """Maps whose ReLU is still to be taken: after pooling there are a quarter as many numbers, and it is the same."""
 
-    Both are what they replace, to the rounding of a convolution. On a CPU torch's pooling of contiguous maps takes one
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
+
+
+class ImagesLast(TorchFunctionMode):
+    """Convolutions read and give maps with channels last; two by two are pooled by comparing shifted maps, before ReLU.
+
+    All is what it replaces, to the rounding of a convolution. On a CPU torch's pooling of contiguous maps takes one
     number at a time, which is more than the convolution itself; with channels last a register holds many channels.
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if func is F.conv2d and args and args[0].ndim == 4:
-            return func(channels_last(args[0]), *args[1:], **kwargs)
         if func is F.max_pool2d and args[0].ndim == 4 and pools_pairs(*args[1:], **kwargs):
-            return pooled_in_pairs(args[0])
+            pooled = pooled_in_pairs(args[0].as_subclass(Tensor))
+            return pooled.relu_() if isinstance(args[0], Unrectified) else pooled
+        if func not in ABOUT and any(isinstance(x, Unrectified) for x in tree_leaves((args, kwargs))):
+            if getattr(func, "__name__", "").endswith("_") and not func.__name__.endswith("__"):
+                raise RuntimeError(f"{func.__name__} writes into maps whose ReLU is still to be taken")
+            args, kwargs = tree_map(rectified, (args, kwargs))
+        if func in RELU and len(args) == 1 and not kwargs.get("inplace") and args[0].ndim == 4:
+            return args[0].as_subclass(Unrectified)
+        if func is F.conv2d and args and args[0].ndim == 4:
+            args = (channels_last(args[0]), *args[1:])
+        if func is Tensor.view and args[0].ndim == 4:
+            func = Tensor.reshape  # what is contiguous to who wrote the module is so no more
         if func is F.dropout and args[0].ndim == 4:
             args = (args[0].contiguous(), *args[1:])  # random numbers are drawn in the order of memory
         return func(*args, **kwargs)
+
+
+RELU = (F.relu, torch.relu, Tensor.relu)
+ABOUT = {Tensor.size, Tensor.dim, *(getattr(Tensor, name).__get__ for name in ("shape", "ndim", "dtype", "device"))}
+"""What reads no number."""
+
+
+def rectified(x: Any) -> Any:
+    """The ReLU that is still to be taken; anything else as it is."""
+    return torch.relu(x.as_subclass(Tensor)) if isinstance(x, Unrectified) else x
 
 
 def channels_last(maps: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
