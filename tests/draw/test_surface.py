@@ -62,7 +62,7 @@ def test_colours_run_from_the_lowest_to_the_highest_by_the_logarithm_where_that_
 def test_what_is_no_number_leaves_a_hole_and_lines_end_there() -> None:
     values = BOWL.values.copy()
     values[16:, :] = np.nan
-    assert area(above(values, X, X, -np.inf)) == pytest.approx(4 * (X[15] - X[0]), abs=0.05)
+    assert area(above(values, 100 * X, 100 * X, -np.inf)) == pytest.approx(400 * 100 * (X[15] - X[0]), rel=1e-3)
     ends = np.array(list(segments(values, X, X, 1.0))).reshape(-1, 2)
     assert ends[:, 1].max() <= X[15] + 1e-9
 

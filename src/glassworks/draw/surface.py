@@ -148,8 +148,8 @@ def above(shares: np.ndarray, x: np.ndarray, y: np.ndarray, at: float) -> str:
         edges = np.flatnonzero(np.diff(whole, prepend=False, append=False))
         for start, stop in edges.reshape(-1, 2):
             commands.append(f"M{x[start]:.1f} {y[row]:.1f}H{x[stop]:.1f}V{y[row + 1]:.1f}H{x[start]:.1f}z")
-        for column in np.flatnonzero(known[row] & (case[row] > 0) & (case[row] < 15)):
-            values, spots = corners(shares, x, y, row, int(column))
+        for column in np.flatnonzero(known[row] & (case[row] > 0) & (case[row] < 15)).tolist():
+            values, spots = corners(shares, x, y, row, column)
             around = []
             for i in range(4):
                 around += [spots[i]] * (values[i] > at)
@@ -275,7 +275,7 @@ def drawn(track: Track, frame: Frame) -> Iterator[Markup]:
 def is_on(value: float, ends: tuple[float | int, float | int]) -> bool:
     """Whether a number lies on the plane."""
     room = 1e-9 * (ends[1] - ends[0])
-    return ends[0] - room <= value <= ends[1] + room
+    return bool(ends[0] - room <= value <= ends[1] + room)
 
 
 def axes(plot: Surface, frame: Frame) -> Iterator[Markup]:

@@ -7,12 +7,14 @@ from typing import Any, NamedTuple
 from torch import nn
 
 from glassworks.interpret.catalogue.image_subject import ImageSubject
-from glassworks.interpret.catalogue.subject import Subject
+from glassworks.interpret.catalogue.subject import LARGE, Subject
 from glassworks.objectives.losses import LossFn
 from glassworks.trace.trace import Trace
 
 IMAGES, ROWS, FEW_ROWS = 256, 16, 2
 """Examples of a batch: images; rows of text; rows for a large model."""
+MANY = 2**20
+"""Weights from which on less is asked for; from `LARGE` on, less still."""
 STEP = 1e-3
 """How long the step is that is looked along, as a share of the weights' length: about what optimizers' steps are."""
 
@@ -36,6 +38,12 @@ def problem(subject: Subject | ImageSubject) -> Problem:
     images, targets = subject.some(IMAGES)
     loss = class_loss() if subject.classes else number_loss(std=float(targets.float().std(correction=0)) or 1.0)
     return Problem(subject.model, loss, (images, targets))
+
+
+def size(subject: Subject | ImageSubject) -> int:
+    """0, 1 or 2: how little a network is given to do, by its number of weights."""
+    weights = sum(p.numel() for p in subject.model.parameters())
+    return (weights > MANY) + (weights > LARGE)
 
 
 @contextmanager
@@ -66,8 +74,7 @@ def loss_surface(subject: Subject | ImageSubject) -> Trace:
     from glassworks.interpret.landscapes.directions import WeightsPath
     from glassworks.interpret.landscapes.surface import loss_surface
 
-    points = 11 if isinstance(subject, Subject) and subject.is_large else 21
-    path = WeightsPath()
+    points, path = (21, 11, 7)[size(subject)], WeightsPath()
     if isinstance(subject, ImageSubject):
         for step, model in subject.checkpoints():
             path(step, model)
@@ -82,7 +89,7 @@ def along_step(subject: Subject | ImageSubject) -> Trace:
 
     asked = problem(subject)
     with trained(subject.model):
-        return along_step(*asked, lr=rate(asked, subject.seed), draws=3, seed=subject.seed)
+        return along_step(*asked, lr=rate(asked, subject.seed), draws=3 - size(subject), seed=subject.seed)
 
 
 def covariate_shift(subject: Subject | ImageSubject) -> Trace:
@@ -95,13 +102,12 @@ def covariate_shift(subject: Subject | ImageSubject) -> Trace:
 
 
 def hessian(subject: Subject | ImageSubject) -> Trace:
-    """Its ten largest eigenvalues, trace and density."""
+    """Its largest eigenvalues, trace and density."""
     from glassworks.interpret.landscapes.hessian import hessian
 
-    few = isinstance(subject, Subject) and subject.is_large
-    top, products, steps = (3, 15, 10) if few else (10, 50, 24)
+    top, products, probes, runs, steps = ((10, 50, 8, 3, 24), (5, 24, 4, 2, 12), (2, 8, 2, 1, 8))[size(subject)]
     return hessian(
-        *problem(subject), top=top, products=products, probes=8, runs=1 if few else 3, steps=steps, seed=subject.seed
+        *problem(subject), top=top, products=products, probes=probes, runs=runs, steps=steps, seed=subject.seed
     )
 
 

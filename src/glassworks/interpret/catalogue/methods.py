@@ -238,6 +238,7 @@ METHODS: dict[str, Method] = {
         "landscapes:covariate_shift",
         "landscapes.covariate_shift:covariate_shift",
         reads=("data",),
+        slow="minutes on a model of 135 million weights, a pass for each of its matrices",
     ),
     "hessian": Method(curvature.HESSIAN, "landscapes:hessian", "landscapes.hessian:hessian", reads=("data",)),
     "noise_scale": Method(
