@@ -79,6 +79,14 @@ METHODS: dict[str, Method] = {
         "multi-layer perceptrons for classes, whose layers are to learn by themselves",
         "rules.forward_forward:ForwardForward",
     ),
+    "hebbian": Method(
+        "hidden layers learn what is often in their inputs, by Oja's rule with competition (Oja 1982)",
+        "rule",
+        "2",
+        "1",
+        "features of unlabelled inputs; the last layer alone learns of the targets",
+        "rules.hebbian:Hebbian",
+    ),
     "extreme_learning_machine": Method(
         "ridge regression on the random features that the layers below the last are (Huang et al. 2006)",
         "rule",

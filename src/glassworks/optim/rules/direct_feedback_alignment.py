@@ -29,7 +29,7 @@ class DirectFeedbackAlignment(Feedback):
         self,
         model: nn.Module,
         *,
-        lr: float = 1e-3,
+        lr: float = 2e-3,
         seed: int = 0,
         inner: Literal["adam", "sgd"] = "adam",
         momentum: float = 0.9,

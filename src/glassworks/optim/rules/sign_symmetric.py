@@ -28,7 +28,7 @@ class SignSymmetric(Feedback):
         self,
         model: nn.Module,
         *,
-        lr: float = 1e-3,
+        lr: float = 2e-3,
         seed: int = 0,
         sizes: Size = "uniform",
         inner: Literal["adam", "sgd"] = "adam",
