@@ -22,6 +22,7 @@ HELPS = [[name] for name in COMMANDS] + [
     ["reproduce", "makemore"],
     ["reproduce", "induction"],
     ["reproduce", "deconvnet"],
+    ["reproduce", "initialisation"],
 ]
 
 

@@ -140,7 +140,7 @@ def signals_section(signals: Trace) -> Markup:
     return join(figures)
 
 
-def kept(values: Sequence[float]) -> list[float]:
+def kept(values: np.ndarray) -> list[float]:
     """Variances as far as they can be drawn."""
     return [float(x) if FLOOR < x < CEILING else math.nan for x in values]
 

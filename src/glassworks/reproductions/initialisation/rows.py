@@ -122,8 +122,8 @@ def depth_rows(depths: Trace) -> Iterator[Row]:
     for a, activation in enumerate(depths.labels["activation"]):
         for s, scheme in enumerate(depths.labels["scheme"]):
             seeds = sorted(found[a, s])
-            note = f"of {largest} at most" + (f"; {seeds[0]:.0f} to {seeds[-1]:.0f} over seeds" * (len(seeds) > 1))
-            note += "; theory: no end" * (theory[a, s] > NO_END)
+            note = f"of {largest} at most{no_end(theory[a, s])}"
+            note += f"; {seeds[0]:.0f} to {seeds[-1]:.0f} over seeds" if len(seeds) > 1 else ""
             yield Row(
                 f"deepest that trains: {FUNCTION[activation]}, {NAMES[scheme]}",
                 None if theory[a, s] > NO_END else float(theory[a, s]),
@@ -142,6 +142,11 @@ def depth_rows(depths: Trace) -> Iterator[Row]:
     )
 
 
+def no_end(layers: float) -> str:
+    """A clause where theory foretells no depth beyond which networks do not train."""
+    return "; theory: no end" if layers > NO_END else ""
+
+
 def rank_agreement(ours: np.ndarray, theory: np.ndarray) -> float:
     """Of the pairs that theory puts in an order, the share that is in the same; a tie of ours counts half."""
     pairs = [(i, j) for i in range(len(theory)) for j in range(len(theory)) if theory[i] < theory[j]]
@@ -153,12 +158,12 @@ def variance_rows(variances: Trace) -> Iterator[Row]:
     labels, found, theory = variances.labels["variance"], variances.arrays["deepest"], variances.arrays["foretold"]
     largest = int(variances.labels["depth"][-1])
     for variance, ours, said in zip(labels, found, theory, strict=True):
-        what, note = f"deepest that trains: tanh, σ² = {variance}", f"of {largest} at most"
-        note += "; theory: no end" * (said > NO_END)
+        what, note = f"deepest that trains: tanh, σ² = {variance}", f"of {largest} at most{no_end(said)}"
         yield Row(what, None if said > NO_END else float(said), float(ours), "layers", "same", note=note)
     best = labels[int(np.argmax(found + 1e-6 * np.minimum(theory, 1e3)))]
     edge = labels[int(np.argmax(theory))]
-    yield claim("the deepest train at the edge of chaos", found[labels.index(edge)] == found.max(), f"at σ² = {best}")
+    holds = bool(found[labels.index(edge)] == found.max())
+    yield claim("the deepest train at the edge of chaos", holds, f"σ² = {edge}; ours: σ² = {best}")
 
 
 def shortcut_rows(shortcuts: Trace) -> Iterator[Row]:
