@@ -201,6 +201,7 @@ def ran_once(case: Case, ran: Ran) -> Callable[[], Tensor]:
 @pytest.fixture(autouse=True)
 def nothing_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "CHOSEN", {})
+    monkeypatch.setattr(all_ways, "SHORT", 0.0)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -245,6 +246,15 @@ def test_a_way_that_gives_other_losses_is_left_out(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(all_ways, "batched", lambda *args, **kwargs: right(*args, **kwargs) * 1.01)
     monkeypatch.setattr(all_ways, "GAIN", 0.0)  # anything but the loop, if there is anything
     assert torch.equal(losses_of(case.closure, case.weights, population(case)), by_hand(case, population(case)))
+
+
+def test_what_takes_a_moment_is_evaluated_by_the_loop_whatever_the_clock_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = made(mlp)
+    monkeypatch.setattr(all_ways, "SHORT", 10.0)
+    monkeypatch.setattr(all_ways, "GAIN", 0.0)
+    found: dict[str, Any] = {}
+    losses_of(case.closure, case.weights, population(case), ways=found)
+    assert [way[0] for way in found.values()] == ["loop"]
 
 
 def test_losses_that_are_no_numbers_are_so_in_every_way() -> None:

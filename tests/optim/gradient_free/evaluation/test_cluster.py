@@ -40,6 +40,7 @@ def test_a_cluster_that_is_connected_gives_the_same_losses(cluster: None, monkey
 
     expected = losses({})
     monkeypatch.setattr(ways, "LONG", 0.0)
+    monkeypatch.setattr(ways, "SHORT", 0.0)
     monkeypatch.setattr("glassworks.optim.gradient_free.evaluate.CHOSEN", {})
     monkeypatch.setattr(
         "glassworks.optim.gradient_free.evaluate.best",

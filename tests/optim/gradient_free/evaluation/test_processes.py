@@ -50,6 +50,7 @@ def test_a_generation_that_takes_long_may_go_to_processes_and_has_the_same_losse
 
     expected = losses({})
     monkeypatch.setattr(ways, "LONG", 0.0)
+    monkeypatch.setattr(ways, "SHORT", 0.0)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
     monkeypatch.setattr("glassworks.optim.gradient_free.evaluate.CHOSEN", {})
     monkeypatch.setattr(
