@@ -23,7 +23,7 @@ from glassworks.optim.gradient_free.evaluation.rows import some_rows
 TRIED = 4
 """So many candidates are evaluated in every way, to be compared and timed."""
 GAIN = 1.2
-"""A way must be so much faster than the plain loop: of two that are about as fast chance would take one or the other."""
+"""A way must be so much faster than the plain loop: of two about as fast, chance would take one or the other."""
 SHORT = 0.005
 """Seconds of a generation by the plain loop that are not worth another way."""
 ENOUGH, LONG = 0.5, 2.0
