@@ -12,6 +12,7 @@ from torch import nn
 from glassworks.draw.arrays.kinds import Kind
 from glassworks.interpret.landscapes.along_step import over_training, watching
 from glassworks.interpret.landscapes.directions import WeightsPath
+from glassworks.interpret.landscapes.initialisation import initialise
 from glassworks.interpret.landscapes.signals import coordinate_check
 from glassworks.interpret.landscapes.surface import loss_line, loss_surface
 from glassworks.trace.render import explained
@@ -46,6 +47,7 @@ TRACES: dict[str, Callable[[], Trace]] = {
     "over_training": watched,
     "path": walked,
     "coordinate_check": widths,
+    "initialisation": lambda: initialise(disturbed(), "fixup", batch=examples(), loss_fn=cross_entropy),
     "loss_line": lambda: loss_line(disturbed().eval(), cross_entropy, examples(), points=5, draws=2),
     "curvature": lambda: loss_surface(disturbed().eval(), cross_entropy, examples(), points=5, directions="curvature"),
 }

@@ -1,1 +1,1 @@
-"""How weights are drawn, and what of it: the lecture's chain of fixes, and the depth at which each scheme stops."""
+"""What comes of how weights are drawn: the lecture's chain of fixes, and the depth at which each scheme stops."""

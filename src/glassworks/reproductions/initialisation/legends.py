@@ -35,7 +35,7 @@ DEPTHS = Legend(
     measure=(
         "Training loss of networks of {width} neurons a layer on digits, at the first of {rates} learning rates by "
         "which its mean over 10 batches falls below {level} within {steps} steps, or the lowest at the end of these; "
-        "mean of {seeds} trainings."
+        "trainings averaged: {seeds}."
     ),
     reading=(
         "A row a scheme, a column a depth. Guessing costs 2.30. A network that does not train at two depths in a row "
@@ -57,7 +57,7 @@ VARIANCES = Legend(
     title="Depth over the variance of weights",
     question="Is it the mean-field depth scale that says how deep a network with tanh may be?",
     measure=(
-        "Training loss of networks with tanh, whose weights have variance σ² / fan-in and biases {biases}, as in "
+        "Training loss of networks with tanh, whose weights have variance σ² / fan-in and biases {biases}, as those of "
         "Schoenholz et al. 2017, figure 5."
     ),
     reading=(
@@ -80,7 +80,7 @@ SHORTCUTS = Legend(
     question="Can a deep residual network do without norms, if its weights are drawn for it?",
     measure=(
         "Training loss after {steps} steps of residual networks of {width} neurons, two layers a block, at the best of "
-        "three learning rates; mean of {seeds} trainings."
+        "three learning rates; trainings averaged: {seeds}."
     ),
     reading="A line a network, blocks from left to right. Guessing costs 2.30; where a line ends, no loss was finite.",
     nothing="Lines on top of each other: shortcuts alone would do.",

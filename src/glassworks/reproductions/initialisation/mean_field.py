@@ -81,7 +81,7 @@ def scale_of(factor: float) -> float:
 
 
 def variance_of(function: Function, draw: Draw) -> float:
-    """q*: where a layer gives the variance that it was given; 1 where any variance is such a place, as of He's ReLU."""
+    """The variance q* that a layer gives back as it was given; 1 where any is, as of He's ReLU."""
 
     def growth(log_q: float) -> float:
         q = math.exp(log_q)
@@ -103,9 +103,9 @@ def root(function: Callable[[float], float], low: float, high: float) -> float:
     return (low + high) / 2
 
 
-def variances_of_layers(function: Function, draw: Draw, depth: int) -> list[float]:
-    """Q of each layer, from inputs of variance 1."""
-    found, q = list[float](), draw.weights + draw.biases
+def variances_of_layers(function: Function, draw: Draw, depth: int, first: float | None = None) -> list[float]:
+    """The variance q of each layer; of the first, None = from inputs of variance 1."""
+    found, q = list[float](), draw.weights + draw.biases if first is None else first
     for _ in range(depth):
         found.append(q)
         q = draw.weights * mean(lambda z: function(z).square(), q) + draw.biases

@@ -46,7 +46,7 @@ def story(finding: Finding, traces: Mapping[str, Trace], parts: Mapping[str, Map
     ]
     if any(parts.values()):
         sections.insert(0, ("chain", "The chain of fixes", chain_section(finding, parts)))
-    return Story("How weights are drawn, and what of it", sentence(finding, traces["depths"]), sections)
+    return Story("How weights are drawn, and what comes of it", sentence(finding, traces["depths"]), sections)
 
 
 def read_part(run: Run, name: str) -> Mapping[str, Any]:
@@ -199,5 +199,5 @@ def shortcuts_section(shortcuts: Trace) -> Markup:
 def about(trace: Trace) -> Markup:
     """What is asked, measured and read, without the figures."""
     legend = trace.legend
-    texts = (legend.question, legend.measure, legend.reading, legend.control)
-    return join([tag("p", in_words(text, trace, str)) for text in texts])
+    said = [in_words(text, trace, str) for text in (legend.question, legend.measure, legend.reading, legend.control)]
+    return join([*(tag("p", text) for text in said[:-1]), tag("p", tag("b", "Control"), said[-1], class_="control")])

@@ -1,4 +1,4 @@
-"""How weights are drawn, and what of it: `run(...)` repeats the lecture's chain of fixes, and trains deep networks.
+"""How weights are drawn, and what comes of it: `run(...)` repeats the lecture's chain, and trains deep networks.
 
 The chain: Karpathy's next-character MLP, its beginning mended step by step. Signals: the variance forward and the
 gradient's back, layer by layer, of deep networks drawn by each scheme, beside what the mean-field theory says. Depths:

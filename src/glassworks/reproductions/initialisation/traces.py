@@ -70,7 +70,7 @@ def foretold(activation: Any, scheme: Any, layers: int) -> tuple[list[float], li
     def squared_slope(z: Tensor) -> Tensor:
         return slope(function, z).square()
 
-    forward = variances_of_layers(function, draw, layers)
+    forward = variances_of_layers(function, draw, layers, first=1.0 if scheme == "lsuv" else None)
     backward = [1.0]
     for q in forward[-2::-1]:
         backward.append(backward[-1] * draw.weights * mean(squared_slope, q))
