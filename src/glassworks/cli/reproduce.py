@@ -171,11 +171,30 @@ def words_in(path: Path) -> list[str]:
     return words
 
 
+@dataclass(frozen=True, kw_only=True)
+class Separability(Reproduction):
+    """Measure how wide a random layer must be to make two sets linearly separable; print what theory says.
+
+    Rings in 2 dimensions, spheres in 100, and data of yours; --steps is the number of networks of each width. Finished
+    widths are kept: after ctrl-C the same command goes on. With other settings, give another --name.
+    """
+
+    data: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="[DATA]")] = "digits"
+    """Examples of classes, as train takes them: digits, IDX files such as MNIST's, a folder of images, moons."""
+
+    def repeat(self, path: Path, command: list[str]) -> "Finding":
+        """On labelled data."""
+        from glassworks.reproductions.separability.run import run as repeat
+
+        return repeat(self.data, quick=self.quick, folder=path, seed=self.seed, steps=self.steps, command=command)
+
+
 REPEAT: dict[str, type[Any]] = {
     "makemore": Makemore,
     "othello": Othello,
     "induction": Induction,
     "deconvnet": Deconvnet,
+    "separability": Separability,
     "without-backprop": WithoutBackprop,
     "initialisation": Initialisation,
 }

@@ -153,5 +153,6 @@ KINDS = {
     "deconvnet": Kind("a reproduction, on images of classes", ("reproduce deconvnet",)),
     "without-backprop": Kind("a reproduction, on labelled data", ("reproduce without-backprop",)),
     "initialisation": Kind("a reproduction, on names and digits", ("reproduce initialisation",)),
+    "separability": Kind("a reproduction, on rings, spheres and labelled data", ("reproduce separability",)),
     "makemore": Kind("a reproduction, on names", ("reproduce makemore",)),
 }

@@ -12,6 +12,7 @@ from glassworks.reproductions.initialisation.page import initialisation_story
 from glassworks.reproductions.makemore.page import makemore_story
 from glassworks.reproductions.othello.page import othello_story
 from glassworks.reproductions.page import Story, page
+from glassworks.reproductions.separability.page import separability_story
 from glassworks.reproductions.without_backprop.page import without_backprop_story
 
 STORIES: dict[str, Callable[[Run, Finding], Story]] = {
@@ -19,6 +20,7 @@ STORIES: dict[str, Callable[[Run, Finding], Story]] = {
     "othello": othello_story,
     "induction": induction_story,
     "deconvnet": deconvnet_story,
+    "separability": separability_story,
     "without-backprop": without_backprop_story,
     "initialisation": initialisation_story,
 }

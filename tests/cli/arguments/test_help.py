@@ -23,6 +23,7 @@ HELPS = [[name] for name in COMMANDS] + [
     ["reproduce", "induction"],
     ["reproduce", "deconvnet"],
     ["reproduce", "initialisation"],
+    ["reproduce", "separability"],
 ]
 
 
