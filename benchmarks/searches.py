@@ -175,6 +175,8 @@ SIDES = [
     Side("snes", "EvoTorch", partial(evotorch, "SNES"), "evotorch"),
     Side("sep_cma_es", "ours", partial(ours, "sep_cma_es")),
     Side("sep_cma_es", "pycma", partial(pycma, "separable"), "cma"),
+    Side("lm_cma_es", "ours", partial(ours, "lm_cma_es")),
+    Side("lm_cma_es", "evosax's LM-MA-ES", partial(evosax, "LM_MA_ES", compiled=True), "evosax"),
     Side("cma_es", "ours", partial(ours, "cma_es"), most=2000),
     Side("cma_es", "pycma", partial(pycma, "full"), "cma", most=2000),
 ]
