@@ -10,7 +10,9 @@ from tests.models.initialisation.networks import batch_of, chain, class_loss, re
 from torch import nn
 
 from glassworks.interpret.landscapes.initialisation import initialisation_table, initialise
+from glassworks.interpret.landscapes.signals import coordinate_check
 from glassworks.models.initialisation.draws import draw_default, draw_he
+from glassworks.models.initialisation.mup import draw_mup, mup_groups
 from glassworks.models.initialisation.names import SCHEMES
 
 
@@ -87,3 +89,28 @@ def test_a_module_that_is_one_layer_and_batches_that_do_not_do() -> None:
     with pytest.raises(ValueError, match="give a batch of several examples that differ"):
         x, y = examples(1)
         initialise(nn.Sequential(nn.Linear(4, 1)), "lsuv", batch=(x, 0 * y), loss_fn=cross_entropy)
+
+
+def mlp(width: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(16, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 4))
+
+
+def by_mup(width: int) -> tuple[nn.Module, torch.optim.Optimizer]:
+    model, base = mlp(width), mlp(64)
+    draw_mup(model, base, 0)
+    return model, torch.optim.Adam(mup_groups(model, base, 0.01))
+
+
+def by_default(width: int) -> tuple[nn.Module, torch.optim.Optimizer]:
+    model = mlp(width)
+    draw_default(model, 0)
+    return model, torch.optim.Adam(model.parameters(), 0.01)
+
+
+def test_the_coordinate_check_is_flat_over_widths_under_mup_and_not_by_default() -> None:
+    flat, loose = (
+        coordinate_check(build, (64, 256, 1024), class_loss, lambda step: batch_of(16, 64), steps=3)
+        for build in (by_mup, by_default)
+    )
+    assert np.abs(flat.arrays["slope"][:, -1]).max() < 0.2
+    assert loose.arrays["slope"][-1, -1] > 0.4  # what the last layer says grows with the width
