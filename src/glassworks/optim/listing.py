@@ -33,17 +33,23 @@ def all_methods(width: int | None) -> list[str]:
     return [*lines, *fold(COSTS, width), "", f"one in full: {command('optimizers', 'NAME')}"]
 
 
+def known(name: str) -> str:
+    """An optimizer's name as the catalogue has it; ValueError, with the nearest one, for a name that is none."""
+    found = name.replace("-", "_")
+    if found not in METHODS:
+        near = get_close_matches(found, METHODS, 1)
+        hint = f"did you mean {near[0]}?" if near else f"{command('optimizers')} lists them"
+        raise ValueError(f"there is no optimizer {name!r}: {hint}")
+    return found
+
+
 def method_in_full(name: str, width: int | None) -> list[str]:
     """The lines of one method: what it is, costs and is for, what it can be told, and how to train with it.
 
-    Raises: ValueError, with the nearest one, for a name that is none.
+    Raises: ValueError for a name that is none.
     """
-    known = name.replace("-", "_")
-    if known not in METHODS:
-        near = get_close_matches(known, METHODS, 1)
-        hint = f"did you mean {near[0]}?" if near else f"{command('optimizers')} lists them"
-        raise ValueError(f"there is no optimizer {name!r}: {hint}")
-    method = METHODS[known]
+    name = known(name)
+    method = METHODS[name]
     facts = {
         "what": method.line,
         "learns": TITLES[method.kind].lower(),
@@ -51,16 +57,16 @@ def method_in_full(name: str, width: int | None) -> list[str]:
         "memory": f"{method.memory}, in copies of the weights, beside them",
         "when": method.when,
     }
-    lines = [known, ""]
+    lines = [name, ""]
     for head, text in facts.items():
         lines += fold(f"  {head:<8} {text}", width, " " * 11)
     lines += ["", "  settings, and what they are where nothing is said:"]
-    flags, alone = settings_by_reach(known)
+    flags, alone = settings_by_reach(name)
     lines += [f"    --optimizer.{setting.replace('_', '-')} {said(value)}" for setting, value in flags.items()]
     if alone:
         shown = ", ".join(f"{setting}={value!r}" for setting, value in alone.items())
         lines += fold(f"    from Python alone: {shown}", width, "      ")
-    lines += ["", f"  train:   {command('train', '--data', 'digits', '--optimizer', known)}"]
+    lines += ["", f"  train:   {command('train', '--data', 'digits', '--optimizer', name)}"]
     if method.made_by:
         module, made = method.made_by.split(":")
         lines.append(f"  Python:  from glassworks.optim.{module} import {made}")

@@ -26,8 +26,8 @@ class Trial(nn.Module):
         super().__init__()
         self.at = nn.Parameter(start.clone())
         self.value, self.left = value, evaluations
-        self.seen: list[Tensor] | None = None
-        """Where it was evaluated, if this is made a list."""
+        self.seen: list[tuple[Tensor, float]] | None = None
+        """Where it was evaluated, and the value there, if this is made a list."""
 
     def evaluate(self) -> Tensor:
         """The value where the weights are; with its gradient, where gradients are enabled.
@@ -39,9 +39,9 @@ class Trial(nn.Module):
             self.left -= 3 if wanted else 1
             if self.left < 0:
                 raise Spent
-        if self.seen is not None:
-            self.seen.append(self.at.detach().clone())
         value = self.value(self.at)
+        if self.seen is not None:
+            self.seen.append((self.at.detach().clone(), float(value.detach())))
         if wanted:
             self.zero_grad()
             value.backward()  # type: ignore[no-untyped-call]

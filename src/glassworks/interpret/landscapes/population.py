@@ -17,7 +17,7 @@ from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.checks import check_count
 from glassworks.interpret.landscapes.lanczos import top_eigenpairs
 from glassworks.interpret.landscapes.legends.population import population_legend
-from glassworks.interpret.landscapes.objective import lent
+from glassworks.interpret.landscapes.objective import Objective, lent
 from glassworks.objectives.losses import LossFn
 from glassworks.optim.config import OptimizerConfig, settings_of
 from glassworks.optim.functions import FUNCTIONS
@@ -90,10 +90,7 @@ def population_on_network(
     if not reach > 0:
         raise ValueError(f"reach (={reach}) must be above 0")
     with lent(model, loss_fn, batch, seed=seed) as objective:
-        if plane is None:
-            generator = torch.Generator().manual_seed(seed)
-            found = top_eigenpairs(objective.curvature(), objective.point, 2, steps=PRODUCTS, generator=generator)
-            plane = found.vectors[:2] * objective.point.norm()
+        plane = strongest(objective, seed) if plane is None else plane
         across = plane.to(objective.point)
 
         def rows(places: Tensor) -> Tensor:
@@ -102,19 +99,27 @@ def population_on_network(
         return moved(
             method,
             rows,
-            rows,
+            None,
             torch.tensor([-0.7 * reach, 0.6 * reach]),
-            np.linspace(-reach, reach, POINTS // 2),
+            np.linspace(-reach, reach, POINTS // 3),
             generations=generations,
             seed=seed,
             what="a network’s loss along two directions of its weights",
         )
 
 
+def strongest(objective: Objective, seed: int) -> Float[Tensor, "2 D"]:
+    """The Hessian's two largest eigenvectors, as long as the weights are."""
+    generator = torch.Generator().manual_seed(seed)
+    found = top_eigenpairs(objective.curvature(), objective.point, 2, steps=PRODUCTS, generator=generator)
+    plane: Tensor = found.vectors[:2] * objective.point.norm()
+    return plane
+
+
 def moved(
     method: str,
-    noisy: Rows,
     rows: Rows,
+    true: Rows | None,
     start: Float[Tensor, " 2"],
     side: np.ndarray,
     *,
@@ -126,8 +131,8 @@ def moved(
 
     Args:
         method: its name.
-        noisy: places to their losses, as the method gets them.
-        rows: places to their losses, as they are.
+        rows: places to their losses, as the method gets them.
+        true: the same without noise; None = they have none.
         start: where it begins.
         side: places along either side of the plane.
         generations: how many steps are taken.
@@ -141,26 +146,24 @@ def moved(
         lowest, lowest_random (generation,): the lowest loss seen so far, and by a random search of as many steps.
     """
     check_count("generations", generations, 1)
-    walks = [walk(name, noisy, start, float(side[-1] - side[0]), generations, seed) for name in (method, CONTROL)]
+    width = float(side[-1] - side[0])
+    members, losses, centres = walk(method, rows, start, width, generations, seed)
+    others, others_losses, _ = walk(CONTROL, rows, start, width, generations, seed)
     grid = torch.from_numpy(np.stack(np.meshgrid(side, side), -1).reshape(-1, 2)).float()
-    loss = rows(grid).double().numpy().reshape(len(side), len(side))
-    members, centres = walks[0]
+    loss = (true or rows)(grid).double().numpy().reshape(len(side), len(side))
     arrays = {"loss": np.where(np.isfinite(loss), loss, np.nan)}
     axes: dict[str, tuple[str, ...]] = {"loss": ("second", "first")}
     for i, way in enumerate(("first", "second")):
         arrays |= {f"member_{way}": members[..., i], f"centre_{way}": centres[:, i]}
         axes |= {f"member_{way}": ("generation", "member"), f"centre_{way}": ("generation",)}
-    for name, (seen, _) in zip(("lowest", "lowest_random"), walks, strict=True):
-        arrays[name], axes[name] = lowest(rows, seen), ("generation",)
+    for name, places, found in (("lowest", members, losses), ("lowest_random", others, others_losses)):
+        arrays[name], axes[name] = lowest(places, found, true), ("generation",)
+    ticks = [f"{x:.4g}" for x in side]
     return Trace(
         "population",
         arrays,
         axes,
-        {
-            "first": [f"{x:.4g}" for x in side],
-            "second": [f"{x:.4g}" for x in side],
-            "generation": [str(i + 1) for i in range(generations)],
-        },
+        {"first": ticks, "second": ticks, "generation": [str(i + 1) for i in range(generations)]},
         {
             "optimizer": method,
             "of": what,
@@ -174,28 +177,29 @@ def moved(
 
 def walk(
     method: str, rows: Rows, start: Float[Tensor, " 2"], width: float, generations: int, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Where the loss was asked for (generation, member, 2), and the estimates after each generation (generation, 2)."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where the loss was asked for (generation, member, 2), what it was, and the estimates after (generation, 2)."""
     trial = Trial(lambda place: rows((place * width)[None])[0], start / width)
     config = OptimizerConfig(method)
     config = replace(config, sigma=SIGMA if "sigma" in settings_of(config.name) else None)
     optimizer = make_optimizer(trial, config, seed=seed)
-    asked, centres = list[np.ndarray](), list[np.ndarray]()
+    asked, centres = list[list[list[float]]](), list[list[float]]()
     for _ in range(generations):
         trial.seen = []
         optimizer.step(trial.evaluate)  # type: ignore[arg-type]  # torch: returns a float
-        asked.append(width * torch.stack(trial.seen).double().numpy())
-        centres.append(width * trial.at.detach().double().numpy())
-    members = np.full((generations, max(map(len, asked)), 2), np.nan)
-    for i, places in enumerate(asked):
-        members[i, : len(places)] = places
-    return members, np.stack(centres)
+        asked.append([[*(width * at).tolist(), loss] for at, loss in trial.seen])
+        centres.append((width * trial.at.detach()).tolist())
+    found = np.full((generations, max(map(len, asked)), 3), np.nan)
+    for i, members in enumerate(asked):
+        found[i, : len(members)] = members
+    return found[..., :2], found[..., 2], np.array(centres)
 
 
-def lowest(rows: Rows, members: np.ndarray) -> np.ndarray:
-    """The lowest loss up to each generation."""
-    places = torch.from_numpy(np.nan_to_num(members.reshape(-1, 2))).float()
-    losses = rows(places).double().numpy().reshape(members.shape[:2])
-    known = np.where(np.isnan(members[..., 0]) | ~np.isfinite(losses), np.inf, losses)
-    found: np.ndarray = np.minimum.accumulate(known.min(1))
+def lowest(members: np.ndarray, losses: np.ndarray, true: Rows | None) -> np.ndarray:
+    """The lowest loss up to each generation; what is no number counts for nothing."""
+    known = np.isfinite(losses)
+    if true is not None:
+        places = torch.from_numpy(np.nan_to_num(members.reshape(-1, 2))).float()
+        losses = true(places).double().numpy().reshape(losses.shape)
+    found: np.ndarray = np.minimum.accumulate(np.where(known, losses, np.inf).min(1))
     return found

@@ -25,7 +25,7 @@ def population_legend() -> Legend:
                 for way in ("first", "second")
             },
         },
-        numbers={"optimizer": "method", "of": "", "start_first": "", "start_second": "", "seed": ""},
+        numbers={"optimizer": "", "of": "", "start_first": "", "start_second": "", "seed": ""},
         axes={
             "first": Dimension("value", "first"),
             "second": Dimension("value", "second"),
