@@ -1,8 +1,9 @@
 """Optimizers seen at work: on a test function, or on the loss of a run along two directions of its weights."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-from glassworks.core.places import run_named
+from glassworks.core.runs import ROOT, Run
 from glassworks.interpret.catalogue.image_subject import open_image_subject
 from glassworks.interpret.catalogue.landscapes import problem
 from glassworks.interpret.catalogue.subject import open_subject
@@ -30,9 +31,9 @@ def populations(names: Sequence[str], on: str, *, generations: int = 40, seed: i
     if on in FUNCTIONS:
         yield from (population_on_function(name, on, generations=generations, seed=seed) for name in names)
         return
-    run = run_named(on, "look")
-    if run is None:
+    if not any((folder / "run.json").is_file() for folder in (Path(on), ROOT / on)):
         raise ValueError(f"on (={on!r}) is neither a run nor a test function: give one of {', '.join(FUNCTIONS)}")
+    run = Run.open(on, "look")
     subject = open_image_subject(on) if run.kind_name == "images" else open_subject(on)
     asked = problem(subject)
     asked = asked._replace(batch=tuple(part[:EXAMPLES] for part in asked.batch))
