@@ -151,6 +151,8 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, capsys: pytes
         (["initialisation", "--steps", "1"], "--steps (=1) must be at least 2"),
         (["separability", "--steps", "1"], "--steps (=1) must be at least 2"),
         (["separability", "missing"], "missing"),
+        (["batchnorm", "moons"], "IMAGES (='moons')"),
+        (["batchnorm", "--steps", "1"], "--steps (=1) must be at least 2"),
         (["makemore", "missing.txt"], "missing.txt: No such file or directory"),
         (["makemore", "."], ". is a folder: give a file with one word a line; --name says where the run goes"),
         (["makemore", "empty.txt"], "too few words (0): give at least 10"),

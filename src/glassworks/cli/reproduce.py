@@ -122,6 +122,23 @@ class Deconvnet(Reproduction):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Batchnorm(Reproduction):
+    """Repeat what batch norm does to a training, with, without and with noisy batch norm; print the paper's statements.
+
+    Finished trainings are kept: after ctrl-C the same command goes on. With other settings, give another --name.
+    """
+
+    data: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="[IMAGES]")] = "digits"
+    """Images of classes as train takes them: digits, IDX files such as MNIST's, a folder, CIFAR's batches."""
+
+    def repeat(self, path: Path, command: list[str]) -> "Finding":
+        """On images."""
+        from glassworks.reproductions.batchnorm.run import run as repeat
+
+        return repeat(self.data, quick=self.quick, folder=path, seed=self.seed, steps=self.steps, command=command)
+
+
+@dataclass(frozen=True, kw_only=True)
 class WithoutBackprop(Reproduction):
     """Train a network in every way without backpropagation, and with it, at the same cost; print published figures.
 
@@ -195,6 +212,7 @@ REPEAT: dict[str, type[Any]] = {
     "induction": Induction,
     "deconvnet": Deconvnet,
     "separability": Separability,
+    "batchnorm": Batchnorm,
     "without-backprop": WithoutBackprop,
     "initialisation": Initialisation,
 }

@@ -151,6 +151,7 @@ KINDS = {
     ),
     "induction": Kind("a reproduction, whose networks are runs in folders of its own", ("reproduce induction",)),
     "deconvnet": Kind("a reproduction, on images of classes", ("reproduce deconvnet",)),
+    "batchnorm": Kind("a reproduction, on images of classes", ("reproduce batchnorm",)),
     "without-backprop": Kind("a reproduction, on labelled data", ("reproduce without-backprop",)),
     "initialisation": Kind("a reproduction, on names and digits", ("reproduce initialisation",)),
     "separability": Kind("a reproduction, on rings, spheres and labelled data", ("reproduce separability",)),

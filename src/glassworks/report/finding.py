@@ -5,6 +5,7 @@ from pathlib import Path
 
 from glassworks.core.files import write_text
 from glassworks.core.runs import Run
+from glassworks.reproductions.batchnorm.page import batchnorm_story
 from glassworks.reproductions.deconvnet.page import deconvnet_story
 from glassworks.reproductions.finding import Finding
 from glassworks.reproductions.induction.page import induction_story
@@ -21,6 +22,7 @@ STORIES: dict[str, Callable[[Run, Finding], Story]] = {
     "induction": induction_story,
     "deconvnet": deconvnet_story,
     "separability": separability_story,
+    "batchnorm": batchnorm_story,
     "without-backprop": without_backprop_story,
     "initialisation": initialisation_story,
 }

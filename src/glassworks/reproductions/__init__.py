@@ -6,6 +6,7 @@ REPRODUCTIONS = {
     "induction": "two layers of attention alone learn to copy what they have seen, one does not (Olsson et al. 2022)",
     "deconvnet": "a first layer that sees badly, found and mended by looking at it (Zeiler & Fergus 2013)",
     "separability": "how wide a random layer must be to make two sets separable (Ghosal, Mahankali & Sun 2022)",
+    "batchnorm": "batch norm helps by a smoother loss, not by steadier inputs of layers (Santurkar et al. 2018)",
     "without-backprop": "learning without backpropagation in every way, at equal cost (Malladi et al. 2023 and others)",
     "initialisation": "a chain of fixes, and the depth at which each scheme stops training (Schoenholz et al. 2017)",
 }

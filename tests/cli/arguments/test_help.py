@@ -24,6 +24,7 @@ HELPS = [[name] for name in COMMANDS] + [
     ["reproduce", "deconvnet"],
     ["reproduce", "initialisation"],
     ["reproduce", "separability"],
+    ["reproduce", "batchnorm"],
 ]
 
 
