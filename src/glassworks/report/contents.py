@@ -19,7 +19,7 @@ from glassworks.trace.trace import Trace
 INTERVAL = {"value": float | None, "low": float | None, "high": float | None}
 ECE = {
     "equal_width": {"ece": float},
-    "equal_mass": {"confidence": [float | None], "accuracy": [float | None]},
+    "equal_mass": {"counts": [int], "confidence": [float | None], "accuracy": [float | None]},
     "calibrated": {"mean": float, "bound": float},
 }
 LABELLED_SCORE = {

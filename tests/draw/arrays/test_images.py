@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pytest
 
 from glassworks.draw.arrays.array import Drawn
 from glassworks.draw.arrays.axes import Axis
@@ -51,3 +52,17 @@ def test_images_beside_each_other_have_lines_too() -> None:
     page = draw(Drawn("digits", values, axes, captions=np.array(["one", "two", ""]).reshape(3, 1, 1)))
     assert re.findall(r'<p class="below">(.*?)</p>', page) == ["one", "two"]
     assert "<table" not in page
+
+
+@pytest.mark.parametrize(("captions", "titled"), [(None, True), (np.array(["one", "two", ""]).reshape(3, 1, 1), False)])
+def test_an_image_with_a_line_below_it_is_not_called_by_its_place(captions: np.ndarray | None, titled: bool) -> None:
+    axes = (Axis.of("prediction", "rank", 3), *PIXELS)
+    page = draw(Drawn("said", np.zeros((3, 4, 4)), axes, captions=captions))
+    assert ("prediction 0" in page) == titled
+
+
+def test_an_image_with_a_name_keeps_it_above_its_line() -> None:
+    axes = (Axis.of("class", "class", 2, ["cat", "dog"]), *PIXELS)
+    page = draw(Drawn("said", np.zeros((2, 4, 4)), axes, captions=np.array(["one", "two"]).reshape(2, 1, 1)))
+    assert "cat" in page
+    assert "dog" in page

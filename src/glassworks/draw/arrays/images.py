@@ -39,7 +39,8 @@ def image(drawn: Drawn, chosen: Plan) -> Markup:
         drawings = sheet(drawn, chosen, rows, pixels, reach)
     else:
         side = next(side for most, side in SIDES.items() if len(places) <= most)
-        panels = [panel(drawn, chosen, at, pixels[at], reach, side, len(places) > 1) for at in places]
+        is_named = len(places) > 1 and (drawn.captions is None or drawn.axes[several[0]].order == "named")
+        panels = [panel(drawn, chosen, at, pixels[at], reach, side, is_named) for at in places]
         drawings = tag("div", *panels, class_="maps images small" if len(places) > 4 else "maps images")
     known = values[np.isfinite(values)]
     most = float(abs(known).max(initial=0.0))

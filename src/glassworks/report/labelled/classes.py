@@ -20,6 +20,8 @@ from glassworks.trace.render import trace_figure
 
 MOST = 40
 """Classes of which a matrix and a table are drawn."""
+FEWEST = 20
+"""Examples of a point of the reliability diagram: of fewer, chance alone moves it by a fifth or more."""
 
 
 def classes(contents: Contents) -> Markup:
@@ -92,14 +94,33 @@ def calibration(contents: Contents) -> Markup:
     for name, key, colour in (("as it is", "before", "line0"), ("with its temperature", "after", "line1")):
         bins = found.get(key, {}).get("equal_mass") if isinstance(found.get(key), dict) else None
         if isinstance(bins, dict):
-            sure, right = ([100 * number(x) for x in bins.get(axis, [])] for axis in ("confidence", "accuracy"))
+            sure, right = pooled(bins)
             lines.append(Line(name, sure, right, colour=colour))
     chart = Chart(lines, "confidence (%)", "of these right (%)")
     caption = (
-        "Test examples in groups of equal size by how sure the network is of its answer. Below the dashed line it is "
-        f"surer than it is right. {calibrated(found)} A temperature divides all logits and changes no answer."
+        f"Test examples in groups by how sure the network is of its answer, each of {FEWEST} or more. Below the dashed "
+        f"line it is surer than it is right. {calibrated(found)} A temperature divides all logits: no answer changes."
     )
     return chart_figure(chart, caption, legend=True)
+
+
+def pooled(bins: Mapping[str, Any]) -> tuple[list[float], list[float]]:
+    """Mean confidence and share that is right, in percent: neighbouring bins together until each has `FEWEST`.
+
+    What is left at the end goes to the last one.
+    """
+    columns = [[number(x) for x in bins.get(name, [])] for name in ("confidence", "accuracy", "counts")]
+    groups: list[np.ndarray] = []  # of sums: confidence, right, examples
+    for sure, right, count in zip(*columns, strict=True):
+        if not count > 0:
+            continue
+        if not groups or groups[-1][2] >= FEWEST:
+            groups.append(np.zeros(3))
+        groups[-1] += count * np.array([sure, right, 1.0])
+    if len(groups) > 1 and groups[-1][2] < FEWEST:
+        last = groups.pop()
+        groups[-1] += last
+    return [float(100 * g[0] / g[2]) for g in groups], [float(100 * g[1] / g[2]) for g in groups]
 
 
 # ----------------------------------------------------------------------------------------------------------------------
