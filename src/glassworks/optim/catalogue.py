@@ -204,7 +204,7 @@ METHODS: dict[str, Method] = {
         "rule",
         "5",
         "5",
-        "chains of linear layers, to study targets in place of gradients; near AdamW on digits, not better",
+        "chains of linear layers, to study targets in place of gradients: nearly AdamW a step, in twice its time",
         "rules.target_propagation:TargetPropagation",
     ),
     "predictive_coding": Method(
@@ -212,7 +212,7 @@ METHODS: dict[str, Method] = {
         "rule",
         "3 inference + 4",
         "2 and states",
-        "chains without batch norm: as good as AdamW a step, several times its time",
+        "chains without batch norm: AdamW's accuracy a step, in three times its time",
         "rules.predictive_coding:PredictiveCoding",
     ),
     "equilibrium_propagation": Method(
@@ -220,7 +220,7 @@ METHODS: dict[str, Method] = {
         "rule",
         "6 settling + 7",
         "2 and states",
-        "chains without batch norm and networks that settle: as good as AdamW a step, ten times its time",
+        "chains without batch norm, networks that settle: AdamW's accuracy a step, in six times its time",
         "rules.equilibrium_propagation:EquilibriumPropagation",
     ),
     "ensemble_kalman": Method(
@@ -228,7 +228,7 @@ METHODS: dict[str, Method] = {
         "rule",
         "population + 1",
         "population",
-        "any module whose targets are known and gradient is not: more is learned of a forward pass than by a search",
+        "any module whose targets are known and gradient is not: 84 % of MNIST where OpenAI's ES has 68",
         "rules.ensemble_kalman:EnsembleKalman",
     ),
     "spsa": Method(

@@ -41,7 +41,7 @@ class EnsembleKalman(Rule):
         sigma: standard deviation of the members' weights about the mean.
         population: members.
         noise: of an observation: of numbers as a share of the batch's standard deviation, of classes the square root
-            of how many labels count as one.
+            of how many labels count as one. Less is quicker, and too little lets wide networks overshoot.
         inflation: the share of the members' variance that is drawn anew after each step.
         seed: of members and noise, which are functions of it and the step.
     """
@@ -55,7 +55,7 @@ class EnsembleKalman(Rule):
         lr: float = 1.0,
         sigma: float = 0.02,
         population: int = 64,
-        noise: float = 0.5,
+        noise: float = 1.0,
         inflation: float = 1.0,
         seed: int = 0,
     ) -> None:

@@ -24,11 +24,11 @@ from glassworks.trace.trace import Trace
 
 Facts = dict[str, str | float | int]
 DEFAULT = "digits"
-TRIALS, QUICK_TRIALS = 200, 30
+TRIALS, QUICK_TRIALS = 100, 30
 EACH = 100
 """Points of a sphere; half as many more of a side of the data, so that all sets have as many."""
 LOW, QUICK_LOW = tuple(range(10, 81, 5)), (20, 30, 40, 60)
-HIGH, QUICK_HIGH = tuple(range(100, 171, 5)), (110, 120, 130, 150, 170)
+HIGH, QUICK_HIGH = tuple(range(100, 171, 10)), (110, 120, 130, 150, 170)
 SHARES, QUICK_SHARES = tuple(np.arange(0.1, 0.58, 0.05).round(2).tolist()), (0.1, 0.2, 0.3, 0.4)
 """Widths for the data, as shares of the number of points."""
 REACHES, QUICK_REACHES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5), (0.0, 0.5, 1.0, 1.5)
@@ -36,7 +36,7 @@ REACH_WIDTH = 30
 RANKS = 20
 """Trials of a width, for the rank of features."""
 MINUTES_A_TRIAL = 0.05
-"""On two quiet cores, for all widths of a full run; a quick one has a third of them."""
+"""On two quiet cores, for all widths of a full run; a quick one has less than half of them."""
 
 
 def run(
@@ -58,7 +58,7 @@ def run(
         quick: fewer networks and widths.
         folder: a new run's folder, or that of an unfinished one with the same data and settings.
         seed: of points and networks. None = 0.
-        steps: random networks of each width. None = 200, or 30 if quick.
+        steps: random networks of each width. None = 100, or 30 if quick.
         command: what the user typed, for run.json.
 
     Raises:
@@ -77,7 +77,7 @@ def run(
             raise RunError(f"another process is at work in {folder}: wait for it, or choose another --name")
         sets = {"low": spheres(2, EACH, first), "high": spheres(100, EACH, first)}
         sets["data"] = opened(data, folder.parent, first)
-        minutes = MINUTES_A_TRIAL * trials / (3 if quick else 1)
+        minutes = MINUTES_A_TRIAL * trials * (0.4 if quick else 1)
         open_or_create(folder, settings, command, on_two_cores(minutes))
         result = measured(folder, sets, trials, first, quick)
         result.save(folder / "finding.json")
