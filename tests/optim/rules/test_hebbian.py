@@ -78,13 +78,13 @@ def test_patches_are_what_a_convolution_reads() -> None:
 @pytest.mark.parametrize("competition", ["soft", "sanger"])
 def test_it_learns(competition: Any) -> None:
     model = mlp(width=12)
-    fit(model, blobs, loss, Hebbian(model, lr=1e-2, rate=10.0, competition=competition), steps=150)
+    fit(model, blobs, loss, Hebbian(model, competition=competition), steps=150)
     assert accuracy(model) > 0.9
 
 
 def test_convolutions_with_batch_norm_learn() -> None:
     model = vision("small_vgg", width=8)
-    fit(model, images, loss, Hebbian(model, lr=1e-2, rate=10.0), steps=60)
+    fit(model, images, loss, Hebbian(model), steps=60)
     assert accuracy(model, images) > 0.9
 
 

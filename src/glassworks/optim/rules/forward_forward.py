@@ -15,7 +15,8 @@ loss, as the paper's other way of answering does. That is what evaluation, predi
 
 Published for four layers of 2,000 on the whole of MNIST: 1.36 % of errors (paper), 1.47 (its Matlab), 1.45 (loeweX),
 6.84 (mpezeshki, the most copied). A sum of squares as goodness is s = the layer's width; with s = 1, layers go on
-pushing at what they tell apart already, and of digits about twice as many are answered wrongly.
+pushing at what they tell apart already. Of 2,000 digits, after 1,000 steps of 64 of 7,000 others, an MLP of 2 × 256
+answers 8 to 9 % wrongly with s = 1 and 4.4 with 10, or 6.0 where all wrong labels are as likely (each ± 0.5).
 
 Source: Hinton 2022, "The forward-forward algorithm: some preliminary investigations",
 https://arxiv.org/abs/2212.13345, sections 2 and 3.3.

@@ -9,7 +9,7 @@ row, it makes the first principal component. What makes rows differ is another m
 before it out, so that row k becomes the k-th principal component; dividing by <u_k²> lets all come at one rate, however
 little of the variance is theirs. In `soft` the rows compete for each input (of length 1 there), and each comes to point
 at the middle of the inputs that it wins. Behind a ReLU such features are worth more: of MNIST's digits 8 % are
-answered wrongly with 256 of them, 11 % with principal components or random ones (ridge regression on them).
+answered wrongly with 256 of them, 11 % with principal components or random ones (ridge regression on them; ± 0.6).
 
 No layer knows of the targets, or of the layers above, but the last, which moves down the gradient of the loss by Adam.
 The module's weights are W over one number a layer, by which its outputs have mean square 1; biases take m away.
@@ -43,9 +43,9 @@ class Hebbian(Rule):
         self,
         model: nn.Module,
         *,
-        lr: float = 2e-3,
+        lr: float = 1e-2,
         seed: int = 0,
-        rate: float = 50.0,
+        rate: float = 10.0,
         competition: Literal["soft", "sanger"] = "soft",
         sharpness: float = 80.0,
     ) -> None:
