@@ -6,7 +6,7 @@
     group    each example over 8 channels at a time (and their places)     Wu & He 2018
     rms      as layer, over the root mean square; no mean, no bias         Zhang & Sennrich 2019
     noisy    batch, then noise whose distribution is another at each step  Santurkar et al. 2018
-    l1 l2 linf    batch, with such a norm in the place of σ                the same, section 4.3
+    l1 l2 linf    batch, with such a norm in the place of σ                the same, section 3.3
 
 What works over the batch has running averages for evaluation, under the names that torch's batch norm gives them.
 """
@@ -141,7 +141,7 @@ class LpNorm(OverBatch):
         order: p, 1 or more, or infinity.
 
     Raises: ValueError for another order.
-    Source: Santurkar et al. 2018 (https://arxiv.org/abs/1805.11604), section 4.3: the first moment is fixed as batch
+    Source: Santurkar et al. 2018 (https://arxiv.org/abs/1805.11604), section 3.3: the first moment is fixed as batch
     norm does it, then activations are divided by the average of their ℓp norm.
     """
 
