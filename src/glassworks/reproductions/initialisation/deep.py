@@ -22,7 +22,7 @@ Batch = tuple[Tensor, Tensor]
 ActivationName = Literal["tanh", "relu"]
 
 WIDTH, BATCH, LOOKED_AT = 128, 64, 512
-RATES = (0.1, 0.03, 0.01, 0.003, 0.001)
+RATES = (0.1, 0.02, 0.004, 0.001)
 """Learning rates of plain descent with momentum 0.9; a network trains if it does with any of them."""
 MOMENTUM = 0.9
 LEVEL = 1.0
@@ -30,6 +30,8 @@ LEVEL = 1.0
 LAST = 10
 WORST = 1e3
 """Nats, beyond which a training is given up."""
+IDLE = 2.25
+"""Nats: a network that has not come below after half of its steps has learned nothing, and is given up, too."""
 ACTIVATIONS: dict[ActivationName, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU}
 FUNCTIONS: dict[ActivationName, Function] = {"tanh": torch.tanh, "relu": torch.relu}
 CHAINS: tuple[Scheme, ...] = ("default", "glorot", "he", "orthogonal", "lsuv")
@@ -163,12 +165,12 @@ def train(model: nn.Module, data: Batch, rate: float, steps: int, seed: int, *, 
         losses.append(loss.item())
         if not losses[-1] < WORST:
             return Training(False, float("nan"), step + 1, rate)
-        if len(losses) >= LAST and sum(losses[-LAST:]) / LAST < LEVEL:
-            reached = min(reached, step + 1)
-            if not whole:
-                break
-    loss_now = sum(losses[-LAST:]) / len(losses[-LAST:])
-    return Training(loss_now < LEVEL, loss_now, reached, rate)
+        lately = sum(losses[-LAST:]) / len(losses[-LAST:])
+        has_trained = len(losses) >= LAST and lately < LEVEL
+        reached = min(reached, step + 1) if has_trained else reached
+        if not whole and (has_trained or (step + 1 == steps // 2 and lately > IDLE)):
+            break
+    return Training(lately < LEVEL, lately, min(reached, len(losses)), rate)
 
 
 def by_depth(
