@@ -35,6 +35,9 @@ n_embd = 32
 name = "OPTIMIZER"
 """
 
+WITHOUT = ("mezo", "forward_gradient", "openai_es")
+"""Methods without backpropagation."""
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -42,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ranks")
     words = random.Random(0).choices(["ant", "bee", "cat", "dog", "eel", "\n\n"], k=40_000)
     (folder / "text.txt").write_text(" ".join(words), encoding="utf-8")
-    for name in ("adamw", "muon"):
+    for name in ("adamw", "muon", *WITHOUT):
         (folder / f"{name}.toml").write_text(RECIPE.replace("OPTIMIZER", name), encoding="utf-8")
     return folder
 
@@ -78,6 +81,17 @@ def test_two_ranks_that_torchrun_starts_have_the_losses_of_one(folder: Path, alo
 def test_with_adamw_too(folder: Path, alone: dict[str, Run]) -> None:
     on_ranks(2, train, folder, "train", "adamw.toml", "--name", "adamw-2")
     assert losses(Run(folder / "runs" / "adamw-2")) == pytest.approx(losses(alone["adamw"]), abs=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WITHOUT)
+def test_without_gradients_two_ranks_do_what_one_does(folder: Path, name: str) -> None:
+    words = ["train", f"{name}.toml", "--steps", "3", "--name"]
+    train(folder, *words, f"{name}-1")
+    on_ranks(2, train, folder, *words, f"{name}-2")
+    found = [losses(Run(folder / "runs" / f"{name}-{ranks}")) for ranks in (1, 2)]
+    assert found[1] == pytest.approx(found[0], abs=1e-4)
+    assert len(set(found[0])) == 3
 
 
 @pytest.mark.parametrize(("began", "goes_on"), [(2, 1), (1, 2)])
