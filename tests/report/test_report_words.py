@@ -10,7 +10,7 @@ from tests.report.test_run_page import Reader, make_run
 from glassworks.draw.code import is_code
 from glassworks.report.contents import read_contents
 from glassworks.report.run_page import write_report
-from glassworks.report.training_curves import update_guide
+from glassworks.report.training_curves import optimizer_figures, update_guide
 from glassworks.trace.render import trace_figure
 from glassworks.trace.trace import Trace
 
@@ -50,7 +50,13 @@ def test_a_page_of_comments_is_code_and_a_page_of_headings_is_not() -> None:
 
 @pytest.mark.parametrize(
     ("optimizer", "said", "level"),
-    [("muon", "says nothing here", 0.003), ("adamw", "rule of thumb", 1e-3), (None, "does not name", None)],
+    [
+        ("muon", "says nothing here", 0.003),
+        ("adamw", "rule of thumb", 1e-3),
+        ("sgd", "rule of thumb", 1e-3),
+        ("cma_es", "of cma_es no figure is known", None),
+        (None, "does not name", None),
+    ],
 )
 def test_update_ratios_are_judged_by_what_is_known_of_the_optimizer(
     tmp_path: Path, optimizer: str | None, said: str, level: float | None
@@ -62,6 +68,18 @@ def test_update_ratios_are_judged_by_what_is_known_of_the_optimizer(
     assert guide.get(False) == level
     assert "healthy" not in about
     assert about in write_report(run).read_text("utf-8")
+
+
+@pytest.mark.parametrize("failed", [0.0, 2.0])
+def test_what_a_search_says_of_its_generations_is_drawn(tmp_path: Path, failed: float) -> None:
+    run = make_run(tmp_path / "run")
+    for step in (100, 101, 102):
+        numbers = {"sigma": 0.1 / step, "best": 1.5, "failed": failed, "forwards": 65.0 * step}
+        run.append("metrics", {"step": step, "loss": 2.0, "lr": 0.01, "seconds": 1.0, **numbers})
+    page = str(optimizer_figures(read_contents(run)))
+    for title in ("how far candidates lie: sigma", "lowest loss of a generation", "forward passes so far"):
+        assert title in page
+    assert ("candidates without a loss" in page) == (failed > 0)
 
 
 def test_whatever_scrolls_can_be_reached_by_the_keyboard(tmp_path: Path) -> None:

@@ -18,6 +18,15 @@ UPDATE = "update_ratio/"
 OUTSIDE = "outside the blocks"
 REVISIONS = 4
 """Revisions of a plan that are named."""
+SHOWN = {
+    "lr": ("learning rate", False),
+    "grad_norm": ("gradient norm", True),
+    "sigma": ("how far candidates lie: sigma", True),
+    "best": ("lowest loss of a generation", False),
+    "failed": ("candidates without a loss", False),
+    "forwards": ("forward passes so far", False),
+}
+"""What is logged of an optimizer, by its name in a row: its title, and whether it is drawn on a logarithmic scale."""
 RULE = 1e-3
 """Update over weight: Karpathy's rule of thumb."""
 
@@ -71,11 +80,11 @@ def loss_range(smoothed: np.ndarray, val: Sequence[Real], levels: Sequence[Real]
 
 
 def optimizer_figures(contents: Contents) -> Markup:
-    """Learning rate, gradient norm and update-to-weight ratios by step, as small multiples."""
+    """Learning rate, gradient norm, what a search says and update-to-weight ratios by step, as small multiples."""
     panels = []
-    for key, title, log in (("lr", "learning rate", False), ("grad_norm", "gradient norm", True)):
+    for key, (title, log) in SHOWN.items():
         steps, values = contents.column(key)
-        if steps:
+        if steps and (key != "failed" or any(values)):
             chart = Chart(
                 [Line(title, steps, values)], "step", title, log=log, y_range=None if log else from_zero(values)
             )
@@ -121,11 +130,13 @@ def update_guide(contents: Contents) -> tuple[dict[bool, float], str]:
     recipe = contents.record.get("recipe")
     optimizer = recipe.get("optimizer") if isinstance(recipe, dict) else None
     name = optimizer.get("name") if isinstance(optimizer, dict) else None
+    rule = "About 0.001 (dashed) is a rule of thumb: Karpathy, Zero to Hero, lecture 4, of plain gradient descent. "
+    if name == "sgd":
+        return {False: RULE, True: RULE}, f"{rule}Momentum makes steps longer than the rate says."
     if name == "adamw":
         return {False: RULE, True: RULE}, (
-            "About 0.001 (dashed) is a rule of thumb: Karpathy, Zero to Hero, lecture 4, of plain gradient descent. "
-            "AdamW moves every weight by about the learning rate, so a ratio far above it means a rate that is high "
-            "for weights of this size, one far below that the matrix hardly learns."
+            f"{rule}AdamW moves every weight by about the learning rate, so a ratio far above it means a rate that is "
+            "high for weights of this size, one far below that the matrix hardly learns."
         )
     rates = [rate for rate in contents.column("lr")[1] if math.isfinite(rate)]
     if name == "muon" and rates and max(rates) > 0:
@@ -137,6 +148,8 @@ def update_guide(contents: Contents) -> tuple[dict[bool, float], str]:
             "figure does. Layers that go together, and smoothly, are a good sign. Outside the blocks AdamW is at work, "
             "with rates of its own."
         )
+    if isinstance(name, str) and name != "muon":
+        return {}, f"What is usual depends on the optimizer; of {name} no figure is known."
     return {}, "What is usual depends on the optimizer, which this run does not name."
 
 
