@@ -328,6 +328,7 @@ def test_a_runs_tokenizer_is_that_of_its_model_or_before_there_is_one_of_its_tex
         (["train", "--precision", "half"], "--precision (='half') must be one of 'auto', 'float32', 'bfloat16'"),
         (["train", "--log", "x"], "--log (='x') must be one of 'tensorboard', 'trackio', 'wandb'\n"),
         (["train", "--optimizer.betas", "1"], "--optimizer.betas needs 2 values"),
+        (["optimizers", "snse"], "there is no optimizer 'snse': did you mean snes?"),
         (["train", "--schedule.decay", "2"], "--schedule.decay (=2.0) is a share"),
         (["train", "--tokenizer", "7"], "--tokenizer (=7) must be bytes, chars, bpe:<vocab_size>"),
         (["train", "--data", ""], "--data (='') is empty"),

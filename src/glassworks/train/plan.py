@@ -151,7 +151,8 @@ TWO_CORES = 1e11
 
 def computed(recipe: Training, work: Work, device: torch.device, world: int = 1) -> tuple[torch.dtype, bool]:
     """The dtype of matrix products, and whether the loss is compiled."""
-    dtype = pick_precision(recipe.precision, device, work.width)
+    is_rule = METHODS[recipe.optimizer.name].kind == "rule"  # these compute in the weights' own precision
+    dtype = torch.float32 if is_rule else pick_precision(recipe.precision, device, work.width)
     compiles = recipe.compile == "on" or (recipe.compile == "auto" and compile_pays(recipe, work, device, world))
     if recipe.compile == "on" and not can_compile(device):
         raise ValueError(f"compile (='on') needs a C++ compiler on a CPU or Triton on CUDA; {device} has none here")

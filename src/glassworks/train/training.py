@@ -95,6 +95,8 @@ class Training:
             raise ValueError(f"clip (={self.clip}) is of gradients, and {name} has none to clip: leave it out")
         if self.compile == "on":
             raise ValueError(f"compile (='on') is of a step with its gradient, and {name} takes none: leave it out")
+        if self.precision == "bfloat16" and METHODS[name].kind == "rule":
+            raise ValueError(f"precision (='bfloat16') is not for {name}, which computes in float32: leave it out")
 
 
 R = TypeVar("R", bound=Training)

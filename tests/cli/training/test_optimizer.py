@@ -40,6 +40,7 @@ def test_another_method_keeps_nothing_of_the_recipes() -> None:
         (["--optimizer.population", "8"], "--optimizer.population (=8) is nothing that "),
         (["--optimizer", "openai-es", "--clip", "1"], "--clip (=1.0) is of gradients, and openai_es has none to clip"),
         (["--optimizer", "openai-es", "--compile", "on"], "--compile (='on') is of a step with its gradient"),
+        (["--optimizer", "hebbian", "--precision", "bfloat16"], "--precision (='bfloat16') is not for hebbian"),
         (["--optimizer", "openai-es", "--optimizer.sigma", "0"], "--optimizer.sigma (=0.0) must be more than 0"),
     ],
 )

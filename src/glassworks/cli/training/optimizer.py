@@ -28,4 +28,4 @@ def with_optimizer(recipe: R, name: str) -> R:
         return recipe
     if METHODS[optimizer.name].kind == "gradient":
         return dataclasses.replace(recipe, optimizer=optimizer)
-    return dataclasses.replace(recipe, optimizer=optimizer, clip=None, compile="auto")
+    return dataclasses.replace(recipe, optimizer=optimizer, clip=None, compile="auto", precision="auto")
