@@ -30,7 +30,7 @@ class ExtremeLearningMachine(Rule):
 
     name = "extreme_learning_machine"
 
-    def __init__(self, model: nn.Module, *, lr: float = 1.0, seed: int = 0, ridge: float = 1.0) -> None:
+    def __init__(self, model: nn.Module, *, lr: float = 1.0, seed: int = 0, ridge: float = 0.01) -> None:
         """What is drawn are the model's own weights: `seed` changes nothing. Nor does `lr`: nothing goes by steps.
 
         `ridge` is how many examples of mean size λ weighs as much as.
