@@ -93,3 +93,10 @@ def test_a_loss_that_is_no_number_is_told_as_one(rule: type[Rule]) -> None:
     model = network()
     with pytest.raises(Exception, match="the loss became nan"):
         fit(model, lambda _: (torch.full((4, 1, 4, 4), torch.nan), torch.zeros(4).long()), loss, rule(model), steps=2)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_one_example_is_a_batch(rule: type[Rule]) -> None:
+    model = network()
+    fit(model, lambda step: tuple(x[:1] for x in batch(step)), loss, rule(model), steps=2)
+    assert all(p.isfinite().all() for p in model.parameters())

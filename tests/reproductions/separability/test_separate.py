@@ -5,6 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.optimize import linprog
 
 from glassworks.reproductions.separability.separate import cover, interval, margin, separable
 
@@ -28,6 +29,20 @@ SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
 )
 def test_known_cases(x: NDArray[np.float64], y: list[int], answer: bool) -> None:
     assert separable(x, np.array(y)) is answer
+
+
+@pytest.mark.parametrize("width", [6, 9, 12])
+def test_the_dual_program_decides_the_same(width: int) -> None:
+    """Least |sum of l_i y_i f_i| in the l1 norm, of weights l that sum to 1 over both sides alike: the same number."""
+    rng = np.random.default_rng(width)
+    x, y = rng.normal(size=(20, width)), rng.choice([-1, 1], 20)
+    scaled = x / np.abs(x).max(0)
+    equal = np.zeros((width + 2, 20 + 2 * width))
+    equal[:width, :20], equal[width, :20], equal[width + 1, :20] = y * scaled.T, y, 1
+    equal[:width, 20:] = np.concatenate([np.eye(width), -np.eye(width)], axis=1)
+    cost = np.repeat([0.0, 1.0], [20, 2 * width])
+    found = linprog(cost, A_eq=equal, b_eq=np.r_[np.zeros(width + 1), 1], bounds=(0, None), method="highs-ipm")
+    assert margin(x, y) == pytest.approx(min(found.fun, 1), abs=1e-7)
 
 
 def test_the_margin_is_that_of_the_widest_street() -> None:

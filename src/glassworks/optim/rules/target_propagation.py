@@ -131,7 +131,7 @@ class TargetPropagation(Rule):
                 error = (self.inverse(k, above) - read).square().sum() / (2 * len(read))
                 found = gradients(error, [weight, bias])
             self.step_inverse(k, [weight.detach_(), bias.detach_()], found)
-            errors.append(float(2 * error.detach() / read.var(0).sum().clamp(min=1e-12)))
+            errors.append(float(2 * error.detach() / read.var(0, correction=0).sum().clamp(min=1e-12)))
         return sum(errors) / max(1, len(errors))
 
     def step_inverse(self, k: int, params: list[Tensor], grads: list[Tensor]) -> None:
