@@ -1,18 +1,21 @@
 """Loss surfaces beside loss-landscapes, and Hessians beside PyHessian, in one process and in turn.
 
-    pip install --no-deps -r benchmarks/requirements-search.txt && python benchmarks/landscapes.py
+    pip install --no-deps loss-landscapes==3.0.6 pyhessian==0.1 && python benchmarks/landscapes.py
 
-Surfaces are of 21 × 21 points around networks that have learned scikit-learn's digits, on a batch of 256 images, larger
-for some (28 × 28). Both normalise random directions filter by filter. loss-landscapes moves tensor by tensor and
-leaves autograd on. The ten largest eigenvalues are of LeNet-5 on the same batch; errors are against Lanczos
-in float64 with four times the products. PyHessian finds one after the other by power iteration.
+Surfaces are of 21 × 21 points around networks that have learned scikit-learn's digits, enlarged to 28 × 28, on a batch
+of 256 images: `mlp` and `cnn` are those of benchmarks/population.py. Both sides normalise random directions filter by
+filter; loss-landscapes moves the weights tensor by tensor and leaves autograd on. The ten largest eigenvalues are of
+LeNet-5 on the same batch; errors are against Lanczos in float64 with more products. PyHessian finds one after the other
+by power iteration.
 
-Times are CPU seconds. Both run in turn: the ratio is the median of the ratios of neighbours, a time the median of its
-own.
+Times are CPU seconds on one thread. Both sides run in turn, after one run to warm up: the ratio is the median of the
+ratios of neighbours, and a time the median of its own.
 """
 
 import argparse
+import statistics
 import time
+import warnings
 from collections.abc import Callable
 
 import loss_landscapes
@@ -33,48 +36,66 @@ from glassworks.models.vision.config import VisionConfig
 from glassworks.objectives.labelled import class_loss
 from glassworks.train.fit import fit
 
+warnings.filterwarnings("ignore")  # PyHessian's, on its backward pass
 POINTS, BATCH, TOP = 21, 256, 10
+NETWORKS = ("mlp", "cnn", "small_vgg", "lenet5")
 
 
 def main() -> None:
-    """Print a table of both."""
+    """Print a line each."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--repeats", type=int, default=3)
-    repeats = parser.parse_args().repeats
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} thread(s)")
-    for architecture in ("small_vgg", "lenet5"):
-        model, batch = trained(architecture)
-        surfaces(architecture, model, batch, repeats)
-    hessians(model, batch, repeats)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", nargs="*", default=[*NETWORKS, "hessian"])
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    print(f"torch {torch.__version__}, one thread")
+    for name in NETWORKS:
+        if name in asked.only:
+            surfaces(name, *trained(name), asked.rounds)
+    if "hessian" in asked.only:
+        hessians(*trained("lenet5"), asked.rounds)
 
 
-def trained(architecture: str) -> tuple[nn.Module, tuple[Tensor, Tensor]]:
+def network(name: str) -> nn.Module:
+    """A network by its name."""
+    torch.manual_seed(0)
+    if name == "mlp":
+        return nn.Sequential(nn.Flatten(), nn.Linear(784, 38), nn.ReLU(), nn.Linear(38, 10))
+    if name == "cnn":
+        maps = (nn.Conv2d(1, 16, 5), nn.MaxPool2d(2), nn.ReLU(), nn.Conv2d(16, 32, 5), nn.MaxPool2d(2), nn.ReLU())
+        return nn.Sequential(*maps, nn.Flatten(), nn.LayerNorm(512), nn.Linear(512, 10))
+    return make_model(VisionConfig(name, (1, 28, 28), 10), seed=0)  # type: ignore[arg-type]
+
+
+def trained(name: str) -> tuple[nn.Module, tuple[Tensor, Tensor]]:
     """A network that has learned digits, and the batch that is looked at."""
     digits = load_digits()
-    images = torch.from_numpy(digits.images).float()[:, None] / 16
-    if architecture == "lenet5":
-        images = F.interpolate(images, size=(28, 28), mode="bilinear")
+    images = F.interpolate(torch.from_numpy(digits.images).float()[:, None] / 16, size=(28, 28), mode="bilinear")
     classes = torch.from_numpy(digits.target)
-    model = make_model(VisionConfig(architecture, tuple(images.shape[1:]), 10), seed=0)  # type: ignore[arg-type]
-    start = torch.Generator().manual_seed(0)
-    rows = torch.randint(len(images), (200, 64), generator=start)
+    rows = torch.randint(len(images), (100, 64), generator=torch.Generator().manual_seed(0))
+    model = network(name)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-    fit(model, lambda step: (images[rows[step]], classes[rows[step]]), class_loss(), optimizer, steps=150)
+    fit(model, lambda step: (images[rows[step]], classes[rows[step]]), class_loss(), optimizer, steps=100)
     return model.eval(), (images[:BATCH], classes[:BATCH])
 
 
-def in_turn(repeats: int, *calls: Callable[[], object]) -> list[float]:
-    """The least seconds of each."""
-    times = [[] for _ in calls]  # type: list[list[float]]
-    for _ in range(repeats):
-        for call, seconds in zip(calls, times, strict=True):
-            start = time.perf_counter()
+def in_turn(rounds: int, *calls: Callable[[], object]) -> tuple[list[float], float]:
+    """The median CPU seconds of two sides, and the median of their ratios."""
+    times: list[list[float]] = []
+    for _ in range(rounds + 1):
+        row = []
+        for call in calls:
+            start = time.process_time()
             call()
-            seconds.append(time.perf_counter() - start)
-    return [min(seconds) for seconds in times]
+            row.append(time.process_time() - start)
+        times.append(row)
+    mine, other = zip(*times[1:], strict=True)
+    return [statistics.median(mine), statistics.median(other)], statistics.median(
+        b / a for a, b in zip(mine, other, strict=True)
+    )
 
 
-def surfaces(name: str, model: nn.Module, batch: tuple[Tensor, Tensor], repeats: int) -> None:
+def surfaces(name: str, model: nn.Module, batch: tuple[Tensor, Tensor], rounds: int) -> None:
     """Seconds of a surface, both ways."""
     metric = loss_landscapes.metrics.Loss(F.cross_entropy, *batch)
 
@@ -89,15 +110,15 @@ def surfaces(name: str, model: nn.Module, batch: tuple[Tensor, Tensor], repeats:
         )
         return np.asarray(found)
 
-    mine, other = in_turn(repeats, ours, theirs)
+    (mine, other), ratio = in_turn(rounds, ours, theirs)
     weights = sum(p.numel() for p in model.parameters())
     print(
         f"surface of {POINTS} x {POINTS}, {name} ({weights:,} weights): {mine:.2f} s; loss-landscapes {other:.2f} s; "
-        f"{other / mine:.1f} x"
+        f"{ratio:.1f} x"
     )
 
 
-def hessians(model: nn.Module, batch: tuple[Tensor, Tensor], repeats: int) -> None:
+def hessians(model: nn.Module, batch: tuple[Tensor, Tensor], rounds: int) -> None:
     """Seconds of the largest eigenvalues and how far off they are, both ways."""
     found: dict[str, np.ndarray] = {}
 
@@ -112,7 +133,7 @@ def hessians(model: nn.Module, batch: tuple[Tensor, Tensor], repeats: int) -> No
         found["theirs"] = np.array(sorted(computer.eigenvalues(maxIter=100, tol=1e-3, top_n=TOP)[0], reverse=True))
         model.zero_grad(set_to_none=True)
 
-    mine, other = in_turn(repeats, ours, theirs)
+    (mine, other), ratio = in_turn(rounds, ours, theirs)
     model.double()
     with lent(model, class_loss(), (batch[0].double(), batch[1])) as objective:
         generator = torch.Generator().manual_seed(1)
@@ -123,7 +144,7 @@ def hessians(model: nn.Module, batch: tuple[Tensor, Tensor], repeats: int) -> No
     print(f"{TOP} largest eigenvalues of LeNet-5: {np.array2string(exact, precision=3)}")
     print(
         f"ours {mine:.2f} s, {int(found['products'])} products, error {errors[0]:.1e} of the largest; PyHessian "
-        f"{other:.2f} s, error {errors[1]:.1e}; {other / mine:.1f} x"
+        f"{other:.2f} s, error {errors[1]:.1e}; {ratio:.1f} x"
     )
 
 

@@ -4,11 +4,12 @@ Li, Xu, Taylor, Studer & Goldstein 2018 (https://arxiv.org/abs/1712.09913). All 
 and evaluated in whatever way is fastest for the network (`losses_of`); nothing is copied and no graph is kept.
 """
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from glassworks.interpret.access.arguments import public
@@ -171,16 +172,26 @@ def evaluated(objective: Objective, plane: Float[Tensor, "K D"], sides: list[np.
     """The loss at every point that numbers along the directions give; at 0 that of the network as it is."""
     grid = np.stack(np.meshgrid(*sides), -1)
     places = torch.from_numpy(grid.reshape(-1, len(sides))).to(plane)
-    losses = torch.cat(
-        [
-            objective.losses(torch.addmm(objective.point, places[part], plane))
-            for part in batches_of(len(objective.point), len(places))
-        ]
-    )
+    losses = objective.point.new_full((len(places),), torch.nan)
+    for part in together(places, len(objective.point)):
+        losses[part] = objective.losses(torch.addmm(objective.point, places[part], plane))
     found = losses.double().cpu().numpy().reshape(grid.shape[:-1])
     found[centre_of(sides)] = objective.loss(objective.point)  # not in another way
     found[~np.isfinite(found)] = np.nan
     return found
+
+
+def together(places: Float[Tensor, "P K"], size: int) -> Iterator[Int[Tensor, " some"]]:
+    """Which points are evaluated together. Of a plane that its centre mirrors, both of a pair: they share products.
+
+    The centre itself is left out there, as it is evaluated by itself.
+    """
+    every, count = torch.arange(len(places)), len(places)
+    if count % 2 and torch.equal(places, -places.flip(0)):
+        for part in batches_of(2 * size, count // 2):
+            yield torch.cat([every[part], count - 1 - every[part]])
+    else:
+        yield from (every[part] for part in batches_of(size, count))
 
 
 def centre_of(sides: list[np.ndarray]) -> tuple[int, ...]:
