@@ -127,7 +127,12 @@ def shaken(
     mean = (2 * torch.rand(channels, dtype=x.dtype, device=x.device) - 1) * shift
     std = 1 + torch.rand(channels, dtype=x.dtype, device=x.device) * (spread - 1)
     m = mean + (2 * torch.rand_like(x) - 1) * own
-    return x * (std + own * torch.randn_like(x)) + m
+    return x * (std + own * normal_like(x)) + m
+
+
+def normal_like(x: Float[Tensor, "B C *places"]) -> Float[Tensor, "B C *places"]:
+    """Normal numbers, channels last as convolutions have them: `torch.randn_like` of such maps is 9 times as slow."""
+    return torch.randn(x.movedim(1, -1).shape, dtype=x.dtype, device=x.device).movedim(-1, 1)
 
 
 class LpNorm(OverBatch):

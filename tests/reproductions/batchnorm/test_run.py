@@ -26,6 +26,7 @@ def small() -> Iterator[None]:
         for name, value in {"WIDTH": 2, "DEPTH": 4, "POINTS": 16, "EXAMPLES": 16, "PROBE": 16}.items():
             patches.setattr(networks, name, value)
         patches.setattr(batchnorm, "QUICK_LOOKS", 1)
+        patches.setattr(batchnorm, "QUICK_SEEDS", 2)
         yield
 
 
@@ -48,7 +49,7 @@ def test_both_theorems_hold_to_1e_9_in_the_trained_networks(done: tuple[Path, Fi
 
 
 def test_curves_begin_at_the_untrained_network_and_end_at_the_last_step(done: tuple[Path, Finding]) -> None:
-    for name in ("vgg_curves", "linear_curves"):
+    for name in ("vgg_curves", "lower_curves", "linear_curves"):
         trace = Trace.load(done[0] / "traces" / name)
         assert trace.labels["network"] == list(SIDE_BY_SIDE)
         assert trace.labels["step"] == ["0", "2"]

@@ -22,9 +22,8 @@ def looks(task: Task, network: str, seed: int) -> list[Look]:
     """What is looked at in a network, each a function of the step and the network; what costs little first."""
     batches, lr, loss_fn = task.batches(seed), task.lr, task.loss_fn
     found: list[Look] = [moving(task, seed)]
-    if task.close and network != ALONE:
+    if network not in (ALONE, *ORDERS):
         found.append(watching(loss_fn, batches, lr=lr, seed=seed))
-    if task.close and network not in (ALONE, *ORDERS):
         found.append(lambda step, model: shifts(model, task, batches(step), seed + step))
     return found
 

@@ -29,7 +29,7 @@ NORMS: dict[str, Norm] = {
 """Name of a network to its norm; "noise alone" has the noise of noisy batch norm in the places of norms."""
 SIDE_BY_SIDE = (BATCH, NONE, NOISY, ALONE)
 ORDERS = ("l1 norm", "l2 norm", "l∞ norm")
-VGG, LINEAR = "VGG", "deep linear"
+VGG, LOWER, LINEAR = "VGG", "VGG at a lower rate", "deep linear"
 
 EXAMPLES, PROBE, WIDTH = 128, 512, 16
 """Of a step of the VGG; of what its loss is measured on; channels of its first block."""
@@ -54,8 +54,6 @@ class Task:
     steps: int
     test: tuple[Tensor, Tensor] | None = None
     """Examples that no training sees, and their classes."""
-    close: bool = True
-    """Whether steps and covariate shift are looked at, too, which costs several times the training."""
 
     def network(self, name: str, seed: int) -> nn.Module:
         """The network of a name and a seed, in training mode: the same weights whatever the norm."""
@@ -73,7 +71,7 @@ def before_norms(model: nn.Module) -> list[nn.Module]:
     return found or matrices[:-1]
 
 
-def vgg(data: Labelled, *, lr: float, steps: int, close: bool = True) -> Task:
+def vgg(name: str, data: Labelled, *, lr: float, steps: int) -> Task:
     """A small VGG on images of classes."""
     shape, classes = data.shape, len(data.classes)
 
@@ -83,7 +81,7 @@ def vgg(data: Labelled, *, lr: float, steps: int, close: bool = True) -> Task:
 
     test = Examples(data.test, len(data.test), 0)(0)
     return Task(
-        VGG,
+        name,
         (*SIDE_BY_SIDE, *ORDERS),
         build,
         lambda seed: Examples(data.train, EXAMPLES, seed),
@@ -92,7 +90,6 @@ def vgg(data: Labelled, *, lr: float, steps: int, close: bool = True) -> Task:
         lr,
         steps,
         (test.inputs, test.targets),
-        close,
     )
 
 

@@ -15,6 +15,10 @@ class Interval:
     low: float
     high: float
 
+    def within(self, least: float, most: float) -> "Interval":
+        """No wider than what there can be."""
+        return Interval(self.mean, max(least, self.low), min(most, self.high))
+
     def said(self, digits: int = 3) -> str:
         """In words.
 

@@ -10,10 +10,13 @@ from glassworks.trace.trace import Trace
 
 NAMES = {
     "vgg_curves": "The VGG, side by side",
+    "lower_curves": "The VGG at a lower learning rate, side by side",
     "linear_curves": "25 linear layers, side by side",
     "vgg_layers": "Covariate shift in the VGG, layer by layer",
+    "lower_layers": "Covariate shift in the VGG at a lower rate, layer by layer",
     "linear_layers": "Covariate shift in the linear network, layer by layer",
     "vgg_orders": "Norms of other orders",
+    "lower_orders": "Norms of other orders at a lower rate",
 }
 
 

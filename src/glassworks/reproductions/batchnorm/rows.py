@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from jaxtyping import Float
 
-from glassworks.reproductions.batchnorm.networks import ALONE, BATCH, LINEAR, NOISY, NONE, ORDERS, Task
+from glassworks.reproductions.batchnorm.networks import ALONE, BATCH, LINEAR, NOISY, NONE, ORDERS, VGG, Task
 from glassworks.reproductions.batchnorm.over_seeds import Interval, mean_of, ratio_of
 from glassworks.reproductions.batchnorm.traces import MEASURES, Seen, curve
 from glassworks.reproductions.batchnorm.training import Training
@@ -15,7 +15,7 @@ EXACT = 1e-9
 """What both sides of the theorems may differ by, in double precision."""
 LAST = 4
 """The loss at the end is the mean over this part of the training's looks, the last."""
-MOST, LITTLE, UNCORRELATED = 0.9, 0.9, 0.1
+MOST, LITTLE, UNCORRELATED = 0.9, 0.9, 0.2
 """Of batch norm's gain, to train about as well; of the first loss, to have stopped; of a cosine, to be about 0."""
 SAID = {
     "loss_range": "range of the loss",
@@ -24,18 +24,18 @@ SAID = {
 }
 
 
-def finding(found: Mapping[str, tuple[Task, Seen]], slower: Seen, *, data: str, quick: bool) -> Finding:
+def finding(found: Mapping[str, tuple[Task, Seen]], *, data: str, quick: bool) -> Finding:
     """All rows, from what was seen of each task's networks."""
     rows = [row for task, seen in found.values() for row in task_rows(task, seen)]
-    rows += [*slower_rows(slower), *identity_rows([t for _, seen in found.values() for t in seen[BATCH]])]
-    (first, seen), (second, _) = found.values()
+    rows += identity_rows([t for _, seen in found.values() for t in seen[BATCH]])
+    each = "; ".join(f"{task.name}: learning rate {task.lr:g}, {task.steps} steps" for task, _ in found.values())
+    seeds = len(found[VGG][1][BATCH])
     notes = (
-        f"{first.name}: a small VGG on {data}, learning rate {first.lr:g}, {first.steps} steps; {second.name}: 25 "
-        f"layers on Gaussian data, learning rate {second.lr:g}, {second.steps} steps; {len(seen[BATCH])} seeds. The "
-        "same weights, batches and learning rate for every norm.",
+        f"{each}. A small VGG on {data}, 25 linear layers on Gaussian data; {seeds} seeds. The same weights, batches "
+        "and learning rate for every norm.",
         "A claim is 1 where the 95 % interval over seeds (Student's t) lies on its side; ratios are geometric means "
-        "over the training's looks, one batch norm's (or another's) by that of the network without norms. Intervals in "
-        "brackets.",
+        "over the looks at a training, by that of the network without norms; what is not to be smaller is 0 only where "
+        "the interval says that it is. Losses at the end are geometric means. Intervals in brackets.",
         "The paper has no figures for these statements: it draws them, for a VGG on CIFAR-10 and a linear network.",
     )
     return Finding(
@@ -97,13 +97,16 @@ def ends(task: Task, seen: Seen) -> Iterator[Row]:
     """Where each training came to."""
     unit = "squared error" if task.name == LINEAR else "nats"
     for name, trainings in seen.items():
-        found, gone = mean_of(losses(seen, name)), sum(t.diverged is not None for t in trainings)
+        found, gone = (
+            ratio_of(losses(seen, name), np.ones(len(trainings))),
+            sum(t.diverged is not None for t in trainings),
+        )
         note = f"{found.said()}; {gone} of {len(trainings)} diverged" if gone else found.said()
         yield Row(f"{task.name}: loss at the end, {name}", None, found.mean, unit, note=note)
     for name, trainings in seen.items():
         errors = np.array([np.nan if t.error is None else t.error for t in trainings])
         if np.isfinite(errors).any():
-            found = mean_of(errors)
+            found = mean_of(errors).within(0.0, 1.0)
             yield Row(f"{task.name}: error on test examples, {name}", None, found.mean, "share", note=found.said())
 
 
@@ -176,15 +179,6 @@ def order_claims(task: Task, seen: Seen) -> Iterator[Row]:
         moved = ratio_of(over_training(seen[name], "moved"), over_training(seen[NONE], "moved"))
         note = f"how far layers' inputs move in a step, by none's: {moved.said()}"
         yield claim(f"{task.name}: {name}'s distributions shift more than none's", moved.low > 1, note)
-
-
-def slower_rows(slower: Seen) -> Iterator[Row]:
-    """What becomes of it all at a lower learning rate."""
-    for name in slower:
-        found = mean_of(losses(slower, name))
-        yield Row(
-            f"VGG at a fifth of the learning rate: loss at the end, {name}", None, found.mean, "nats", note=found.said()
-        )
 
 
 def identity_rows(trainings: Sequence[Training]) -> Iterator[Row]:
