@@ -89,7 +89,7 @@ def run(
         )
         of = range(seed or 0, (seed or 0) + (QUICK_SEEDS if quick else SEEDS))
         looks = QUICK_LOOKS if quick else LOOKS
-        found = {task.name: (task, all_of(folder, task, task.networks, of, looks)) for task in tasks}
+        found = all_of(folder, tasks, of, looks)
         (folder / "traces").mkdir(exist_ok=True)
         for name, trace in traces(found).items():
             trace.save(folder / "traces" / name)
@@ -111,14 +111,16 @@ def minutes(examples: Labelled, quick: bool) -> float:
     return (QUICK_MEASURED if quick else MEASURED) * max(1.0, examples.shape[1] * examples.shape[2] / SMALL)
 
 
-def all_of(folder: Path, task: Task, networks: Sequence[str], seeds: Sequence[int], looks: int) -> Seen:
-    """What was seen of a task's networks, trained or read; all networks of a seed come before those of the next."""
-    found: dict[str, list[Training]] = {name: [] for name in networks}
+def all_of(folder: Path, tasks: Sequence[Task], seeds: Sequence[int], looks: int) -> dict[str, tuple[Task, Seen]]:
+    """What was seen of all networks, trained or read; all of a seed come before those of the next."""
+    found: dict[str, dict[str, list[Training]]] = {task.name: {name: [] for name in task.networks} for task in tasks}
     for seed in seeds:
-        for name in networks:
-            words = f"{task.name} {name} seed {seed}".replace("∞", "inf").replace(" ", "-").lower()
-            found[name].append(trained(folder / "trainings" / f"{words}.json", task, name, seed, looks))
-    return found
+        for task in tasks:
+            for name in task.networks:
+                words = f"{task.name} {name} seed {seed}".replace("∞", "inf").replace(" ", "-").lower()
+                path = folder / "trainings" / f"{words}.json"
+                found[task.name][name].append(trained(path, task, name, seed, looks))
+    return {task.name: (task, found[task.name]) for task in tasks}
 
 
 def traces(found: Mapping[str, tuple[Task, Seen]]) -> dict[str, Trace]:
