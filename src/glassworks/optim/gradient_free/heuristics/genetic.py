@@ -40,7 +40,7 @@ class Genetic(Elitist):
         params: Iterable[Any],
         *,
         lr: float = 1.0,
-        sigma: float = 0.1,
+        sigma: float = 0.3,
         population: int = 64,
         parents: int = 8,
         crossover: float = 0.0,

@@ -45,7 +45,7 @@ class ParticleSwarm(Search):
         params: Iterable[Any],
         *,
         lr: float = 1.0,
-        sigma: float = 1.0,
+        sigma: float = 0.3,
         population: int = 32,
         noisy: bool = True,
         seed: int = 0,
