@@ -137,9 +137,9 @@ def depth_rows(depths: Trace) -> Iterator[Row]:
     turned, drawn = tanh[schemes.index("orthogonal")], tanh[schemes.index("glorot")]
     yield claim(
         "rotations train tanh at least as deep as random numbers of the same variance",
-        turned >= drawn,
-        f"{turned:.0f} layers beside {drawn:.0f} of Glorot's; Saxe et al. 2013: all directions are kept alike, where the "
-        "theory of means sees no difference",
+        bool(turned >= drawn),
+        f"{turned:.0f} layers beside {drawn:.0f} of Glorot's; Saxe et al. 2013: all directions are kept alike, where "
+        "the theory of means sees no difference",
     )
     ends = np.minimum(theory, largest)
     order = rank_agreement(medians.ravel(), ends.ravel())
