@@ -60,8 +60,8 @@ NOISE = Legend(
     question="How large may a batch be before more examples a step are of little use?",
     measure=(
         "The simple noise scale: the variance of an example’s gradient, summed over all weights, by the squared "
-        "length of the mean gradient (McCandlish et al. 2018, equation 2.9), from {parts} parts of {part_size} "
-        "examples."
+        "length of the mean gradient (McCandlish et al. 2018, equation 2.9), from {parts} parts of the batch, "
+        "{part_size} each."
     ),
     reading=(
         "In examples: batches much smaller than this are mostly noise, and twice the batch allows about twice the "
