@@ -46,6 +46,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             is_text = small[0] == "train" and not {"--resume", "photos/", "flats.csv", "digits"} & set(small)
             smaller = TINY if is_text else []
             smaller = ["--steps", "4", *smaller] if "shakespeare-char" in small else smaller
+            smaller = ["--generations", "2"] if "--on" in small else smaller
             assert run([*small, *smaller]) == 0, words_of_command
     return folder
 

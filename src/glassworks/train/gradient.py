@@ -98,6 +98,9 @@ class Gradient:
 
     def numbers(self) -> dict[str, float]:
         """What is logged beside the loss: the norm before it was clipped, and what optimizer and loss say."""
+        if self.clip is not None and self.norm is None:
+            name = type(self.optimizer).__name__
+            raise ValueError(f"clip (={self.clip}) is of gradients, and {name} asked for none to clip: leave it out")
         own: dict[str, float] = getattr(self.optimizer, "numbers", dict)()
         for whose, names in (("loss", self.logs.keys()), ("optimizer", own.keys())):
             if reserved := COLUMNS & names:

@@ -170,3 +170,10 @@ def test_a_batch_in_parts_is_the_whole_batch(name: str) -> None:
         assert "examples" in ended.rows[0]
         ends.append(flat(model))
     torch.testing.assert_close(ends[0], ends[1])
+
+
+@pytest.mark.parametrize("make", [SPSA, MeZO, ForwardGradient])
+def test_clipping_is_refused_where_there_is_no_gradient(make: Any) -> None:
+    model = net()
+    with pytest.raises(ValueError, match=rf"clip \(=1.0\) is of gradients, and {make.__name__} asked for none"):
+        fit(model, lambda step: (X, Y), loss_of, make(model.parameters()), steps=1, clip=1.0)
