@@ -84,7 +84,7 @@ METHODS: dict[str, Method] = {
         "rule",
         "2",
         "1",
-        "features of unlabelled inputs; the last layer alone learns of the targets",
+        "features of unlabelled inputs in fully connected layers; stacked convolutions do better as they are drawn",
         "rules.hebbian:Hebbian",
     ),
     "extreme_learning_machine": Method(

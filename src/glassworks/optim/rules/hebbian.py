@@ -10,6 +10,8 @@ before it out, so that row k becomes the k-th principal component; dividing by <
 little of the variance is theirs. In `soft` the rows compete for each input (of length 1 there), and each comes to point
 at the middle of the inputs that it wins. Behind a ReLU such features are worth more: of MNIST's digits 8 % are
 answered wrongly with 256 of them, 11 % with principal components or random ones (ridge regression on them; ± 0.6).
+In a stack of convolutions they are worth less than random ones: a small VGG of width 8, after 120 steps of 64 digits,
+answers 48 % wrongly, and 26 with hidden layers as they were drawn (± 1.1).
 
 No layer knows of the targets, or of the layers above, but the last, which moves down the gradient of the loss by Adam.
 The module's weights are W over one number a layer, by which its outputs have mean square 1; biases take m away.
