@@ -6,7 +6,7 @@ The slope grad L . v is found with the loss by forward-mode differentiation, whi
 activation: nothing is kept for a way back. What is exact of a slope is little of a gradient, though: the error of g is
 that of all the other directions, and grows with the number of weights.
 
-It costs about two passes forward, measured 2.3 to 2.8 of small networks on a CPU, and as much memory as two.
+It costs about two passes forward, and as much memory as two.
 Attention is computed explicitly, for its fused kernels carry no tangents.
 
 Source: Baydin et al. 2022 (https://arxiv.org/abs/2202.08587), algorithm 1.
