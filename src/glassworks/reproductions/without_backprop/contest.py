@@ -1,12 +1,14 @@
 """One network trained in every way, from the same weights: at equal forward passes, and at equal time.
 
-A pass is over a batch; a backward pass counts as two. What a step of a method costs, in passes and in time, is measured
-in its first steps; then it takes as many as its budget buys, its learning rate falling to a tenth on the way. That rate
-is the best of a few on the validation split, for every method alike.
+A pass is over a batch. A step costs as many as the method counts, if it only looks at losses; else its multiplications
+are counted, over those of a forward pass. Time is the processor's, of all threads, so that whatever else is at work on
+the machine takes nothing of it. Each method takes as many steps as its budget buys, its learning rate falling to a
+tenth on the way. That rate is the best of a few on the validation split, for every method alike.
 """
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from glassworks.core.config import from_dict
 from glassworks.core.errors import RunError
@@ -35,8 +38,8 @@ BATCH = 256
 RATES = (1.0, 0.3, 3.0)
 """Of the learning rate, in multiples of a method's own."""
 SCHEDULE = ScheduleConfig("wsd", decay=0.5, final=0.1)
-PASSES = 3.0
-"""Of a step with a backward pass."""
+COUNTED = 2
+"""Steps whose passes are counted, after the first one, in which things are measured once."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,9 @@ class Score:
     steps: int
     passes: float
     seconds: float
+    """Of the processor."""
     error: float
-    """The share of the test examples that it has wrong."""
+    """The share of the test examples that it has wrong; of a training that diverged, what a constant guess has."""
 
 
 @dataclass(frozen=True)
@@ -102,62 +106,76 @@ def entry(name: str, data: Labelled, config: VisionConfig, budget: Budget) -> En
     """One method's trainings."""
     run = partial(trained, name, data, config)
     try:
-        passes, _ = cost(run)
+        passes = cost(name, data, config)
         rate = chosen(run, data, max(1, round(budget.passes / 4 / passes)), budget.rates)
         by_passes, by_time = [], []
         for seed in range(budget.seeds):
             steps = max(1, round(budget.passes / passes))
-            model, spent, _ = run(steps, seed=seed, rate=rate)
-            by_passes.append(Score(steps, passes * steps, spent, wrong(model, data.test)))
+            model, spent = run(steps, seed=seed, rate=rate)
+            by_passes.append(Score(steps, passes * steps, spent, wrong(model, data.test, data)))
             steps = max(1, round(budget.seconds * steps / spent))
-            model, spent, _ = run(steps, seed=seed, rate=rate)
-            by_time.append(Score(steps, passes * steps, spent, wrong(model, data.test)))
+            model, spent = run(steps, seed=seed, rate=rate)
+            by_time.append(Score(steps, passes * steps, spent, wrong(model, data.test, data)))
     except (ValueError, RunError) as error:
         return Entry(name, refused=str(error))
     return Entry(name, "", rate, tuple(by_passes), tuple(by_time))
 
 
+def made(name: str, data: Labelled, config: VisionConfig, seed: int) -> tuple[nn.Module, torch.optim.Optimizer]:
+    """The network as it begins, and what moves it; ValueError where the method refuses it."""
+    model = make_model(config, seed=seed, mean=data.mean, std=data.std)
+    return model, make_optimizer(model, OptimizerConfig(name), dtype=torch.float32, seed=seed)
+
+
 def trained(
     name: str, data: Labelled, config: VisionConfig, steps: int, *, seed: int = 0, rate: float = 1.0
-) -> tuple[nn.Module, float, float]:
-    """The network after so many steps; the seconds that these took, and the passes that the method counted, or 0."""
-    model = make_model(config, seed=seed, mean=data.mean, std=data.std)
-    optimizer = make_optimizer(model, OptimizerConfig(name), dtype=torch.float32, seed=seed)
+) -> tuple[nn.Module | None, float]:
+    """The network after so many steps, None if it diverged, and the processor's seconds that these took."""
+    model, optimizer = made(name, data, config, seed)
     for group in optimizer.param_groups:
         if "lr" in group:
             group["lr"] *= rate
-    batches = Examples(data.train, BATCH, seed)
-    began = time.perf_counter()
+    batches, schedule = Examples(data.train, BATCH, seed), make_schedule(SCHEDULE)
+    began = time.process_time()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        fit(model, batches, class_loss(), optimizer, steps=steps, schedule=make_schedule(SCHEDULE), log_every=steps)
-    spent = time.perf_counter() - began
+        try:
+            fit(model, batches, class_loss(), optimizer, steps=steps, schedule=schedule, log_every=steps)
+            left: nn.Module | None = model
+        except RunError:
+            left = None
+    return left, max(1e-6, time.process_time() - began)
+
+
+def cost(name: str, data: Labelled, config: VisionConfig) -> float:
+    """Passes of a step: the losses that the method says it took, or else its multiplications in those of a pass."""
+    model, optimizer = made(name, data, config, 0)
+    batches, loss_fn = Examples(data.train, BATCH, 0), class_loss()
+    with FlopCounterMode(display=False) as once, torch.no_grad():
+        loss_fn(model, batches(0))
+    fit(model, batches, loss_fn, optimizer, steps=1)
     numbers: Callable[[], dict[str, Any]] = getattr(optimizer, "numbers", dict)
-    return model, spent, float(numbers().get("forwards", 0.0))
-
-
-def cost(run: Callable[..., tuple[nn.Module, float, float]]) -> tuple[float, float]:
-    """Passes and seconds of a step, after the first ones: what is measured once has then been."""
-    _, first, passes_first = run(1)
-    _, both, passes_both = run(3)
-    passes = (passes_both - passes_first) / 2
-    return passes or PASSES, max(1e-6, (both - first) / 2)
+    before = numbers().get("forwards")
+    with nullcontext() if before else FlopCounterMode(display=False) as counter:
+        fit(model, batches, loss_fn, optimizer, start=1, steps=1 + COUNTED)
+    if counter is None:
+        return float(numbers()["forwards"] - before) / COUNTED
+    return float(counter.get_total_flops()) / once.get_total_flops() / COUNTED
 
 
 def chosen(run: Callable[..., Any], data: Labelled, steps: int, number: int) -> float:
     """The learning rate, as a multiple, with the fewest mistakes on the validation split."""
     if number == 1:
         return 1.0
-    errors = {}
-    for rate in RATES[:number]:
-        try:
-            errors[rate] = wrong(run(steps, rate=rate)[0], data.validation)
-        except RunError:  # it diverged
-            errors[rate] = 1.0
+    errors = {rate: wrong(run(steps, rate=rate)[0], data.validation, data) for rate in RATES[:number]}
     return min(errors, key=lambda rate: errors[rate])
 
 
-def wrong(model: nn.Module, part: PartLike) -> float:
-    """The share of a part's examples that a network has wrong."""
-    found = predict_part(model, part, label=None)
-    return float(np.mean(found.predicted != found.targets))
+def wrong(model: nn.Module | None, part: PartLike, data: Labelled) -> float:
+    """The share of a part's examples that a network has wrong; without one, that the most frequent class has."""
+    try:
+        predicted = None if model is None else predict_part(model, part, label=None).predicted
+    except RunError:  # an output that is not finite
+        predicted = None
+    guess = np.bincount(data.train.targets).argmax() if predicted is None else predicted
+    return float(np.mean(guess != part.targets))

@@ -7,7 +7,9 @@ CONTEST = Legend(
     question="How far does each way of learning come with as many forward passes, and with as much time?",
     measure=(
         "Share of {num_test:,} test examples that a network of {weights:,} weights has wrong, mean of {seeds} "
-        "trainings of each method from the same weights. {passes:,} passes over a batch of {batch}; {seconds} seconds."
+        "trainings of each method from the same weights. {passes:,} passes over a batch of {batch}; {seconds:g} "
+        "seconds of the processor. A pass is a batch's loss; a step with a gradient or by a rule counts as many as its "
+        "multiplications are worth. Refused at this size: {refused}."
     ),
     reading=(
         "A row a method, the best first. Where a method is far better by passes than by time, it computes much beside "
@@ -25,7 +27,16 @@ CONTEST = Legend(
         "seconds": Quantity("seconds that as many passes took", show="folded"),
         "rate": Quantity("learning rate, as a multiple of the method's own", show="folded"),
     },
-    numbers={"num_test": "", "weights": "", "seeds": "", "passes": "", "batch": "", "seconds": "", "untrained": ""},
+    numbers={
+        "num_test": "",
+        "weights": "",
+        "seeds": "",
+        "passes": "",
+        "batch": "",
+        "seconds": "",
+        "untrained": "",
+        "refused": "",
+    },
     axes={"method": Dimension("class")},
 )
 

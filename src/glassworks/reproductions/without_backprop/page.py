@@ -3,26 +3,40 @@
 from glassworks.core.config import from_dict
 from glassworks.core.files import read_json
 from glassworks.core.runs import Run
-from glassworks.draw.markup import Markup, join, tag
+from glassworks.draw.markup import Markup, join, scrolling, tag
 from glassworks.reproductions.finding import Finding
 from glassworks.reproductions.page import Story, beginning, rows_figure, value
 from glassworks.reproductions.without_backprop.language import Tuned
+from glassworks.reproductions.without_backprop.rows import STOPS
 from glassworks.trace.render import explained
 from glassworks.trace.trace import Trace
 
 
 def without_backprop_story(run: Run, finding: Finding) -> Story:
     """From the finding and the traces of a finished reproduction."""
-    traces = {name: Trace.load(run.path / "traces" / name) for name in ("contest", "suite")}
+    traces = {name: Trace.load(run.path / "traces" / name) for name in ("contest", "contest_small", "suite")}
+    small = f"The same with {traces['contest_small'].meta['weights']} weights"
     sections = [
         ("contest", "Every method at the same cost", explained(traces["contest"])),
-        ("dimensions", "Where each family stops working", explained(traces["suite"])),
+        ("small", small, explained(traces["contest_small"])),
+        ("dimensions", "Where each family stops working", join([families_table(finding), explained(traces["suite"])])),
     ]
     path = run.path / "tuned.json"
     if path.exists():
         tuned = from_dict(Tuned, read_json(path))
         sections.append(("language", "A language model without a gradient", language(tuned, finding)))
     return Story("Learning without backpropagation", sentence(traces["contest"]), sections)
+
+
+def families_table(finding: Finding) -> Markup:
+    """Each family, the most dimensions in which the best of it solves half of the problems, and who that is."""
+    head = tag("tr", *(tag("th", name, scope="col") for name in ("what it learns", "dimensions", "which")))
+    body = [
+        tag("tr", tag("td", row.what.removeprefix(STOPS)), tag("td", f"{row.ours:,.0f}"), tag("td", row.note))
+        for row in beginning(finding, STOPS)
+    ]
+    said = tag("p", "The most dimensions in which half of the problems are solved to 90 %, by the best of each family.")
+    return join([said, scrolling(tag("table", tag("thead", head), tag("tbody", *body), class_="comparison"))])
 
 
 def sentence(contest: Trace) -> str:

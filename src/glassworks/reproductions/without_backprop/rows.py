@@ -7,6 +7,7 @@ import numpy as np
 from glassworks.reproductions.finding import Finding, Row
 from glassworks.reproductions.without_backprop.contest import Entry
 from glassworks.reproductions.without_backprop.language import Tuned
+from glassworks.reproductions.without_backprop.suite import FAMILIES, stops
 from glassworks.trace.trace import Trace
 
 PUBLISHED = {
@@ -20,22 +21,30 @@ PUBLISHED = {
     "forward_forward": (1.36, "Hinton 2022: four layers of 2,000; the most copied implementation has 6.84"),
 }
 """Errors of MNIST's 10,000 test digits, in %, of other networks on 60,000 digits: they stand beside ours uncompared."""
-FEW, MANY = 0, -1
+FEW = 0
+STOPS = "dimensions up to which half of the problems are solved to 90 %: "
 
 
 def finding(
-    contest: Trace, entries: Sequence[Entry], suite: Trace, tuned: Tuned | None, *, data: str, quick: bool
+    ways: Sequence[tuple[Trace, Sequence[Entry]]], suite: Trace, tuned: Tuned | None, *, data: str, quick: bool
 ) -> Finding:
-    """All rows, from what was measured."""
-    facts = contest.meta
-    rows = [*suite_rows(suite), *([] if tuned is None else language_rows(tuned)), *contest_rows(contest)]
-    refused = [entry for entry in entries if entry.refused]
+    """All rows, from what was measured: `ways` of the network, and of the small one."""
+    (contest, entries), (small, small_entries) = ways
+    of_contest = [*contest_rows(contest), *contest_rows(small, of=f" of {small.meta['weights']} weights")]
+    rows = [*suite_rows(suite), *([] if tuned is None else language_rows(tuned)), *of_contest]
     notes = (
-        f"On {data}: a network of {facts['weights']:,} weights, {facts['seeds']} seeds of each method, "
-        f"{facts['passes']:,} passes over a batch of {facts['batch']} and {facts['seconds']} seconds. The learning "
-        "rate of each is the best of as many on the validation split.",
+        f"On {data}: {contest.meta['seeds']} seeds of each method, batches of {contest.meta['batch']}. "
+        + " ".join(
+            f"A network of {facts['weights']:,} weights, {facts['passes']:,} passes over a batch, and "
+            f"{facts['seconds']:g} seconds of the processor."
+            for facts in (contest.meta, small.meta)
+        ),
+        "The learning rate of each is the best of as many on the validation split. ± is 1.96 standard errors over "
+        "seeds and test examples. A pass is a batch's loss; steps of gradients and rules count as many as their "
+        "multiplications are worth.",
         "Published errors are of other networks and 60,000 digits, and stand beside ours without being compared.",
-        *(f"{entry.name} was refused: {entry.refused}." for entry in refused),
+        *(f"{entry.name} was refused: {entry.refused}." for entry in entries if entry.refused),
+        *(f"With few weights {entry.name} was refused: {entry.refused}." for entry in small_entries if entry.refused),
     )
     return Finding(
         "Learning without backpropagation",
@@ -52,17 +61,18 @@ def claim(what: str, holds: bool, note: str) -> Row:
     return Row(what, 1.0, float(holds), "1 = yes", "higher", 0.0, note)
 
 
-def contest_rows(contest: Trace) -> Iterator[Row]:
-    """Each method's errors."""
+def contest_rows(contest: Trace, *, of: str = "") -> Iterator[Row]:
+    """Each method's errors; published ones of the large network, which is `of` nothing."""
     for array, what in (("by_passes", "as many passes"), ("by_time", "as much time")):
         for name, error, spread in zip(
             contest.labels["method"], contest.arrays[array], contest.arrays[f"{array}_error"], strict=True
         ):
-            published, where = PUBLISHED.get(name, (None, ""))
-            said = f"±{196 * spread:.1f}" + (f"; published: {where}" if where and array == "by_passes" else "")
+            compared = array == "by_passes" and not of
+            published, where = PUBLISHED.get(name, (None, "")) if compared else (None, "")
+            said = f"±{196 * spread:.1f}" + (f"; published: {where}" if where else "")
             yield Row(
-                f"error after {what}: {name}",
-                published if array == "by_passes" else None,
+                f"error after {what}{of}: {name}",
+                published,
                 100 * float(error),
                 "%",
                 note=said,
@@ -76,6 +86,7 @@ def suite_rows(suite: Trace) -> Iterator[Row]:
     falls = [bool(solved[i][FEW] >= last(solved[i])) for i in searches]
     note = f"{sum(falls)} of {len(falls)} methods solve no more problems in the most dimensions than in the fewest"
     yield claim("the share of problems solved falls with dimension", all(falls), f"Rios & Sahinidis 2013; {note}")
+    yield from family_rows(suite)
     for i, name in enumerate(methods):
         each = ", ".join(
             f"{d}: {'refused' if np.isnan(share) else f'{share:.0%}'}"
@@ -88,6 +99,27 @@ def suite_rows(suite: Trace) -> Iterator[Row]:
             "%",
             "higher",
             note=each,
+        )
+
+
+def family_rows(suite: Trace) -> Iterator[Row]:
+    """Up to how many dimensions the best of each family solves half of the problems."""
+    methods, dimensions = suite.labels["method"], suite.labels["dimension"]
+    for family, members in FAMILIES.items():
+        best = {
+            name: stops(suite.arrays["solved_coarsely"][methods.index(name)]) for name in members if name in methods
+        }
+        if not best:
+            continue
+        far = max((place for place in best.values() if place is not None), default=None)
+        named = ", ".join(name for name, place in best.items() if place == far)
+        yield Row(
+            f"{STOPS}{family}",
+            None,
+            0.0 if far is None else float(dimensions[far].replace(",", "")),
+            "dimensions",
+            "higher",
+            note="in none of those tried" if far is None else named,
         )
 
 

@@ -15,14 +15,17 @@ from glassworks.optim.catalogue import METHODS
 from glassworks.reproductions.finding import Finding
 from glassworks.reproductions.folder import on_two_cores, open_or_create
 from glassworks.reproductions.without_backprop import language, rows
-from glassworks.reproductions.without_backprop.contest import Budget, contest, wrong
+from glassworks.reproductions.without_backprop.contest import Budget, Entry, contest, wrong
 from glassworks.reproductions.without_backprop.suite import GRADIENT, suite
 from glassworks.reproductions.without_backprop.traces import contest_trace, suite_trace
+from glassworks.trace.trace import Trace
 
 DEFAULT = "digits"
 HIDDEN = 32
-PASSES, QUICK_PASSES = 10_000, 600
-SECONDS, QUICK_SECONDS = 4.0, 0.4
+SMALL_SIDE, SMALL_HIDDEN, SMALL_SECONDS = 3, 4, 0.25
+"""Pixels a side and hidden units of a network for methods of a hundred weights, and its share of the time."""
+PASSES, QUICK_PASSES = 5_000, 600
+SECONDS, QUICK_SECONDS = 2.0, 0.3
 SEEDS, QUICK_SEEDS = 2, 1
 EVALUATIONS = 2_500
 """As many as Rios & Sahinidis 2013 allowed."""
@@ -53,7 +56,7 @@ def run(
         quick: fewer passes, seeds and dimensions.
         folder: a new run's folder, or that of an unfinished one with the same data and settings.
         seed: of the language model and its tuning. None = 0.
-        steps: passes over a batch that each training may take. None = 10,000, or 600 if quick.
+        steps: passes over a batch that each training may take. None = 5,000, or 600 if quick.
         command: what the user typed, for run.json.
 
     Raises:
@@ -80,31 +83,39 @@ def run(
 
 def measured(folder: Path, data: str, examples: Labelled, budget: Budget, quick: bool, seed: int) -> Finding:
     """All parts, from what is in the folder already, and their traces."""
-    config = VisionConfig("mlp", examples.shape, len(examples.classes), width=HIDDEN, depth=1)
-    entries = contest(folder / "contest", list(METHODS), examples, config, budget)
-    model = make_model(config, mean=examples.mean, std=examples.std)
-    ways = contest_trace(
-        entries,
-        budget,
-        weights=sum(p.numel() for p in model.parameters()),
-        test=len(examples.test),
-        untrained=wrong(model, examples.test),
-    )
+    small = opened(data, folder.parent, SMALL_SIDE)
+    spare = dataclasses.replace(budget, seconds=budget.seconds * SMALL_SECONDS)
+    ways = [
+        compared(folder, "contest", examples, HIDDEN, budget),
+        compared(folder, "contest_small", small, SMALL_HIDDEN, spare),
+    ]
     searches = [name for name, method in METHODS.items() if method.kind == "search" or name == GRADIENT]
     dimensions = QUICK_DIMENSIONS if quick else DIMENSIONS
     seeds = QUICK_SEEDS if quick else SEEDS
     tried = suite(folder / "suite", searches, dimensions, EVALUATIONS, seeds, tuned=not quick)
     functions = suite_trace(tried, EVALUATIONS)
     (folder / "traces").mkdir(exist_ok=True)
-    for trace in (ways, functions):
+    for trace in (*(trace for trace, _ in ways), functions):
         trace.save(folder / "traces" / trace.method)
     tuned = None if quick else language.tuned(folder, minutes=MINUTES, steps=TUNING, seed=seed)
-    return rows.finding(ways, entries, functions, tuned, data=data, quick=quick)
+    return rows.finding(ways, functions, tuned, data=data, quick=quick)
 
 
-def opened(data: str, root: Path) -> Labelled:
-    """The examples, read once; ValueError for what has no classes."""
+def compared(folder: Path, name: str, examples: Labelled, hidden: int, budget: Budget) -> tuple[Trace, list[Entry]]:
+    """All methods with one network, in the folder of that name: the trace of what was measured, and the entries."""
+    config = VisionConfig("mlp", examples.shape, len(examples.classes), width=hidden, depth=1)
+    entries = contest(folder / name, list(METHODS), examples, config, budget)
+    model = make_model(config, mean=examples.mean, std=examples.std)
+    weights, untrained = sum(p.numel() for p in model.parameters()), wrong(model, examples.test, examples)
+    trace = contest_trace(name, entries, budget, weights=weights, test=len(examples.test), untrained=untrained)
+    return trace, entries
+
+
+def opened(data: str, root: Path, side: int | None = None) -> Labelled:
+    """The examples, read once, images brought to so many pixels a side; ValueError for what has no classes."""
     source = open_source(data)
+    if side is not None and len(source.shape) == 3:
+        source = open_source(data, size=(side, side))
     if source.task != "classes":
         raise ValueError(f"data (={data!r}) is {source.what}: give examples of classes")
     return prepare(source, root / ".examples")

@@ -13,24 +13,25 @@ from glassworks.trace.trace import Trace
 COARSE, FINE = 1e-1, 1e-3
 
 
-def contest_trace(entries: Sequence[Entry], budget: Budget, *, weights: int, test: int, untrained: float) -> Trace:
+def contest_trace(
+    name: str, entries: Sequence[Entry], budget: Budget, *, weights: int, test: int, untrained: float
+) -> Trace:
     """The methods that were not refused, the fewest mistakes after as many passes first."""
     kept = sorted((entry for entry in entries if not entry.refused), key=lambda entry: mean_error(entry.by_passes)[0])
-    errors = {
-        name: np.array([mean_error(getattr(entry, name), test) for entry in kept]) for name in ("by_passes", "by_time")
-    }
-    arrays = {name: found[:, 0] for name, found in errors.items()}
-    arrays |= {f"{name}_error": found[:, 1] for name, found in errors.items()}
+    errors = {by: np.array([mean_error(getattr(entry, by), test) for entry in kept]) for by in ("by_passes", "by_time")}
+    arrays = {by: found[:, 0] for by, found in errors.items()}
+    arrays |= {f"{by}_error": found[:, 1] for by, found in errors.items()}
     arrays["cost"] = np.array([entry.by_passes[0].passes / entry.by_passes[0].steps for entry in kept])
     arrays["seconds"] = np.array([np.mean([score.seconds for score in entry.by_passes]) for entry in kept])
     arrays["rate"] = np.array([np.nan if entry.rate is None else entry.rate for entry in kept])
+    refused = ", ".join(entry.name for entry in entries if entry.refused) or "none"
     facts = {"num_test": test, "weights": weights, "seeds": budget.seeds, "passes": budget.passes, "batch": BATCH}
     return Trace(
-        "contest",
+        name,
         arrays,
         dict.fromkeys(arrays, ("method",)),
         {"method": [entry.name for entry in kept]},
-        {**facts, "seconds": budget.seconds, "untrained": untrained},
+        {**facts, "seconds": budget.seconds, "untrained": untrained, "refused": refused},
         legend=CONTEST,
     )
 

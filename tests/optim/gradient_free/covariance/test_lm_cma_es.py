@@ -120,3 +120,15 @@ def test_a_path_of_no_length_changes_nothing() -> None:
     v, gains = inverses(torch.zeros(3, 4), 3)
     assert v.isfinite().all()
     assert not gains.any()
+
+
+@pytest.mark.parametrize("flat", [True, False])
+def test_where_nothing_can_be_learned_all_stays_a_number(flat: bool) -> None:
+    w = nn.Parameter(torch.ones(2))
+    optimizer, generator = LMCMAES([w], sigma=1e-20), torch.Generator().manual_seed(0)
+    for _ in range(1500):
+        candidates = optimizer.ask()
+        optimizer.tell(torch.ones(len(candidates)) if flat else torch.rand(len(candidates), generator=generator))
+    assert w.isfinite().all()
+    assert 0 < optimizer.numbers()["sigma"] < math.inf
+    assert optimizer.memory["path"].isfinite().all()

@@ -59,3 +59,11 @@ def test_given_candidates_are_taken_where_they_are_better_than_where_it_stands()
     assert torch.equal(search.memory["mean"], stands)
     search.tell(torch.tensor([1.5]), torch.zeros(1, 2))
     assert search.memory["mean"].tolist() == [0.0, 0.0]
+
+
+def test_where_all_places_are_equally_good_weights_stay_numbers() -> None:
+    w = nn.Parameter(torch.ones(2))
+    search = HillClimbing([w])
+    for _ in range(300):
+        search.tell(torch.ones(2))
+    assert w.isfinite().all()

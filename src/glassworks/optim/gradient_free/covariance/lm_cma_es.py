@@ -36,6 +36,8 @@ from glassworks.optim.gradient_free.search import Search
 
 TARGET = 0.3
 """z*: how much better a generation must be than the last for sigma to stay."""
+LEAST, MOST = 1e-30, 1e30
+"""Where sigma ends: on a flat function it would fall or grow until paths, which are over it, are no numbers."""
 
 
 class LMCMAES(Search):
@@ -116,6 +118,7 @@ class LMCMAES(Search):
             self.remember(memory["path"])
         if not self.settings["noisy"]:
             self.by_success(losses)
+        memory["sigma"] = min(MOST, max(LEAST, memory["sigma"]))
 
     def by_path(self, step: Float[Tensor, " D"], known: Constants) -> None:
         """The step size grows where steps in the coordinates z go the same way, and shrinks where they go back.

@@ -20,6 +20,9 @@ from torch import Tensor
 from glassworks.optim.gradient_free.heuristics.kept import Elitist
 from glassworks.optim.gradient_free.heuristics.scale import around, own_scale
 
+MOST = 1e30
+"""Sigma does not grow beyond: where all places are equally good it would until the weights are no numbers."""
+
 
 class HillClimbing(Elitist):
     """(1+1)-ES, or with a population above 1 the best of so many neighbours; holds no more than the weights.
@@ -46,7 +49,8 @@ class HillClimbing(Elitist):
     def choose(self, candidates: Float[Tensor, "P D"], losses: Float[Tensor, " P"]) -> int:
         """The best neighbour, if it is no worse; and the steps' length."""
         won = (losses[1:] <= losses[0]) & losses[1:].isfinite()
-        self.memory["sigma"] *= 1.5 ** ((5 * float(won.double().mean()) - 1) / 4)
+        longer = 1.5 ** ((5 * float(won.double().mean()) - 1) / 4)
+        self.memory["sigma"] = min(MOST, self.memory["sigma"] * longer)
         best = int(losses[1:].argmin())
         return best + 1 if won[best] else 0
 
