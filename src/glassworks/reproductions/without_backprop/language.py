@@ -21,7 +21,6 @@ from glassworks.core.files import read_json, write_json
 from glassworks.core.progress import progress
 from glassworks.core.runs import Run
 from glassworks.data.batches import Places, Windows, shuffled
-from glassworks.data.store import Tokens
 from glassworks.data.tokenizers.build import Tokenizer
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
@@ -45,9 +44,9 @@ READ = 2_000_000
 MOST = 2000
 """Lines of each kind, at most."""
 BATCH = 16
-RATES = {"mezo": 1e-4, "adamw": 3e-4}
+RATES = {"mezo": 1e-3, "adamw": 3e-4}
 """Learning rates: the best of some, on lines to tune on."""
-SCHEDULE = ScheduleConfig("wsd", decay=0.5, final=0.0)
+SCHEDULE = ScheduleConfig("wsd", decay=0.8, final=0.0)
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,10 @@ def base(folder: Path, minutes: float, seed: int) -> Run:
 def measured(run: Run, steps: int, seed: int) -> Tuned:
     """Tune a trained model in both ways."""
     opened = open_text(run)
-    to_tune, to_judge = (lines(part, opened.tokenizer) for part in (opened.data.train, opened.data.val))
+    to_tune, to_judge = (
+        lines(opened.tokenizer.decode(part.read(0, min(READ, part.num_tokens)).tolist()), opened.tokenizer)
+        for part in (opened.data.train, opened.data.val)
+    )
     before, _ = judged(opened.model, to_judge)
     numbers = {"mezo": steps, "adamw": max(1, steps // 10)}
     after, right = dict[str, float](), dict[str, float]()
@@ -120,9 +122,8 @@ def tune(model: GPT, name: str, examples: Lines, steps: int, seed: int) -> None:
         fit(model, batches, next_token_loss, optimizer, steps=steps, schedule=make_schedule(SCHEDULE), report=report)
 
 
-def lines(tokens: Tokens, tokenizer: Tokenizer) -> Lines:
-    """As many lines of each kind, and no more than `MOST`, of the beginning of a split; those too long are left out."""
-    text = tokenizer.decode(tokens.read(0, min(READ, tokens.num_tokens)).tolist())
+def lines(text: str, tokenizer: Tokenizer) -> Lines:
+    """As many lines of each kind, each once, and no more than `MOST`; those too long are left out."""
     asked = tokenizer.encode(ASKED)
     rows: dict[str, list[list[int]]] = {start: [] for start in KINDS}
     for line in dict.fromkeys(text.split("\n")):

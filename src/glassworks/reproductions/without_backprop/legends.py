@@ -44,7 +44,7 @@ SUITE = Legend(
     title="Where each family stops working",
     question="Up to how many dimensions does a method find its way by values alone?",
     measure=(
-        "Share of {functions} test functions from {seeds} starts each on which a method has got rid of 90 % "
+        "Share of {functions} test functions, {seeds} start(s) of each, on which a method has got rid of 90 % "
         "(or 99.9 %) of what the start lies above the optimum, after {evaluations:,} evaluations."
     ),
     reading=(
