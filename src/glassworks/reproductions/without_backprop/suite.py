@@ -85,6 +85,8 @@ def minimised(name: str, function: Function, dimension: int, evaluations: int, s
     optimizer = make_optimizer(trial, config, seed=seed)
     for group in optimizer.param_groups:
         group["lr"] = group.get("lr", 0.0) * rate
+        if "noisy" in group:  # whether the same place has another value each time
+            group["noisy"] = function.noisy
     at_once = isinstance(optimizer, Search) and not isinstance(optimizer, Sequential)
     with suppress(Spent):
         while at_once and evaluations > 0:
