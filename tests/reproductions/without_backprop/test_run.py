@@ -114,11 +114,13 @@ def test_a_training_that_diverges_has_what_a_guess_has_wrong(examples: Labelled)
 
 
 def test_a_step_of_a_rule_costs_what_it_multiplies_and_of_a_search_what_it_looks_at(examples: Labelled) -> None:
+    names = "sgd", "feedback_alignment", "target_propagation", "mezo", "pgpe"
     config = VisionConfig("mlp", examples.shape, len(examples.classes), width=16, depth=1)
-    cost = {name: contest.cost(name, examples, config) for name in ("sgd", "feedback_alignment", "mezo", "pgpe")}
+    cost = {name: contest.cost(name, examples, config) for name in names}
     hidden, last = 64 * 16, 16 * 10
     assert cost["sgd"] == pytest.approx((2 * hidden + 3 * last) / (hidden + last))
     assert cost["feedback_alignment"] >= cost["sgd"]
+    assert cost["target_propagation"] > cost["sgd"]
     assert cost["mezo"] == 3
     assert cost["pgpe"] == 65
 

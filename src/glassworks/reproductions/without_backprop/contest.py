@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from glassworks.core.config import from_dict
 from glassworks.core.errors import RunError
@@ -151,16 +152,34 @@ def cost(name: str, data: Labelled, config: VisionConfig) -> float:
     """Passes of a step: the losses that the method says it took, or else its multiplications in those of a pass."""
     model, optimizer = made(name, data, config, 0)
     batches, loss_fn = Examples(data.train, BATCH, 0), class_loss()
-    with FlopCounterMode(display=False) as once, torch.no_grad():
+    with Multiplied() as once, torch.no_grad():
         loss_fn(model, batches(0))
     fit(model, batches, loss_fn, optimizer, steps=1)
     numbers: Callable[[], dict[str, Any]] = getattr(optimizer, "numbers", dict)
     before = numbers().get("forwards")
-    with nullcontext() if before else FlopCounterMode(display=False) as counter:
+    with nullcontext() if before else Multiplied() as counted:
         fit(model, batches, loss_fn, optimizer, start=1, steps=1 + COUNTED)
-    if counter is None:
+    if counted is None:
         return float(numbers()["forwards"] - before) / COUNTED
-    return float(counter.get_total_flops()) / once.get_total_flops() / COUNTED
+    return counted.total / once.total / COUNTED
+
+
+class Multiplied(TorchDispatchMode):
+    """Counts the operations of all products of matrices and convolutions within it.
+
+    torch's own counter, whose formulas these are, follows modules by hooks, which `autograd.grad` does not bear.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Run an operation, and count it."""
+        out = func(*args, **(kwargs or {}))
+        if func.overloadpacket in flop_registry:
+            self.total += flop_registry[func.overloadpacket](*args, **(kwargs or {}), out_val=out)
+        return out
 
 
 def chosen(run: Callable[..., Any], data: Labelled, steps: int, number: int) -> float:

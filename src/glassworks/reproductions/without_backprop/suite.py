@@ -87,14 +87,14 @@ def minimised(name: str, function: Function, dimension: int, evaluations: int, s
         group["lr"] = group.get("lr", 0.0) * rate
         if "noisy" in group:  # whether the same place has another value each time
             group["noisy"] = function.noisy
-    at_once = isinstance(optimizer, Search) and not isinstance(optimizer, Sequential)
+    at_once = optimizer if isinstance(optimizer, Search) and not isinstance(optimizer, Sequential) else None
     with suppress(Spent):
-        while at_once and evaluations > 0:
-            losses = values(optimizer.ask()[:evaluations])
+        while at_once is not None and evaluations > 0:
+            losses = values(at_once.ask()[:evaluations])
             evaluations -= len(losses)
             if evaluations > 0:
-                optimizer.tell(losses)
-        while not at_once:
+                at_once.tell(losses)
+        while at_once is None:
             optimizer.step(trial.evaluate)  # type: ignore[arg-type]  # torch: returns a float
     return min(1.0, lowest / float(function.formula((start * width)[None])))
 
