@@ -161,17 +161,17 @@ def cost(name: str, data: Labelled, config: VisionConfig) -> float:
         fit(model, batches, loss_fn, optimizer, start=1, steps=1 + COUNTED)
     if counted is None:
         return float(numbers()["forwards"] - before) / COUNTED
-    return counted.total / once.total / COUNTED
+    return float(counted.total / once.total / COUNTED)
 
 
-class Multiplied(TorchDispatchMode):
+class Multiplied(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch: untyped
     """Counts the operations of all products of matrices and convolutions within it.
 
     torch's own counter, whose formulas these are, follows modules by hooks, which `autograd.grad` does not bear.
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.total = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
