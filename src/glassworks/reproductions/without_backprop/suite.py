@@ -31,8 +31,8 @@ SIGMA = 0.2
 """Of candidates at the start, in widths of the domain."""
 RATES = (1.0, 0.1, 10.0)
 """Learning rates tried, in multiples of the method's own; a dimension's is the best over every third function."""
-MOST = {"cma_es": 100, "xnes": 1_000}
-"""Dimensions beyond which a method that keeps the square of them takes minutes for a problem, and is left out."""
+MOST = {"cma_es": 100, "xnes": 1_000, "cobyqa": 10, "bobyqa": 10}
+"""Dimensions beyond which a method that models them all takes minutes for a problem, and is left out."""
 GRADIENT = "adamw"
 """What has the gradient, and stands beside the others."""
 
