@@ -42,6 +42,9 @@ SCHEDULE = ScheduleConfig("wsd", decay=0.5, final=0.1)
 COUNTED = 2
 """Steps whose passes are counted, after the first one, in which things are measured once."""
 
+MOST = {"cma_es": 1_000, "xnes": 1_000}
+"""Weights beyond which a method that keeps the square of them takes minutes for a generation, and is left out."""
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -123,8 +126,11 @@ def entry(name: str, data: Labelled, config: VisionConfig, budget: Budget) -> En
 
 
 def made(name: str, data: Labelled, config: VisionConfig, seed: int) -> tuple[nn.Module, torch.optim.Optimizer]:
-    """The network as it begins, and what moves it; ValueError where the method refuses it."""
+    """The network as it begins, and what moves it; ValueError where the method refuses it, or is left out."""
     model = make_model(config, seed=seed, mean=data.mean, std=data.std)
+    weights = sum(p.numel() for p in model.parameters())
+    if weights > MOST.get(name, weights):
+        raise ValueError(f"{weights:,} weights are more than {MOST[name]:,}, beyond which a generation takes minutes")
     return model, make_optimizer(model, OptimizerConfig(name), dtype=torch.float32, seed=seed)
 
 
