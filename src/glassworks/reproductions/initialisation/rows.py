@@ -168,10 +168,10 @@ def variance_rows(variances: Trace) -> Iterator[Row]:
     for variance, ours, said in zip(labels, found, theory, strict=True):
         what, note = f"deepest that trains: tanh, σ² = {variance}", f"of {largest} at most{no_end(said)}"
         yield Row(what, None if said > NO_END else float(said), float(ours), "layers", "same", note=note)
-    best = labels[int(np.argmax(found + 1e-6 * np.minimum(theory, 1e3)))]
+    best = ", ".join(label for label, ours in zip(labels, found, strict=True) if ours == found.max())
     edge = labels[int(np.argmax(theory))]
     holds = bool(found[labels.index(edge)] == found.max())
-    yield claim("the deepest train at the edge of chaos", holds, f"σ² = {edge}; ours: σ² = {best}")
+    yield claim("the deepest train at the edge of chaos", holds, f"σ² = {edge}; ours at σ² = {best}")
 
 
 def shortcut_rows(shortcuts: Trace) -> Iterator[Row]:
