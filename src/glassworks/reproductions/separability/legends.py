@@ -17,8 +17,11 @@ WIDTHS = Legend(
         "the law that biases are drawn by; where a line is above that of random labels, the layer makes use of how the "
         "sets lie, and where it is on it, so many neurons separate anything."
     ),
-    nothing="All lines on that of random labels, which Cover's count gives for points in general position.",
-    control="Labels shuffled among the same points, measured, and Cover's count, which is exact.",
+    nothing="All lines on that of random labels.",
+    control=(
+        "Labels shuffled among the same points, so that sets stay as large as they are; and Cover's count, exact for "
+        "points in general position, over all labellings: sets of unequal size are easier to separate than most."
+    ),
     quantities={
         "separable": Quantity(
             "separable, share of networks", "Whiskers come of the binomial interval.", error="error", ends=(0.0, 1.0)
