@@ -2,9 +2,8 @@
 
 from glassworks.core.runs import Run
 from glassworks.draw.markup import Markup, join, tag
-from glassworks.reproductions.batchnorm.networks import VGG
 from glassworks.reproductions.finding import Finding
-from glassworks.reproductions.page import Story, beginning, row_named, rows_figure, value
+from glassworks.reproductions.page import Story, beginning, rows_figure
 from glassworks.trace.render import explained
 from glassworks.trace.trace import Trace
 
@@ -30,18 +29,29 @@ def batchnorm_story(run: Run, finding: Finding) -> Story:
 
 
 def sentence(finding: Finding) -> str:
-    """Whether it is stability or smoothness that goes with training well, in the VGG."""
-    stable = not row_named(finding, f"{VGG}: noisy batch norm's activations are less stable than none's").ours
-    well = row_named(finding, f"{VGG}: noisy batch norm trains about as well as batch norm").ours
+    """How many of the networks show each of the paper's statements."""
+    said = {
+        end: held(finding, end)
+        for end in (
+            ": noisy batch norm's activations are less stable than none's",
+            ": noisy batch norm trains about as well as batch norm",
+            ": covariate shift ||G - G'|| is not smaller under batch norm",
+        )
+    }
     smooth = [row for row in finding.rows if "is smaller under batch norm, along" in row.what]
-    held = sum(value(row.ours) == 1 for row in smooth)
-    noisy = "move its layers' inputs no more" if stable else "makes its layers' inputs move more"
-    trains = "trains about as well as batch norm" if well else "does not train as well as batch norm"
+    unstable, well, shifted = said.values()
     return (
-        f"Noise behind batch norm {noisy} than without any norm, and it {trains}: stability is "
-        f"{'not ' if well and not stable else ''}what decides. Of {len(smooth)} measures of smoothness {held} are "
-        "lower under batch norm than without a norm."
+        f"With noise behind its norms the inputs of layers are less stable than without any norm in {unstable} "
+        f"networks, and training goes about as well as with batch norm in {well}. Covariate shift is not smaller under "
+        f"batch norm in {shifted}; of {len(smooth)} measures of smoothness along steps "
+        f"{sum(row.ours == 1 for row in smooth)} are smaller under it, beyond their intervals."
     )
+
+
+def held(finding: Finding, end: str) -> str:
+    """Of how many networks a statement holds: "2 of 3"."""
+    rows = [row for row in finding.rows if row.what.endswith(end)]
+    return f"{sum(row.ours == 1 for row in rows)} of {len(rows)}"
 
 
 def theorems(finding: Finding) -> Markup:

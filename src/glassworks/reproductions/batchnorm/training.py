@@ -25,7 +25,7 @@ class Training:
     rows: list[dict[str, Any]]
     """Of each time that it was looked at, from the untrained network on; fewer if it diverged."""
     diverged: int | None
-    """The step by which its loss was no longer finite."""
+    """The step of the last look at it before its loss was no longer finite, if it came to that."""
     error: float | None
     """The share of the test examples that it has wrong at the end, if it has any."""
     deviations: tuple[float, float] | None
@@ -65,7 +65,7 @@ def train(task: Task, network: str, seed: int, points: int) -> Training:
                 optimizer = torch.optim.SGD(model.parameters(), task.lr)
                 fit(model, batches, task.loss_fn, optimizer, steps=task.steps, every=every, report=report)
             except RunError:
-                diverged = rows[-1]["step"] + 1
+                diverged = rows[-1]["step"]
         error = None if task.test is None else wrong(model, *task.test)
     sides = deviations(model, task.loss_fn, batches(task.steps)) if network == BATCH and diverged is None else None
     return Training(rows, diverged, error, sides)
