@@ -45,4 +45,4 @@ def ratio_of(one: Float[np.ndarray, " S"], other: Float[np.ndarray, " S"]) -> In
     """The geometric mean of ratios, seed by seed."""
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = mean_of(np.log(one / other))
-    return Interval(*(math.exp(min(x, 700.0)) for x in (logs.mean, logs.low, logs.high)))
+    return Interval(*(math.exp(x) if x < math.inf else x for x in (logs.mean, logs.low, logs.high)))
