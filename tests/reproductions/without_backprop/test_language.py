@@ -1,14 +1,18 @@
 """A language model tuned to a small task: which lines are asked of it, and what is measured."""
 
+from dataclasses import asdict
+from pathlib import Path
+
 import pytest
 import torch
 
-from glassworks.core.errors import RunError
+from glassworks.core.errors import FileDamaged, RunError
+from glassworks.core.files import write_json
 from glassworks.data.tokenizers.build import Tokenizer, train_bpe
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
 from glassworks.reproductions.without_backprop import language
-from glassworks.reproductions.without_backprop.language import Tuned, judged, lines, resident, tune
+from glassworks.reproductions.without_backprop.language import Tuned, judged, lines, read_tuned, resident, tune
 
 NAMES = [f"{a}{b}" for a in "abcdefgh" for b in "xyz"]
 TEXT = "\n".join(line for name in NAMES for line in (f"import {name}", "x = 1", f"    def {name}():", f"import {name}"))
@@ -69,3 +73,12 @@ def test_memory_at_the_most_is_no_less_than_memory_now() -> None:
     assert resident("VmHWM") >= resident("VmRSS") > 1e6
     with pytest.raises(RunError, match="does not say VmNothing"):
         resident("VmNothing")
+
+
+def test_what_tuning_came_to_is_read_as_it_was_written_and_damage_is_named(tmp_path: Path) -> None:
+    tuned = Tuned(5.0, {"mezo": 1.5, "adamw": 1.0}, {"mezo": 1.0}, {"mezo": 3}, {"inference": 10})
+    write_json(tmp_path / "tuned.json", asdict(tuned))
+    assert read_tuned(tmp_path / "tuned.json") == tuned
+    write_json(tmp_path / "other.json", {"before": 1.0})
+    with pytest.raises(FileDamaged, match="other.json"):
+        read_tuned(tmp_path / "other.json")

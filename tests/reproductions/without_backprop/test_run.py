@@ -144,6 +144,9 @@ def test_the_page_draws_both_traces(done: tuple[Path, Finding]) -> None:
     assert "Where each family stops working" in text
     assert "language model without a gradient" not in text  # of a quick run
     assert ">nan<" not in text
+    assert "{passes" not in text
+    assert "{evaluations" not in text
+    assert "{untrained" not in text
 
 
 def test_data_without_classes_and_too_few_steps_are_refused(tmp_path: Path) -> None:

@@ -15,8 +15,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from glassworks.core.config import from_dict
-from glassworks.core.errors import RunError
+from glassworks.core.errors import FileDamaged, RunError
 from glassworks.core.files import read_json, write_json
 from glassworks.core.progress import progress
 from glassworks.core.runs import Run
@@ -76,7 +75,15 @@ def tuned(folder: Path, *, minutes: float, steps: int, seed: int) -> Tuned:
     path = folder / "tuned.json"
     if not path.exists():
         write_json(path, asdict(measured(base(folder / "base", minutes, seed), steps, seed)))
-    return from_dict(Tuned, read_json(path))
+    return read_tuned(path)
+
+
+def read_tuned(path: Path) -> Tuned:
+    """A result from its file."""
+    try:
+        return Tuned(**read_json(path))
+    except TypeError:
+        raise FileDamaged(f"{path} does not say what tuning came to: delete it, and it is made again") from None
 
 
 def base(folder: Path, minutes: float, seed: int) -> Run:
@@ -179,6 +186,10 @@ def work(pipe: Connection, run: Path, name: str) -> None:
     """Read a batch, or learn from it, twice; send by how much the memory in use has grown at the most."""
     opened = open_text(Run(run))
     batch, model = Windows(opened.data.train, BATCH, opened.model.config.n_ctx, 0)(0), opened.model
+    for other in RATES:  # what is imported for training is no memory of a method
+        small = torch.nn.Linear(1, 1)
+        optimizer = make_optimizer(small, OptimizerConfig(other))
+        fit(small, lambda step: torch.ones(1, 1), lambda net, ones: net(ones).square().mean(), optimizer, steps=1)
     before = resident("VmRSS")
     if name == "inference":
         with torch.no_grad():

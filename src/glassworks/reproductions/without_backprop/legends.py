@@ -6,8 +6,8 @@ CONTEST = Legend(
     title="Every method at the same cost",
     question="How far does each way of learning come with as many forward passes, and with as much time?",
     measure=(
-        "Share of {num_test:,} test examples that a network of {weights:,} weights has wrong, mean of {seeds} "
-        "trainings of each method from the same weights. {passes:,} passes over a batch of {batch}; {seconds:g} "
+        "Share of {num_test} test examples that a network of {weights} weights has wrong, mean of {seeds} "
+        "trainings of each method from the same weights. {passes} passes over a batch of {batch}; {seconds} "
         "seconds of the processor. A pass is a batch's loss; a step with a gradient or by a rule counts as many as its "
         "multiplications are worth. Refused at this size: {refused}."
     ),
@@ -15,7 +15,7 @@ CONTEST = Legend(
         "A row a method, the best first. Where a method is far better by passes than by time, it computes much beside "
         "them; the other way around, its passes are cheap: nothing is kept for a gradient, and many run at once."
     ),
-    nothing="All rows at {untrained:.0%}, which the network has wrong as it begins.",
+    nothing="All rows at {untrained}, which the network has wrong as it begins.",
     control="Methods that have the gradient, from the same weights at the same cost.",
     quantities={
         "by_passes": Quantity(
@@ -45,7 +45,7 @@ SUITE = Legend(
     question="Up to how many dimensions does a method find its way by values alone?",
     measure=(
         "Share of {functions} test functions, {seeds} start(s) of each, on which a method has got rid of 90 % "
-        "(or 99.9 %) of what the start lies above the optimum, after {evaluations:,} evaluations."
+        "(or 99.9 %) of what the start lies above the optimum, after {evaluations} evaluations."
     ),
     reading=(
         "A row a method, a column a number of dimensions. Methods that model the curvature are far ahead in few "

@@ -1,12 +1,10 @@
 """The page: the contest, where each family stops, and a language model without a gradient."""
 
-from glassworks.core.config import from_dict
-from glassworks.core.files import read_json
 from glassworks.core.runs import Run
 from glassworks.draw.markup import Markup, join, scrolling, tag
 from glassworks.reproductions.finding import Finding
 from glassworks.reproductions.page import Story, beginning, rows_figure, value
-from glassworks.reproductions.without_backprop.language import Tuned
+from glassworks.reproductions.without_backprop.language import Tuned, read_tuned
 from glassworks.reproductions.without_backprop.rows import STOPS
 from glassworks.trace.render import explained
 from glassworks.trace.trace import Trace
@@ -23,7 +21,7 @@ def without_backprop_story(run: Run, finding: Finding) -> Story:
     ]
     path = run.path / "tuned.json"
     if path.exists():
-        tuned = from_dict(Tuned, read_json(path))
+        tuned = read_tuned(path)
         sections.append(("language", "A language model without a gradient", language(tuned, finding)))
     return Story("Learning without backpropagation", sentence(traces["contest"]), sections)
 

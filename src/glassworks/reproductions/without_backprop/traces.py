@@ -31,7 +31,7 @@ def contest_trace(
         arrays,
         dict.fromkeys(arrays, ("method",)),
         {"method": [entry.name for entry in kept]},
-        {**facts, "seconds": budget.seconds, "untrained": untrained, "refused": refused},
+        {**facts, "seconds": round(budget.seconds, 3), "untrained": f"{100 * untrained:.0f} %", "refused": refused},
         legend=CONTEST,
     )
 
