@@ -1,4 +1,8 @@
-"""Every optimizer by its name: what it is, what a step costs, and when to take it. Imports no torch."""
+"""Every optimizer by its name: what it is, what a step costs, and when to take it. Imports no torch.
+
+Shares of test functions are of 15, solved to 90 % of the way down in 2,500 evaluations; digits are MNIST's, a network of
+25,450 weights, batches of 256: measured by `reproduce without-backprop`, the digits with `--steps 2000`.
+"""
 
 import ast
 import importlib
@@ -35,24 +39,31 @@ METHODS: dict[str, Method] = {
         "gradient",
         "3",
         "1 to 2",
-        "anything with a gradient and hidden matrices: fewest steps of the gradient methods",
+        "anything with a gradient and hidden matrices: fewest steps of the gradient methods; "
+        "5.3 % of digits are wrong after 2,000 passes",
     ),
     "adamw": Method(
-        "AdamW (Loshchilov & Hutter 2019)", "gradient", "3", "2", "anything with a gradient: the one to try first"
+        "AdamW (Loshchilov & Hutter 2019)",
+        "gradient",
+        "3",
+        "2",
+        "anything with a gradient: the one to try first; 5.1 % of digits are wrong after 2,000 passes",
     ),
     "sgd": Method(
         "stochastic gradient descent with Nesterov's momentum (Nesterov 1983)",
         "gradient",
         "3",
         "1",
-        "networks whose layers are normalised, and where memory is short; its rate wants to be tuned",
+        "networks whose layers are normalised, and where memory is short; its rate wants to be tuned; "
+        "5.5 % of digits are wrong after 2,000 passes",
     ),
     "feedback_alignment": Method(
         "errors go back through weights drawn once (Lillicrap et al. 2016)",
         "rule",
         "3",
         "3",
-        "whether a network needs its own weights on the way back: shallow ones do not, deep convolutions do",
+        "whether a network needs its own weights on the way back: shallow ones do not, deep convolutions do; "
+        "6.3 % of digits are wrong after 2,000 passes, 5.1 of AdamW",
         "rules.feedback_alignment:FeedbackAlignment",
     ),
     "direct_feedback_alignment": Method(
@@ -60,7 +71,8 @@ METHODS: dict[str, Method] = {
         "rule",
         "3",
         "2 + outputs",
-        "layers that are to learn at the same time: fully connected ones; convolutions learn little",
+        "layers that are to learn at the same time: fully connected ones; convolutions learn little; "
+        "6.2 % of digits are wrong after 2,000 passes, 5.1 of AdamW",
         "rules.direct_feedback_alignment:DirectFeedbackAlignment",
     ),
     "sign_symmetric": Method(
@@ -68,7 +80,8 @@ METHODS: dict[str, Method] = {
         "rule",
         "3",
         "2",
-        "as feedback_alignment, near backpropagation in deep convolutions, too",
+        "as feedback_alignment, near backpropagation in deep convolutions, too; "
+        "5.9 % of digits are wrong after 2,000 passes, 5.1 of AdamW",
         "rules.sign_symmetric:SignSymmetric",
     ),
     "forward_forward": Method(
@@ -76,7 +89,8 @@ METHODS: dict[str, Method] = {
         "rule",
         "7",
         "2",
-        "multi-layer perceptrons for classes, whose layers are to learn by themselves",
+        "multi-layer perceptrons for classes, whose layers are to learn by themselves; "
+        "10.2 % of digits are wrong after 2,000 passes, 5.1 of AdamW",
         "rules.forward_forward:ForwardForward",
     ),
     "hebbian": Method(
@@ -84,7 +98,8 @@ METHODS: dict[str, Method] = {
         "rule",
         "2",
         "1",
-        "features of unlabelled inputs in fully connected layers; stacked convolutions do better as they are drawn",
+        "features of unlabelled inputs in fully connected layers; stacked convolutions do better as they are drawn; "
+        "14.5 % of digits are wrong after 2,000 passes, 5.1 of AdamW",
         "rules.hebbian:Hebbian",
     ),
     "extreme_learning_machine": Method(
@@ -92,7 +107,8 @@ METHODS: dict[str, Method] = {
         "rule",
         "1",
         "width squared",
-        "an answer after one epoch, classes or numbers: shallow and wide; nothing below the last layer is learned",
+        "an answer after one epoch, classes or numbers: shallow and wide; nothing below the last layer is learned; "
+        "33.4 % of digits are wrong after 2,000 passes, 5.1 of AdamW",
         "rules.extreme_learning_machine:ExtremeLearningMachine",
     ),
     "openai_es": Method(
@@ -100,7 +116,9 @@ METHODS: dict[str, Method] = {
         "search",
         "population + 1",
         "population + 2",
-        "thousands of weights, noisy losses, many machines",
+        "thousands of weights, noisy losses, many machines; "
+        "of test functions it solves 93 % in 2 dimensions, 47 % in 10, none in 100; "
+        "36.5 % of digits are wrong after 2,000 passes, 5.1 of AdamW",
         "gradient_free.evolution.openai_es:OpenAIES",
     ),
     "pgpe": Method(
@@ -108,7 +126,9 @@ METHODS: dict[str, Method] = {
         "search",
         "population + 1",
         "population + 3",
-        "as openai_es, where weights are of different scales",
+        "as openai_es, where weights are of different scales; "
+        "of test functions it solves 100 % in 2 dimensions, 60 % in 10, none in 100; "
+        "36.5 % of digits are wrong after 2,000 passes, 5.1 of AdamW",
         "gradient_free.evolution.pgpe:PGPE",
     ),
     "snes": Method(
@@ -116,7 +136,9 @@ METHODS: dict[str, Method] = {
         "search",
         "population + 1",
         "population + 1",
-        "tens to thousands of weights that hardly depend on each other; nothing to tune but the first sigma",
+        "tens to thousands of weights that hardly depend on each other; nothing to tune but the first sigma; "
+        "of test functions it solves 93 % in 2 dimensions, 93 % in 10, 40 % in 100, none in 1,000; "
+        "35.5 % of digits are wrong after 2,000 passes, 5.1 of AdamW",
         "gradient_free.evolution.snes:SNES",
     ),
     "xnes": Method(
@@ -124,7 +146,8 @@ METHODS: dict[str, Method] = {
         "search",
         "population + 1",
         "weights + population",
-        "2 to 100 weights that depend on each other; smooth, ill-conditioned losses",
+        "2 to 100 weights that depend on each other; smooth, ill-conditioned losses; "
+        "of test functions it solves 87 % in 2 dimensions, 73 % in 10, 7 % in 100, none in 1,000",
         "gradient_free.evolution.xnes:XNES",
     ),
     "cma_es": Method(
@@ -132,7 +155,8 @@ METHODS: dict[str, Method] = {
         "search",
         "population + 1",
         "D + population",
-        "up to some thousand weights: valleys that lie askew, rugged losses, no scale known",
+        "up to some thousand weights: valleys that lie askew, rugged losses, no scale known; "
+        "of test functions it solves 93 % in 2 dimensions, 87 % in 10, 67 % in 100",
         "gradient_free.covariance.cma_es:CMAES",
     ),
     "sep_cma_es": Method(
@@ -140,7 +164,9 @@ METHODS: dict[str, Method] = {
         "search",
         "population + 1",
         "population + 4",
-        "many weights of different scales that hardly depend on each other",
+        "many weights of different scales that hardly depend on each other; "
+        "of test functions it solves 93 % in 2 dimensions, 93 % in 10, 67 % in 100, none in 1,000; "
+        "41.9 % of digits are wrong after 2,000 passes, 5.1 of AdamW",
         "gradient_free.covariance.sep_cma_es:SepCMAES",
     ),
     "lm_cma_es": Method(
@@ -148,7 +174,9 @@ METHODS: dict[str, Method] = {
         "search",
         "population + 1",
         "population + 6 ln D",
-        "thousands of weights that depend on each other, more generations than weights",
+        "thousands of weights that depend on each other, more generations than weights; "
+        "of test functions it solves 100 % in 2 dimensions, 93 % in 10, 67 % in 100, 20 % in 1,000, none in 10,000; "
+        "31.6 % of digits are wrong after 2,000 passes, 5.1 of AdamW",
         "gradient_free.covariance.lm_cma_es:LMCMAES",
     ),
     "genetic": Method(
@@ -156,7 +184,9 @@ METHODS: dict[str, Method] = {
         "search",
         "population + 1",
         "population + parents",
-        "rugged losses, any number of weights; no step size is learned",
+        "rugged losses, any number of weights; no step size is learned; "
+        "of test functions it solves 93 % in 2 dimensions, 67 % in 10, 13 % in 100, none in 1,000; "
+        "62.9 % of digits are wrong after 2,000 passes, 5.1 of AdamW",
         "gradient_free.heuristics.genetic:Genetic",
     ),
     "differential_evolution": Method(
@@ -164,7 +194,9 @@ METHODS: dict[str, Method] = {
         "search",
         "2 population + 1",
         "3 population",
-        "up to a hundred weights: rugged losses, scales unknown",
+        "up to a hundred weights: rugged losses, scales unknown; "
+        "of test functions it solves 80 % in 2 dimensions, 73 % in 10, 20 % in 100, none in 1,000; "
+        "60.9 % of digits are wrong after 2,000 passes, 5.1 of AdamW",
         "gradient_free.heuristics.differential_evolution:DifferentialEvolution",
     ),
     "particle_swarm": Method(
@@ -172,7 +204,9 @@ METHODS: dict[str, Method] = {
         "search",
         "2 population + 1",
         "5 population",
-        "up to a hundred weights, along the axes: a rough answer soon",
+        "up to a hundred weights, along the axes: a rough answer soon; "
+        "of test functions it solves 80 % in 2 dimensions, 67 % in 10, 20 % in 100, none in 1,000; "
+        "70.3 % of digits are wrong after 2,000 passes, 5.1 of AdamW",
         "gradient_free.heuristics.particle_swarm:ParticleSwarm",
     ),
     "simulated_annealing": Method(
@@ -180,7 +214,7 @@ METHODS: dict[str, Method] = {
         "search",
         "population + 1",
         "population + 1",
-        "many small basins, few forward passes a step",
+        "many small basins, few forward passes a step; 44.9 % of digits are wrong after 2,000 passes, 5.1 of AdamW",
         "gradient_free.heuristics.simulated_annealing:SimulatedAnnealing",
     ),
     "hill_climbing": Method(
@@ -188,7 +222,8 @@ METHODS: dict[str, Method] = {
         "search",
         "population + 1",
         "population + 1",
-        "smooth losses with little noise, two forward passes a step",
+        "smooth losses with little noise, two forward passes a step; "
+        "48.1 % of digits are wrong after 2,000 passes, 5.1 of AdamW",
         "gradient_free.heuristics.hill_climbing:HillClimbing",
     ),
     "random_search": Method(
@@ -196,7 +231,9 @@ METHODS: dict[str, Method] = {
         "search",
         "population + 1",
         "population + 2",
-        "what any other must beat; a few weights of which few matter",
+        "what any other must beat; a few weights of which few matter; "
+        "of test functions it solves 93 % in 2 dimensions, none in 10; "
+        "88.7 % of digits are wrong after 2,000 passes, 5.1 of AdamW",
         "gradient_free.heuristics.random_search:RandomSearch",
     ),
     "target_propagation": Method(
@@ -204,7 +241,8 @@ METHODS: dict[str, Method] = {
         "rule",
         "5",
         "5",
-        "chains of linear layers, to study targets in place of gradients: nearly AdamW a step, in twice its time",
+        "chains of linear layers, to study targets in place of gradients: nearly AdamW a step, in twice its time; "
+        "4.6 % of digits are wrong after 2,000 passes, 5.1 of AdamW",
         "rules.target_propagation:TargetPropagation",
     ),
     "predictive_coding": Method(
@@ -212,7 +250,8 @@ METHODS: dict[str, Method] = {
         "rule",
         "3 inference + 4",
         "2 and states",
-        "chains without batch norm: AdamW's accuracy a step, in three times its time",
+        "chains without batch norm: AdamW's accuracy a step, in three times its time; "
+        "5.3 % of digits are wrong after 2,000 passes, 5.1 of AdamW",
         "rules.predictive_coding:PredictiveCoding",
     ),
     "equilibrium_propagation": Method(
@@ -220,7 +259,8 @@ METHODS: dict[str, Method] = {
         "rule",
         "6 settling + 7",
         "2 and states",
-        "chains without batch norm, networks that settle: AdamW's accuracy a step, in six times its time",
+        "chains without batch norm, networks that settle: AdamW's accuracy a step, in six times its time; "
+        "5.2 % of digits are wrong after 2,000 passes, 5.1 of AdamW",
         "rules.equilibrium_propagation:EquilibriumPropagation",
     ),
     "ensemble_kalman": Method(
@@ -228,7 +268,8 @@ METHODS: dict[str, Method] = {
         "rule",
         "population + 1",
         "population",
-        "any module whose targets are known and gradient is not: 84 % of MNIST where OpenAI's ES has 68",
+        "any module whose targets are known and gradient is not: 84 % of MNIST where OpenAI's ES has 68; "
+        "26.2 % of digits are wrong after 2,000 passes, 5.1 of AdamW",
         "rules.ensemble_kalman:EnsembleKalman",
     ),
     "spsa": Method(
@@ -236,7 +277,9 @@ METHODS: dict[str, Method] = {
         "search",
         "population + 1",
         "population",
-        "noisy losses and few evaluations; slow beyond some hundreds of weights, as a step's error grows with them",
+        "noisy losses and few evaluations; slow beyond some hundreds of weights, as a step's error grows with them; "
+        "of test functions it solves 27 % in 2 dimensions, none in 10; "
+        "55.8 % of digits are wrong after 2,000 passes, 5.1 of AdamW",
         "gradient_free.spsa:SPSA",
     ),
     "mezo": Method(
@@ -244,7 +287,8 @@ METHODS: dict[str, Method] = {
         "search",
         "3",
         "0",
-        "tuning a network that is trained already, where memory is for inference alone",
+        "tuning a network that is trained already, where memory is for inference alone; "
+        "53.1 % of digits are wrong after 2,000 passes, 5.1 of AdamW",
         "gradient_free.mezo:MeZO",
     ),
     "forward_gradient": Method(
@@ -252,7 +296,8 @@ METHODS: dict[str, Method] = {
         "search",
         "2 population",
         "2",
-        "smooth losses; a little less noise than mezo's, for a little less than its cost",
+        "smooth losses; a little less noise than mezo's, for a little less than its cost; "
+        "53.6 % of digits are wrong after 2,000 passes, 5.1 of AdamW",
         "gradient_free.forward_gradient:ForwardGradient",
     ),
     "nelder_mead": Method(
