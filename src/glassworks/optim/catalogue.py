@@ -1,7 +1,7 @@
 """Every optimizer by its name: what it is, what a step costs, and when to take it. Imports no torch.
 
-Shares of test functions are of 15, solved to 90 % of the way down in 2,500 evaluations; digits are MNIST's, a network of
-25,450 weights, batches of 256: measured by `reproduce without-backprop`, the digits with `--steps 2000`.
+Shares of test functions are of 15, solved to 90 % of the way down in 2,500 evaluations; digits are MNIST's, by
+25,450 weights in batches of 256: measured by `reproduce without-backprop`, the digits with `--steps 2000`.
 """
 
 import ast
