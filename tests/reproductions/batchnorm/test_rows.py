@@ -92,3 +92,13 @@ def test_the_theorems_fail_where_the_norm_is_another() -> None:
     right, off = (nn.Sequential(nn.Linear(4, 3), norm(3), nn.Tanh(), nn.Linear(3, 2)) for norm in (nn.BatchNorm1d, Off))
     assert max(deviations(right, squared_loss, batch)) < 1e-9
     assert min(deviations(off, squared_loss, batch)) > 1e-3
+
+
+def test_where_batch_norm_gains_nothing_it_is_not_asked_whether_noise_keeps_the_gain() -> None:
+    what = "deep linear: noisy batch norm trains about as well as batch norm"
+    row = next(row for row in training_claims(TASK, seen(2.0)) if row.what == what)
+    assert row.ours is None
+    assert row.verdict == ""
+    half = dict(seen(0.5))
+    half["noisy batch norm"] = [Training(rows(0.8), None, None, None)] * 4
+    assert {row.what: row.ours for row in training_claims(TASK, half)}[what] == 0.0

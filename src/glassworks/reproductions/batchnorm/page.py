@@ -49,8 +49,8 @@ def sentence(finding: Finding) -> str:
 
 
 def held(finding: Finding, end: str) -> str:
-    """Of how many networks a statement holds: "2 of 3"."""
-    rows = [row for row in finding.rows if row.what.endswith(end)]
+    """Of how many networks a statement holds, of those where it was asked: "2 of 3"."""
+    rows = [row for row in finding.rows if row.what.endswith(end) and row.ours is not None]
     return f"{sum(row.ours == 1 for row in rows)} of {len(rows)}"
 
 

@@ -15,8 +15,8 @@ EXACT = 1e-9
 """What both sides of the theorems may differ by, in double precision."""
 LAST = 4
 """The loss at the end is the mean over this part of the training's looks, the last."""
-MOST, LITTLE, UNCORRELATED = 0.95, 0.9, 0.2
-"""Of batch norm's fall of the loss, for about as well; of the first loss, for stopped; of a cosine, for none."""
+MOST, LITTLE, UNCORRELATED = 0.9, 0.9, 0.1
+"""Of batch norm's gain, to train about as well; of the first loss, to have stopped; of a cosine, to be about 0."""
 SAID = {
     "loss_range": "range of the loss",
     "change_range": "gradient's predictiveness (range of its change)",
@@ -122,16 +122,24 @@ def training_claims(task: Task, seen: Seen) -> Iterator[Row]:
     yield Row(
         f"{task.name}: how far inputs move, batch norm by none", None, steady.mean, "ratio", "lower", note=steady.said()
     )
-    first = {name: np.array([curve(training, "loss")[0] for training in seen[name]]) for name in seen}
-    fall = mean_of((first[NOISY] - losses(seen, NOISY)) / (first[BATCH] - losses(seen, BATCH)))
-    note = f"fall of the loss, by batch norm's: {fall.said()}; {MOST:.0%} or more is about as well"
-    yield claim(f"{task.name}: noisy batch norm trains about as well as batch norm", fall.mean >= MOST, note)
+    yield as_well(task, seen, is_better=better.high < 1)
     better = ratio_of(losses(seen, NOISY), losses(seen, NONE))
     note = f"loss at the end by none's: {better.said()}"
     yield claim(f"{task.name}: noisy batch norm trains better than none", better.high < 1, note)
-    left = ratio_of(losses(seen, ALONE), first[ALONE])
+    left = ratio_of(losses(seen, ALONE), np.array([curve(training, "loss")[0] for training in seen[ALONE]]))
     note = f"loss at the end by that at the beginning: {left.said()}; {LITTLE:g} or more is stopped"
     yield claim(f"{task.name}: the same noise without batch norm stops training", left.mean >= LITTLE, note)
+
+
+def as_well(task: Task, seen: Seen, *, is_better: bool) -> Row:
+    """Whether noisy batch norm gains what batch norm does over none; not asked where that gains nothing itself."""
+    what = f"{task.name}: noisy batch norm trains about as well as batch norm"
+    if not is_better:
+        return Row(what, 1.0, None, "1 = yes", "higher", note="not asked: batch norm itself is not better than none")
+    none = losses(seen, NONE)
+    gain = mean_of((none - losses(seen, NOISY)) / (none - losses(seen, BATCH)))
+    note = f"share of batch norm's gain over none: {gain.said()}; {MOST:.0%} or more is about as well"
+    return claim(what, gain.mean >= MOST, note)
 
 
 def shift_claims(task: Task, seen: Seen) -> Iterator[Row]:
