@@ -64,7 +64,7 @@ METHODS: dict[str, Method] = {
         "3",
         "whether a network needs its own weights on the way back: shallow ones do not, deep convolutions do; "
         "6.3 % of digits are wrong after 2,000 passes, 5.1 of AdamW",
-        "rules.feedback_alignment:FeedbackAlignment",
+        "rules.feedback.feedback_alignment:FeedbackAlignment",
     ),
     "direct_feedback_alignment": Method(
         "the outputs' error goes to every layer at once, through weights drawn once (Nøkland 2016)",
@@ -73,7 +73,7 @@ METHODS: dict[str, Method] = {
         "2 + outputs",
         "layers that are to learn at the same time: fully connected ones; convolutions learn little; "
         "6.2 % of digits are wrong after 2,000 passes, 5.1 of AdamW",
-        "rules.direct_feedback_alignment:DirectFeedbackAlignment",
+        "rules.feedback.direct_feedback_alignment:DirectFeedbackAlignment",
     ),
     "sign_symmetric": Method(
         "errors go back through the signs of the weights (Liao et al. 2016)",
@@ -82,7 +82,7 @@ METHODS: dict[str, Method] = {
         "2",
         "as feedback_alignment, near backpropagation in deep convolutions, too; "
         "5.9 % of digits are wrong after 2,000 passes, 5.1 of AdamW",
-        "rules.sign_symmetric:SignSymmetric",
+        "rules.feedback.sign_symmetric:SignSymmetric",
     ),
     "forward_forward": Method(
         "each layer is busy for inputs with their label, quiet for wrong ones (Hinton 2022)",
@@ -252,7 +252,7 @@ METHODS: dict[str, Method] = {
         "2 and states",
         "chains without batch norm: AdamW's accuracy a step, in three times its time; "
         "5.3 % of digits are wrong after 2,000 passes, 5.1 of AdamW",
-        "rules.predictive_coding:PredictiveCoding",
+        "rules.settling.predictive_coding:PredictiveCoding",
     ),
     "equilibrium_propagation": Method(
         "a network at rest is nudged both ways, weights learn the difference (Scellier & Bengio 2017)",
@@ -261,7 +261,7 @@ METHODS: dict[str, Method] = {
         "2 and states",
         "chains without batch norm, networks that settle: AdamW's accuracy a step, in six times its time; "
         "5.2 % of digits are wrong after 2,000 passes, 5.1 of AdamW",
-        "rules.equilibrium_propagation:EquilibriumPropagation",
+        "rules.settling.equilibrium_propagation:EquilibriumPropagation",
     ),
     "ensemble_kalman": Method(
         "ensemble Kalman inversion: an ensemble moved by how outputs go with weights (Kovachki & Stuart 2018)",

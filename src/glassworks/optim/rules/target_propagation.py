@@ -23,8 +23,8 @@ from torch.optim.adam import adam
 
 from glassworks.optim.rules.batch import read_batch
 from glassworks.optim.rules.chain import read_chain
-from glassworks.optim.rules.energy import check_settled
 from glassworks.optim.rules.rule import Rule, check_inner
+from glassworks.optim.rules.settling.energy import check_settled
 
 
 class TargetPropagation(Rule):

@@ -12,7 +12,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from glassworks.optim.rules.feedback import Feedback, dotted, size_of
+from glassworks.optim.rules.feedback.detour import Feedback, dotted, size_of
 
 
 class FeedbackAlignment(Feedback):

@@ -16,7 +16,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from glassworks.optim.rules.feedback import Feedback
+from glassworks.optim.rules.feedback.detour import Feedback
 
 
 class DirectFeedbackAlignment(Feedback):

@@ -11,10 +11,10 @@ from tests.optim.rules.made import accuracy, blobs, images, loss, mlp, resumed_l
 from torch import Tensor, nn
 
 from glassworks.models.vision.lenet5 import SparseConvolution
-from glassworks.optim.rules.direct_feedback_alignment import DirectFeedbackAlignment
-from glassworks.optim.rules.feedback import Feedback, angle, matrices
-from glassworks.optim.rules.feedback_alignment import FeedbackAlignment
-from glassworks.optim.rules.sign_symmetric import SignSymmetric
+from glassworks.optim.rules.feedback.detour import Feedback, angle, matrices
+from glassworks.optim.rules.feedback.direct_feedback_alignment import DirectFeedbackAlignment
+from glassworks.optim.rules.feedback.feedback_alignment import FeedbackAlignment
+from glassworks.optim.rules.feedback.sign_symmetric import SignSymmetric
 from glassworks.train.fit import fit
 
 RULES: list[Any] = [

@@ -17,14 +17,13 @@ steps back in time (through_time.py); layers that are another function each time
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from glassworks.optim.rules.batch import read_batch
 from glassworks.optim.rules.chain import read_chain
-from glassworks.optim.rules.energy import (
+from glassworks.optim.rules.rule import check_inner
+from glassworks.optim.rules.settling.energy import (
     Cost,
     Energetic,
     PredictionEnergy,
@@ -32,10 +31,10 @@ from glassworks.optim.rules.energy import (
     relaxed,
     weight_gradients,
 )
-from glassworks.optim.rules.rule import Rule, check_inner
+from glassworks.optim.rules.settling.settled import Settled
 
 
-class EquilibriumPropagation(Rule):
+class EquilibriumPropagation(Settled):
     """Settles three times: at rest, nudged, and nudged the other way.
 
     Args:
@@ -72,23 +71,10 @@ class EquilibriumPropagation(Rule):
         settings = {"inner": inner, "momentum": momentum, "weight_decay": weight_decay}
         super().__init__(model, lr=lr, seed=seed, beta=beta, settling=settling, rate=rate, **settings)
 
-    @torch.no_grad()
-    def teach(self, closure: Any) -> Tensor:
-        """Rest, both nudges, then one step of the weights."""
-        batch = read_batch(closure, self.model, self.name)
-        count = len(batch.inputs)
-        loss, gradients = gradient(
-            self.network,
-            batch.inputs,
-            lambda outputs: count * batch.loss(outputs),
-            self.weights,
-            beta=self.settings["beta"],
-            steps=self.settings["settling"],
-        )
-        for p, x in zip(self.weights, gradients, strict=True):
-            p.grad = x / count
-        self.descend()
-        return loss / count
+    def estimate(self, inputs: Tensor, cost: Cost) -> tuple[Tensor, list[Tensor]]:
+        """By rest, and both nudges."""
+        beta, steps = self.settings["beta"], self.settings["settling"]
+        return gradient(self.network, inputs, cost, self.weights, beta=beta, steps=steps)
 
 
 @torch.no_grad()

@@ -20,8 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from glassworks.optim.rules.batch import Said
-from glassworks.optim.rules.energy import Cost, Energetic, pull_of, weight_gradients
-from glassworks.optim.rules.equilibrium_propagation import energetic
+from glassworks.optim.rules.settling.energy import Cost, Energetic, pull_of, weight_gradients
+from glassworks.optim.rules.settling.equilibrium_propagation import energetic
 
 
 @dataclass(frozen=True)

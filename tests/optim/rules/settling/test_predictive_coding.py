@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from glassworks.optim.rules.chain import read_chain
-from glassworks.optim.rules.predictive_coding import PredictiveCoding, gradient
+from glassworks.optim.rules.settling.predictive_coding import PredictiveCoding, gradient
 from glassworks.train.fit import fit
 
 X = torch.randn(12, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(1))

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from glassworks.core.runs import Run
 from glassworks.models.vision.build import make_model
 from glassworks.models.vision.config import VisionConfig
-from glassworks.optim.rules.equilibrium_propagation import EquilibriumPropagation
-from glassworks.optim.rules.predictive_coding import PredictiveCoding
 from glassworks.optim.rules.rule import Rule
+from glassworks.optim.rules.settling.equilibrium_propagation import EquilibriumPropagation
+from glassworks.optim.rules.settling.predictive_coding import PredictiveCoding
 from glassworks.optim.rules.target_propagation import TargetPropagation
 from glassworks.train.checkpoint import load_checkpoint, save_checkpoint
 from glassworks.train.fit import fit

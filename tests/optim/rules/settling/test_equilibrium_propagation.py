@@ -6,8 +6,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from glassworks.models.simple.settling import SettlingMLP
-from glassworks.optim.rules.equilibrium_propagation import EquilibriumPropagation, energetic, gradient
-from glassworks.optim.rules.through_time import compare
+from glassworks.optim.rules.settling.equilibrium_propagation import EquilibriumPropagation, energetic, gradient
+from glassworks.optim.rules.settling.through_time import compare
 from glassworks.train.fit import fit
 
 X = torch.rand(12, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(1))

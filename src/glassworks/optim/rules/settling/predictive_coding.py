@@ -14,18 +14,18 @@ approximates backprop along arbitrary computation graphs" (https://arxiv.org/abs
 predictions. Limits: layers that are another function each time they are called (dropout, batch norm) are refused.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from glassworks.optim.rules.batch import read_batch
 from glassworks.optim.rules.chain import Chain, read_chain
-from glassworks.optim.rules.energy import Cost, PredictionEnergy, check_settled, relaxed, weight_gradients
-from glassworks.optim.rules.rule import Rule, check_inner
+from glassworks.optim.rules.rule import check_inner
+from glassworks.optim.rules.settling.energy import Cost, PredictionEnergy, check_settled, relaxed, weight_gradients
+from glassworks.optim.rules.settling.settled import Settled
 
 
-class PredictiveCoding(Rule):
+class PredictiveCoding(Settled):
     """Errors of prediction settle, and each layer learns from its own.
 
     Args:
@@ -64,24 +64,10 @@ class PredictiveCoding(Rule):
         settled = {"inference": inference, "rate": rate, "predictions": predictions}
         super().__init__(model, lr=lr, seed=seed, **settings, **settled)
 
-    @torch.no_grad()
-    def teach(self, closure: Any) -> Tensor:
-        """Settle, then one step of the weights."""
-        batch = read_batch(closure, self.model, self.name)
-        count = len(batch.inputs)
-        loss, gradients = gradient(
-            self.chain,
-            batch.inputs,
-            lambda outputs: count * batch.loss(outputs),
-            self.weights,
-            steps=self.settings["inference"],
-            rate=self.settings["rate"],
-            fixed=self.settings["predictions"] == "fixed",
-        )
-        for p, x in zip(self.weights, gradients, strict=True):
-            p.grad = x / count
-        self.descend()
-        return loss / count
+    def estimate(self, inputs: Tensor, cost: Cost) -> tuple[Tensor, list[Tensor]]:
+        """By states that settle from the forward pass on."""
+        steps, rate, fixed = self.settings["inference"], self.settings["rate"], self.settings["predictions"] == "fixed"
+        return gradient(self.chain, inputs, cost, self.weights, steps=steps, rate=rate, fixed=fixed)
 
 
 @torch.no_grad()

@@ -1,0 +1,1 @@
+"""Rules that send errors back by other weights than those the signal came by."""

@@ -1,0 +1,1 @@
+"""Rules whose states settle before the weights learn."""
