@@ -23,12 +23,12 @@ from torch import Tensor
 from torch.autograd import forward_ad
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from glassworks.optim.gradient_free import vector
 from glassworks.optim.gradient_free.evaluation.left import same_numbers
 from glassworks.optim.gradient_free.search import mixed
+from glassworks.optim.gradient_free.slopes import Slopes
 
 
-class ForwardGradient(torch.optim.Optimizer):
+class ForwardGradient(Slopes):
     """Down the mean of the gradient's parts in some random directions."""
 
     def __init__(self, params: Iterable[Any], *, lr: float = 2e-3, population: int = 1, seed: int = 0) -> None:
@@ -42,29 +42,9 @@ class ForwardGradient(torch.optim.Optimizer):
             seed: of the directions.
         """
         super().__init__(params, {"lr": lr, "population": population, "seed": seed})
-        vector.check_weights(self.weights)
-        self.memory.update(generation=0, forwards=0)
-        self.last: dict[str, float] = {}
 
-    @property
-    def weights(self) -> list[Tensor]:
-        """All that is moved, in order."""
-        return [p for group in self.param_groups for p in group["params"]]
-
-    @property
-    def memory(self) -> dict[str, Any]:
-        """How many steps were done, and at how many forward passes: all that it keeps."""
-        found: dict[str, Any] = self.state[self.weights[0]]
-        return found
-
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Slopes in as many directions, then down; the loss of the weights as they were before.
-
-        Directions whose slope is no number, or infinite, are left out.
-        """
-        if closure is None:
-            raise ValueError("step() needs a closure that computes the loss: step(lambda: loss_fn(model, batch))")
+    def descend(self, closure: Callable[[], Any]) -> tuple[Any, int]:
+        """Slopes in as many directions, then down; those that are no number, or infinite, are left out."""
         settings, loss = self.param_groups[0], None
         generator = torch.Generator(self.weights[0].device)
         generator.manual_seed(mixed(settings["seed"], self.memory["generation"]))
@@ -80,14 +60,8 @@ class ForwardGradient(torch.optim.Optimizer):
                 found += 1
         if found:
             torch._foreach_add_(self.weights, total, alpha=-settings["lr"] / found)
-        self.memory["generation"] += 1
-        self.memory["forwards"] += 2 * settings["population"]
         self.last = {"failed": float(settings["population"] - found)}
-        return loss
-
-    def numbers(self) -> dict[str, float]:
-        """What is logged of a step: directions that failed, forward passes so far, a direction's counted as two."""
-        return {**self.last, "forwards": float(self.memory["forwards"])}
+        return loss, 2 * settings["population"]  # a direction's pass counts as two
 
 
 def slope_of(closure: Callable[[], Any], weights: list[Tensor], tangents: list[Tensor]) -> tuple[Tensor, Tensor]:

@@ -13,17 +13,16 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from glassworks.optim.gradient_free import vector
 from glassworks.optim.gradient_free.evaluation.left import same_numbers
 from glassworks.optim.gradient_free.search import mixed
+from glassworks.optim.gradient_free.slopes import Slopes
 
 CHUNK = 2**20
 """Numbers drawn at a time, at most, but for a row that has more."""
 
 
-class MeZO(torch.optim.Optimizer):
+class MeZO(Slopes):
     """Three losses a step: of the weights as they are, which is returned, and of the weights moved to both sides."""
 
     def __init__(
@@ -40,29 +39,9 @@ class MeZO(torch.optim.Optimizer):
             seed: of the directions.
         """
         super().__init__(params, {"lr": lr, "sigma": sigma, "weight_decay": weight_decay, "seed": seed})
-        vector.check_weights(self.weights)
-        self.memory.update(generation=0, forwards=0)
-        self.last: dict[str, float] = {}
 
-    @property
-    def weights(self) -> list[Tensor]:
-        """All that is moved, in order."""
-        return [p for group in self.param_groups for p in group["params"]]
-
-    @property
-    def memory(self) -> dict[str, Any]:
-        """How many steps were done, and at how many forward passes: all that it keeps."""
-        found: dict[str, Any] = self.state[self.weights[0]]
-        return found
-
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Once to both sides, then down; the loss of the weights as they were before.
-
-        Where a loss to a side is no number, or infinite, the weights stay as they are.
-        """
-        if closure is None:
-            raise ValueError("step() needs a closure that computes the loss: step(lambda: loss_fn(model, batch))")
+    def descend(self, closure: Callable[[], Any]) -> tuple[Any, int]:
+        """Once to both sides, then down. Where a loss to a side is no number, or infinite, the weights stay."""
         settings, far = self.param_groups[0], self.param_groups[0]["sigma"]
         loss = self.loss(closure)
         self.move(far)
@@ -74,10 +53,8 @@ class MeZO(torch.optim.Optimizer):
         self.move(far if failed else far - settings["lr"] * slope)
         if settings["weight_decay"] and not failed:
             torch._foreach_mul_(self.weights, 1 - settings["lr"] * settings["weight_decay"])
-        self.memory["generation"] += 1
-        self.memory["forwards"] += 3
         self.last = {"failed": float(failed), **({} if failed else {"slope": slope})}
-        return loss
+        return loss, 3
 
     def loss(self, closure: Callable[[], Any]) -> Any:
         """The loss now, by the same random numbers whenever it is asked for in this step: dropout drops the same."""
@@ -92,7 +69,3 @@ class MeZO(torch.optim.Optimizer):
             rows = p.detach() if p.ndim else p.detach()[None]
             for some in torch.split(rows, max(1, CHUNK * len(rows) // max(1, rows.numel()))):
                 some.add_(torch.randn(some.shape, generator=generator, device=p.device), alpha=far)
-
-    def numbers(self) -> dict[str, float]:
-        """What is logged of a step: the slope in its direction, whether a side failed, forward passes so far."""
-        return {**self.last, "forwards": float(self.memory["forwards"])}

@@ -1,0 +1,48 @@
+"""What methods share that keep nothing but two numbers, and step along random directions by the loss's slopes."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from glassworks.optim.gradient_free import vector
+
+
+class Slopes(torch.optim.Optimizer):
+    """Directions are drawn from the seed and the generation, and forgotten."""
+
+    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+        super().__init__(params, defaults)
+        vector.check_weights(self.weights)
+        self.memory.update(generation=0, forwards=0)
+        self.last: dict[str, float] = {}
+
+    @property
+    def weights(self) -> list[Tensor]:
+        """All that is moved, in order."""
+        return [p for group in self.param_groups for p in group["params"]]
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        """How many steps were done, and at how many forward passes: all that it keeps."""
+        found: dict[str, Any] = self.state[self.weights[0]]
+        return found
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """One step; the loss of the weights as they were before."""
+        if closure is None:
+            raise ValueError("step() needs a closure that computes the loss: step(lambda: loss_fn(model, batch))")
+        loss, passes = self.descend(closure)
+        self.memory["generation"] += 1
+        self.memory["forwards"] += passes
+        return loss
+
+    def descend(self, closure: Callable[[], Any]) -> tuple[Any, int]:
+        """Move the weights by what slopes say; the loss before, and how many forward passes it took."""
+        raise NotImplementedError
+
+    def numbers(self) -> dict[str, float]:
+        """What is logged of a step, and forward passes so far."""
+        return {**self.last, "forwards": float(self.memory["forwards"])}
