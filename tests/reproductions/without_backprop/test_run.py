@@ -28,9 +28,9 @@ def small() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patches:
         patches.setattr(without_backprop, "METHODS", WAYS)
         patches.setattr(without_backprop, "QUICK_DIMENSIONS", (2, 5))
-        patches.setattr(without_backprop, "EVALUATIONS", 60)
+        patches.setattr(without_backprop, "QUICK_EVALUATIONS", 60)
         patches.setattr(without_backprop, "QUICK_SECONDS", 0.02)
-        patches.setattr(without_backprop, "SMALL_SECONDS", 1.0)
+        patches.setattr(without_backprop, "SMALL_SHARE", 1.0)
         yield
 
 

@@ -30,7 +30,7 @@ from glassworks.evaluate.labelled.predictions import PartLike, predict_part
 from glassworks.models.vision.build import make_model
 from glassworks.models.vision.config import VisionConfig
 from glassworks.objectives.labelled import class_loss
-from glassworks.optim.config import OptimizerConfig, ScheduleConfig
+from glassworks.optim.config import OptimizerConfig, ScheduleConfig, settings_of
 from glassworks.optim.groups import make_optimizer
 from glassworks.optim.schedules import make_schedule
 from glassworks.train.fit import fit
@@ -111,7 +111,8 @@ def entry(name: str, data: Labelled, config: VisionConfig, budget: Budget) -> En
     run = partial(trained, name, data, config)
     try:
         passes = cost(name, data, config)
-        rate = chosen(run, data, max(1, round(budget.passes / 4 / passes)), budget.rates)
+        rates = budget.rates if "lr" in settings_of(name) else 1
+        rate = chosen(run, data, max(1, round(budget.passes / 4 / passes)), rates)
         by_passes, by_time = [], []
         for seed in range(budget.seeds):
             steps = max(1, round(budget.passes / passes))

@@ -22,13 +22,13 @@ from glassworks.trace.trace import Trace
 
 DEFAULT = "digits"
 HIDDEN = 32
-SMALL_SIDE, SMALL_HIDDEN, SMALL_SECONDS = 3, 4, 0.25
-"""Pixels a side and hidden units of a network for methods of a hundred weights, and its share of the time."""
+SMALL_SIDE, SMALL_HIDDEN, SMALL_SHARE = 3, 4, 0.25
+"""Pixels a side and hidden units of a network for methods of a hundred weights, and its share of passes and time."""
 PASSES, QUICK_PASSES = 5_000, 600
 SECONDS, QUICK_SECONDS = 2.0, 0.3
 SEEDS, QUICK_SEEDS = 2, 1
-EVALUATIONS, STARTS = 2_500, 1
-"""Of each problem: as many evaluations as Rios & Sahinidis 2013 allowed."""
+EVALUATIONS, QUICK_EVALUATIONS, STARTS = 2_500, 500, 1
+"""Of each problem: 2,500 evaluations, as Rios & Sahinidis 2013 allowed."""
 DIMENSIONS, QUICK_DIMENSIONS = (2, 10, 100, 1_000, 10_000), (2, 10, 100)
 MINUTES = 2.5
 """That the language model is trained for, as the demo's is."""
@@ -87,15 +87,17 @@ def run(
 def measured(folder: Path, data: str, examples: Labelled, budget: Budget, quick: bool, seed: int) -> Finding:
     """All parts, from what is in the folder already, and their traces."""
     small = opened(data, folder.parent, SMALL_SIDE)
-    spare = dataclasses.replace(budget, seconds=budget.seconds * SMALL_SECONDS)
+    passes = max(3, round(budget.passes * SMALL_SHARE))
+    spare = dataclasses.replace(budget, passes=passes, seconds=budget.seconds * SMALL_SHARE)
     ways = [
         compared(folder, "contest", examples, HIDDEN, budget),
         compared(folder, "contest_small", small, SMALL_HIDDEN, spare),
     ]
     searches = [name for name, method in METHODS.items() if method.kind == "search" or name == GRADIENT]
     dimensions = QUICK_DIMENSIONS if quick else DIMENSIONS
-    tried = suite(folder / "suite", searches, dimensions, EVALUATIONS, STARTS, tuned=not quick)
-    functions = suite_trace(tried, EVALUATIONS)
+    evaluations = QUICK_EVALUATIONS if quick else EVALUATIONS
+    tried = suite(folder / "suite", searches, dimensions, evaluations, STARTS, tuned=not quick)
+    functions = suite_trace(tried, evaluations)
     (folder / "traces").mkdir(exist_ok=True)
     for trace in (*(trace for trace, _ in ways), functions):
         trace.save(folder / "traces" / trace.method)
