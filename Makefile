@@ -1,4 +1,4 @@
-# The words: demo, install, test, check, fmt, test-all, oldest, peers, docs, clean. Everything installs itself into .venv,
+# The words: demo, install, test, check, web, fmt, test-all, oldest, peers, docs, clean. Everything installs itself into .venv,
 # what is compared with into .venv-peers, the oldest torch that we work with into .venv-oldest.
 PYTHON ?= python3
 VENV := .venv
@@ -20,12 +20,13 @@ MINBPE ?= $(abspath $(wildcard $(PEERS)/minbpe))
 
 PYTEST := -m pytest -n auto --dist worksteal
 
-.PHONY: help demo install test test-all oldest peers check fmt docs clean
+.PHONY: help demo install test test-all oldest peers check web fmt docs clean
 help:
 	@echo "make demo      set up, train a GPT on this machine's Python library, open it up (a few minutes)"
 	@echo "make install   set up, and make \`glassworks\` a word of your shell: a link in $(LINKS) (LINKS=... elsewhere)"
 	@echo "make test      set up, then the whole test suite"
-	@echo "make check     format, lint, types, layers"
+	@echo "make check     format, lint, types, layers; types and tests of the studio's front end"
+	@echo "make web       build the studio's front end, where web/ was changed"
 	@echo "make fmt       format in place"
 	@echo "make test-all  the test suite with the slow tests"
 	@echo "make oldest    a part of the suite on $(OLDEST_PYTHON) and torch $(OLDEST_TORCH), the oldest that we work with, installed into"
@@ -35,7 +36,7 @@ help:
 	@echo "make docs      the API reference as pages: docs/api/index.html"
 	@echo "make clean     remove what was set up; runs/ stays"
 
-$(VENV)/.installed: pyproject.toml constraints.txt $(wildcard src/glassworks/__init__.py)
+$(VENV)/.installed: pyproject.toml constraints.txt hatch_build.py $(wildcard src/glassworks/__init__.py)
 	@echo "installing torch and the other packages into $(VENV): a minute or two, without a word"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) -e .
@@ -75,13 +76,13 @@ install: $(VENV)/.installed
 	@echo "$(LINKS)/glassworks calls $(CURDIR)/$(BIN)/glassworks"
 	@command -v glassworks >/dev/null || echo "your shell does not look there yet: export PATH=\"$(LINKS):\$$PATH\", also in its start-up file"
 
-test: $(VENV)/.installed-dev
+test: web
 	$(BIN)/python $(PYTEST) -m "not slow and not peer"
 
 oldest: $(OLDEST_VENV)/.installed
 	$(OLDEST_VENV)/bin/python $(PYTEST) -m "not slow and not peer" -W "ignore:Please use the new API settings" $(OLDEST_TESTS)
 
-test-all: $(VENV)/.installed-dev
+test-all: web
 	$(BIN)/python -m pytest -m "not peer"
 
 peers: $(PEERS_VENV)/.installed
@@ -94,6 +95,10 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python src/glassworks/studio/front.py check
+
+web: $(VENV)/.installed-dev
+	@$(BIN)/python src/glassworks/studio/front.py
 
 fmt: $(VENV)/.installed-dev
 	$(BIN)/ruff format .

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from glassworks.cli.runs import facts, print_runs, summary
+from glassworks.cli.runs import print_runs, summary
 from glassworks.core.errors import RunError
+from glassworks.core.facts import facts
 from glassworks.core.runs import Run, all_runs
 from glassworks.report.contents import read_contents
 from glassworks.report.run_page import page as report_page

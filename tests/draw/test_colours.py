@@ -24,7 +24,7 @@ def contrast(a: str, b: str) -> float:
 
 def variable(name: str, scheme: int) -> str:
     """A colour of the style sheet: scheme 0 is light, 1 is dark."""
-    css = (HERE / "page.css").read_text("utf-8") + theme()
+    css = (HERE / "root.css").read_text("utf-8") + theme()
     return re.findall(rf"--{name}: ?(#[0-9a-f]{{6}})", css)[scheme]
 
 

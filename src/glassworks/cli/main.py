@@ -30,6 +30,7 @@ COMMANDS = {
     "optimizers": "list every way to train: by gradients, by search, by rules; or show one in full",
     "tokenizer": "train a tokenizer, or show how one cuts a text",
     "micro": "the scalar engine: train it on moons, draw a graph, play backward step by step",
+    "studio": "watch trainings, open networks up and touch every number, on a page in the browser",
     "runs": "list runs, or compare some",
     "report": "write a run's page",
     "look": "look inside a model by any of the methods, with their controls, on one page",

@@ -34,4 +34,11 @@ def document(title: str, *main: str) -> str:
 
 def style() -> str:
     """The style of pages and of traces, without the colours of levels and lines."""
-    return "\n".join((HERE / name).read_text("utf-8") for name in ("page.css", "figures.css", "neurons.css"))
+    return "\n".join(
+        (HERE / name).read_text("utf-8") for name in ("root.css", "page.css", "figures.css", "neurons.css")
+    )
+
+
+def root() -> str:
+    """The variables of paper, ink and type, in light and dark."""
+    return (HERE / "root.css").read_text("utf-8")

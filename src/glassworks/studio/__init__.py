@@ -1,0 +1,1 @@
+"""The studio: a web page on this machine where a person sees and touches their own runs and models."""

@@ -1,0 +1,9 @@
+"""Every question by its name, and where it is answered: imported when it is first asked."""
+
+QUESTIONS: dict[str, str] = {
+    f"{page}.{name}": f"glassworks.studio.questions.{page}:{name}"
+    for page, names in {
+        "runs": ("runs", "run", "compare"),
+    }.items()
+    for name in names
+}

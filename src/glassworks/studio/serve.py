@@ -1,0 +1,71 @@
+"""Starting the studio: a port of this machine, a token, a page in the browser, torch loaded meanwhile."""
+
+import errno
+import secrets
+import socket
+import threading
+import webbrowser
+from pathlib import Path
+
+import uvicorn
+
+from glassworks.core.progress import say
+from glassworks.studio import front
+from glassworks.studio.app import make_app
+from glassworks.studio.studio import Studio
+
+HOST = "127.0.0.1"
+PORT = 8400
+TRIES = 20
+
+
+def serve(root: Path, port: int | None = None, *, browser: bool = True) -> None:
+    """Serve the studio over the runs in `root` until ctrl-C.
+
+    Args:
+        root: the folder of runs; it need not exist yet.
+        port: None = 8400, or the next that is free.
+        browser: open the page in the machine's browser.
+
+    Raises:
+        OSError: the port is taken; it says so.
+    """
+    with listening(port) as listener:
+        number = listener.getsockname()[1]
+        token = secrets.token_urlsafe(24)
+        studio = Studio(root)
+        config = uvicorn.Config(
+            make_app(studio, token, number), log_level="warning", ws="websockets-sansio", timeout_graceful_shutdown=2
+        )
+        address = f"http://{HOST}:{number}/?token={token}"
+        print(f"Studio: {address}", flush=True)
+        if front.state() != "built":
+            say(f"its front end is {front.state()}: `{front.MEND}` builds it")
+        say("ctrl-C ends it; trainings that it started go on")
+        threading.Thread(target=load, daemon=True).start()
+        if browser:
+            threading.Timer(0.2, webbrowser.open, [address]).start()
+        uvicorn.Server(config).run([listener])
+
+
+def listening(port: int | None) -> socket.socket:
+    """A socket that listens on this machine only."""
+    for number in [port] if port is not None else range(PORT, PORT + TRIES):
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, number))
+            listener.listen(128)
+        except OSError as error:
+            listener.close()
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES) or number is None:
+                raise
+            continue
+        return listener
+    taken = f"port {port} is" if port is not None else f"the ports {PORT} to {PORT + TRIES - 1} are"
+    raise ValueError(f"{taken} taken on this machine, or not yours to use: choose another by --port")
+
+
+def load() -> None:
+    """Load torch while the first page is read, so that the first question need not wait for it."""
+    import torch  # noqa: F401

@@ -1,0 +1,52 @@
+"""What the studio holds: the folder of runs, and the models that were opened last."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from glassworks.core.errors import RunError
+from glassworks.core.runs import Run
+
+KEPT = 3
+"""Models kept open, the last ones asked for."""
+
+
+class Studio:
+    """One start of the studio."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.opened: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+        self.lock = threading.RLock()
+        """Held while a model is opened or computes: torch's threads are the machine's, so one question at a time."""
+
+    def run(self, name: str) -> Run:
+        """The run of that name in this studio's folder; a path to anywhere else is no name."""
+        if not isinstance(name, str) or not name or Path(name).name != name or name in (".", "..") or "\0" in name:
+            raise RunError(f"{name!r} is not the name of a run: choose one from the list")
+        path = self.root / name
+        if path.is_symlink() and self.root.resolve() not in path.resolve().parents:
+            raise RunError(f"{name} is a link to outside of {self.root}: start the studio with --runs there")
+        if not (path / "run.json").is_file():
+            raise RunError(f"there is no run {name} in {self.root}: was it deleted, or renamed?")
+        return Run(path)
+
+    def opens(self, key: tuple[Any, ...], make: Any) -> Any:
+        """What `make()` gives, made once for a key: (what it is, run, step, ...), of which the last few are kept."""
+        with self.lock:
+            if key in self.opened:
+                self.opened.move_to_end(key)
+            else:
+                self.opened[key] = make()
+                while len(self.opened) > KEPT:
+                    self.opened.popitem(last=False)
+            return self.opened[key]
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """Held while a model computes."""
+        with self.lock:
+            yield

@@ -1,0 +1,106 @@
+"""A studio over a folder of runs, in a thread of the test, and a browser that may ask nobody else."""
+
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from glassworks.studio import front
+from glassworks.studio.app import make_app
+from glassworks.studio.serve import listening
+from glassworks.studio.studio import Studio
+
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
+TOKEN = "a-token-of-the-tests"
+
+
+@dataclass
+class Served:
+    """A studio that is being served."""
+
+    studio: Studio
+    port: int
+    server: uvicorn.Server
+    thread: threading.Thread
+    listener: socket.socket
+
+    @property
+    def address(self) -> str:
+        """Where it is."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def stop(self) -> None:
+        """End it, as ctrl-C would."""
+        self.server.should_exit = True
+        self.thread.join(10)
+        self.listener.close()
+
+
+def serve(root: Path, port: int = 0) -> Served:
+    """Serve the studio over `root`."""
+    listener = listening(port)
+    number = listener.getsockname()[1]
+    studio = Studio(root)
+    config = uvicorn.Config(
+        make_app(studio, TOKEN, number), log_level="warning", ws="websockets-sansio", timeout_graceful_shutdown=1
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+    thread.start()
+    return Served(studio, number, server, thread, listener)
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    """A studio over an empty folder of runs, `served.studio.root`."""
+    root = tmp_path / "runs"
+    root.mkdir()
+    found = serve(root)
+    yield found
+    found.stop()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, which asks no name server for anything."""
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium on this machine: `apt-get install chromium` brings one")
+    if front.state() != "built":
+        pytest.fail(f"the front end is {front.state()}: `{front.MEND}` builds it")
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=[
+                "--no-sandbox",
+                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+                "--enable-unsafe-swiftshader",
+            ],
+        )
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def page(browser: Browser, served: Served) -> Iterator[Page]:
+    """A page of the studio, let in; the test fails if it asks another host, or if its script fails."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    found = context.new_page()
+    found.set_default_timeout(20_000)
+    asked: list[str] = []
+    failures: list[str] = []
+    found.on("request", lambda request: asked.append(request.url))
+    found.on("pageerror", lambda error: failures.append(str(error)))
+    found.goto(f"{served.address}/?token={TOKEN}")
+    yield found
+    context.close()
+    inside = (served.address, served.address.replace("http", "ws"), "data:", "blob:")
+    assert [url for url in asked if not url.startswith(inside)] == []
+    assert failures == []

@@ -1,0 +1,21 @@
+// Builds each file of src/mounts as one script that stands alone: dist/components/<name>.js defines Glassworks.mount.
+import { readdirSync } from 'node:fs';
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { build } from 'vite';
+
+const here = new URL('.', import.meta.url).pathname;
+for (const file of readdirSync(`${here}src/mounts`).filter((name) => name.endsWith('.ts'))) {
+  await build({
+    root: here,
+    configFile: false,
+    logLevel: 'warn',
+    plugins: [svelte({ compilerOptions: { css: 'injected' } })],
+    build: {
+      target: 'es2022',
+      outDir: 'dist/components',
+      emptyOutDir: false,
+      copyPublicDir: false,
+      lib: { entry: `${here}src/mounts/${file}`, name: 'Glassworks', formats: ['iife'], fileName: () => file.replace('.ts', '.js') },
+    },
+  });
+}

@@ -1,0 +1,44 @@
+// The palette of the report, from the variables that it defines: fills for a canvas, and classes' names for the rest.
+
+export const LEVELS = 16;
+
+const known = new Map<string, string[]>();
+const dark = matchMedia('(prefers-color-scheme: dark)');
+dark.addEventListener('change', () => known.clear());
+
+/** A scale's 16 colours on the paper in use. */
+export function scale(name: 'heat' | 'above' | 'below' | 'chance' | 'surprise'): string[] {
+  let found = known.get(name);
+  if (!found) {
+    const style = getComputedStyle(document.documentElement);
+    found = Array.from({ length: LEVELS }, (_, i) => style.getPropertyValue(`--${name}${i}`).trim());
+    known.set(name, found);
+  }
+  return found;
+}
+
+/** The level of a share in [0, 1]; beyond it the end of the scale, 0 for what is no number. */
+export function level(share: number): number {
+  return Number.isNaN(share) ? 0 : Math.round(Math.min(1, Math.max(0, share)) * (LEVELS - 1));
+}
+
+/** A signed number's colour: orange above zero, blue below, by its share of `most`. */
+export function signed(value: number, most: number): string {
+  return scale(value < 0 ? 'below' : 'above')[level(most > 0 ? Math.abs(value) / most : 0)];
+}
+
+/** The same as a name that a class or a variable has: above7. */
+export function signedName(value: number, most: number): string {
+  return `${value < 0 ? 'below' : 'above'}${level(most > 0 ? Math.abs(value) / most : 0)}`;
+}
+
+/** Red, green, blue of #rrggbb, each 0 to 255. */
+export function rgb(colour: string): [number, number, number] {
+  return [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16)) as [number, number, number];
+}
+
+/** Colours of a signed scale as bytes, 4 a level: below's last to first, then above's first to last; 32 levels. */
+export function signedBytes(): Uint8ClampedArray {
+  const colours = [...scale('below').toReversed(), ...scale('above')];
+  return new Uint8ClampedArray(colours.flatMap((colour) => [...rgb(colour), 255]));
+}

@@ -1,0 +1,18 @@
+// Every page of the studio: where it is, what it is called, what it shows, and what is loaded when it is opened.
+
+import type { Component } from 'svelte';
+
+export interface Page {
+  path: string;
+  title: string;
+  what: string;
+  load: () => Promise<{ default: Component }>;
+}
+
+export const PAGES: Page[] = [
+  { path: '/', title: 'Runs', what: 'Watch trainings as they go, compare them, go on with them.', load: () => import('./pages/Runs.svelte') },
+  { path: '/run', title: 'Run', what: 'One run: its curves, samples, settings and checkpoints.', load: () => import('./pages/Run.svelte') },
+];
+
+/** Pages that the bar names; a run's is reached from the list. */
+export const NAMED = PAGES.filter((page) => page.path !== '/run');
