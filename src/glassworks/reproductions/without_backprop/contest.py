@@ -45,6 +45,9 @@ COUNTED = 2
 MOST = {"cma_es": 1_000, "xnes": 1_000}
 """Weights beyond which a method that keeps the square of them takes minutes for a generation, and is left out."""
 
+POPULATION = {"cobyqa": 300, "bobyqa": 300}
+"""Of methods whose steps go once more over all that they saw: few large steps are quicker than many small ones."""
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -132,7 +135,8 @@ def made(name: str, data: Labelled, config: VisionConfig, seed: int) -> tuple[nn
     weights = sum(p.numel() for p in model.parameters())
     if weights > MOST.get(name, weights):
         raise ValueError(f"{weights:,} weights are more than {MOST[name]:,}, beyond which a generation takes minutes")
-    return model, make_optimizer(model, OptimizerConfig(name), dtype=torch.float32, seed=seed)
+    way = OptimizerConfig(name, population=POPULATION.get(name))
+    return model, make_optimizer(model, way, dtype=torch.float32, seed=seed)
 
 
 def trained(
