@@ -33,6 +33,8 @@ RATES = (1.0, 0.1, 10.0)
 """Learning rates tried, in multiples of the method's own; a dimension's is the best over every third function."""
 MOST = {"cma_es": 100, "xnes": 1_000, "cobyqa": 10, "bobyqa": 10}
 """Dimensions beyond which a method that models them all takes minutes for a problem, and is left out."""
+ANEW = ("cobyqa", "bobyqa")
+"""They go over all evaluations again in each step, so they are given one that takes them all."""
 GRADIENT = "adamw"
 """What has the gradient, and stands beside the others."""
 
@@ -81,7 +83,8 @@ def minimised(name: str, function: Function, dimension: int, evaluations: int, s
 
     start = function.start(dimension, torch.Generator().manual_seed(seed)) / width
     trial = Trial(lambda place: values(place[None])[0], start, evaluations=evaluations)
-    config = OptimizerConfig(name, sigma=SIGMA if "sigma" in settings_of(name) else None)
+    sigma, population = SIGMA if "sigma" in settings_of(name) else None, evaluations if name in ANEW else None
+    config = OptimizerConfig(name, sigma=sigma, population=population)
     optimizer = make_optimizer(trial, config, seed=seed)
     for group in optimizer.param_groups:
         group["lr"] = group.get("lr", 0.0) * rate
