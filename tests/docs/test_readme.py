@@ -4,7 +4,10 @@ import random
 import re
 import shlex
 import shutil
+import signal
 import subprocess
+import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -42,6 +45,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         command = ["train", "--data", "my-texts/", "--tokenizer", "bytes", "--steps", "4", "--name", "demo"]
         assert run([*command, *TINY]) == 0
         for words_of_command in lines("glassworks"):
+            if words_of_command[1] == "studio":
+                assert answered_until_ctrl_c(words_of_command[1:]) == (200, 0), words_of_command
+                continue
             small = [word if word != "10" else "0.01" for word in words_of_command[1:]]
             is_text = small[0] == "train" and not {"--resume", "photos/", "flats.csv", "digits"} & set(small)
             smaller = TINY if is_text else []
@@ -49,6 +55,19 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             smaller = ["--generations", "2"] if "--on" in small else smaller
             assert run([*small, *smaller]) == 0, words_of_command
     return folder
+
+
+def answered_until_ctrl_c(words: list[str]) -> tuple[int, int]:
+    """The status of the studio's first page, and the exit code once it is interrupted."""
+    command = [sys.executable, "-m", "glassworks", *words, "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        address = child.stdout.readline().removeprefix("Studio: ").strip()
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        with browser.open(address) as answer:
+            status = answer.status
+        child.send_signal(signal.SIGINT)
+    return status, child.returncode
 
 
 def make_photos(folder: Path) -> None:

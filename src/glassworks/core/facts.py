@@ -19,9 +19,8 @@ def facts(run: Run) -> dict[str, Any]:
     """What is known of a run, as plain values: its name and place, its state, its results and its settings."""
     named = {"name": run.name, "path": str(run.path)}
     try:
-        record, metrics, steps = run.record, run.rows("metrics"), run.steps
+        record, last, steps = run.record, run.last("metrics"), run.steps
         score, test = run.read_eval("held_out"), run.read_eval("test")
-        last = metrics[-1] if metrics else {}
         check_shape(score or {}, SCORE, str(run.eval_path("held_out")))
         check_shape(test or {}, TEST, str(run.eval_path("test")))
         check_shape(last, ROW, f"{run.path / 'metrics.jsonl'}, last line")
@@ -38,7 +37,7 @@ def facts(run: Run) -> dict[str, Any]:
     return {
         **named,
         "state": state(run, record, step),
-        "step": step if metrics or result else None,
+        "step": step if last or result else None,
         "steps": steps,
         "seconds": last.get("seconds"),
         "held_out": scored or None,

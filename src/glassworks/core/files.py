@@ -229,6 +229,18 @@ def end_line(table: BinaryIO) -> None:
         table.truncate(size - len(torn))
 
 
+def last_line(path: Path) -> bytes:
+    """The last line that has its end, of which only the file's end is read; empty where there is none."""
+    with path.open("rb") as file:
+        size, read = file.seek(0, os.SEEK_END), 2**16
+        while True:
+            start = file.seek(max(0, size - read))
+            lines = file.read(size - start).split(b"\n")[1 if start else 0 : -1]  # whole ones
+            if lines or start == 0:
+                return lines[-1] if lines else b""
+            read *= 4
+
+
 @contextmanager
 def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
     """Hold the lock of a file of this name for the block; yield whether it was had. It ends with the process."""

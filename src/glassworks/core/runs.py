@@ -21,7 +21,17 @@ from typing import Any
 from glassworks.core.called import again, command
 from glassworks.core.config import check_shape
 from glassworks.core.errors import FileDamaged, RunError
-from glassworks.core.files import atomic_file, end_line, is_locked, locked, named, read_json, sweep, write_json
+from glassworks.core.files import (
+    atomic_file,
+    end_line,
+    is_locked,
+    last_line,
+    locked,
+    named,
+    read_json,
+    sweep,
+    write_json,
+)
 from glassworks.core.kinds import KINDS, Kind
 from glassworks.core.record import RECORD
 from glassworks.core.text import check_text, writable
@@ -205,6 +215,17 @@ class Run:
             elif line and number < len(lines):
                 raise FileDamaged(f"{path}, line {number}, is not a JSON object: delete that line")
         return rows
+
+    def last(self, table: str) -> dict[str, Any]:
+        """The last whole row of a table, of which only the end is read; empty where there is none."""
+        path = self.path / f"{table}.jsonl"
+        try:
+            row = json.loads(last_line(path) or b"{}") if path.exists() else {}
+        except (ValueError, RecursionError) as error:
+            raise FileDamaged(f"{path}, last line, is not JSON: delete that line") from error
+        if not isinstance(row, dict):
+            raise FileDamaged(f"{path}, last line, is not a JSON object: delete that line")
+        return row
 
     def rewind(self, step: int) -> None:
         """Forget the rows beyond `step` and what a kill left half-written, before a resumed run goes on."""

@@ -29,6 +29,11 @@ from glassworks.studio.wire import pack
 
 LONGEST = 24 * 2**20
 """Bytes of a question: an image that was dropped on the page, as text."""
+ALONE = (
+    "sandbox allow-scripts; default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
+)
+"""A report is a page of no site: its script, which may be another person's, can ask this studio nothing."""
 BINARY = "application/x-glassworks"
 NOT_BUILT = {
     "missing": ("The studio's front end is not built", "It needs the npm registry once, when it is built:"),
@@ -75,13 +80,13 @@ async def colours(_: Request) -> Response:
 async def report(request: Request) -> Response:
     """A run's report.html, as it lies in its folder."""
     try:
-        path = request.app.state.studio.run(request.path_params["run"]).path / "report.html"
+        studio: Studio = request.app.state.studio
+        path = studio.inside(studio.run(request.path_params["run"]).path / "report.html")
     except (GlassworksError, ValueError, OSError) as error:
         return refused(str(error), 404)
     if not path.is_file():
         return refused("this run has no report yet", 404)
-    inline = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
-    return FileResponse(path, headers={"content-security-policy": inline, "cache-control": "no-cache"})
+    return FileResponse(path, headers={"content-security-policy": ALONE, "cache-control": "no-cache"})
 
 
 async def ask(request: Request) -> Response:

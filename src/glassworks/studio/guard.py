@@ -91,6 +91,7 @@ def with_policy(send: Send) -> Send:
         (b"content-security-policy", POLICY.encode()),
         (b"x-content-type-options", b"nosniff"),
         (b"referrer-policy", b"no-referrer"),
+        (b"cross-origin-resource-policy", b"same-origin"),
     )
 
     async def sending(message):  # type: ignore[no-untyped-def]

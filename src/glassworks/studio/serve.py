@@ -5,6 +5,7 @@ import secrets
 import socket
 import threading
 import webbrowser
+from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
@@ -45,7 +46,8 @@ def serve(root: Path, port: int | None = None, *, browser: bool = True) -> None:
         threading.Thread(target=load, daemon=True).start()
         if browser:
             threading.Timer(0.2, webbrowser.open, [address]).start()
-        uvicorn.Server(config).run([listener])
+        with suppress(KeyboardInterrupt):  # how it is ended
+            uvicorn.Server(config).run([listener])
 
 
 def listening(port: int | None) -> socket.socket:

@@ -9,6 +9,7 @@ from typing import Any
 
 from glassworks.core.errors import RunError
 from glassworks.core.runs import Run
+from glassworks.studio.listing import Listing, outside
 
 KEPT = 3
 """Models kept open, the last ones asked for."""
@@ -19,6 +20,7 @@ class Studio:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.listing = Listing(root)
         self.opened: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
         self.lock = threading.RLock()
         """Held while a model is opened or computes: torch's threads are the machine's, so one question at a time."""
@@ -28,11 +30,20 @@ class Studio:
         if not isinstance(name, str) or not name or Path(name).name != name or name in (".", "..") or "\0" in name:
             raise RunError(f"{name!r} is not the name of a run: choose one from the list")
         path = self.root / name
-        if path.is_symlink() and self.root.resolve() not in path.resolve().parents:
-            raise RunError(f"{name} is a link to outside of {self.root}: start the studio with --runs there")
-        if not (path / "run.json").is_file():
+        try:
+            is_there = (path / "run.json").is_file()
+        except OSError:  # longer than a name can be
+            is_there = False
+        if not is_there:
             raise RunError(f"there is no run {name} in {self.root}: was it deleted, or renamed?")
+        self.inside(path / "run.json")
         return Run(path)
+
+    def inside(self, path: Path) -> Path:
+        """A path below the folder of runs, as it is; RunError where a link leads out of it."""
+        if (away := outside(self.root, path)) is not None:
+            raise RunError(away)
+        return path
 
     def opens(self, key: tuple[Any, ...], make: Any) -> Any:
         """What `make()` gives, made once for a key: (what it is, run, step, ...), of which the last few are kept."""

@@ -19,11 +19,21 @@ def pack(value: Any) -> bytes:
     """A value of dicts, lists, texts, numbers, NumPy arrays and tensors as the bytes that web/src/lib/wire.ts reads.
 
     Floats become float32, whole numbers int32, uint8 and bool one byte; a single float that is not finite becomes null.
+
+    Raises: OverflowError for an array of whole numbers beyond 32 bits.
     """
     buffers: list[bytes] = []
-    header = json.dumps(plain(value, buffers), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    header = encoded(plain(value, buffers))
     header += b" " * (-len(header) % 4)
     return b"".join([struct.pack("<I", len(header)), header, *buffers])
+
+
+def encoded(value: Any) -> bytes:
+    """Plain values as JSON in UTF-8; where a text holds what is no character (a file's name may), all is escaped."""
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
 
 
 def plain(value: Any, buffers: list[bytes]) -> Any:
@@ -37,6 +47,8 @@ def plain(value: Any, buffers: list[bytes]) -> Any:
         kind = {"f": "f4", "u": "u1" if value.dtype.itemsize == 1 else "i4", "i": "i4", "b": "u1"}.get(value.dtype.kind)
         if kind is None:
             return [plain(x, buffers) for x in value.tolist()]
+        if kind == "i4" and value.size and not (value.min() >= -(2**31) and value.max() < 2**31):
+            raise OverflowError("whole numbers of an answer are beyond 32 bits: send them as floats, or by themselves")
         data = np.ascontiguousarray(value, dtype=f"<{kind}").tobytes()
         start = sum(map(len, buffers))
         buffers.append(data + b"\0" * (-len(data) % 4))

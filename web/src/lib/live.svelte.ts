@@ -7,8 +7,9 @@ export interface Rows {
   run: string;
   table: 'metrics' | 'samples';
   rows: Row[];
-  again: boolean; // the table became shorter: what was sent before is no more
+  again: boolean; // the table is another one, or shorter: what was sent before is no more
   to: number;
+  file: string;
 }
 interface Changes {
   runs: Facts[];
@@ -17,14 +18,14 @@ interface Changes {
 
 export const connection = $state({ open: false, lost: false });
 
-const watched = new Map<string, { offsets: Record<string, number>; told: (rows: Rows) => void }>();
+const watched = new Map<string, { offsets: Record<string, [number, string]>; told: (rows: Rows) => void }>();
 let heard: ((changes: Changes) => void)[] = [];
 let socket: WebSocket | undefined;
 let wait = 250;
 
-/** Be told of rows appended to a run's tables, from the first one on. Returns how to stop. */
-export function watch(run: string, tables: ('metrics' | 'samples')[], told: (rows: Rows) => void): () => void {
-  watched.set(run, { offsets: Object.fromEntries(tables.map((table) => [table, 0])), told });
+/** Be told of rows appended to a run's tables, from the first one on, or from where they were read to. Returns how to stop. */
+export function watch(run: string, from: Partial<Record<'metrics' | 'samples', [bytes: number, file: string]>>, told: (rows: Rows) => void): () => void {
+  watched.set(run, { offsets: { ...from }, told });
   connect();
   tell();
   return () => {
@@ -61,7 +62,7 @@ function connect(): void {
     if ('table' in message) {
       const of = watched.get(message.run);
       if (!of) return;
-      of.offsets[message.table] = message.to;
+      of.offsets[message.table] = [message.to, message.file];
       of.told(message);
     } else heard.forEach((told) => told(message));
   };

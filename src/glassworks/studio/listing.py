@@ -1,0 +1,90 @@
+"""The runs of a folder as they are now: looked at once for all pages that watch, and read only where they changed."""
+
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from glassworks.core.errors import GlassworksError
+from glassworks.core.facts import facts
+from glassworks.core.runs import Run
+
+EVERY = 0.25
+"""Seconds between looks."""
+
+
+class Listing:
+    """What is known of every run, with the look at which it was last found to have changed."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.lock = threading.Lock()
+        self.looks = 0
+        self.looked = -EVERY
+        self.marks: dict[str, tuple[Any, ...]] = {}
+        self.known: dict[str, dict[str, Any]] = {}
+        self.changed: dict[str, int] = {}
+        """The look at which a run changed, or went."""
+
+    def since(self, look: int) -> tuple[int, list[dict[str, Any]], list[str]]:
+        """The newest look; what is known of the runs that changed after an earlier one (0 = all), and which went."""
+        with self.lock:
+            if time.monotonic() - self.looked >= EVERY:
+                self.look()
+                self.looked = time.monotonic()
+            names = [name for name, at in self.changed.items() if at > look]
+            there = [self.known[name] for name in names if name in self.known]
+            return self.looks, there, sorted(name for name in names if name not in self.known and look)
+
+    def look(self) -> None:
+        """Look at every folder's marks; read those that changed."""
+        self.looks += 1
+        now = {path.name: marks(path) for path in folders(self.root)}
+        for name in [name for name, mark in now.items() if self.marks.get(name) != mark]:
+            self.known[name], self.changed[name] = about(self.root, name), self.looks
+        for name in self.marks.keys() - now.keys():
+            del self.known[name]
+            self.changed[name] = self.looks
+        self.marks = now
+
+
+def about(root: Path, name: str) -> dict[str, Any]:
+    """A run's facts and what can be done with it; why not, of one that is damaged or elsewhere."""
+    run = Run(root / name)
+    if (away := outside(root, run.path / "run.json")) is not None:
+        return {"name": name, "path": str(run.path), "state": "damaged", "why": away, "commands": []}
+    found = {**facts(run), "name": name}  # a link's own name, by which it is asked for
+    try:
+        return found | {"kind": run.kind_name, "what": run.kind.what, "commands": list(run.kind.commands)}
+    except (GlassworksError, OSError) as error:
+        return found | {"kind": None, "what": str(error), "commands": []}
+
+
+def outside(root: Path, path: Path) -> str | None:
+    """Why a path may not be read, if it leads out of the folder of runs by a link; None = it does not."""
+    try:
+        if path.resolve().is_relative_to(root.resolve()):
+            return None
+    except (OSError, RuntimeError):  # a circle of links
+        pass
+    return f"{path} is a link to outside of {root}: start the studio with --runs there"
+
+
+def folders(root: Path) -> list[Path]:
+    """The folders of runs."""
+    try:
+        return sorted(path.parent for path in root.glob("*/run.json"))
+    except OSError:
+        return []
+
+
+def marks(path: Path) -> tuple[Any, ...]:
+    """What changes when what is known of a run does."""
+    found: list[Any] = [Run(path).is_held]
+    for name in ("run.json", "metrics.jsonl", "report.html", "finding.json", "evals", "checkpoints", "model"):
+        try:
+            status = (path / name).stat()
+            found.append((status.st_mtime_ns, status.st_size, status.st_ino))
+        except OSError:
+            found.append(None)
+    return tuple(found)

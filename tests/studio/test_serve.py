@@ -1,0 +1,71 @@
+"""Starting the studio: its port, its address, two of them, and what it says where it cannot."""
+
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from glassworks.cli.main import run
+from glassworks.studio.serve import PORT, TRIES, listening
+
+
+def test_it_listens_on_this_machine_alone() -> None:
+    with listening(0) as listener:
+        assert listener.getsockname()[0] == "127.0.0.1"
+
+
+def test_a_port_that_is_taken_is_one_line_and_none_asked_for_is_the_next(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with listening(0) as listener:
+        port = listener.getsockname()[1]
+        assert run(["studio", "--port", str(port), "--no-browser", "--runs", str(tmp_path)]) == 2
+        said = f"glassworks: port {port} is taken on this machine, or not yours to use: choose another by --port\n"
+        assert capsys.readouterr().err == said
+    with listening(None) as first, listening(None) as second:
+        ports = [one.getsockname()[1] for one in (first, second)]
+        assert PORT <= ports[0] < ports[1] < PORT + TRIES
+
+
+def test_when_every_port_is_taken_it_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setattr("glassworks.studio.serve.PORT", taken.getsockname()[1])
+        monkeypatch.setattr("glassworks.studio.serve.TRIES", 1)
+        with pytest.raises(ValueError, match=r"the ports .* are taken .* --port"):
+            listening(None)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--port", "70000"], "--port (=70000) must be from 0, any that is free, to 65535"),
+        (["--runs", "file"], "--runs (=file) is not a folder: give the one that holds runs"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    assert run(["studio", *words, "--no-browser"]) == 2
+    assert capsys.readouterr().err == f"glassworks: {message}\n"
+
+
+def test_two_studios_are_open_at_once_in_one_browser_and_each_ends_by_ctrl_c(tmp_path: Path) -> None:
+    """One browser has one jar of cookies for both: the ports are no part of a cookie's address."""
+    command = [sys.executable, "-m", "glassworks", "studio", "--no-browser", "--port", "0", "--runs", str(tmp_path)]
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    children = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in "ab"]
+    addresses = [child.stdout.readline().removeprefix("Studio: ").strip() for child in children]
+    for address in addresses * 2:
+        with browser.open(address.split("?")[0] + "theme.css?" + address.split("?")[1]) as answer:
+            assert answer.status == 200
+    for child in children:
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=60)
+        assert (child.returncode, out) == (0, "")
+        assert err == "ctrl-C ends it; trainings that it started go on\n"
