@@ -11,7 +11,7 @@ from tests.optim.rules.made import accuracy, blobs, images, loss, mlp, resumed_l
 from torch import Tensor, nn
 
 from glassworks.models.vision.lenet5 import SparseConvolution
-from glassworks.optim.rules.feedback.detour import Feedback, angle, matrices
+from glassworks.optim.rules.feedback.detour import Feedback, angle, matrices, through
 from glassworks.optim.rules.feedback.direct_feedback_alignment import DirectFeedbackAlignment
 from glassworks.optim.rules.feedback.feedback_alignment import FeedbackAlignment
 from glassworks.optim.rules.feedback.sign_symmetric import SignSymmetric
@@ -239,3 +239,23 @@ def test_direct_feedback_refuses_outputs_that_are_no_rows() -> None:
 def test_a_variant_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match=r"sizes \(='all'\) must be"):
         SignSymmetric(mlp(), sizes="all")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Linear(40, 60),
+        nn.Conv2d(16, 32, 3, padding=1),
+        nn.Conv2d(16, 16, 3, padding=1, groups=16),
+        nn.ConvTranspose2d(16, 32, 3, padding=1),
+        nn.ConvTranspose2d(16, 32, 3, padding=1, groups=4),
+    ],
+    ids=lambda layer: str(layer)[:60],
+)
+def test_drawn_feedback_brings_errors_down_at_about_their_size(layer: nn.Module) -> None:
+    torch.manual_seed(0)
+    given = torch.randn(64, 40) if isinstance(layer, nn.Linear) else torch.randn(4, 16, 24, 24)
+    error = torch.randn_like(layer(given))
+    optimizer = FeedbackAlignment(nn.Sequential(layer, nn.Linear(24, 3)))
+    reached = through(layer, given, error, {"weight": optimizer.feedback("0", "weight", layer.weight)})
+    assert float(reached.square().mean().sqrt()) == pytest.approx(1.0, rel=0.15)

@@ -126,7 +126,9 @@ class Feedback(Rule):
         def after(name: str, layer: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
             given = inputs.pop()
             if not isinstance(output, Tensor):
-                raise ValueError(f"{self.name} cannot go around {name}, which returns more than one tensor")
+                raise ValueError(
+                    f"{self.name} cannot go around {name}, which returns more than one tensor: make it layers of one"
+                )
             if not torch.is_grad_enabled():
                 return output
             return Detour.apply(output, given, partial(self.back, name, layer))  # type: ignore[no-untyped-call]
@@ -178,9 +180,12 @@ def dotted(*names: str) -> str:
     return ".".join(name for name in names if name)
 
 
-def size_of(weight: Tensor) -> float:
-    """1 / √fan-out: the number of outputs that read an input."""
-    return 1 / math.sqrt(weight.numel() / weight.shape[1])
+def size_of(layer: nn.Module, weight: Tensor) -> float:
+    """1 / √fan-out: the number of outputs that read an input, which in groups are those of its own."""
+    if isinstance(layer, nn.modules.conv._ConvTransposeNd):  # (inputs, outputs of a group, ...)
+        return 1 / math.sqrt(weight[0].numel())
+    groups = layer.groups if isinstance(layer, nn.modules.conv._ConvNd) else 1
+    return 1 / math.sqrt(weight.numel() / weight.shape[1] / groups)
 
 
 def through(layer: nn.Module, given: Tensor, error: Tensor, feedback: dict[str, Tensor]) -> Tensor:

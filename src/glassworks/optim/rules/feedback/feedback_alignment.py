@@ -38,6 +38,6 @@ class FeedbackAlignment(Feedback):
         """What stands for this weight on the way back; drawn where it is first asked for."""
         key = f"feedback.{dotted(name, parameter)}"
         if key not in self.memory:
-            self.memory[key] = self.drawn(key, weight, size_of(weight))
+            self.memory[key] = self.drawn(key, weight, size_of(self.layers[name], weight))
         found: Tensor = self.memory[key]
         return found

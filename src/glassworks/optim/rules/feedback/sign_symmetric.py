@@ -43,7 +43,7 @@ class SignSymmetric(Feedback):
 
     def feedback(self, name: str, parameter: str, weight: Tensor) -> Tensor:
         """sign(W) · M. Sizes are drawn where they are first asked for, or in each step."""
-        key, std = f"feedback.{dotted(name, parameter)}", size_of(weight)
+        key, std = f"feedback.{dotted(name, parameter)}", size_of(self.layers[name], weight)
         if self.settings["sizes"] == "uniform":
             return weight.detach().sign() * std
         if self.settings["sizes"] == "batch":
