@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from glassworks.models.vision.build import make_model
 from glassworks.models.vision.config import VisionConfig
 from glassworks.objectives.labelled import number_loss
-from glassworks.optim.rules.extreme_learning_machine import ExtremeLearningMachine
+from glassworks.optim.rules.extreme_learning_machine import MOST, ExtremeLearningMachine, sharpness
 from glassworks.train.fit import fit
 
 
@@ -27,13 +27,15 @@ def ridge(read: Tensor, targets: Tensor, share: float) -> Ridge:
 def test_classes_are_the_ridge_regression_of_all_examples_seen(share: float) -> None:
     model = nn.Sequential(mlp(width=24)[:4], nn.Dropout(0.5), nn.Linear(24, 3))
     before = [p.clone() for p in model[0].parameters()]
-    fit(model, blobs, loss, ExtremeLearningMachine(model, ridge=share), steps=5)
+    optimizer = ExtremeLearningMachine(model, ridge=share)
+    fit(model, blobs, loss, optimizer, steps=5)
     seen = [blobs(step) for step in range(5)]
     with torch.no_grad():
         read = model[0](torch.cat([x for x, _ in seen]))
     found = ridge(read, nn.functional.one_hot(torch.cat([y for _, y in seen])), share)
-    np.testing.assert_allclose(model[2].weight.detach().numpy(), found.coef_, rtol=2e-3, atol=2e-5)
-    np.testing.assert_allclose(model[2].bias.detach().numpy(), found.intercept_, rtol=2e-3, atol=2e-5)
+    weight, bias = (p.detach().numpy() / optimizer.memory["sharpness"] for p in model[2].parameters())
+    np.testing.assert_allclose(weight, found.coef_, rtol=2e-3, atol=2e-5)
+    np.testing.assert_allclose(bias, found.intercept_, rtol=2e-3, atol=2e-5)
     assert all(torch.equal(p, old) for p, old in zip(model[0].parameters(), before, strict=True))
     assert accuracy(model) > 0.95
 
@@ -56,19 +58,22 @@ def test_numbers_are_said_in_their_own_unit() -> None:
 
 
 def test_parts_of_a_batch_are_the_whole_and_an_order_is_none() -> None:
-    found = []
-    for accumulate, order in ((1, [0, 1, 2]), (4, [2, 1, 0])):
+    found, shares = [], []
+    for accumulate, order in ((1, [0, 1, 2]), (4, [0, 1, 2]), (4, [2, 1, 0])):
         model = mlp()
+        optimizer = ExtremeLearningMachine(model)
         fit(
             model,
             lambda step, order=order: blobs(order[step]),
             loss,
-            ExtremeLearningMachine(model),
+            optimizer,
             steps=3,
             accumulate=accumulate,
         )
         found.append(model[4].weight.detach())
+        shares.append(found[-1] / optimizer.memory["sharpness"])
     torch.testing.assert_close(found[0], found[1])
+    torch.testing.assert_close(shares[0], shares[2])
 
 
 @pytest.mark.parametrize("architecture", ["lenet5", "small_vgg", "mlp"])
@@ -134,3 +139,35 @@ def test_a_closure_without_batches_and_other_batches_are_refused_in_a_line() -> 
             optimizer,
             steps=1,
         )
+
+
+def overlapping(step: int) -> tuple[Tensor, Tensor]:
+    """Blobs whose noise covers what tells them apart."""
+    x, targets = blobs(step, rows=64)
+    return x + 3 * torch.randn(x.shape, generator=torch.Generator().manual_seed(step)), targets
+
+
+def test_what_it_says_of_classes_is_as_likely_as_it_is_often_right() -> None:
+    model = mlp(width=48)
+    optimizer = ExtremeLearningMachine(model)
+    fit(model, overlapping, loss, optimizer, steps=60)
+    x, targets = (torch.cat(parts) for parts in zip(*(overlapping(1000 + i) for i in range(20)), strict=True))
+    with torch.no_grad():
+        logits = model(x)
+    right = (logits.argmax(1) == targets).double().mean()
+    assert 0.7 < right < 0.97
+    assert logits.softmax(1).max(1).values.mean() == pytest.approx(float(right), abs=0.05)
+    shares = logits / optimizer.memory["sharpness"]
+    assert shares.softmax(1).max(1).values.mean() < right - 0.2  # as they come of ridge regression
+    assert nn.functional.cross_entropy(logits, targets) < 0.7 * nn.functional.cross_entropy(shares, targets)
+
+
+def test_the_sharpness_of_a_batch_has_the_least_cross_entropy() -> None:
+    generator = torch.Generator().manual_seed(0)
+    shares = torch.rand(200, 4, generator=generator, dtype=torch.float64)
+    targets = torch.multinomial((7 * shares).softmax(1), 1, generator=generator).squeeze(1)
+    found = sharpness(shares, targets)
+    least = nn.functional.cross_entropy(found * shares, targets)
+    assert all(least < nn.functional.cross_entropy(found * s * shares, targets) for s in (0.9, 0.99, 1.01, 1.1))
+    assert sharpness(0.2 * nn.functional.one_hot(targets, 4).double(), targets) == pytest.approx(MOST, rel=1e-4)
+    assert sharpness(-shares, shares.argmax(1)) == pytest.approx(1.0, rel=1e-4)

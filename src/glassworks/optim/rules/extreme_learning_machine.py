@@ -6,23 +6,30 @@ H are the activities that the last layer reads of all examples seen, with a 1 fo
 class and 0 for others, or its numbers. The sums H^T H and H^T Y grow from step to step in double precision, so that
 after each step the last layer is, to rounding, what ridge regression gives of all batches so far: an epoch is enough.
 
-Layers are run in evaluation mode: dropout off, norms by their running statistics, which do not move. Outputs for
-classes estimate a probability each and are no logits: the answer is what they rank first, and their cross-entropy is
-large.
+Layers are run in evaluation mode: dropout off, norms by their running statistics, which do not move.
+
+For classes what W gives are shares, about 0 to 1, and no logits: taken as such they would hold all classes nearly as
+likely. So the last layer is W times one number, the sharpness, which changes no answer: that by which a batch has the
+least cross-entropy before it is learned, its logarithm averaged over the last 20 batches (temperature scaling, Guo et
+al. 2017, https://arxiv.org/abs/1706.04599, section 4.2, on what was not seen yet).
 
 Source: Huang, Zhu & Siew 2006, "Extreme learning machine: theory and applications", Neurocomputing 70; with λ, Huang et
 al. 2012, IEEE Trans. SMC-B 42(2); Schmidt, Kraaijveld & Duin 1992 before them.
 """
 
+import math
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from glassworks.optim.rules.batch import Batch, read_batch
 from glassworks.optim.rules.chain import Block, evaluating, kind, read_chain, refuse_tied
 from glassworks.optim.rules.rule import Rule
+
+REMEMBERED, MOST = 20, 100.0
+"""Batches over which the sharpness is averaged, at most; and the largest that it may be."""
 
 
 class ExtremeLearningMachine(Rule):
@@ -56,6 +63,8 @@ class ExtremeLearningMachine(Rule):
             targets = self.targets(batch, outputs)
         loss = batch.loss(outputs)
         if loss.isfinite():
+            if not batch.targets.is_floating_point():
+                self.sharpen(outputs, batch.targets)
             self.add(read.double(), targets.double())
             self.solve()
         return loss
@@ -67,11 +76,21 @@ class ExtremeLearningMachine(Rule):
         told = batch.targets.to(outputs).reshape(len(outputs), -1)
         if told.shape != outputs.shape:
             raise ValueError(
-                f"{self.name} has targets of shape {tuple(batch.targets.shape)} for outputs of {tuple(outputs.shape)}"
+                f"{self.name} has targets of shape {tuple(batch.targets.shape)} for outputs of {tuple(outputs.shape)}: "
+                "give one number for each output"
             )
         nought, one = torch.zeros_like(outputs), torch.ones_like(outputs)
         offset, unit = self.chain.blocks[-1].follow(nought), self.chain.blocks[-1].follow(one)
         return (told - offset) / (unit - offset)
+
+    def sharpen(self, outputs: Float[Tensor, "B K"], targets: Int64[Tensor, " B"]) -> None:
+        """Let the sharpness follow that of a batch that was not learned yet."""
+        if "examples" not in self.memory:  # the last layer is as it was drawn
+            return
+        before = self.memory.get("sharpness", 1.0)
+        change = math.log(sharpness(outputs.double() / before, targets) / before)
+        self.memory["sharpness"] = before * math.exp(change / min(self.memory["steps"], REMEMBERED))
+        self.last["sharpness"] = self.memory["sharpness"]
 
     def add(self, read: Float[Tensor, "B D"], targets: Float[Tensor, "B K"]) -> None:
         """Add to the sums."""
@@ -87,10 +106,20 @@ class ExtremeLearningMachine(Rule):
         penalty = torch.zeros_like(squares[0])
         penalty[:width] = self.settings["ridge"] * squares.diagonal()[:width].mean() / self.memory["examples"]
         factor = torch.linalg.cholesky(squares + penalty.diag())
-        found = torch.cholesky_solve(self.memory["products"], factor)
+        found = torch.cholesky_solve(self.memory["products"], factor) * self.memory.get("sharpness", 1.0)
         self.head.weight.copy_(found[:width].T)
         if self.head.bias is not None:
             self.head.bias.copy_(found[width])
+
+
+def sharpness(shares: Float[Tensor, "B K"], targets: Int64[Tensor, " B"]) -> float:
+    """The number from 1 to `MOST` times which shares are logits of the least cross-entropy, which is convex in it."""
+    low, high, right = 0.0, math.log(MOST), shares.gather(1, targets[:, None]).mean()
+    for _ in range(20):
+        middle = (low + high) / 2
+        slope = ((math.exp(middle) * shares).softmax(1) * shares).sum(1).mean() - right
+        low, high = (middle, high) if slope < 0 else (low, middle)
+    return math.exp(middle)
 
 
 def head_of(block: Block, rule: str, model: nn.Module) -> nn.Linear:
