@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from glassworks.core.runs import Run
+from glassworks.objectives.losses import next_token_loss
 from glassworks.optim.gradient_free import vector
 from glassworks.optim.rules.ensemble_kalman import EnsembleKalman
 from glassworks.train.checkpoint import load_checkpoint, save_checkpoint
@@ -147,3 +148,15 @@ def test_members_whose_outputs_are_no_numbers_are_left_out_and_counted() -> None
 def test_settings_that_cannot_be(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=rf"{name} \(={value}\)"):
         EnsembleKalman(network(), **{name: value})
+
+
+def test_targets_that_are_left_out_of_the_loss_teach_nothing() -> None:
+    kept = torch.arange(40) % 3 > 0
+    ends = []
+    for x, labels in ((X, LABELS.where(kept, -1)), (X[kept], LABELS[kept])):
+        model = network()
+        batch = x[None], labels[None]
+        rule = EnsembleKalman(model, population=8)
+        fit(model, lambda _, batch=batch: batch, next_token_loss, rule, steps=2)
+        ends.append(vector.read(list(model.parameters())))
+    torch.testing.assert_close(ends[0], ends[1])

@@ -140,6 +140,7 @@ def kalman(
         scaled = deviations_of(outputs)
         curved = scaled / size**2
     else:
+        outputs, targets = outputs[:, targets >= 0], targets[targets >= 0]  # others are left out by the loss, too
         shares = outputs.softmax(-1)
         middle = shares.mean(0)  # (B, K)
         labels = torch.multinomial(middle.cpu().flatten(0, -2), members, replacement=True, generator=generator)
