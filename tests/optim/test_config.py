@@ -74,3 +74,11 @@ def test_settings_are_known_without_torch() -> None:
         "[settings_of(name) for name in METHODS]; assert 'torch' not in sys.modules; assert 'numpy' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize(("name", "own"), [("muon", 0.95), ("sgd", 0.95), ("feedback_alignment", 0.9)])
+def test_a_momentum_that_is_said_is_taken_whichever_it_is_and_else_the_methods_own(name: str, own: float) -> None:
+    assert settings_of(name)["momentum"] == own
+    for said, expected in ((None, own), (0.95, 0.95), (0.9, 0.9), (0.0, 0.0)):
+        groups = make_optimizer(mlp(), OptimizerConfig(name, momentum=said)).param_groups
+        assert next(group["momentum"] for group in groups if "momentum" in group) == expected

@@ -10,8 +10,12 @@ from glassworks.optim.catalogue import METHODS, signature
 
 Iterations = Literal[3, 4, 5]
 
-RATES = {"muon": 0.02, "adamw": 0.001, "sgd": 0.05}
-"""The learning rate of each method of gradients, where none is given."""
+OWN: dict[str, dict[str, Any]] = {
+    "muon": {"lr": 0.02, "momentum": 0.95},
+    "adamw": {"lr": 0.001},
+    "sgd": {"lr": 0.05, "momentum": 0.95},
+}
+"""What each method of gradients has where nothing is said, and others have otherwise."""
 TAKEN = {
     "muon": ("lr", "embedding_lr", "head_lr", "vector_lr", "weight_decay", "betas", "momentum", "iterations"),
     "adamw": ("lr", "weight_decay", "betas"),
@@ -44,8 +48,8 @@ class OptimizerConfig:
     a penalty whose gradient is added)."""
     betas: tuple[float, float] = (0.8, 0.95)
     """AdamW's decay of the first and second moment."""
-    momentum: float = 0.95
-    """Muon's and SGD's, Nesterov's in both."""
+    momentum: float | None = None
+    """Of the steps of muon and sgd, where it is Nesterov's, or of a rule. None = the method's own: 0.95 (muon, sgd)."""
     iterations: Iterations = 5
     """Newton-Schulz iterations of Muon. On a CPU 3 take less of the step than they lose in loss."""
 
@@ -65,7 +69,7 @@ class OptimizerConfig:
             value = getattr(self, name)
             if value is not None and not value >= 0:
                 raise ValueError(f"{name} (={value}) must be 0 or more")
-        for name, share in (("momentum", self.momentum), ("betas", self.betas[0]), ("betas", self.betas[1])):
+        for name, share in (("momentum", self.momentum or 0.0), ("betas", self.betas[0]), ("betas", self.betas[1])):
             if not 0 <= share < 1:
                 raise ValueError(f"{name} (={getattr(self, name)}) must be at least 0 and below 1")
 
@@ -92,7 +96,7 @@ def settings_of(name: str) -> dict[str, Any]:
     """
     if name not in TAKEN:
         return signature(name)
-    return {setting: getattr(OptimizerConfig, setting) for setting in TAKEN[name]} | {"lr": RATES[name]}
+    return {setting: getattr(OptimizerConfig, setting) for setting in TAKEN[name]} | OWN[name]
 
 
 @dataclass(frozen=True)

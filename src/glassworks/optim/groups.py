@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from glassworks.optim.catalogue import METHODS, method_class
-from glassworks.optim.config import RATES, OptimizerConfig
+from glassworks.optim.config import OptimizerConfig, settings_of
 from glassworks.optim.muon import POLAR_EXPRESS, MuonAdamW
 
 Role = Literal["matrix", "embedding", "head", "vector"]
@@ -26,14 +26,16 @@ def make_optimizer(
     Raises: ValueError for what the method does not take, and for a model that it cannot train.
     """
     config.check_taken()
-    lr = RATES.get(config.name, 0.0) if config.lr is None else config.lr
+    told = settings_of(config.name) | config.given()
     if config.name == "muon":
-        return muon(model, config, lr, dtype)
+        return muon(model, config, told["lr"], told["momentum"], dtype)
     if config.name == "adamw":
-        return torch.optim.AdamW(decayed(model, config), lr=lr, betas=config.betas, fused=True)
+        return torch.optim.AdamW(decayed(model, config), lr=told["lr"], betas=config.betas, fused=True)
     if config.name == "sgd":
-        nesterov = config.momentum > 0
-        return torch.optim.SGD(decayed(model, config), lr=lr, momentum=config.momentum, nesterov=nesterov, fused=True)
+        momentum = told["momentum"]
+        return torch.optim.SGD(
+            decayed(model, config), lr=told["lr"], momentum=momentum, nesterov=momentum > 0, fused=True
+        )
     made: Any = method_class(config.name)
     moved = model if METHODS[config.name].kind == "rule" else [p for p in model.parameters() if p.requires_grad]
     optimizer: torch.optim.Optimizer = made(moved, seed=seed, **config.given())
@@ -51,7 +53,7 @@ def decayed(model: nn.Module, config: OptimizerConfig) -> list[dict[str, Any]]:
     return [group for group in groups if group["params"]]
 
 
-def muon(model: nn.Module, config: OptimizerConfig, lr: float, dtype: torch.dtype) -> MuonAdamW:
+def muon(model: nn.Module, config: OptimizerConfig, lr: float, momentum: float, dtype: torch.dtype) -> MuonAdamW:
     """Muon of hidden matrices and AdamW of the rest, at rates by role and width."""
     by_role = sorted_by_role(model)
     groups: list[dict[str, Any]] = [
@@ -59,7 +61,7 @@ def muon(model: nn.Module, config: OptimizerConfig, lr: float, dtype: torch.dtyp
             "kind": "muon",
             "params": by_role["matrix"],
             "lr": lr,
-            "momentum": config.momentum,
+            "momentum": momentum,
             "weight_decay": config.weight_decay,
         },
         {"kind": "adamw", "params": by_role["vector"], "lr": config.vector_lr, "betas": config.betas},
