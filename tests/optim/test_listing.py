@@ -5,6 +5,7 @@ import pytest
 
 from glassworks.optim.catalogue import METHODS
 from glassworks.optim.listing import all_methods, method_in_full
+from glassworks.optim.measured import DIGITS, SOLVED, measured
 
 
 def test_every_method_is_listed_once_by_its_kind() -> None:
@@ -24,7 +25,7 @@ def test_one_in_full_says_how_to_train_with_it(name: str) -> None:
     text = "\n".join(method_in_full(name.replace("_", "-"), 80))
     assert f"--optimizer {name}" in text
     assert "seed" not in text.split("settings")[1].split("train:")[0]
-    if name not in ("nelder_mead", "cobyqa", "bobyqa", "extreme_learning_machine"):
+    if name not in ("nelder_mead", "cobyqa", "bobyqa"):
         assert "--optimizer.lr " in text
 
 
@@ -40,3 +41,11 @@ def test_the_command_loads_neither_torch_nor_numpy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+def test_what_was_measured_is_of_methods_that_there_are_and_is_shown() -> None:
+    assert set(DIGITS) | set(SOLVED) <= set(METHODS)
+    for name in METHODS:
+        shown = [line for line in method_in_full(name, None) if line.startswith("  measured ")]
+        assert shown == ([f"  measured {measured(name)}"] if name in {**DIGITS, **SOLVED} else [])
+    assert measured("openai_es").startswith(f"{SOLVED['openai_es'][0]} % of test functions solved in 2 dimensions")

@@ -7,6 +7,7 @@ from glassworks.core.called import command
 from glassworks.core.columns import fold
 from glassworks.optim.catalogue import METHODS, Kind
 from glassworks.optim.config import OptimizerConfig, settings_of
+from glassworks.optim.measured import measured
 
 TITLES: dict[Kind, str] = {
     "gradient": "By gradients, through backpropagation",
@@ -29,6 +30,8 @@ def all_methods(width: int | None) -> list[str]:
                 lines += fold(f"{name}: {method.line}", width, "    ")
                 lines += fold(f"    passes {method.forwards} · memory {method.memory}", width, "    ")
                 lines += fold(f"    when: {method.when}", width, "    ")
+                if found := measured(name):
+                    lines += fold(f"    measured: {found}", width, "    ")
         lines.append("")
     return [*lines, *fold(COSTS, width), "", f"one in full: {command('optimizers', 'NAME')}"]
 
@@ -56,10 +59,11 @@ def method_in_full(name: str, width: int | None) -> list[str]:
         "a step": f"{method.forwards} forward passes over its batch; a backward pass counts as two",
         "memory": f"{method.memory}, in copies of the weights, beside them",
         "when": method.when,
+        "measured": measured(name),
     }
     lines = [name, ""]
     for head, text in facts.items():
-        lines += fold(f"  {head:<8} {text}", width, " " * 11)
+        lines += [] if not text else fold(f"  {head:<8} {text}", width, " " * 11)
     lines += ["", "  settings, and what they are where nothing is said:"]
     flags, alone = settings_by_reach(name)
     lines += [f"    --optimizer.{setting.replace('_', '-')} {said(value)}" for setting, value in flags.items()]
