@@ -43,7 +43,7 @@ COUNTED = 2
 """Steps whose passes are counted, after the first one, in which things are measured once."""
 
 MOST = {"cma_es": 1_000, "xnes": 1_000}
-"""Weights beyond which a method that keeps the square of them takes minutes for a generation, and is left out."""
+"""Weights beyond which a training by a method that keeps the square of them takes minutes, and is left out."""
 
 POPULATION = {"cobyqa": 300, "bobyqa": 300}
 """Of methods whose steps go once more over all that they saw: few large steps are quicker than many small ones."""
@@ -134,7 +134,7 @@ def made(name: str, data: Labelled, config: VisionConfig, seed: int) -> tuple[nn
     model = make_model(config, seed=seed, mean=data.mean, std=data.std)
     weights = sum(p.numel() for p in model.parameters())
     if weights > MOST.get(name, weights):
-        raise ValueError(f"{weights:,} weights are more than {MOST[name]:,}, beyond which a generation takes minutes")
+        raise ValueError(f"{weights:,} weights are more than {MOST[name]:,}, beyond which a training takes minutes")
     way = OptimizerConfig(name, population=POPULATION.get(name))
     return model, make_optimizer(model, way, dtype=torch.float32, seed=seed)
 

@@ -174,3 +174,12 @@ def test_a_covariance_that_does_not_fit_is_refused_with_its_size(monkeypatch: py
     monkeypatch.setattr(cma_es, "free_on", lambda device: 10**9)
     with pytest.raises(ValueError, match="covariance of 20,000 x 20,000.* 3.2 GB .* 1.0 GB are free: take sep_cma_es"):
         CMAES([nn.Parameter(torch.zeros(20_000))])
+
+
+def test_a_thousand_weights_come_down_and_stay_numbers() -> None:
+    w = nn.Parameter(torch.ones(1000))
+    optimizer = CMAES([w], sigma=0.3)
+    for _ in range(200):
+        optimizer.tell(optimizer.ask().square().sum(1))
+    assert w.square().sum() < 0.75 * 1000
+    assert optimizer.covariance.isfinite().all()
