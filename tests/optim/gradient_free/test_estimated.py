@@ -177,3 +177,60 @@ def test_clipping_is_refused_where_there_is_no_gradient(make: Any) -> None:
     model = net()
     with pytest.raises(ValueError, match=rf"clip \(=1.0\) is of gradients, and {make.__name__} asked for none"):
         fit(model, lambda step: (X, Y), loss_of, make(model.parameters()), steps=1, clip=1.0)
+
+
+@pytest.mark.parametrize(
+    ("make", "settings", "said"),
+    [
+        (MeZO, {"lr": -1.0}, r"lr \(=-1.0\) must be 0 or more"),
+        (MeZO, {"sigma": 0.0}, r"sigma \(=0.0\) must be above 0"),
+        (ForwardGradient, {"lr": -1.0}, r"lr \(=-1.0\) must be 0 or more"),
+        (ForwardGradient, {"population": 0}, r"population \(=0\) must be at least 1"),
+    ],
+)
+def test_settings_that_cannot_step_are_refused(make: Any, settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        make(net().parameters(), **settings)
+
+
+@pytest.mark.parametrize("make", [SPSA, MeZO, ForwardGradient])
+def test_weights_in_groups_are_refused_as_there_is_one_lr_for_all(make: Any) -> None:
+    first, second = (nn.Parameter(torch.zeros(3)) for _ in range(2))
+    with pytest.raises(ValueError, match=r"params \(of 2 groups\) must be one"):
+        make([{"params": [first], "lr": 0.1}, {"params": [second], "lr": 0.2}])
+
+
+@pytest.mark.parametrize("make", [SPSA, MeZO, ForwardGradient])
+def test_what_the_module_draws_is_the_same_within_a_step_and_other_numbers_by_another_seed(make: Any) -> None:
+    drawn: dict[int, list[Tensor]] = {}
+    for seed in (0, 1):
+        model = net()
+        numbers = drawn.setdefault(seed, [])
+
+        def closure(model: nn.Module = model, numbers: list[Tensor] = numbers) -> Tensor:
+            numbers.append(torch.rand(3))
+            return loss_of(model, (X, Y))
+
+        make(model.parameters(), seed=seed).step(closure)
+    assert all(torch.equal(numbers[0], other) for numbers in drawn.values() for other in numbers)
+    assert not torch.equal(drawn[0][0], drawn[1][0])
+
+
+@pytest.mark.parametrize("size", [1e-3, 0.1])
+def test_spsa_takes_the_slope_of_given_pairs_whatever_their_size(size: float) -> None:
+    gradient = torch.tensor([1.0, -2.0, 3.0], dtype=torch.float64)
+    start = torch.tensor([0.5, 0.5, -1.0], dtype=torch.float64)
+    p = nn.Parameter(start.clone())
+    signs = torch.tensor([[1, 1, 1], [1, -1, 1], [-1, 1, 1], [1, 1, -1]], dtype=torch.float64)
+    pairs = torch.cat([start + size * signs, start - size * signs])
+    SPSA([p], lr=1.0).tell(pairs @ gradient, pairs)
+    torch.testing.assert_close(start - p.detach(), (signs @ gradient) @ signs / 4)
+
+
+@pytest.mark.parametrize("count", [5, 6])
+def test_spsa_refuses_given_candidates_that_are_no_pairs(count: int) -> None:
+    p = nn.Parameter(torch.ones(3))
+    given = torch.randn(count, 3, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(ValueError, match=r"must be pairs about the weights, .* take snes or cma_es"):
+        SPSA([p]).tell(given.square().sum(1), given)
+    assert torch.equal(p, torch.ones(3))

@@ -13,6 +13,8 @@ from glassworks.optim.gradient_free.evolution.openai_es import OpenAIES
 from glassworks.optim.gradient_free.evolution.pgpe import PGPE
 from glassworks.optim.gradient_free.evolution.snes import SNES
 from glassworks.optim.gradient_free.evolution.xnes import XNES
+from glassworks.optim.gradient_free.heuristics.random_search import RandomSearch
+from glassworks.optim.gradient_free.mezo import MeZO
 from glassworks.optim.gradient_free.search import Search
 from glassworks.train.checkpoint import pack, unpack
 
@@ -258,3 +260,28 @@ def test_tied_weights_are_moved_once_and_frozen_ones_not_at_all() -> None:
     search.step(lambda: net(torch.ones(2, 3)).square().mean())
     assert torch.equal(net[1].bias, before)
     assert net[1].weight is net[0].weight
+
+
+@pytest.mark.parametrize("first_is_mean", [False, True])
+def test_a_closure_of_ones_own_is_called_once_for_each_candidate_and_once_for_the_weights(first_is_mean: bool) -> None:
+    net, calls = nn.Linear(3, 2), list[int]()
+    made: Any = RandomSearch if first_is_mean else OpenAIES
+    search = made(net.parameters(), population=8)
+
+    def closure() -> Tensor:
+        calls.append(0)
+        return net(torch.ones(4, 3)).square().mean()
+
+    search.step(closure)  # in which ways of evaluating are measured
+    for _ in range(2):
+        calls.clear()
+        before = search.memory["forwards"]
+        search.step(closure)
+        assert len(calls) == search.memory["forwards"] - before == 9
+
+
+@pytest.mark.parametrize("params", [[], [nn.Parameter(torch.zeros(0))]])
+def test_nothing_to_move_is_refused_with_what_to_give(params: list[nn.Parameter]) -> None:
+    for cls in (OpenAIES, RandomSearch, MeZO):
+        with pytest.raises(ValueError, match="has no weights to move: give a module that has some"):
+            cls(iter(params))

@@ -1,12 +1,12 @@
 """The losses of candidates, in whichever way is the fastest for the module, its batch and the population."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from glassworks.core.machine.memory import keep_freed_memory
 from glassworks.core.progress import tell
@@ -18,10 +18,6 @@ CHOSEN: dict[str, Way] = {}
 """What was the fastest in this process, so that two searches of one kind compute the same to the bit."""
 
 
-BARE = "no module"
-"""In place of modules, where a closure runs none: it is called for each candidate, and not once more."""
-
-
 @torch.no_grad()
 def losses_of(
     closure: Callable[[], Any],
@@ -30,6 +26,7 @@ def losses_of(
     *,
     seed: int = 0,
     ways: dict[str, Any] | None = None,
+    modules: Iterable[nn.Module] | None = None,
 ) -> Float[Tensor, " P"]:
     """The loss of each candidate; weights, buffers and random numbers are left as they were.
 
@@ -48,17 +45,19 @@ def losses_of(
         seed: of the random numbers.
         ways: what was chosen before, by what it is for; JSON holds it. Part of the state, so that a training that goes
             on computes the same to the bit.
+        modules: that the closure runs, where that was seen. None = those of its `net`; where it has none, it is called
+            once more to see.
     """
     if weights[0].device.type == "cpu":
         keep_freed_memory()
     local: Local = getattr(closure, "local", None) or partial(one_of, closure)
     ways = {} if ways is None else ways
     with left_as_it_was(weights) as ran:
-        for module in closure.net.modules() if hasattr(closure, "net") else ():
+        known = closure.net.modules() if hasattr(closure, "net") else modules
+        for module in known or ():
             ran.note(module, None)
-        if not ran.modules and not ways.get(BARE):
+        if known is None:
             local()
-            ways |= {} if ran.modules else {BARE: [BARE]}
         if not ran.modules:
             return way_of(Way(), local, weights, seed, ran)(candidates)[:, 0].to(candidates)
         alone = not hasattr(closure, "place") or closure.place.world == 1

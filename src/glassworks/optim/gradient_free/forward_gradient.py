@@ -47,12 +47,12 @@ class ForwardGradient(Slopes):
         """Slopes in as many directions, then down; those that are no number, or infinite, are left out."""
         settings, loss = self.param_groups[0], None
         generator = torch.Generator(self.weights[0].device)
-        generator.manual_seed(mixed(settings["seed"], self.memory["generation"]))
+        generator.manual_seed(self.key)
         total = [torch.zeros_like(p) for p in self.weights]
         found = 0
         for _ in range(settings["population"]):
             tangents = [torch.randn(p.shape, generator=generator, device=p.device).to(p.dtype) for p in self.weights]
-            with same_numbers(self.memory["generation"], self.weights):  # what dropout drops, in every direction
+            with same_numbers(mixed(self.key, 1), self.weights):  # what dropout drops, in every direction
                 value, slope = slope_of(closure, self.weights, tangents)
             loss = value if loss is None else loss
             if slope.isfinite():
@@ -77,7 +77,9 @@ def slope_of(closure: Callable[[], Any], weights: list[Tensor], tangents: list[T
             found = forward_ad.unpack_dual(torch.as_tensor(closure()))  # type: ignore[no-untyped-call]
         except NotImplementedError as error:
             reason = str(error).strip().split("\n")[0]
-            raise ValueError(f"forward gradients need forward-mode derivatives of all layers: {reason}") from None
+            raise ValueError(
+                f"forward gradients need forward-mode derivatives of all layers, or take mezo: {reason}"
+            ) from None
         if found.tangent is None:
             raise ValueError(
                 "the closure's loss carries no tangent: return the loss itself, neither detached nor a number"

@@ -58,13 +58,13 @@ class MeZO(Slopes):
 
     def loss(self, closure: Callable[[], Any]) -> Any:
         """The loss now, by the same random numbers whenever it is asked for in this step: dropout drops the same."""
-        with same_numbers(self.memory["generation"], self.weights):
+        with same_numbers(mixed(self.key, 1), self.weights):
             return closure()
 
     def move(self, far: float) -> None:
         """Move all weights so far in this step's direction."""
         generator = torch.Generator(self.weights[0].device)
-        generator.manual_seed(mixed(self.param_groups[0]["seed"], self.memory["generation"]))
+        generator.manual_seed(self.key)
         for p in self.weights:
             rows = p.detach() if p.ndim else p.detach()[None]
             for some in torch.split(rows, max(1, CHUNK * len(rows) // max(1, rows.numel()))):

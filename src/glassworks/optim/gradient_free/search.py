@@ -24,8 +24,9 @@ from torch import Tensor
 
 from glassworks.optim.gradient_free import vector
 from glassworks.optim.gradient_free.evaluate import losses_of
-from glassworks.optim.gradient_free.evaluation.left import same_numbers
+from glassworks.optim.gradient_free.evaluation.left import same_numbers, seen_running
 from glassworks.optim.gradient_free.room import Drawn, at_once, check_room
+from glassworks.optim.gradient_free.settings import check_settings, listed
 
 Candidates = Float[Tensor, "P D"] | Drawn
 """Rows of weights, or what draws any of them: in both, `candidates[3:5]` are two rows."""
@@ -45,28 +46,17 @@ class Search(torch.optim.Optimizer):
 
     def __init__(self, params: Iterable[Any], *, population: int | None, seed: int = 0, **defaults: Any) -> None:
         """`population` None is 4 + 3 log D, as natural evolution strategies and CMA-ES have it."""
-        super().__init__(params, {"population": population, "seed": seed, **defaults})
+        super().__init__(listed(params), {"population": population, "seed": seed, **defaults})
         vector.check_weights(self.weights)
         self.memory["mean"] = vector.read(self.weights)
         self.memory["generation"] = 0
         self.memory["forwards"] = 0
         if population is None:
             self.settings["population"] = 4 + int(3 * math.log(len(self.memory["mean"])))
-        self.check_settings()
+        check_settings(self.param_groups)
         self.asked: Tensor | None = None
         self.lapsed = False
         self.last: dict[str, float] = {}
-
-    def check_settings(self) -> None:
-        """Refuse what no search can work with."""
-        if len(self.param_groups) > 1:
-            raise ValueError(f"params (of {len(self.param_groups)} groups) must be one: a search has one lr and sigma")
-        if self.settings["population"] < 1:
-            raise ValueError(f"population (={self.settings['population']}) must be at least 1")
-        if not self.settings.get("lr", 0) >= 0:
-            raise ValueError(f"lr (={self.settings['lr']}) must be 0 or more")
-        if not 0 < self.settings.get("sigma", 1) < math.inf:
-            raise ValueError(f"sigma (={self.settings['sigma']}) must be above 0: how far candidates lie from the mean")
 
     # ------------------------------------------------------------------------------------------------------------------
     # What a method says
@@ -200,14 +190,14 @@ class Search(torch.optim.Optimizer):
         if closure is None:
             raise ValueError("step() needs a closure that computes the loss: step(lambda: loss_fn(model, batch))")
         seed = mixed(self.key, 1)  # of what the module draws: other numbers than the candidates are made of
-        with same_numbers(seed, self.weights):
+        with same_numbers(seed, self.weights), seen_running() as ran:
             loss = closure()
         candidates = self.generation()
         first, last = int(self.first_is_mean), self.count()
         some = last if isinstance(candidates, Tensor) else at_once(last, self.memory["mean"])
         ways = self.memory.setdefault("ways", {})
         parts = [
-            losses_of(closure, self.weights, candidates[i : i + some], seed=seed, ways=ways)
+            losses_of(closure, self.weights, candidates[i : i + some], seed=seed, ways=ways, modules=ran.values())
             for i in range(first, last, some)
         ]
         self.memory["forwards"] += 1 + last - first
@@ -225,18 +215,14 @@ class Search(torch.optim.Optimizer):
         found = state_dict["state"].get(0, {})
         D = len(self.memory["mean"])
         if "mean" in found and len(found["mean"]) != D:
-            raise ValueError(f"the state is of {len(found['mean']):,} weights, and the module has {D:,}")
+            raise ValueError(
+                f"the state is of {len(found['mean']):,} weights, and the module has {D:,}: load it for the same module"
+            )
         super().load_state_dict(state_dict)
         device = self.weights[0].device
         for name, value in found.items():
             self.memory[name] = value.to(device, copy=True) if isinstance(value, Tensor) else value
         self.asked, self.lapsed = None, False
-
-
-def check_pairs(population: int) -> None:
-    """Refuse a population that is not made of pairs."""
-    if population % 2:
-        raise ValueError(f"population (={population}) must be even: candidates come in pairs")
 
 
 def mixed(seed: int, number: int) -> int:

@@ -7,14 +7,17 @@ import torch
 from torch import Tensor
 
 from glassworks.optim.gradient_free import vector
+from glassworks.optim.gradient_free.search import mixed
+from glassworks.optim.gradient_free.settings import check_settings, listed
 
 
 class Slopes(torch.optim.Optimizer):
     """Directions are drawn from the seed and the generation, and forgotten."""
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
-        super().__init__(params, defaults)
+        super().__init__(listed(params), defaults)
         vector.check_weights(self.weights)
+        check_settings(self.param_groups)
         self.memory.update(generation=0, forwards=0)
         self.last: dict[str, float] = {}
 
@@ -28,6 +31,11 @@ class Slopes(torch.optim.Optimizer):
         """How many steps were done, and at how many forward passes: all that it keeps."""
         found: dict[str, Any] = self.state[self.weights[0]]
         return found
+
+    @property
+    def key(self) -> int:
+        """What this step's numbers are drawn by, and no other's."""
+        return mixed(self.param_groups[0]["seed"], self.memory["generation"])
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:

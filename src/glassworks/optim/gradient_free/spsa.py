@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from glassworks.optim.gradient_free.search import Search
+from glassworks.optim.gradient_free.settings import check_pairs
 
 ALPHA, GAMMA, STABILITY = 0.602, 0.101, 100
 
@@ -37,8 +38,7 @@ class SPSA(Search):
             population: candidates of a step, in pairs; 2 is Spall's own.
             seed: of the directions.
         """
-        if population % 2:
-            raise ValueError(f"population (={population}) must be even: candidates come in pairs")
+        check_pairs(population)
         super().__init__(params, population=population, seed=seed, lr=lr, sigma=sigma)
 
     @property
@@ -56,11 +56,31 @@ class SPSA(Search):
         return torch.cat([mean + steps, mean - steps])
 
     def update(self, candidates: Float[Tensor, "P D"], losses: Float[Tensor, " P"]) -> None:
-        """Down the mean of the gradients of those pairs that have two losses."""
-        rate, far = self.gains
+        """Down the mean of the gradients of those pairs that have two losses.
+
+        ValueError for candidates that were not asked for here, and are no such pairs.
+        """
+        rate, _ = self.gains
+        if candidates is not self.asked:
+            check_opposite(candidates, self.memory["mean"])
         up, down = losses.chunk(2)
         known = up.isfinite() & down.isfinite()
         if known.any():
+            steps = (candidates[: len(up)] - self.memory["mean"])[known]
+            far = steps.abs().mean(1)  # of candidates that were given, whatever it is
             slopes = (up - down)[known] / (2 * far)
-            signs = (candidates[: len(up)][known] - self.memory["mean"]) / far
+            signs = steps / far[:, None]
             self.memory["mean"] -= rate * (slopes @ signs) / len(slopes)
+
+
+def check_opposite(candidates: Float[Tensor, "P D"], mean: Float[Tensor, " D"]) -> None:
+    """Refuse candidates between which no slope through the weights can be taken."""
+    half, odd = divmod(len(candidates), 2)
+    middles = (candidates[:half] + candidates[len(candidates) - half :]) / 2
+    if odd or not torch.allclose(
+        middles, mean.expand_as(middles), rtol=1e-4, atol=1e-4 * float(candidates.abs().max())
+    ):
+        raise ValueError(
+            f"candidates (of shape {tuple(candidates.shape)}) must be pairs about the weights, all first ones and then "
+            "their opposites: spsa learns from the slope between them; of any others take snes or cma_es"
+        )

@@ -91,3 +91,9 @@ def test_fewer_members_than_a_trial_is_made_of_are_refused(strategy: str, fewest
 def test_an_unknown_strategy_is_refused() -> None:
     with pytest.raises(ValueError, match="strategy \\(='best'\\) must be one of rand, current-to-best"):
         of(torch.ones(3), strategy="best")
+
+
+@pytest.mark.parametrize("crossover", [-0.1, 1.5])
+def test_a_share_of_the_difference_that_is_none_is_refused(crossover: float) -> None:
+    with pytest.raises(ValueError, match=rf"crossover \(={crossover}\) is a share"):
+        of(torch.ones(3), crossover=crossover)

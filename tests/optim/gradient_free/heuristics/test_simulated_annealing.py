@@ -2,8 +2,9 @@ import math
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from glassworks.optim.gradient_free.heuristics import simulated_annealing
 from glassworks.optim.gradient_free.heuristics.simulated_annealing import SimulatedAnnealing, is_taken
 
 
@@ -62,3 +63,18 @@ def test_the_first_of_several_neighbours_that_is_taken_ends_the_step() -> None:
 def test_refuses_what_does_not_cool(field: str, value: float) -> None:
     with pytest.raises(ValueError, match=f"{field} \\(={value}\\)"):
         SimulatedAnnealing([nn.Parameter(torch.zeros(2))], **{field: value})
+
+
+def test_what_is_taken_is_decided_by_other_numbers_than_the_module_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    coins, drawn = list[float](), list[float]()
+    monkeypatch.setattr(simulated_annealing, "is_taken", lambda rise, heat, coin: bool(coins.append(coin)))
+    w = nn.Parameter(torch.ones(2))
+    search = SimulatedAnnealing([w])
+
+    def closure() -> Tensor:
+        drawn.append(float(torch.rand(1)))
+        return w.square().sum()
+
+    search.step(closure)
+    assert coins
+    assert not set(coins) & set(drawn)

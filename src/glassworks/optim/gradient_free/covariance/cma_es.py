@@ -31,7 +31,7 @@ class CMAES(Adaptation):
     """Learns the full covariance: D^2 numbers, and D^2 times the population operations a generation.
 
     Args:
-        params: weights, or groups of them.
+        params: weights, in one group.
         lr: what the mean's step is multiplied by (c_m).
         sigma: first step size, in the weights' units.
         population: candidates a generation; None = 4 + 3 ln D.

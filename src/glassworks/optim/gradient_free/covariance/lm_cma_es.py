@@ -44,7 +44,7 @@ class LMCMAES(Search):
     """Learns a covariance of 4 + 3 ln D directions: linear in memory and, but for that factor, in time.
 
     Args:
-        params: weights, or groups of them.
+        params: weights, in one group.
         lr: what the mean's step is multiplied by.
         sigma: first step size, in the weights' units.
         population: candidates a generation; None = 4 + 3 ln D.

@@ -68,6 +68,21 @@ def reseed(seed: int) -> None:
 
 
 @contextmanager
+def seen_running() -> Iterator[dict[int, nn.Module]]:
+    """The modules that run in the block, by their ids, in their order."""
+    found: dict[int, nn.Module] = {}
+
+    def note(module: nn.Module, _: Any) -> None:
+        found.setdefault(id(module), module)
+
+    hook = register_module_forward_pre_hook(note)
+    try:
+        yield found
+    finally:
+        hook.remove()
+
+
+@contextmanager
 def left_as_it_was(weights: Sequence[Tensor]) -> Iterator[Ran]:
     """After the block weights, buffers and random numbers are what they were before; yields what has run meanwhile."""
     before, ran = [p.detach().clone() for p in weights], Ran()

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from glassworks.optim.gradient_free.evolution.gaussian import centred_ranks, drawn, moments
 from glassworks.optim.gradient_free.evolution.inner import Inner, check_inner, move
-from glassworks.optim.gradient_free.search import Candidates, Search, check_pairs
+from glassworks.optim.gradient_free.search import Candidates, Search
+from glassworks.optim.gradient_free.settings import check_pairs
 
 
 class OpenAIES(Search):

@@ -22,6 +22,7 @@ from torch import Tensor
 from glassworks.optim.gradient_free.heuristics.kept import told_of
 from glassworks.optim.gradient_free.heuristics.scale import around, own_scale
 from glassworks.optim.gradient_free.search import Search
+from glassworks.optim.gradient_free.settings import check_share
 
 FEWEST = {"rand": 4, "current-to-best": 3}
 """How many members a strategy takes."""
@@ -31,7 +32,7 @@ class DifferentialEvolution(Search):
     """rand/1/bin or current-to-best/1/bin; holds `population` copies of the weights.
 
     Args:
-        params: weights, or groups of them.
+        params: weights, in one group.
         lr: F, the weight of differences.
         sigma: deviation of the first members about the module's weights, in that of its own tensors.
         population: members.
@@ -56,6 +57,7 @@ class DifferentialEvolution(Search):
     ) -> None:
         if strategy not in FEWEST:
             raise ValueError(f"strategy (={strategy!r}) must be one of {', '.join(FEWEST)}")
+        check_share("crossover", crossover)
         if population < FEWEST[strategy]:
             raise ValueError(
                 f"population (={population}) must be at least {FEWEST[strategy]}: a trial of strategy {strategy!r} is "

@@ -20,13 +20,14 @@ from torch import Tensor
 from glassworks.optim.gradient_free.evolution.gaussian import normal
 from glassworks.optim.gradient_free.heuristics.kept import Elitist
 from glassworks.optim.gradient_free.heuristics.scale import own_scale
+from glassworks.optim.gradient_free.settings import check_share
 
 
 class Genetic(Elitist):
     """Truncation, elite, mutation; holds `parents` copies of the weights.
 
     Args:
-        params: weights, or groups of them.
+        params: weights, in one group.
         lr: what mutations are multiplied by.
         sigma: their deviation, in that of the module's own weights.
         population: children a generation.
@@ -50,8 +51,7 @@ class Genetic(Elitist):
         super().__init__(params, population=population, seed=seed, **settings)
         if parents < 1:
             raise ValueError(f"parents (={parents}) must be at least 1")
-        if not 0 <= crossover <= 1:
-            raise ValueError(f"crossover (={crossover}) is a share: give a number from 0 to 1")
+        check_share("crossover", crossover)
         self.memory["scale"] = own_scale(self.weights)
         self.memory["parents"] = self.memory["mean"][None].clone()
 

@@ -28,7 +28,7 @@ class HillClimbing(Elitist):
     """(1+1)-ES, or with a population above 1 the best of so many neighbours; holds no more than the weights.
 
     Args:
-        params: weights, or groups of them.
+        params: weights, in one group.
         lr: what steps are multiplied by, beside sigma.
         sigma: their first deviation, in that of the module's own weights.
         population: neighbours a step.

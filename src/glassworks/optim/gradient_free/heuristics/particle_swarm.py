@@ -31,7 +31,7 @@ class ParticleSwarm(Search):
     """A swarm in which all know the best; holds three times `population` copies of the weights.
 
     Args:
-        params: weights, or groups of them.
+        params: weights, in one group.
         lr: what velocities are multiplied by.
         sigma: deviation of the first particles about the module's weights, in that of its own tensors.
         population: particles.

@@ -25,7 +25,7 @@ class RandomSearch(Elitist):
     """The best of all places drawn; holds the weights, and those that they began with.
 
     Args:
-        params: weights, or groups of them.
+        params: weights, in one group.
         lr: what distances from the start are multiplied by.
         sigma: their deviation, in that of the module's own weights.
         population: places a generation.

@@ -28,7 +28,7 @@ class SimulatedAnnealing(Elitist):
     """One chain of weights that cools; what the module holds is where it stands.
 
     Args:
-        params: weights, or groups of them.
+        params: weights, in one group.
         lr: what steps are multiplied by.
         sigma: their deviation, in that of the module's own weights.
         population: neighbours tried a step.
@@ -68,7 +68,7 @@ class SimulatedAnnealing(Elitist):
             rises = [abs(loss - here) for loss in there if math.isfinite(loss - here)]
             memory["temperature"] = sum(rises) / len(rises) if rises else None
         heat = memory["temperature"] or 0.0
-        coins = torch.rand(len(there), generator=torch.Generator().manual_seed(mixed(self.key, 1))).tolist()
+        coins = torch.rand(len(there), generator=torch.Generator().manual_seed(mixed(self.key, 2))).tolist()
         taken = (i for i, loss in enumerate(there, 1) if is_taken(loss - here, heat, coins[i - 1]))
         if memory["temperature"] is not None:
             memory["temperature"] *= self.settings["cooling"]
