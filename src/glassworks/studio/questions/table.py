@@ -4,6 +4,7 @@ QUESTIONS: dict[str, str] = {
     f"{page}.{name}": f"glassworks.studio.questions.{page}:{name}"
     for page, names in {
         "runs": ("runs", "run", "compare"),
+        "transformer": ("models", "forward", "block", "matrix", "norms", "lens"),
     }.items()
     for name in names
 }

@@ -1,0 +1,222 @@
+"""The Transformer page: a prompt through every vector and matrix of a GPT, with edits on the way."""
+
+from typing import Any
+
+from glassworks.studio.studio import Studio
+from glassworks.studio.texts import ids_of, open_at, text_models
+
+SHOWN = 50
+"""Tokens whose probabilities are listed."""
+COLUMNS = 64
+"""Columns of a matrix that are sent at once."""
+
+
+def models(studio: Studio) -> list[dict[str, Any]]:
+    """The language models in the folder of runs, newest first, with their checkpoints."""
+    return text_models(studio)
+
+
+def forward(
+    studio: Studio,
+    run: str,
+    text: str,
+    step: int | None = None,
+    written: list[int] | None = None,
+    edits: list[dict[str, Any]] | None = None,
+    start: int | None = None,
+    position: int | None = None,
+) -> dict[str, Any]:
+    """A prompt's tokens, every head's pattern, and the logits behind one token, beside those without the edits.
+
+    Args:
+        studio: the studio.
+        run: the run or the model folder.
+        text: the prompt.
+        step: a checkpoint's; None = the finished model, or the newest checkpoint.
+        written: ids of tokens behind the prompt, as they were sampled.
+        edits: what is scaled on the way (`passes.Edit`).
+        start: the first token to draw; None = the last ones.
+        position: the token whose prediction is wanted, among those that are read; None = the last.
+    """
+    from glassworks.data.tokenizers.spans import in_order
+    from glassworks.studio.passes import logits_at, patterns_of, run_pass, window_of
+
+    opened = open_at(studio, run, step)
+    model, tokenizer = opened.model, opened.tokenizer
+    ids = ids_of(opened, text, written or ())
+    window = window_of(ids, model.config.n_ctx, start)
+    place = window.stop - 1 if position is None else max(window.start, min(position, window.stop - 1))
+    with studio.computing():
+        done = run_pass(model, window, edits or (), blocks=())
+        found = logits_at(done, place)
+        plain = logits_at(run_pass(model, window, blocks=()), place) if edits else None
+    listed = found["logits"].topk(min(SHOWN, model.config.vocab_size)).indices.tolist()
+    if plain is not None:
+        listed = list(dict.fromkeys([*listed, *plain["logits"].topk(len(listed)).indices.tolist()]))
+    patterns, before = patterns_of(done)
+    embed = done.at("embed")
+    return {
+        "model": facts_of(model),
+        "ids": window.ids[window.start : window.stop],
+        "tokens": in_order(tokenizer, window.ids)[window.start : window.stop],
+        "dropped": window.dropped,
+        "start": window.start,
+        "read": len(window.ids),
+        "ended": ids[-1] in tokenizer.ends,
+        "position": place,
+        "patterns": patterns,
+        "before": before,
+        "embed": embed,
+        "places": model.position.weight[window.drawn] if model.config.architecture == "gpt2" else None,
+        **{name: found.get(name) for name in ("stream", "normed", "raw", "logits")},
+        "plain": None if plain is None else plain["logits"],
+        "listed": listed,
+        "texts": [tokenizer.token(id) for id in listed],
+        "unknown": [id for id in range(model.config.vocab_size) if not tokenizer.stands(id)],
+    }
+
+
+def facts_of(model: Any) -> dict[str, Any]:
+    """What a page needs to know of a GPT's shape."""
+    config = model.config
+    return {
+        "architecture": config.architecture,
+        "layers": config.n_layer,
+        "heads": config.n_head,
+        "kv_heads": config.kv_heads,
+        "width": config.n_embd,
+        "head_width": config.width_of_head,
+        "neurons": config.width_of_mlp,
+        "vocabulary": config.vocab_size,
+        "context": config.n_ctx,
+        "gated": config.is_gated,
+        "tied": config.is_tied,
+        "eps": config.eps,
+        "softcap": config.softcap if config.architecture == "nanochat" else None,
+        "parameters": model.num_params(),
+    }
+
+
+def block(
+    studio: Studio,
+    run: str,
+    text: str,
+    block: int,
+    step: int | None = None,
+    written: list[int] | None = None,
+    edits: list[dict[str, Any]] | None = None,
+    start: int | None = None,
+) -> dict[str, Any]:
+    """Every value of a block at the tokens that are drawn: streams, norms, q, k, v, z, neurons, what is added."""
+    from glassworks.studio.passes import block_of, run_pass, window_of
+
+    opened = open_at(studio, run, step)
+    refuse_beyond("block", block, opened.model.config.n_layer)
+    window = window_of(ids_of(opened, text, written or ()), opened.model.config.n_ctx, start)
+    with studio.computing():
+        return block_of(run_pass(opened.model, window, edits or (), blocks=[block]), block)
+
+
+def refuse_beyond(name: str, value: object, limit: int) -> None:
+    """ValueError for what is no whole number from 0 to below a limit."""
+    if not isinstance(value, int) or not 0 <= value < limit:
+        raise ValueError(f"{name} (={value!r}) must be from 0 to {limit - 1}: this model has no other")
+
+
+def matrix(
+    studio: Studio,
+    run: str,
+    name: str,
+    block: int = 0,
+    head: int = 0,
+    step: int | None = None,
+    first: int = 0,
+    ids: list[int] | None = None,
+) -> dict[str, Any]:
+    """A matrix of weights as a vector is multiplied by it, (in, out): some of its columns, and their bias.
+
+    Args:
+        studio: the studio.
+        run: the run or the model folder.
+        name: q, k or v of a head (k and v are of the group that it reads), proj, up, gate, down or unembed.
+        block: whose.
+        head: whose.
+        step: a checkpoint's.
+        first: the first column.
+        ids: for unembed, the tokens whose columns are wanted.
+    """
+    model = open_at(studio, run, step).model
+    refuse_beyond("block", block, model.config.n_layer)
+    refuse_beyond("head", head, model.config.n_head)
+    weight, bias = rows_of(model, name, block, head, ids)
+    refuse_beyond("first", first, len(weight))
+    part = slice(first, first + COLUMNS)
+    return {
+        "weight": weight[part].t(),
+        "bias": None if bias is None else bias[part],
+        "first": first,
+        "columns": len(weight),
+    }
+
+
+def rows_of(model: Any, name: str, block: int, head: int, ids: list[int] | None) -> tuple[Any, Any]:
+    """The rows (out, in) of a linear map, and its bias or None."""
+    config, of = model.config, model.blocks[block]
+    H, K, D = config.n_head, config.kv_heads, config.width_of_head
+    if name in ("q", "k", "v"):
+        group = head // (H // K)
+        first = {"q": head, "k": H + group, "v": H + K + group}[name] * D
+        bias = of.attn.qkv.bias
+        return of.attn.qkv.weight[first : first + D], None if bias is None else bias[first : first + D]
+    if name == "proj":
+        return of.attn.proj.weight, of.attn.proj.bias
+    if name == "unembed":
+        for id in ids or []:
+            refuse_beyond("a token", id, config.vocab_size)
+        return model.head.weight[ids or [0]], None
+    if name not in ("up", "down", *(["gate"] if config.is_gated else [])):
+        raise ValueError(f"name (={name!r}) must be q, k, v, proj, up, gate, down or unembed: reload the page")
+    linear = getattr(of.mlp, name)
+    return linear.weight, linear.bias
+
+
+def norms(studio: Studio, run: str, block: int, step: int | None = None) -> dict[str, Any]:
+    """Gains and biases of a block's norms and of the last one; None where the architecture has none."""
+    model = open_at(studio, run, step).model
+    refuse_beyond("block", block, model.config.n_layer)
+    of = model.blocks[block]
+    found: dict[str, Any] = {"norm1": of.norm1, "norm2": of.norm2, "norm": model.norm}
+    found |= {name: getattr(of.attn, name, None) for name in ("q_norm", "k_norm")}
+    return {name: {p: getattr(norm, p, None) for p in ("weight", "bias")} for name, norm in found.items()}
+
+
+def lens(
+    studio: Studio,
+    run: str,
+    text: str,
+    step: int | None = None,
+    written: list[int] | None = None,
+    edits: list[dict[str, Any]] | None = None,
+    start: int | None = None,
+    position: int | None = None,
+) -> dict[str, Any]:
+    """What each layer would say if it were the last, at every token drawn; and the ranks of one prediction's tokens.
+
+    `rank` and `probability` (L + 1, W, 5) are of the five likeliest tokens of the last layer at `position`;
+    `next_rank` (L + 1, W - 1) of the tokens that follow in the text. `kl` (L + 1, W) is KL(last || layer) in nats, and
+    `kl_untrained` the same in an untrained network of this shape: its control.
+    """
+    from glassworks.interpret.transformer.lens import untrained
+    from glassworks.studio.layers import read_layers_of
+    from glassworks.studio.passes import run_pass, window_of
+
+    opened = open_at(studio, run, step)
+    model = opened.model
+    window = window_of(ids_of(opened, text, written or ()), model.config.n_ctx, start)
+    place = window.stop - 1 if position is None else max(window.start, min(position, window.stop - 1))
+    with studio.computing():
+        control = studio.opens(("untrained", run, step), lambda: untrained(model))
+        found = read_layers_of(run_pass(model, window, edits or (), blocks=()), place)
+        found["kl_untrained"] = read_layers_of(run_pass(control, window, blocks=()), place)["kl"]
+    names = sorted({int(id) for name in ("top_ids", "watched") for id in found[name].flatten().tolist()})
+    return {**found, "ids": names, "texts": [opened.tokenizer.token(id) for id in names]}

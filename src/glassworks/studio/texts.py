@@ -1,0 +1,131 @@
+"""Language models as the studio opens them: a run of text at any of its checkpoints, or a folder beside the runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glassworks.core.errors import GlassworksError, RunError
+from glassworks.core.places import is_model
+from glassworks.core.runs import Run
+from glassworks.studio.studio import Studio
+
+if TYPE_CHECKING:
+    from glassworks.train.opening import OpenedText
+
+LONGEST = 50_000
+"""Characters of a prompt."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a page names: a run, or a folder in the Hugging Face layout that lies among the runs."""
+
+    path: Path
+    run: Run | None
+
+
+def named(studio: Studio, name: str) -> Named:
+    """The run of that name, or the model folder; RunError for anything else, and for links that lead elsewhere."""
+    try:
+        run = studio.run(name)
+    except RunError:
+        path = studio.root / name if is_plain(name) else None
+        inside = path is not None and studio.root.resolve() in path.resolve().parents
+        if path is None or not inside or (path / "run.json").exists() or not is_model(path):
+            raise
+        return Named(path, None)
+    return Named(run.path, run)
+
+
+def is_plain(name: object) -> bool:
+    """Whether a name is of one folder, and no path."""
+    return isinstance(name, str) and Path(name).name == name and name not in ("", ".", "..") and "\0" not in name
+
+
+def text_models(studio: Studio) -> list[dict[str, Any]]:
+    """Every run of text that has a network, and every model folder: its checkpoints, and texts to try; newest first."""
+    found = []
+    for path in studio.root.glob("*"):
+        try:
+            run = named(studio, path.name).run
+            folder, steps = (path, []) if run is None else (path / "model", steps_of(run))
+            finished = is_model(folder)
+            if (run is None or run.kind_name == "text") and (steps or finished):
+                facts = {"name": path.name, "steps": steps, "finished": finished}
+                facts |= {"examples": [] if run is None else prompts_of(run)}
+                found.append((path.stat().st_mtime, facts))
+        except (GlassworksError, OSError):
+            continue  # no model; or damaged, or deleted meanwhile: the list of runs says so
+    return [facts for _, facts in sorted(found, key=lambda one: -one[0])]
+
+
+def steps_of(run: Run) -> list[int]:
+    """The steps of its complete checkpoints, in order."""
+    found = (path.parent.name for path in (run.path / "checkpoints").glob("step_*/meta.json"))
+    return sorted(int(name.removeprefix("step_")) for name in found)
+
+
+def prompts_of(run: Run, most: int = 3) -> list[str]:
+    """Beginnings of held-out texts that its samples went on from."""
+    try:
+        rows = list(run.rows("samples"))[-most:]
+    except (GlassworksError, OSError, ValueError):
+        return []
+    return list(dict.fromkeys(str(row["prompt"]) for row in rows if row.get("prompt")))
+
+
+def open_at(studio: Studio, name: str, step: int | None = None) -> "OpenedText":
+    """A language model with its tokenizer, kept open; `step` = a checkpoint's, None = the finished or newest one.
+
+    Raises: RunError for what is none, or a checkpoint that is gone; ValueError for weights that are not finite.
+    """
+    of = named(studio, name)
+    version = of.path / "model" / "model.safetensors" if of.run else of.path
+    changed = version.stat().st_mtime_ns if version.exists() else None
+    newest = max(steps_of(of.run), default=None) if of.run and step is None and changed is None else None
+    opened: OpenedText = studio.opens(("text", name, step, newest, changed), lambda: opened_text(of, step))
+    return opened
+
+
+def opened_text(of: Named, step: int | None) -> "OpenedText":
+    """Opened anew; without dropout, and with weights that are numbers."""
+    from dataclasses import replace
+
+    from glassworks.interpret.access.finite import check_weights
+    from glassworks.models.gpt.model import GPT
+    from glassworks.train.opening import open_text
+
+    opened = open_text(of.run or of.path)
+    if step is not None:
+        if of.run is None:
+            raise RunError(f"{of.path.name} is a model folder and has no checkpoints: leave the step out")
+        model = GPT(opened.model.config)
+        load_step(of.run, step, model)
+        opened = replace(opened, model=model)
+    check_weights(opened.model)
+    opened.model.eval().requires_grad_(False)
+    return opened
+
+
+def load_step(run: Run, step: int, model: Any) -> None:
+    """Let a model have a checkpoint's weights: the averaged ones, if there are some, as they are what is judged."""
+    from glassworks.train.checkpoint import load_checkpoint
+
+    folder = run.path / "checkpoints" / f"step_{step:06}" if isinstance(step, int) else None
+    if folder is None or not (folder / "meta.json").is_file():
+        there = ", ".join(map(str, steps_of(run))) or "none"
+        raise RunError(f"{run.path.name} has no checkpoint of step {step} (it has: {there}): choose another")
+    averaged = (folder / "average.safetensors").is_file()
+    load_checkpoint(folder, {"average" if averaged else "model": model}, rng=False)
+
+
+def ids_of(opened: "OpenedText", text: str, written: Sequence[int] = ()) -> list[int]:
+    """A prompt's tokens and those written after it; of nothing, the token that begins a text, as in generation."""
+    if not isinstance(text, str) or len(text) > LONGEST:
+        raise ValueError(f"the text must be one of at most {LONGEST:,} characters: give a shorter one")
+    ids = opened.tokenizer.encode(text)
+    for id in written:
+        if not isinstance(id, int) or not 0 <= id < opened.model.config.vocab_size:
+            raise ValueError(f"{id!r} is no token of this model ({opened.model.config.vocab_size} tokens)")
+    return [*ids, *written] or [opened.tokenizer.eot]

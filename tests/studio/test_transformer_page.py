@@ -1,0 +1,109 @@
+"""The Transformer page in a browser: what it shows is what torch computes."""
+
+import re
+
+import pytest
+import torch
+from playwright.sync_api import Page, expect
+from tests.studio.test_transformer import ids, studio_of
+
+from glassworks.models.generation.choice import Sampling, candidates
+
+
+def numbers(page: Page, selector: str, attribute: str) -> list[float]:
+    return [float(x.get_attribute(attribute) or "nan") for x in page.locator(selector).all()]
+
+
+def sums(page: Page) -> list[tuple[float, float]]:
+    """What the page works out, and the number that it was sent, of every formula that is shown."""
+    return list(
+        zip(
+            numbers(page, ".detail [data-sum]", "data-sum"),
+            numbers(page, ".detail [data-sum]", "data-value"),
+            strict=True,
+        )
+    )
+
+
+def test_without_a_model_it_says_what_to_do_first(page: Page, served) -> None:
+    page.goto(f"{served.address}/transformer")
+    expect(page.get_by_text("There is no language model here yet")).to_be_visible()
+    expect(page.get_by_text("glassworks demo")).to_be_visible()
+
+
+@pytest.mark.parametrize("architecture", ["gpt2", "qwen3", "nanochat"])
+@torch.no_grad()
+def test_every_station_works_its_number_out_to_what_torch_has(page: Page, served, architecture: str) -> None:
+    studio_of(served.studio.root, architecture, n_layer=2)
+    page.goto(f"{served.address}/transformer?run=it&text=a+cat+sat&token=4&unit=3&block=1&head=1")
+    stations = page.get_by_role("group", name="Station").get_by_role("button")
+    expect(stations).to_have_count(14)
+    for i in range(14):
+        stations.nth(i).click()
+        part = stations.nth(i).text_content()
+        expect(stations.nth(i)).to_have_attribute("aria-pressed", "true")
+        expect(page.locator(".detail [data-sum]").first).to_be_visible()
+        for mine, torchs in sums(page):
+            assert mine == pytest.approx(torchs, rel=1e-3, abs=1e-5), part
+    page.get_by_role("button", name="The block before").click()
+    page.get_by_role("button", name="Embedding", exact=True).click()
+    expect(page.get_by_text("is token 116 of 257, at place 4")).to_be_visible()  # the letter t
+    for mine, torchs in sums(page):
+        assert mine == pytest.approx(torchs, rel=1e-3, abs=1e-5)
+
+
+@torch.no_grad()
+def test_probabilities_follow_the_sliders_and_edits_stand_beside_the_unchanged(page: Page, served) -> None:
+    _, model = studio_of(served.studio.root)
+    logits = model(ids())[0, -1]
+    page.goto(f"{served.address}/transformer?run=it&text=a+cat+sat&temperature=0.5&topk=8&topp=0.9")
+    rows = page.locator("[data-chance]")
+    expect(rows).to_have_count(10)
+    expected, order = candidates(logits[None], Sampling(temperature=0.5, top_k=8, top_p=0.9))
+    expected = expected[0] / expected.sum()
+    assert numbers(page, "tr[data-id]", "data-id")[:8] == order[0].tolist()
+    assert numbers(page, "[data-chance]", "data-chance") == pytest.approx([*expected.tolist(), 0, 0], abs=1e-5)
+
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.get_by_role("slider", name="temperature").fill("1")
+    page.get_by_role("slider", name="top-k").fill("0")
+    page.get_by_role("slider", name="top-p").fill("1")
+    expect(page).not_to_have_url(re.compile("temperature=0.5"))
+    assert numbers(page, "[data-chance]", "data-chance")[0] == pytest.approx(float(logits.softmax(-1).max()), abs=1e-5)
+    assert asked == []  # nothing was computed anew
+
+    page.get_by_role("button", name="Silence head 1").click()
+    changed = page.locator("[data-kl]")
+    expect(changed).to_be_visible()
+    width = model.config.width_of_head
+    model.blocks[0].attn.proj.weight[:, width : 2 * width] = 0
+    after = model(ids())[0, -1].log_softmax(-1)
+    plain = logits.log_softmax(-1)
+    assert float(changed.get_attribute("data-kl") or "nan") == pytest.approx(
+        float((plain.exp() * (plain - after)).sum()), rel=1e-3
+    )
+    expect(page).to_have_url(re.compile("edits=h0.1"))
+    page.get_by_role("button", name="Give head 1 back").click()
+    expect(changed).to_have_count(0)
+
+
+def test_it_writes_on_and_a_link_reopens_what_was_chosen(page: Page, served) -> None:
+    studio_of(served.studio.root)
+    page.goto(f"{served.address}/transformer?run=it&text=a+cat+sat&temperature=0")
+    page.get_by_role("button", name="Write a token").click()
+    expect(page.locator(".tokens button")).to_have_count(10)
+    expect(page.get_by_text("Last drawn:")).to_be_visible()
+    page.get_by_role("button", name="The next block").click()
+    page.get_by_role("button", name="Head 1", exact=True).click()
+    page.get_by_role("button", name="Neurons", exact=True).click()
+    page.get_by_role("img", name=re.compile("^neurons")).last.press("Enter")
+    expect(page).to_have_url(re.compile("unit="))
+    page.get_by_role("button", name=re.compile("Silence neuron")).click()
+    expect(page.locator(".edits")).to_contain_text("of block 1")
+    page.goto(page.url)
+    expect(page.locator(".block strong")).to_have_text("1")
+    expect(page.get_by_role("button", name="Head 1", exact=True)).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".edits")).to_contain_text("of block 1")
+    expect(page.get_by_role("heading", name="Neurons")).to_be_visible()
+    expect(page.locator(".tokens button")).to_have_count(10)
