@@ -9,20 +9,21 @@ from glassworks.cli.arguments.parse import Arguments
 from glassworks.cli.arguments.reading import ReadingFlags, say_what_was_read
 
 if TYPE_CHECKING:
-    from glassworks.train.opening import OpenedLabelled
+    from glassworks.train.opening import OpenedLabelled, OpenedPairs
 
 
 @dataclass(frozen=True)
 class Eval:
-    """Measure a run's model on all text, images or rows that it holds out, beside the baselines on the same.
+    """Measure a run's model on all text, images, rows or pairs that it holds out, beside the baselines on the same.
 
-    With --data, measure any model on another text (bits per byte, nats and perplexity per token) or labelled data.
+    With --data, measure any model on another text (bits per byte, nats and perplexity per token), labelled data, or
+    pairs of texts.
     """
 
     run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN_OR_FOLDER")]
     """The run; with --data also a folder in the Hugging Face layout, or a GGUF file."""
     data: tuple[str, ...] = ()
-    """The text or labelled data to measure on, as train takes them. None = what the run itself holds out."""
+    """The text, labelled data or pairs to measure on, as train takes them. None = what the run itself holds out."""
     read: Annotated[ReadingFlags, tyro.conf.arg(name="")] = field(default_factory=ReadingFlags)
     n_ctx: int | None = None
     """With --data: tokens of a window, in which the text is read. None = the model's context, at most 2,048."""
@@ -43,11 +44,14 @@ def run(arguments: Arguments) -> None:
     say(f"measuring {args.run}")
     from glassworks.evaluate.text import evaluate_text
     from glassworks.train.device import pick_device
-    from glassworks.train.opening import OpenedLabelled, OpenedText, open_run
+    from glassworks.train.opening import OpenedLabelled, OpenedPairs, OpenedText, open_run
 
     opened = open_run(args.run, pick_device(), use="eval")
     if isinstance(opened, OpenedLabelled):
         on_examples(args, opened)
+        return
+    if isinstance(opened, OpenedPairs):
+        on_pairs(args, opened)
         return
     assert isinstance(opened, OpenedText)  # no other kind can be used by eval
     source = args.data if len(args.data) > 1 else args.data[0]
@@ -68,6 +72,17 @@ def on_examples(args: Eval, opened: "OpenedLabelled") -> None:
     if len(args.data) != 1:
         raise ValueError(f"data (={' '.join(args.data)!r}) must be one folder, file or name of labelled data: give one")
     print(table(evaluate_other(opened, args.data[0]), terminal_width()))
+
+
+def on_pairs(args: Eval, opened: "OpenedPairs") -> None:
+    """An encoder-decoder on other pairs."""
+    from glassworks.core.columns import terminal_width
+    from glassworks.evaluate.translation.other import evaluate_other
+    from glassworks.evaluate.translation.verdict import table
+
+    if args.read != ReadingFlags() or args.n_ctx is not None:
+        raise ValueError("--column, --skip-unreadable and --n-ctx are for text: leave them out")
+    print(table(evaluate_other(opened, args.data), terminal_width()))
 
 
 def held_out(args: Eval) -> None:

@@ -21,10 +21,10 @@ from glassworks.core.progress import showing
 
 COMMANDS = {
     "demo": "train a GPT on this machine's own Python library, measure it, and open it up: a few minutes",
-    "train": "train a GPT on text, or a network on images or a table, by a recipe; or go on by --resume",
+    "train": "train a network on text, images, a table or pairs of texts, by a recipe; or go on by --resume",
     "sample": "let a run's model write, as it writes",
-    "eval": "measure a run's model on all text, images or rows that it holds out, beside the baselines",
-    "predict": "say what a network sees in images, or in the rows of a table",
+    "eval": "measure a run's model on all that it holds out, beside the baselines",
+    "predict": "say what a network sees in images or in the rows of a table, or makes of texts",
     "data": "the card of labelled data: what there is, and what would make a score on it wrong",
     "export": "write a network for images or tables as an ONNX file",
     "optimizers": "list every way to train: by gradients, by search, by rules; or show one in full",

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from glassworks.core.runs import Run
 
 
+SHOWN_AS = {"accuracy": (100, ".1f", " %"), "exact": (100, ".1f", " % exact"), "rmse": (1, ".4g", " RMSE")}
+"""Of a test: what it is multiplied by, its digits and its unit."""
+
+
 @dataclass(frozen=True)
 class Runs:
     """List the runs below runs/, the newest last; or, given names, compare them, then the settings that differ."""
@@ -105,16 +109,16 @@ def judged_on_different(records: list[dict[str, Any]]) -> str:
 
 
 def tested(metrics: Mapping[str, Any]) -> str:
-    """How good a network of labelled data is, with its interval.
+    """How good a network of labelled data or of pairs is, with its interval.
 
     >>> tested({"accuracy": {"value": 0.99, "low": 0.98, "high": 1.0}})
     '99.0 %, 98.0 to 100.0'
     """
-    name = "accuracy" if "accuracy" in metrics else "rmse"
+    name = next((name for name in SHOWN_AS if name in metrics), "")
     value, low, high = (metrics.get(name, {}).get(key) for key in ("value", "low", "high"))
     if value is None:
         return ""
-    times, digits, unit = (100, ".1f", " %") if name == "accuracy" else (1, ".4g", " RMSE")
+    times, digits, unit = SHOWN_AS[name]
     between = "" if low is None or high is None else f", {times * low:{digits}} to {times * high:{digits}}"
     return f"{times * value:{digits}}{unit}{between}"
 

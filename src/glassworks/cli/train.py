@@ -23,6 +23,7 @@ from glassworks.pretraining.recipe import Recipe
 from glassworks.train.recipes import find_recipe
 from glassworks.train.tracking import check_installed
 from glassworks.train.training import Training, recipe_in
+from glassworks.translation.recipe import PairRecipe
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,11 +46,11 @@ class Common:
 
 @dataclasses.dataclass(frozen=True)
 class Train(Common):
-    """Train a GPT on text, or a network on labelled images or a table, by a recipe with flags over it; or go on.
+    """Train a GPT on text, or a network on labelled data or pairs of texts, by a recipe with flags over it; or go on.
 
     The data say which. Below are the flags for text; `glassworks train --data digits --help` shows those for images,
-    and for tables, of which --target names the column to be said. Evaluates the model on all that was held out, looks
-    inside it, and writes the run's report. Ctrl-C stops cleanly.
+    and for tables, of which --target names the column to be said; `--data dates --help` those for pairs of texts.
+    Evaluates the model on all that was held out, looks inside it, and writes the run's report. Ctrl-C stops cleanly.
     """
 
     recipe: Annotated[Recipe, tyro.conf.arg(name="")] = dataclasses.field(default_factory=Recipe)
@@ -65,6 +66,20 @@ class TrainLabelled(Common):
     recipe: Annotated[LabelledRecipe, tyro.conf.arg(name="")] = dataclasses.field(default_factory=LabelledRecipe)
 
 
+@dataclasses.dataclass(frozen=True)
+class TrainPairs(Common):
+    """Train an encoder-decoder on pairs of texts, by a recipe with flags over it; or go on with a run.
+
+    Evaluates the model on all that was held out, and looks inside it. Ctrl-C stops cleanly.
+    """
+
+    recipe: Annotated[PairRecipe, tyro.conf.arg(name="")] = dataclasses.field(default_factory=PairRecipe)
+
+
+SHOWN_BY = {"text": (), "pairs": ("--data", "dates")}
+"""The words by which help shows the flags of a kind; those of labelled data by digits."""
+
+
 def run(arguments: Arguments) -> int:
     """Parse, refuse what can be refused before torch is loaded, train, evaluate, report."""
     recipe_name = arguments[0] if arguments and not arguments[0].startswith("-") else None
@@ -72,10 +87,10 @@ def run(arguments: Arguments) -> int:
     values = {} if file is None else read_toml(file)
     arguments.flags = tuple(flags_of(TrainLabelled))  # for what is refused before it is known which there are
     kind, reason = kind_asked_for(arguments, values)
-    words, taken = list(arguments), Train if kind == "text" else TrainLabelled
+    words, taken = list(arguments), {"text": Train, "pairs": TrainPairs}.get(kind, TrainLabelled)
     name_optimizer(arguments)
     recipe_of_kind: Any = with_optimizer(recipe_for(kind, values, file), arguments.typed("--optimizer.name"))
-    shown_by = () if kind == "text" else ("--data", "digits")
+    shown_by = SHOWN_BY.get(kind, ("--data", "digits"))
     args: Any = arguments.parse(taken, "train", default=taken(recipe=recipe_of_kind), shown_by=shown_by)
     if args.resume is not None:
         if args != taken(resume=args.resume, quiet=args.quiet):

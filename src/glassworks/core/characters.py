@@ -1,4 +1,4 @@
-"""Characters that several tokens share: their bytes put together, for display."""
+"""Texts for display: characters that several tokens share, and what a terminal takes for more than a letter."""
 
 import codecs
 import re
@@ -65,3 +65,13 @@ def takes(decoder: codecs.IncrementalDecoder, raw: bytes) -> bool:
         decoder.reset()
         return False
     return True
+
+
+def on_one_line(text: str) -> str:
+    """A text without line ends, nor what a terminal would take for more than a letter."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def shortened(text: str, most: int) -> str:
+    """The beginning of a text."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -10,7 +10,7 @@ from glassworks.core.runs import Run
 
 SCORE = {"bits_per_byte?": float | None, "bits_per_byte_se?": float | None}
 FIGURE = {"value?": float | None, "low?": float | None, "high?": float | None}
-TEST = {"metrics?": {"accuracy?": FIGURE, "rmse?": FIGURE}}
+TEST = {"metrics?": {"accuracy?": FIGURE, "rmse?": FIGURE, "exact?": FIGURE, "bleu?": FIGURE}}
 ROW = {"step?": int, "seconds?": float | None}
 """What is read of a score, of text or of labelled data, and of a row of metrics, as `check_shape` takes it."""
 
@@ -20,9 +20,10 @@ def facts(run: Run) -> dict[str, Any]:
     named = {"name": run.name, "path": str(run.path)}
     try:
         record, last, steps = run.record, run.last("metrics"), run.steps
-        score, test = run.read_eval("held_out"), run.read_eval("test")
+        score, task = run.read_eval("held_out"), "translation" if run.kind_name == "pairs" else "test"
+        test = run.read_eval(task)
         check_shape(score or {}, SCORE, str(run.eval_path("held_out")))
-        check_shape(test or {}, TEST, str(run.eval_path("test")))
+        check_shape(test or {}, TEST, str(run.eval_path(task)))
         check_shape(last, ROW, f"{run.path / 'metrics.jsonl'}, last line")
     except (FileDamaged, OSError, ValueError) as error:
         return {**named, "state": "damaged", "why": str(error)}
@@ -42,7 +43,7 @@ def facts(run: Run) -> dict[str, Any]:
         "seconds": last.get("seconds"),
         "held_out": scored or None,
         "test": (test or {}).get("metrics"),
-        "examples": record.get("examples", {}).get("digest"),
+        "examples": (record.get("examples") or record.get("pairs") or {}).get("digest"),
         "result": result,
         "parent": record.get("parent"),
         "parent_step": record.get("parent_step"),

@@ -142,6 +142,36 @@ KINDS = {
         ),
         Score("held_out", "glassworks.evaluate.held_out:table", "glassworks.evaluate.held_out:conclusions"),
     ),
+    "pairs": Kind(
+        "a run of pairs of texts",
+        ("predict", "eval", "report", "train --resume"),
+        "glassworks.translation.run:opened",
+        ("model/config.json", "model/model.safetensors", "model/tokenizer.json"),
+        {
+            "its score": Measure(
+                ("evals/translation.json",), "glassworks.evaluate.translation.run:evaluate_pairs", "measuring it"
+            ),
+            "the look inside": Measure(
+                ("traces/cross_attention.json",),
+                "glassworks.interpret.translation.run_traces:trace_pairs",
+                "looking inside",
+            ),
+            "its report": Measure(("report.html",), "glassworks.report.run_page:write_report", "writing its report"),
+        },
+        Stages(
+            "glassworks.translation.recipe:PairRecipe",
+            "glassworks.translation.pairs:check_pairs",
+            "glassworks.translation.run:start",
+            "glassworks.cli.training.pairs:train",
+            "glassworks.cli.training.pairs_overview:facts",
+            "glassworks.cli.training.pairs:further",
+        ),
+        Score(
+            "translation",
+            "glassworks.evaluate.translation.verdict:table",
+            "glassworks.evaluate.translation.verdict:conclusions",
+        ),
+    ),
     "images": labelled("a run of images", IMAGE_LOOK),
     "table": labelled("a run of a table"),
     "othello": Kind(

@@ -60,6 +60,26 @@ def next_token_loss(model: nn.Module, batch: Sequence[Tensor]) -> Summed:
     return Summed(total, (indices >= 0).sum(), {})  # torch 2.9 does not compile the default
 
 
+def pair_loss(smoothing: float = 0.0) -> LossFn:
+    """The same of a target given a source, by a model (source, inputs) -> logits and a batch (source, inputs, targets).
+
+    `smoothing` is the share of a target that is given to all tokens alike (Szegedy et al. 2015, section 7): the loss is
+    the cross-entropy against that.
+    """
+
+    @mean_of
+    def loss(model: nn.Module, batch: Sequence[Tensor]) -> Summed:
+        source, inputs, targets = batch[0], batch[1], batch[2]
+        logits = model(source, inputs).float()  # (B, T, V)
+        indices = targets.clamp(min=-1).flatten()
+        total = F.cross_entropy(
+            logits.flatten(0, 1), indices, ignore_index=-1, reduction="sum", label_smoothing=smoothing
+        )
+        return Summed(total, (indices >= 0).sum(), {})
+
+    return loss
+
+
 def token_losses(model: nn.Module, batch: Sequence[Tensor]) -> Float[Tensor, "B T"]:
     """The same for each token by itself, in nats; 0 where the target is below 0."""
     inputs, targets = batch[0], batch[1]

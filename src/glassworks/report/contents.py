@@ -39,6 +39,22 @@ LABELLED_SCORE = {
 """What a page reads of evals/test.json, as `check_shape` takes it."""
 
 
+FIGURES = {"exact": INTERVAL, "bleu": INTERVAL}
+TRANSLATION_SCORE = {
+    "verdict": str,
+    "examples": int,
+    "notes": [str],
+    "metrics": FIGURES,
+    "greedy": {"metrics": FIGURES, "difference": {}},
+    "decoding": {"beams": int, "alpha": float},
+    "rivals": [{"name": str, "note": str, "metrics": FIGURES, "difference": {}}],
+    "mistakes": [{"source": str, "target": str, "says": str, "probability": float}],
+}
+"""What a page reads of evals/translation.json."""
+SHAPES: dict[str, dict[str, Any]] = {"test": LABELLED_SCORE, "translation": TRANSLATION_SCORE}
+"""By the task."""
+
+
 @dataclass(frozen=True)
 class Contents:
     """The parts of a run; an absent part is empty or None."""
@@ -154,8 +170,8 @@ def score_of(run: Run, kind: Kind) -> dict[str, Any] | None:
     """What the evaluation of its kind found, if there is one; ValueError where it is not what a page can read."""
     task = "held_out" if kind.score is None else kind.score.task
     score = run.read_eval(task)
-    if score is not None and task == "test":
-        check_shape(score, LABELLED_SCORE, f"{run.eval_path(task)}: score")
+    if score is not None and task in SHAPES:
+        check_shape(score, SHAPES[task], f"{run.eval_path(task)}: score")
     return score
 
 

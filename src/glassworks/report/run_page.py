@@ -12,6 +12,7 @@ from glassworks.draw.page import document
 from glassworks.report import sections
 from glassworks.report.contents import Contents, read_contents
 from glassworks.report.labelled import classes, inside, score
+from glassworks.report.translation import page as translation
 
 Section = tuple[str, str, Callable[[Contents], Markup]]
 """Its name in addresses, its title, and what draws it."""
@@ -35,12 +36,22 @@ CLASSES: tuple[Section, ...] = (
     ("calibration", "How far its probabilities can be believed", classes.calibration),
 )
 MISTAKES: Section = ("mistakes", "Its mistakes", classes.mistakes)
+PAIRS: tuple[Section, ...] = (
+    ("learning", "How it learned", translation.learning),
+    ("comparison", "Against its rivals", translation.comparison),
+    ("writing", "What it writes", translation.writing),
+    ("mistakes", "Its mistakes", translation.mistakes),
+    ("inside", "Where it looks", translation.inside),
+    ("again", "How to repeat it", sections.again),
+)
 AGAIN: Section = ("again", "How to repeat it", sections.again)
 
 
 def sections_of(contents: Contents) -> tuple[Section, ...]:
     """What stands on a run's page, by its kind, and whether it tells classes apart."""
     kind, task = contents.record.get("kind", "text"), contents.task
+    if kind == "pairs":
+        return PAIRS
     if kind not in ("images", "table"):
         return TEXT
     pictures = kind == "images"
@@ -69,7 +80,10 @@ def page(contents: Contents) -> str:
     shown = sections_of(contents)
     links = [tag("a", title, href=f"#{name}") for name, title, _ in shown]
     body = [tag("section", tag("h2", title), draw(contents), id=name) for name, title, draw in shown]
-    verdict, figures = (sections.verdict, sections.key_figures) if shown is TEXT else (score.verdict, score.key_figures)
+    verdict, figures = {
+        TEXT: (sections.verdict, sections.key_figures),
+        PAIRS: (translation.verdict, translation.key_figures),
+    }.get(shown, (score.verdict, score.key_figures))
     return document(
         contents.name, sections.header(contents, verdict(contents), figures(contents)), tag("nav", *links), *body
     )

@@ -21,6 +21,8 @@ from glassworks.data.labelled.source import Task
 from glassworks.data.tokenizers.build import Tokenizer, load_tokenizer
 from glassworks.models.gpt.model import GPT
 from glassworks.models.io import load_model
+from glassworks.models.seq2seq.files import is_seq2seq, load_seq2seq
+from glassworks.models.seq2seq.model import Seq2Seq
 from glassworks.models.vision.build import Network
 from glassworks.models.vision.files import load_vision
 from glassworks.models.vision.layout import is_vision
@@ -58,12 +60,7 @@ class OpenedText(Opened):
 
     def __post_init__(self) -> None:
         """Refuse a tokenizer that is not the model's."""
-        tokens, rows = self.tokenizer.vocab_size, self.model.config.vocab_size
-        if tokens > rows:
-            raise RunError(
-                f"{self.path}: the tokenizer has {tokens} tokens and the model only {rows}: they do not belong "
-                "together; put the model's own tokenizer.json back"
-            )
+        check_belongs(self.path, self.tokenizer, self.model.config.vocab_size)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -87,6 +84,27 @@ class OpenedLabelled(Opened):
         return len(self.model.config.shape) == 1
 
 
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class OpenedPairs(Opened):
+    """An encoder-decoder with its tokenizer; of a run, `data` is its `Pairs`."""
+
+    model: Seq2Seq
+    tokenizer: Tokenizer
+
+    def __post_init__(self) -> None:
+        """Refuse a tokenizer that is not the model's."""
+        check_belongs(self.path, self.tokenizer, self.model.config.vocab_size)
+
+
+def check_belongs(path: Path, tokenizer: Tokenizer, rows: int) -> None:
+    """RunError for a tokenizer with tokens that a model has no rows for."""
+    if tokenizer.vocab_size > rows:
+        raise RunError(
+            f"{path}: the tokenizer has {tokenizer.vocab_size} tokens and the model only {rows}: they do not belong "
+            "together; put the model's own tokenizer.json back"
+        )
+
+
 def open_run(named: str | Path | Run, device: torch.device | None = None, *, use: str | None = None) -> Opened:
     """What a run holds, of any kind (by its path or name, or as it is); or a model folder, or a GGUF file.
 
@@ -100,6 +118,8 @@ def open_run(named: str | Path | Run, device: torch.device | None = None, *, use
     path = None if isinstance(named, Run) else model_path(str(named))
     if path is not None and is_vision(path):
         return open_vision(path, device)
+    if path is not None and is_seq2seq(path):
+        return open_seq2seq(path, device)
     if path is not None:
         return OpenedText(model=load_model(path, device=device or "cpu"), tokenizer=load_tokenizer(path), path=path)
     run = named if isinstance(named, Run) else Run.open(str(named))
@@ -116,6 +136,12 @@ def open_vision(folder: Path, device: torch.device | None = None, **of_run: Any)
     return OpenedLabelled(
         model=kept.model, path=folder, classes=kept.classes, preprocessing=kept.preprocessing, **of_run
     )
+
+
+def open_seq2seq(folder: Path, device: torch.device | None = None, **of_run: Any) -> OpenedPairs:
+    """An encoder-decoder in Marian's layout with its tokenizer.json; `of_run` is what is known of its run."""
+    model = load_seq2seq(folder, device=device or "cpu")
+    return OpenedPairs(model=model, tokenizer=load_tokenizer(folder), path=folder, **of_run)
 
 
 def open_text(named: str | Path | Run, device: torch.device | None = None, *, use: str | None = None) -> OpenedText:
@@ -140,5 +166,6 @@ def unlike(opened: Opened, reason: str) -> RunError:
     """The one line for a network of another kind than is needed."""
     if opened.run is not None:
         return RunError(f"{opened.run.path} is {opened.run.kind.what}: {reason}")
-    what = "a network for images or tables" if isinstance(opened, OpenedLabelled) else "a language model"
+    kinds = {OpenedLabelled: "a network for images or tables", OpenedPairs: "an encoder-decoder"}
+    what = kinds.get(type(opened), "a language model")
     return RunError(f"{opened.path} is {what}: {reason}")

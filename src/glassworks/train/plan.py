@@ -132,7 +132,7 @@ def compile_pays(recipe: Training, work: Work, device: torch.device, world: int 
     run of given steps takes is reckoned from its operations and what two cores do of them in a second. A search or a
     rule is not compiled: what it makes of a step is no one graph.
     """
-    if has_no_gradient(recipe):
+    if has_no_gradient(recipe) or not work.one_shape:
         return False
     if device.type != "cpu":
         return device.type == "cuda"
@@ -153,6 +153,10 @@ def computed(recipe: Training, work: Work, device: torch.device, world: int = 1)
     """The dtype of matrix products, and whether the loss is compiled."""
     is_rule = METHODS[recipe.optimizer.name].kind == "rule"  # these compute in the weights' own precision
     dtype = torch.float32 if is_rule else pick_precision(recipe.precision, device, work.width)
+    if recipe.compile == "on" and not work.one_shape:
+        raise ValueError(
+            "compile (='on') is for batches of one shape, and these are as long as their texts: leave it out"
+        )
     compiles = recipe.compile == "on" or (recipe.compile == "auto" and compile_pays(recipe, work, device, world))
     if recipe.compile == "on" and not can_compile(device):
         raise ValueError(f"compile (='on') needs a C++ compiler on a CPU or Triton on CUDA; {device} has none here")

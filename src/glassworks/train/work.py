@@ -37,6 +37,8 @@ class Work:
     """Floating-point operations of a step, on which it depends whether compiling pays; 0 = too few for that."""
     width: int = 0
     """Of the model's matrices, on which it depends whether bfloat16 pays on a CPU; 0 = too narrow for that."""
+    one_shape: bool = True
+    """Whether all batches have one shape; others are never compiled: each shape would be anew."""
     evaluations: int = EVALUATIONS
     """Of a run, if its recipe does not say after how many steps."""
     checkpoints: int = CHECKPOINTS

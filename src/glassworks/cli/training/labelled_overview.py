@@ -26,7 +26,7 @@ def facts(run: Run, place: Ranks, begin: int) -> Iterator[tuple[str, str]]:
     yield "data", examples.get("what", recipe.data)
     for i, note in enumerate(examples.get("notes", ())):
         yield "" if i else "note", note
-    yield from splits(examples)
+    yield from splits_of(examples, "example")
     if examples.get("classes"):
         yield "classes", classes(examples["classes"])
     with torch.device("meta"):
@@ -43,14 +43,14 @@ def facts(run: Run, place: Ranks, begin: int) -> Iterator[tuple[str, str]]:
     yield "", "checkpoints and measuring it at the end come on top"
 
 
-def splits(examples: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """How many examples are in each split."""
-    if not all(split in examples for split in ("train", "validation", "test")):
+def splits_of(counts: Mapping[str, Any], name: str) -> Iterator[tuple[str, str]]:
+    """How many examples, or whatever their name is, are in each split."""
+    if not all(split in counts for split in ("train", "validation", "test")):
         return
-    yield "train on", counted(examples["train"], "example")
+    yield "train on", counted(counts["train"], name)
     yield (
         "held out",
-        f"{examples['validation']:,} for validation on the way, {examples['test']:,} for the test at the end",
+        f"{counts['validation']:,} for validation on the way, {counts['test']:,} for the test at the end",
     )
 
 

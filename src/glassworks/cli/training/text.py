@@ -1,6 +1,7 @@
 """A training on text, at the command line: what is told on the way, and what can be done with the model."""
 
 from glassworks.core.called import command
+from glassworks.core.characters import on_one_line, shortened
 from glassworks.core.progress import Report, say
 from glassworks.core.runs import Run
 from glassworks.data.text.shards import Corpus
@@ -39,13 +40,3 @@ def show(step: int, prompt: str, text: str) -> None:
     """One line of what the network writes after a prompt."""
     given, written = map(on_one_line, (prompt, text))
     say(f"step {step:,}: after “…{given[-16:]}” it writes “{shortened(written, 40)}”")
-
-
-def on_one_line(text: str) -> str:
-    """A text without line ends, nor what a terminal would take for more than a letter."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
-def shortened(text: str, most: int) -> str:
-    """The beginning of a text."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"

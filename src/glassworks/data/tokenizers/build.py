@@ -63,8 +63,10 @@ def char_tokenizer(texts: Iterable[str]) -> Tokenizer:
     return with_eot(inner)
 
 
-def train_bpe(texts: Iterable[str], vocab_size: int) -> Tokenizer:
+def train_bpe(texts: Iterable[str], vocab_size: int, *, digits: int = 2) -> Tokenizer:
     """Byte-level BPE of the first 64 MB of the texts; fewer tokens than `vocab_size` if they run out of pairs.
+
+    A token has at most so many `digits`.
 
     The same texts give the same tokenizer, on any number of cores. A run of more than 1,024 letters, signs or spaces (a
     genome) is learned from in parts of so many, since the trainer's time grows with the square of the longest word; it
@@ -72,7 +74,7 @@ def train_bpe(texts: Iterable[str], vocab_size: int) -> Tokenizer:
     """
     if vocab_size < 257:
         raise ValueError(f"vocab_size (={vocab_size}) must be at least 257: the 256 bytes and {EOT}")
-    inner = byte_level({}, [], split=PATTERN)
+    inner = byte_level({}, [], split=PATTERN.replace("{1,2}", f"{{1,{digits}}}"))
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size - 1, initial_alphabet=sorted(BYTE_OF), special_tokens=[], show_progress=False
     )

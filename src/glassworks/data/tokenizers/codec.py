@@ -250,7 +250,7 @@ def kind(spec: dict[str, Any]) -> str:
     """How ids follow from text: "bytes" or "chars" by table, "byte-level" by merges, "other" for all else."""
     model, split, decoder = spec["model"], spec["pre_tokenizer"], spec["decoder"] or {"type": None}
     vocabulary = model.pop("vocab")
-    if model == PLAIN_BPE and spec["normalizer"] is None and len(spec["added_tokens"]) == 1:
+    if model == PLAIN_BPE and spec["normalizer"] is None and all(token["special"] for token in spec["added_tokens"]):
         if split == WHOLE_BYTES and vocabulary == BYTE_OF:
             return "bytes"
         if split is None and decoder["type"] == "Fuse" and all(len(token) == 1 for token in vocabulary):

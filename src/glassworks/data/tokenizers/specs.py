@@ -21,7 +21,7 @@ LARGEST = 1 << 20
 """Tokens of a BPE at most: four times the largest in use; the library that learns it takes room for all at once."""
 
 
-def make_tokenizer(spec: str, *, alphabet: Iterable[str], training: Iterable[str]) -> Tokenizer:
+def make_tokenizer(spec: str, *, alphabet: Iterable[str], training: Iterable[str], digits: int = 2) -> Tokenizer:
     """The tokenizer that a spec names.
 
     Args:
@@ -29,13 +29,14 @@ def make_tokenizer(spec: str, *, alphabet: Iterable[str], training: Iterable[str
             tokenizer.json, of a folder with one, or of a GGUF file.
         alphabet: texts that "chars" must be able to write; read only for that.
         training: texts that "bpe" learns from; read only for that.
+        digits: that a token of "bpe" has at most.
     """
     if spec == "bytes":
         return byte_tokenizer()
     if spec == "chars":
         return char_tokenizer(alphabet)
     if (size := bpe_size(spec)) is not None:
-        return train_bpe(training, size)
+        return train_bpe(training, size, digits=digits)
     if spec.partition(":")[0] == "gpt2":
         return gpt2_tokenizer(*tokenizer_files(spec))
     return load_tokenizer(tokenizer_files(spec)[0])

@@ -1,0 +1,1 @@
+"""What `predict` prints of each kind of network."""

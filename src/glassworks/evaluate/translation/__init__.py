@@ -1,0 +1,1 @@
+"""How good translations are: BLEU and exact match with intervals, beside rivals on the same pairs."""

@@ -1,0 +1,1 @@
+"""Translation: pairs of texts to an encoder-decoder, by a recipe."""
