@@ -57,9 +57,9 @@ def run(arguments: Arguments) -> int:
     if isinstance(opened, OpenedPairs):
         print_translations(opened, args.files, args.text, top=args.top, as_json=args.json, broken=tell)
     elif not isinstance(opened, OpenedLabelled):
-        raise unlike(opened, "it has no network for images, tables or pairs of texts, as is needed here")
+        raise unlike(opened, "it has no network for images or tables, nor an encoder-decoder, as is needed here")
     elif args.text:
         raise ValueError(f"text (={args.text[0]!r}) is for pairs of texts, and {args.model} reads files: give some")
     else:
-        print_predictions(opened, args.files, top=args.top, as_json=args.json, broken=tell)
+        print_predictions(opened, args.files, top=args.top, as_json=args.json, broken=tell, strange=say)
     return 2 if broken else 0

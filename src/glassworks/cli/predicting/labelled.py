@@ -5,15 +5,20 @@ from collections.abc import Callable
 from typing import Any
 
 from glassworks.classify.predict import Prediction, predict_files
-from glassworks.core.progress import say
 from glassworks.train.opening import OpenedLabelled
 
 
 def print_predictions(
-    opened: OpenedLabelled, files: tuple[str, ...], *, top: int, as_json: bool, broken: Callable[[Exception], object]
+    opened: OpenedLabelled,
+    files: tuple[str, ...],
+    *,
+    top: int,
+    as_json: bool,
+    broken: Callable[[Exception], object],
+    strange: Callable[[str], object],
 ) -> None:
     """A line for each example."""
-    for prediction in predict_files(opened, files, broken=broken, strange=say):
+    for prediction in predict_files(opened, files, broken=broken, strange=strange):
         print(json.dumps(json_of(prediction, top), ensure_ascii=False) if as_json else line(prediction, top))
 
 
