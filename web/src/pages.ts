@@ -13,6 +13,7 @@ export const PAGES: Page[] = [
   { path: '/', title: 'Runs', what: 'Watch trainings as they go, compare them, go on with them.', load: () => import('./pages/Runs.svelte') },
   { path: '/run', title: 'Run', what: 'One run: its curves, samples, settings and checkpoints.', load: () => import('./pages/Run.svelte') },
   { path: '/transformer', title: 'Transformer', what: 'A language model at work: every vector and matrix from the text to the next token.', load: () => import('./pages/Transformer.svelte') },
+  { path: '/digits', title: 'Draw a digit', what: 'Draw, and see every unit of a network that reads it: on the flat or in space.', load: () => import('./pages/Digits.svelte') },
 ];
 
 /** Pages that the bar names; a run's is reached from the list. */

@@ -39,6 +39,8 @@ TABLE = (
 class ScaledTanh(nn.Module):
     """1.7159 tanh(2x/3): ±1 lies where it bends most, and its gain there is about 1."""
 
+    formula: ClassVar = "1.7159 tanh(2/3 · x)"
+
     def forward(self, x: Float[Tensor, "*B"]) -> Float[Tensor, "*B"]:
         """Each number by itself."""
         return 1.7159 * torch.tanh(2 / 3 * x)

@@ -5,6 +5,7 @@ QUESTIONS: dict[str, str] = {
     for page, names in {
         "runs": ("runs", "run", "compare"),
         "transformer": ("models", "forward", "block", "matrix", "norms", "lens"),
+        "digits": ("network", "forward", "unit"),
     }.items()
     for name in names
 }
