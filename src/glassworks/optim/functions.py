@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.autograd import forward_ad
 
 Rows = Float[Tensor, "P D"]
 Losses = Float[Tensor, " P"]
@@ -107,7 +108,8 @@ def steps(x: Rows) -> Losses:
 
 def rosenbrock(x: Rows) -> Losses:
     """Sum of 100 (x_i+1 - x_i^2)^2 + (1 - x_i)^2: a curved valley, whose floor hardly falls."""
-    if x.device.type == "cpu" and x.dtype == torch.float32 and not x.requires_grad:
+    is_plain = not x.requires_grad and forward_ad.unpack_dual(x).tangent is None  # type: ignore[no-untyped-call]
+    if x.device.type == "cpu" and x.dtype == torch.float32 and is_plain:
         from glassworks.optim.valley import rosenbrock_rows  # which loads numba
 
         return rosenbrock_rows(x.contiguous())

@@ -45,4 +45,4 @@ class Trial(nn.Module):
         if wanted:
             self.zero_grad()
             value.backward()  # type: ignore[no-untyped-call]
-        return value.detach()
+        return value.detach() if wanted else value  # which has its tangent, where there is one

@@ -1,6 +1,7 @@
 """Learning without backpropagation, repeated with few passes: what is kept, compared and drawn."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from glassworks.optim.functions import FUNCTIONS
 from glassworks.report.finding import write_finding_page
 from glassworks.reproductions.finding import Finding
 from glassworks.reproductions.without_backprop import contest
-from glassworks.reproductions.without_backprop.rows import STOPS
+from glassworks.reproductions.without_backprop.contest import Budget, Entry, Score
+from glassworks.reproductions.without_backprop.rows import STOPS, contest_rows, suite_rows
 from glassworks.reproductions.without_backprop.suite import FAMILIES, Tried, minimised, solved, stops, suite
+from glassworks.reproductions.without_backprop.traces import contest_trace, suite_trace
 from glassworks.trace.trace import Trace
 
 WAYS = {name: without_backprop.METHODS[name] for name in ("adamw", "openai_es", "random_search", "hill_climbing")}
@@ -160,6 +163,34 @@ def test_data_without_classes_and_too_few_steps_are_refused(tmp_path: Path) -> N
 def test_a_gradient_finds_the_sphere_and_random_search_does_not() -> None:
     found = {name: minimised(name, FUNCTIONS["sphere"], 50, 600, 0) for name in ("sep_cma_es", "random_search")}
     assert found["sep_cma_es"] < 0.1 < found["random_search"] <= 1
+
+
+@pytest.mark.parametrize("name", [name for name, method in METHODS.items() if method.kind == "search"])
+def test_every_search_takes_every_function_of_two_numbers(name: str) -> None:
+    if name == "bobyqa":
+        pytest.importorskip("pybobyqa")
+    assert all(minimised(name, function, 2, 60, 0) <= 1.0 for function in FUNCTIONS.values())
+
+
+def test_a_method_that_is_refused_everywhere_neither_falls_nor_has_a_row() -> None:
+    left = np.ones((2, 2, len(FUNCTIONS), 1))
+    left[1] = np.nan
+    rows = list(suite_rows(suite_trace(Tried(("snes", "bobyqa"), (2, 10), left), 60)))
+    assert rows[0].ours == 1.0
+    assert not any("bobyqa" in row.what for row in rows)
+
+
+def test_a_method_whose_single_step_takes_longer_has_no_error_at_equal_time() -> None:
+    score = Score(1, 300.0, 5.0, 0.5)
+    slow, quick = (
+        Entry("cobyqa", "", 1.0, (score,), (score,)),
+        Entry("snes", "", 1.0, (score,), (replace(score, seconds=1.0),)),
+    )
+    trace = contest_trace("contest", [slow, quick], Budget(300, 1.0, 1), weights=90, test=100, untrained=0.9)
+    by_time = dict(zip(trace.labels["method"], trace.arrays["by_time"], strict=True))
+    assert np.isnan(by_time["cobyqa"])
+    assert by_time["snes"] == 0.5
+    assert [row.what for row in contest_rows(trace) if "time" in row.what] == ["error after as much time: snes"]
 
 
 def test_evaluations_are_counted_to_the_last_one() -> None:

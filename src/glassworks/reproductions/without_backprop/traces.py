@@ -11,6 +11,7 @@ from glassworks.reproductions.without_backprop.suite import Tried, solved
 from glassworks.trace.trace import Trace
 
 COARSE, FINE = 1e-1, 1e-3
+WAYS = ("by_passes", "by_time")
 
 
 def contest_trace(
@@ -18,7 +19,7 @@ def contest_trace(
 ) -> Trace:
     """The methods that were not refused, the fewest mistakes after as many passes first."""
     kept = sorted((entry for entry in entries if not entry.refused), key=lambda entry: mean_error(entry.by_passes)[0])
-    errors = {by: np.array([mean_error(getattr(entry, by), test) for entry in kept]) for by in ("by_passes", "by_time")}
+    errors = {by: np.array([mean_error(scores(entry, by, budget), test) for entry in kept]) for by in WAYS}
     arrays = {by: found[:, 0] for by, found in errors.items()}
     arrays |= {f"{by}_error": found[:, 1] for by, found in errors.items()}
     arrays["cost"] = np.array([entry.by_passes[0].passes / entry.by_passes[0].steps for entry in kept])
@@ -36,8 +37,16 @@ def contest_trace(
     )
 
 
+def scores(entry: Entry, by: str, budget: Budget) -> Sequence[Score]:
+    """A method's trainings; by time, none of one whose single step takes more than twice as long."""
+    found: tuple[Score, ...] = getattr(entry, by)
+    return found if by == "by_passes" else [score for score in found if score.seconds <= 2 * budget.seconds]
+
+
 def mean_error(scores: Sequence[Score], test: int = 1) -> tuple[float, float]:
-    """The mean share of mistakes over seeds, and its standard error over seeds and examples."""
+    """The mean share of mistakes over seeds, and its standard error over seeds and examples; NaN of no training."""
+    if not scores:
+        return np.nan, np.nan
     errors = np.array([score.error for score in scores])
     mean = float(errors.mean())
     of_seeds = float(errors.var(ddof=1)) / len(errors) if len(errors) > 1 else 0.0
