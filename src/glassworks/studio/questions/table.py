@@ -3,6 +3,7 @@
 QUESTIONS: dict[str, str] = {
     f"{page}.{name}": f"glassworks.studio.questions.{page}:{name}"
     for page, names in {
+        "glossary": ("words",),
         "runs": ("runs", "run", "compare"),
         "transformer": ("models", "forward", "block", "matrix", "norms", "lens"),
         "digits": ("network", "forward", "unit"),
