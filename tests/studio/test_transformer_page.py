@@ -7,6 +7,7 @@ import torch
 from playwright.sync_api import Page, expect
 from tests.studio.test_transformer import ids, studio_of
 
+from glassworks.interpret.access.hooks import capture
 from glassworks.models.generation.choice import Sampling, candidates
 
 
@@ -107,3 +108,36 @@ def test_it_writes_on_and_a_link_reopens_what_was_chosen(page: Page, served) -> 
     expect(page.locator(".edits")).to_contain_text("of block 1")
     expect(page.get_by_role("heading", name="Neurons")).to_be_visible()
     expect(page.locator(".tokens button")).to_have_count(10)
+
+
+@torch.no_grad()
+def test_the_other_views_show_the_models_own_weights_scores_and_guesses(page: Page, served) -> None:
+    _, model = studio_of(served.studio.root, "qwen3")
+    with capture(model, ["blocks.*.attn.pattern", "blocks.1.attn.q", "blocks.1.attn.k", "blocks.*.resid_post"]) as seen:
+        logits = model(ids())[0]
+    page.goto(f"{served.address}/transformer?run=it&text=a+cat+sat&view=lines&block=1&token=6")
+    row = seen["blocks.1.attn.pattern"][0, :, 6]
+    expect(page.locator("[data-lines]")).to_have_attribute("data-lines", str(int((row >= 0.05).sum())))
+    best = row[3].max()
+    expect(page.get_by_label("What each head reads most")).to_contain_text(f"{100 * float(best):.0f} %")
+
+    page.get_by_role("button", name="Query × key").click()
+    page.get_by_role("button", name="Head 3", exact=True).click()
+    scores = seen["blocks.1.attn.q"][0, 6, 3] @ seen["blocks.1.attn.k"][0, :7, 1].t()
+    expect(page.locator("[data-score]")).to_have_count(7)
+    assert numbers(page, "[data-score]", "data-score") == pytest.approx(scores.tolist(), rel=1e-3, abs=1e-5)
+
+    page.get_by_role("button", name="Layers").click()
+    expect(page.locator("[data-top]").first).to_be_visible()
+    guesses = [*logits.argmax(-1).tolist(), *model.unembed(seen["blocks.0.resid_post"][0]).argmax(-1).tolist()]
+    assert numbers(page, "[data-top]", "data-top")[:18] == guesses
+    order = model.unembed(seen["blocks.0.resid_post"][0, 6]).argsort(descending=True).tolist()
+    ranks = [order.index(id) + 1 for id in logits[6].topk(5).indices.tolist()]
+    assert numbers(page, "[data-rank]", "data-rank")[:10] == [1, 2, 3, 4, 5, *ranks]
+
+    page.get_by_role("button", name="All heads").click()
+    page.get_by_role("button", name="Head 2 of block 0").click()
+    expect(page).to_have_url(re.compile("block=0.*head=2"))
+    expect(page.get_by_role("heading", name="Attention")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("button", name="Head 2 of block 0")).to_be_visible()

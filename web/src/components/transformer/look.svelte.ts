@@ -5,7 +5,7 @@ import type { Place } from '../../lib/place.svelte';
 import { middle } from '../../lib/grids';
 import { at, type NDArray } from '../../lib/wire';
 import * as edits from './edits';
-import type { Block, Data, Edit, Forward, Matrix, Norms, OfBlock, Part, View } from './types';
+import type { Block, Data, Edit, Forward, Lens, Matrix, Norms, OfBlock, Part, View } from './types';
 
 export const EXAMPLE = 'def read(self, size=-1):\n    ';
 
@@ -148,6 +148,10 @@ export class Look {
   }
   norms(): Promise<Norms> | undefined {
     return this.kept<Norms>('transformer.norms', { block: this.block });
+  }
+  /** What every layer would say; asked again for every change of the prompt, the edits and the token. */
+  lens(): Promise<Lens> | undefined {
+    return this.ask?.<Lens>('transformer.lens', { ...this.prompt, position: this.forward?.position ?? null });
   }
   private kept<Answer>(question: string, args: Record<string, unknown>): Promise<Answer> | undefined {
     if (!this.ask) return undefined;

@@ -89,6 +89,7 @@ export interface Data {
   /** Where there is no studio to ask: all of it. */
   forward?: Forward;
   blocks?: Block[];
+  lens?: Lens;
   text?: string;
 }
 
