@@ -16,7 +16,8 @@ from glassworks.core.errors import GlassworksError
 from glassworks.core.runs import Run
 from glassworks.data.tokenizers.build import byte_tokenizer
 from glassworks.interpret.access.hooks import capture
-from glassworks.interpret.transformer.lens import logit_lens
+from glassworks.interpret.transformer.lens import logit_lens, untrained
+from glassworks.interpret.transformer.saliency import token_saliency
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
 from glassworks.models.io import save_model
@@ -37,6 +38,21 @@ def studio_of(root: Path, architecture: str = "nanochat", **changes: Any) -> tup
     save_model(model, root / "it", root / "tokenizer.json")
     (root / "tokenizer.json").unlink()
     return Studio(root), model
+
+
+def run_of(root: Path) -> tuple[Run, GPT]:
+    """A finished run of text, "ants", with two checkpoints and a sample; and its model."""
+    folder = root / "runs" / "ants"
+    config = GPTConfig(vocab_size=257, n_ctx=16, n_layer=1, n_head=2, n_embd=16)
+    folder.mkdir(parents=True)
+    run = Run.create(folder, kind="text", recipe=asdict(Recipe(data="ants", model=config)), command=[])
+    for step in (3, 6):
+        model = drawn("nanochat", step / 10, vocab_size=257, n_ctx=16, n_layer=1, n_embd=16)
+        save_checkpoint(run, step, {"model": model}, torch.optim.SGD(model.parameters()))
+    byte_tokenizer().save(root / "tokenizer.json")
+    save_model(model, folder / "model", root / "tokenizer.json")
+    run.append("samples", {"step": 6, "prompt": "the ant", "text": " saw a bee"})
+    return run, model.eval()
 
 
 def ids(text: str = TEXT) -> Tensor:
@@ -205,17 +221,8 @@ def test_models_are_runs_of_text_and_folders_and_links_to_outside_are_neither(tm
 
 @torch.no_grad()
 def test_a_run_opens_at_each_of_its_checkpoints_and_offers_held_out_texts(tmp_path: Path) -> None:
-    root, folder = tmp_path / "runs", tmp_path / "runs" / "ants"
-    config = GPTConfig(vocab_size=257, n_ctx=16, n_layer=1, n_head=2, n_embd=16)
-    folder.mkdir(parents=True)
-    run = Run.create(folder, kind="text", recipe=asdict(Recipe(data="ants", model=config)), command=[])
-    for step in (3, 6):
-        model = drawn("nanochat", step / 10, vocab_size=257, n_ctx=16, n_layer=1, n_embd=16)
-        save_checkpoint(run, step, {"model": model}, torch.optim.SGD(model.parameters()))
-    byte_tokenizer().save(tmp_path / "tokenizer.json")
-    save_model(model, folder / "model", tmp_path / "tokenizer.json")
-    run.append("samples", {"step": 6, "prompt": "the ant", "text": " saw a bee"})
-    studio = Studio(root)
+    run, _ = run_of(tmp_path)
+    studio = Studio(tmp_path / "runs")
     expected = {"name": "ants", "steps": [3, 6], "finished": True, "examples": ["the ant"]}
     assert transformer.models(studio) == [expected]
     logits = {step: transformer.forward(studio, "ants", "the", step=step)["logits"] for step in (3, 6, None)}
@@ -227,3 +234,40 @@ def test_a_run_opens_at_each_of_its_checkpoints_and_offers_held_out_texts(tmp_pa
     close(logits[3], early(torch.tensor([list(b"the")]))[0, -1])
     with pytest.raises(GlassworksError, match="no checkpoint of step 4 \\(it has: 3, 6\\)"):
         transformer.forward(studio, "ants", "the", step=4)
+
+
+def test_saliency_is_of_the_written_token_and_has_an_untrained_network_beside_it(tmp_path: Path) -> None:
+    studio, model = studio_of(tmp_path, "qwen3")
+    found = transformer.saliency(studio, "it", TEXT, position=5)
+    assert ("".join(found["tokens"]), found["target"]) == (TEXT[:5], TEXT[5])
+    for name, of in (("model", model), ("untrained", untrained(model))):
+        expected = token_saliency(of, ids()[0, :5], ord(TEXT[5]))
+        for measure in ("cut", "replaced", "gradient"):
+            close(found[name][measure], getattr(expected, measure))
+    likeliest = int(model(ids())[0, -1].argmax())
+    assert transformer.saliency(studio, "it", TEXT)["target"] == byte_tokenizer().token(likeliest)
+    for wrong in (0, 99):
+        with pytest.raises(ValueError, match="must be from 1 to 8"):
+            transformer.saliency(studio, "it", TEXT, position=wrong)
+
+
+def test_saliency_leaves_out_what_is_far_before(tmp_path: Path) -> None:
+    studio, model = studio_of(tmp_path, n_ctx=128)
+    found = transformer.saliency(studio, "it", "ab" * 50)
+    assert (found["first"], len(found["tokens"])) == (36, 64)
+    expected = token_saliency(model, ids("ab" * 32)[0], int(model(ids("ab" * 32))[0, -1].argmax()))
+    close(found["model"]["cut"], expected.cut)
+
+
+@torch.no_grad()
+def test_training_shows_the_network_as_it_began_and_at_its_checkpoints(tmp_path: Path) -> None:
+    run, model = run_of(tmp_path)
+    found = transformer.training(Studio(tmp_path / "runs"), "ants", "the", position=1)
+    assert found["stops"] == ["untrained", "step 3", "step 6", "now"]
+    assert (found["follows"], found["ids"][0]) == (ord("e"), ord("e"))
+    begun = GPT(model.config, seed=run.record["recipe"]["seed"])
+    for row, of in ((0, begun), (3, model)):
+        close(found["chance"][row], of(ids("th"))[0, -1].softmax(-1)[found["ids"]])
+    close(found["chance"][2], found["chance"][3])
+    close(found["loss"], -found["chance"][:, 0].log())
+    assert transformer.training(Studio(tmp_path / "runs"), "ants", "the")["follows"] is None

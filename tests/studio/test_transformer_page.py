@@ -8,6 +8,8 @@ from playwright.sync_api import Page, expect
 from tests.studio.test_transformer import ids, studio_of
 
 from glassworks.interpret.access.hooks import capture
+from glassworks.interpret.transformer.lens import untrained
+from glassworks.interpret.transformer.saliency import token_saliency
 from glassworks.models.generation.choice import Sampling, candidates
 
 
@@ -141,3 +143,22 @@ def test_the_other_views_show_the_models_own_weights_scores_and_guesses(page: Pa
     expect(page.get_by_role("heading", name="Attention")).to_be_visible()
     page.go_back()
     expect(page.get_by_role("button", name="Head 2 of block 0")).to_be_visible()
+
+
+def test_what_counts_and_training_show_what_was_measured(page: Page, served) -> None:
+    _, model = studio_of(served.studio.root, "qwen3")
+    page.goto(f"{served.address}/transformer?run=it&text=a+cat+sat&view=saliency&of=5")
+    expect(page.locator("[data-nats]")).to_have_count(10)
+    found, control = (token_saliency(of, ids()[0, :5], ord(" ")) for of in (model, untrained(model)))
+    for name, measure in (("Replaced", "replaced"), ("Cut", "cut"), ("Gradient × input", "gradient")):
+        page.get_by_role("button", name=name).click()
+        expected = [*getattr(found, measure).tolist(), *getattr(control, measure).tolist()]
+        assert numbers(page, "[data-nats]", "data-nats") == pytest.approx(expected, rel=1e-3, abs=1e-5)
+    page.get_by_role("button", name="what comes next").click()
+    expect(page.locator("[data-nats]")).to_have_count(18)
+
+    page.goto(f"{served.address}/transformer?run=it&text=a+cat+sat&view=training&token=4")
+    expect(page.get_by_text("This model has no checkpoints")).to_be_visible()
+    with torch.no_grad():
+        chance = model(ids())[0, 4].softmax(-1)[ord(" ")]  # which follows "a cat"
+    assert numbers(page, "[data-chance-at]", "data-chance-at")[1] == pytest.approx(float(chance), rel=1e-3)

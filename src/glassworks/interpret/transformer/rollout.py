@@ -157,12 +157,12 @@ def fuse(patterns: Float[Tensor, "L H T T"], fusion: Fusion, discard: float) -> 
 
 
 def prediction_without(
-    model: GPT, tokens: Int[Tensor, " T"], samples: int, seed: int
+    model: GPT, tokens: Int[Tensor, " T"], samples: int, seed: int, target: int | None = None
 ) -> tuple[int, np.ndarray, np.ndarray]:
-    """The token predicted last; for each ablation and source, the KL and the fall of that token's log-probability."""
+    """The token predicted last, or `target`; for each ablation and source, the KL and its log-probability's fall."""
     T, V = len(tokens), model.config.vocab_size
     last = run_model(model, tokens[None])[0, -1].float().log_softmax(-1)  # (V,)
-    target = int(last.argmax())
+    target = int(last.argmax()) if target is None else target
     generator = torch.Generator().manual_seed(seed)
     others = torch.randint(max(V - 1, 1), (T, samples), generator=generator).to(tokens.device)
     others = others + (others >= tokens[:, None]).long() if V > 1 else others  # never the token itself
@@ -172,16 +172,19 @@ def prediction_without(
     check_logits(model, min(size, T * samples), "give fewer samples")
     with evaluating(model):
         runs = [
-            [away_from(last, without_edges(model, tokens, part)) for part in torch.split(torch.arange(T), size)],
-            [away_from(last, model(part, last=True)[:, 0]) for part in torch.split(texts.flatten(0, 1), size)],
+            [
+                away_from(last, without_edges(model, tokens, part), target)
+                for part in torch.split(torch.arange(T), size)
+            ],
+            [away_from(last, model(part, last=True)[:, 0], target) for part in torch.split(texts.flatten(0, 1), size)],
         ]
     found = torch.stack([torch.cat(parts, 1).view(2, T, -1).mean(2) for parts in runs], 1)  # (2, ablation, source)
     return target, to_numpy(found[0]), to_numpy(found[1])
 
 
-def away_from(last: Float[Tensor, " V"], logits: Float[Tensor, "N V"]) -> Float[Tensor, "2 N"]:
-    """KL(last || each), and the fall of the log-probability of the most probable token."""
-    log_probability, target = logits.float().log_softmax(-1), last.argmax()
+def away_from(last: Float[Tensor, " V"], logits: Float[Tensor, "N V"], target: int) -> Float[Tensor, "2 N"]:
+    """KL(last || each), and the fall of the log-probability of a token."""
+    log_probability = logits.float().log_softmax(-1)
     drop = last[target] - log_probability[:, target]
     return torch.stack([divergence(last.expand_as(log_probability), log_probability), drop])
 

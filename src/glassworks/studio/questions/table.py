@@ -5,7 +5,7 @@ QUESTIONS: dict[str, str] = {
     for page, names in {
         "glossary": ("words",),
         "runs": ("runs", "run", "compare"),
-        "transformer": ("models", "forward", "block", "matrix", "norms", "lens"),
+        "transformer": ("models", "forward", "block", "matrix", "norms", "lens", "saliency", "training"),
         "digits": ("network", "forward", "unit"),
     }.items()
     for name in names

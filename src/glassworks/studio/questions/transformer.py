@@ -220,3 +220,96 @@ def lens(
         found["kl_untrained"] = read_layers_of(run_pass(control, window, blocks=()), place)["kl"]
     names = sorted({int(id) for name in ("top_ids", "watched") for id in found[name].flatten().tolist()})
     return {**found, "ids": names, "texts": [opened.tokenizer.token(id) for id in names]}
+
+
+READ = 64
+"""Tokens before a written one whose part in it is measured: each costs some passes."""
+
+
+def saliency(
+    studio: Studio,
+    run: str,
+    text: str,
+    step: int | None = None,
+    written: list[int] | None = None,
+    position: int | None = None,
+) -> dict[str, Any]:
+    """How much each token did for the one at `position` (None = the likeliest next one); see `token_saliency`.
+
+    The control is an untrained network of the same shape, of which the same is asked. Edits are not made here.
+    """
+    import torch
+
+    from glassworks.data.tokenizers.spans import in_order
+    from glassworks.interpret.transformer.lens import untrained
+    from glassworks.interpret.transformer.saliency import token_saliency
+
+    opened = open_at(studio, run, step)
+    model, read = opened.model, ids_of(opened, text, written or ())[-opened.model.config.n_ctx :]
+    end = len(read) if position is None else position
+    if not isinstance(end, int) or not 1 <= end <= len(read):
+        raise ValueError(f"position (={position!r}) must be from 1 to {len(read) - 1}: the first token has no prompt")
+    first = max(0, end - READ)
+    prompt = torch.tensor(read[first:end])
+    with studio.computing(), torch.no_grad():
+        control = studio.opens(("untrained", run, step), lambda: untrained(model))
+        target = read[end] if end < len(read) else int(model(prompt[None], last=True)[0, -1].argmax())
+        found, fresh = (token_saliency(of, prompt, target) for of in (model, control))
+    names = ("cut", "replaced", "gradient", "log_probability", "correlation")
+    return {
+        "tokens": in_order(opened.tokenizer, read)[first:end],
+        "first": first,
+        "target": opened.tokenizer.token(target),
+        "model": {name: getattr(found, name) for name in names},
+        "untrained": {name: getattr(fresh, name) for name in names},
+    }
+
+
+STOPS = 12
+"""Checkpoints that are compared at once, at most."""
+
+
+def training(
+    studio: Studio,
+    run: str,
+    text: str,
+    written: list[int] | None = None,
+    position: int | None = None,
+) -> dict[str, Any]:
+    """What the model says behind one token before training, at its checkpoints, and now; and what really follows.
+
+    `chance` (stop, token) is of the tokens that are among the six likeliest at some stop, and of the one that follows.
+    """
+    import torch
+
+    from glassworks.models.gpt.model import GPT
+    from glassworks.studio.texts import named, opened_text, steps_of
+
+    opened = open_at(studio, run)
+    of, model = named(studio, run), opened.model
+    read = ids_of(opened, text, written or ())[-model.config.n_ctx :]
+    place = len(read) - 1 if position is None else position
+    refuse_beyond("position", place, len(read))
+    steps = steps_of(of.run) if of.run else []
+    steps = [steps[round(i * (len(steps) - 1) / (STOPS - 1))] for i in range(STOPS)] if len(steps) > STOPS else steps
+    seed = (of.run.record.get("seed") or 0) if of.run else 0
+    with studio.computing(), torch.no_grad():
+        stops = {"untrained": GPT(model.config, seed=seed).eval()}
+        stops |= {f"step {step:,}": opened_text(of, step).model for step in steps}
+        chances = [
+            of_stop(torch.tensor([read[: place + 1]]), last=True)[0, -1].float().softmax(-1)
+            for of_stop in (*stops.values(), model)
+        ]
+    chance = torch.stack(chances)
+    follows = read[place + 1] if place + 1 < len(read) else None
+    last = chance[-1].topk(min(6, model.config.vocab_size)).indices.tolist()
+    rest = [id for row in chance[1:-1] for id in row.topk(min(3, len(row))).indices.tolist()]
+    listed = list(dict.fromkeys([*([] if follows is None else [follows]), *last, *rest]))[:14]
+    return {
+        "stops": [*stops, "now"],
+        "chance": chance[:, listed],
+        "ids": listed,
+        "texts": [opened.tokenizer.token(id) for id in listed],
+        "follows": follows,
+        "loss": None if follows is None else -chance[:, follows].clamp(min=1e-30).log(),
+    }

@@ -5,7 +5,7 @@ import type { Place } from '../../lib/place.svelte';
 import { middle } from '../../lib/grids';
 import { at, type NDArray } from '../../lib/wire';
 import * as edits from './edits';
-import type { Block, Data, Edit, Forward, Lens, Matrix, Norms, OfBlock, Part, View } from './types';
+import type { Block, Data, Edit, Forward, Lens, Matrix, Norms, OfBlock, Part, Saliency, Training, View } from './types';
 
 export const EXAMPLE = 'def read(self, size=-1):\n    ';
 
@@ -152,6 +152,16 @@ export class Look {
   /** What every layer would say; asked again for every change of the prompt, the edits and the token. */
   lens(): Promise<Lens> | undefined {
     return this.ask?.<Lens>('transformer.lens', { ...this.prompt, position: this.forward?.position ?? null });
+  }
+  /** What each token did for the one at a place among those that are read. */
+  saliency(place: number): Promise<Saliency> | undefined {
+    const { run, step, text, written } = this.prompt;
+    return this.ask?.<Saliency>('transformer.saliency', { run, step, text, written, position: place });
+  }
+  /** What the run's checkpoints say behind the chosen token. */
+  training(): Promise<Training> | undefined {
+    const { run, text, written } = this.prompt;
+    return this.ask?.<Training>('transformer.training', { run, text, written, position: this.forward?.position ?? null });
   }
   private kept<Answer>(question: string, args: Record<string, unknown>): Promise<Answer> | undefined {
     if (!this.ask) return undefined;

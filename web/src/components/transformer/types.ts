@@ -96,4 +96,29 @@ export interface Data {
 export type Part =
   | 'embed' | 'norm1' | 'q' | 'k' | 'v' | 'scores' | 'z' | 'attn_out' | 'resid_mid' | 'norm2' | 'up' | 'post' | 'mlp_out' | 'resid_post' | 'logits';
 
-export type View = 'flow' | 'lines' | 'heads' | 'products' | 'lens';
+export type View = 'flow' | 'lines' | 'heads' | 'products' | 'lens' | 'saliency' | 'training';
+
+export interface OfToken {
+  cut: NDArray; // (T,), nats
+  replaced: NDArray;
+  gradient: NDArray;
+  log_probability: number;
+  correlation: number | null;
+}
+
+export interface Saliency {
+  tokens: string[];
+  first: number;
+  target: string;
+  model: OfToken;
+  untrained: OfToken;
+}
+
+export interface Training {
+  stops: string[];
+  chance: NDArray; // (stop, token)
+  ids: number[];
+  texts: string[];
+  follows: number | null;
+  loss: NDArray | null; // (stop,), nats
+}
