@@ -257,6 +257,33 @@ def test_what_takes_a_moment_is_evaluated_by_the_loop_whatever_the_clock_says(mo
     assert [way[0] for way in found.values()] == ["loop"]
 
 
+def test_a_way_that_is_far_behind_is_timed_twice_and_others_four_times() -> None:
+    calls = list[int]()
+
+    def evaluate(candidates: Tensor) -> Tensor:
+        calls.append(0)
+        return torch.zeros(len(candidates), 2)
+
+    for far, expected in ((-1.0, 2), (1e9, 4)):
+        calls.clear()
+        all_ways.timed(evaluate, torch.zeros(4, 3), far)
+        assert len(calls) == expected
+
+
+def test_where_four_images_at_once_are_slow_more_are_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    case, right = made(cnn), all_ways.timed
+    tried = list[int]()
+
+    def timed(evaluate: Any, candidates: Tensor, far: float) -> tuple[Tensor, float]:
+        tried.append(len(candidates))
+        return right(evaluate, candidates, far)[0], 1.0 if len(tried) < 3 else 2.0
+
+    monkeypatch.setattr(all_ways, "timed", timed)
+    with torch.no_grad(), left_as_it_was(case.weights) as ran:
+        fastest(ran_once(case, ran), case.weights, population(case, 64), 0, ran)
+    assert tried == [4, 4, 4]
+
+
 def test_losses_that_are_no_numbers_are_so_in_every_way() -> None:
     case = made(mlp)
     candidates = population(case)

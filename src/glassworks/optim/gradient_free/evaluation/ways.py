@@ -1,5 +1,6 @@
 """A way of evaluating, what each is made of, and which is the fastest of those that give what the plain loop gives."""
 
+import math
 import os
 import sys
 import time
@@ -26,6 +27,9 @@ GAIN = 1.2
 """A way must be so much faster than the plain loop: of two about as fast, chance would take one or the other."""
 SHORT = 0.005
 """Seconds of a generation by the plain loop that are not worth another way."""
+FAR = 1.5
+"""A way that takes so many times as long as the best so far is not timed to the end; and where images take so long for
+four candidates at once, more at once are not tried."""
 ENOUGH, LONG = 0.5, 2.0
 """Seconds after which a way is not timed again; and of a generation that is worth other processes."""
 CACHED, CAP = 1 << 26, 1 << 30
@@ -95,10 +99,12 @@ def fastest(
     times: dict[Way, float] = {}
     for way in possible(P, seen, weights):
         chosen = candidates[some_rows(P, 0, max(TRIED, way.chunk))]
-        if seen.images and way.chunk > TRIED and min(times.values()) * 3 < times.get(Way("vmap", TRIED), 0):
+        least = min(times.values(), default=math.inf)
+        if seen.images and way.chunk > TRIED and FAR * least < times.get(Way("vmap", TRIED), 0):
             break  # convolutions that are slow for four are slow for more
         try:
-            found, seconds = timed(way_of(way, local, weights, seed, ran), chosen)
+            far = FAR * least * len(chosen) / P
+            found, seconds = timed(way_of(way, local, weights, seed, ran), chosen, far)
         except Exception:
             if way == Way():
                 raise
@@ -146,20 +152,23 @@ def best(times: dict[Way, float]) -> Way:
     return min(times, key=lambda way: times[way] * (1 if way == Way() else GAIN))
 
 
-def timed(evaluate: Evaluate, candidates: Float[Tensor, "P D"]) -> tuple[Float[Tensor, "P 2"], float]:
+def timed(
+    evaluate: Evaluate, candidates: Float[Tensor, "P D"], far: float = math.inf
+) -> tuple[Float[Tensor, "P 2"], float]:
     """What comes out, and the seconds it took: the least of a few times, the first of which loads and caches things.
 
-    Of one thread, its own: other work on the machine, which comes and goes, does not count.
+    Of one thread, its own: other work on the machine, which comes and goes, does not count. After the second time more
+    than `far` seconds are enough.
     """
     clock = time.process_time if not candidates.is_cuda and torch.get_num_threads() == 1 else time.perf_counter
     least, start = float("inf"), time.perf_counter()
-    for _ in range(4):
+    for number in range(4):
         began = clock()
         found = evaluate(candidates)
         if candidates.is_cuda:
             torch.cuda.synchronize(candidates.device)
         least = min(least, clock() - began)
-        if time.perf_counter() - start > ENOUGH:
+        if time.perf_counter() - start > ENOUGH or (number and least > far):
             break
     return found, least
 
