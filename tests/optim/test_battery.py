@@ -139,6 +139,17 @@ def test_it_goes_on_from_its_state_to_the_bit(name: str, dtype: torch.dtype) -> 
     assert same(again, whole)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_float16_is_trained_or_refused_in_a_line(name: str) -> None:
+    if METHODS[name].kind == "rule":
+        with pytest.raises(ValueError, match=r"is torch\.float16, in which .* bring the model to float32[^\n]*$"):
+            made(name, dtype=torch.float16)
+        return
+    model, optimizer = made(name, deep, dtype=torch.float16, freeze="0." if name == "cobyqa" else "")
+    train(model, optimizer, 15)
+    assert all(p.isfinite().all() for p in model.parameters())
+
+
 @pytest.mark.parametrize("net", [plain, noisy])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_run_goes_on_from_its_checkpoint_to_the_bit(name: str, net: Net, tmp_path: Path) -> None:

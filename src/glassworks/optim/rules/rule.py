@@ -34,6 +34,11 @@ class Rule(torch.optim.Optimizer):
                 raise ValueError(
                     f"a parameter of shape {tuple(p.shape)} is {p.dtype}: give floating-point weights alone"
                 )
+            if p.dtype == torch.float16:
+                raise ValueError(
+                    f"a parameter of shape {tuple(p.shape)} is {p.dtype}, in which a rule's small numbers are 0: bring "
+                    "the model to float32 by .float(), or to bfloat16"
+                )
         if not lr > 0:
             raise ValueError(f"lr (={lr}) must be above 0")
         super().__init__(weights, {"lr": lr, "seed": seed, **settings})
