@@ -14,6 +14,7 @@ export const PAGES: Page[] = [
   { path: '/run', title: 'Run', what: 'One run: its curves, samples, settings and checkpoints.', load: () => import('./pages/Run.svelte') },
   { path: '/transformer', title: 'Transformer', what: 'A language model at work: every vector and matrix from the text to the next token.', load: () => import('./pages/Transformer.svelte') },
   { path: '/digits', title: 'Draw a digit', what: 'Draw, and see every unit of a network that reads it: on the flat or in space.', load: () => import('./pages/Digits.svelte') },
+  { path: '/playground', title: 'Playground', what: 'Train a small network on points in a plane, by any optimizer, and touch every weight.', load: () => import('./pages/Playground.svelte') },
 ];
 
 /** Pages that the bar names; a run's is reached from the list. */

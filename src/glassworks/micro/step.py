@@ -16,6 +16,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from glassworks.micro.engine import Value
 from glassworks.micro.graph import DARK, LIGHT, draw, escape, short, symbol
@@ -161,24 +162,29 @@ def page(root: Value, *, limit: int = 200) -> str:
             f"the graph has {len(values):,} values, and no more than {limit:,} are shown (limit): step through a "
             "smaller one"
         )
-    names, number = named(values), {v: i for i, v in enumerate(values)}
-    every = list(steps(root))
+    names = named(values)
     final = dict.fromkeys(values, 0.0) | {root: 1.0}
-    final |= {part.child: part.grad for step in every for part in step.contributions}
-    records = [
+    final |= {part.child: part.grad for step in steps(root) for part in step.contributions}
+    picture = draw(values, {v: names[v] if v._prev else v.label for v in values}, final)
+    title = f"Backward through {names[root]} = {short(root.data)}, step by step"
+    data = json.dumps(records(root)).replace("<", "\\u003c")  # so that no label can close the script element
+    parts = {"TITLE": escape(title), "PICTURE": picture, "STEPS": data, "LIGHT": LIGHT, "DARK": DARK}
+    return re.sub("|".join(parts), lambda found: parts[found[0]], PAGE)
+
+
+def records(root: Value) -> list[dict[str, Any]]:
+    """Each step as plain values: its value and operands by number in topological order, gradients so far, and words."""
+    values = Value.topological(root)
+    names, number = named(values), {v: i for i, v in enumerate(values)}
+    return [
         {
             "value": number[step.value],
             "operands": [number[part.child] for part in step.contributions],
             "grads": [short(part.grad) for part in step.contributions],
             "words": sentences(step, names),
         }
-        for step in every
+        for step in steps(root)
     ]
-    picture = draw(values, {v: names[v] if v._prev else v.label for v in values}, final)
-    title = f"Backward through {names[root]} = {short(root.data)}, step by step"
-    data = json.dumps(records).replace("<", "\\u003c")  # so that no label can close the script element
-    parts = {"TITLE": escape(title), "PICTURE": picture, "STEPS": data, "LIGHT": LIGHT, "DARK": DARK}
-    return re.sub("|".join(parts), lambda found: parts[found[0]], PAGE)
 
 
 PAGE = """<!doctype html>

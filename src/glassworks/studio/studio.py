@@ -22,6 +22,8 @@ class Studio:
         self.root = root
         self.listing = Listing(root)
         self.opened: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+        self.shelves: dict[str, OrderedDict[str, Any]] = {}
+        """What a page keeps beside models, by the page, which sees to how much it is."""
         self.lock = threading.RLock()
         """Held while a model is opened or computes: torch's threads are the machine's, so one question at a time."""
 

@@ -7,6 +7,7 @@ QUESTIONS: dict[str, str] = {
         "runs": ("runs", "run", "compare"),
         "transformer": ("models", "forward", "block", "matrix", "norms", "lens", "saliency", "training"),
         "digits": ("network", "forward", "unit"),
+        "playground": ("controls", "look", "surface", "graph", "paste", "export"),
     }.items()
     for name in names
 }

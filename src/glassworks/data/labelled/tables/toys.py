@@ -24,7 +24,8 @@ ENCODING = Encoding((Column("x1", "number"), Column("x2", "number")))
 """How a row of a file becomes a point."""
 
 Floats = NDArray[np.float64]
-Draw = Callable[[NDArray[np.int64], np.random.Generator], Floats]
+Draw = Callable[..., Floats]
+"""Labels, a generator and, if it is to be another than the set's own, the noise to points."""
 
 
 def toy_source(data: str) -> Source:
@@ -61,42 +62,42 @@ def read(draw: Draw, classes: tuple[str, ...], points: int) -> Iterator[Block]:
         yield Block(inputs, [classes[i] for i in labels[:size]], [f"point {first + i}" for i in range(size)])
 
 
-def moons(labels: NDArray[np.int64], rng: np.random.Generator) -> Floats:
+def moons(labels: NDArray[np.int64], rng: np.random.Generator, std: float = 0.1) -> Floats:
     """Two interleaved half circles of radius 1, as scikit-learn has them, with noise of 0.1."""
     turn = rng.uniform(0, np.pi, len(labels))
     upper = np.stack([np.cos(turn), np.sin(turn)], 1)
     lower = np.stack([1 - np.cos(turn), 0.5 - np.sin(turn)], 1)
     points: Floats = np.where(labels[:, None] == 0, upper, lower)
-    return points + noise(0.1, len(labels), rng)
+    return points + noise(std, len(labels), rng)
 
 
-def circles(labels: NDArray[np.int64], rng: np.random.Generator) -> Floats:
+def circles(labels: NDArray[np.int64], rng: np.random.Generator, std: float = 0.08) -> Floats:
     """A circle of radius 0.5 within one of radius 1, with noise of 0.08."""
     turn = rng.uniform(0, 2 * np.pi, len(labels))
     radius = np.where(labels == 0, 0.5, 1.0)
     points: Floats = radius[:, None] * np.stack([np.cos(turn), np.sin(turn)], 1)
-    return points + noise(0.08, len(labels), rng)
+    return points + noise(std, len(labels), rng)
 
 
-def spirals(labels: NDArray[np.int64], rng: np.random.Generator) -> Floats:
+def spirals(labels: NDArray[np.int64], rng: np.random.Generator, std: float = 0.02) -> Floats:
     """Two arms that go once and a half around each other from the middle to radius 1, with noise of 0.02."""
     along = np.sqrt(rng.uniform(0, 1, len(labels)))  # so that the outer part is no emptier
     turn = 3 * np.pi * along + np.pi * labels
     points: Floats = along[:, None] * np.stack([np.cos(turn), np.sin(turn)], 1)
-    return points + noise(0.02, len(labels), rng)
+    return points + noise(std, len(labels), rng)
 
 
-def blobs(labels: NDArray[np.int64], rng: np.random.Generator) -> Floats:
+def blobs(labels: NDArray[np.int64], rng: np.random.Generator, std: float = 0.35) -> Floats:
     """Four round clouds of standard deviation 0.35 at the corners of a square with sides of 2."""
     points: Floats = np.array([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]])[labels]
-    return points + noise(0.35, len(labels), rng)
+    return points + noise(std, len(labels), rng)
 
 
-def xor(labels: NDArray[np.int64], rng: np.random.Generator) -> Floats:
+def xor(labels: NDArray[np.int64], rng: np.random.Generator, std: float = 0.0) -> Floats:
     """Points of a square from -1 to 1: of one class where both coordinates have the same sign, without noise."""
     size, sign = rng.uniform(0.02, 1, (len(labels), 2)), rng.choice([-1.0, 1.0], len(labels))
     points: Floats = size * np.stack([sign, np.where(labels == 0, sign, -sign)], 1)
-    return points
+    return points + noise(std, len(labels), rng)
 
 
 def noise(std: float, points: int, rng: np.random.Generator) -> Floats:
