@@ -15,6 +15,7 @@ export const PAGES: Page[] = [
   { path: '/transformer', title: 'Transformer', what: 'A language model at work: every vector and matrix from the text to the next token.', load: () => import('./pages/Transformer.svelte') },
   { path: '/digits', title: 'Draw a digit', what: 'Draw, and see every unit of a network that reads it: on the flat or in space.', load: () => import('./pages/Digits.svelte') },
   { path: '/playground', title: 'Playground', what: 'Train a small network on points in a plane, by any optimizer, and touch every weight.', load: () => import('./pages/Playground.svelte') },
+  { path: '/othello', title: 'Othello', what: 'Play against a network, see the board that it keeps, and change it.', load: () => import('./pages/Othello.svelte') },
 ];
 
 /** Pages that the bar names; a run's is reached from the list. */

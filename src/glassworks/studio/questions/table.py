@@ -8,6 +8,7 @@ QUESTIONS: dict[str, str] = {
         "transformer": ("models", "forward", "block", "matrix", "norms", "lens", "saliency", "training"),
         "digits": ("network", "forward", "unit"),
         "playground": ("controls", "look", "surface", "graph", "paste", "export"),
+        "othello": ("network", "game", "position", "edit", "neuron"),
     }.items()
     for name in names
 }
