@@ -5,7 +5,7 @@ products are computed once; at each point of a plane they are added up, which ta
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -88,7 +88,8 @@ class OnPlane(nn.Module):
 
     def product(self, n: int, of: Callable[[Sequence[Tensor], bool], Tensor]) -> Tensor:
         """One of those that are known, at the place; `of` gives it with weights, or with what is added to them."""
-        key = n, type(_get_current_function_mode())  # which says how maps lie in memory
+        mode = _get_current_function_mode()  # type: ignore[no-untyped-call]
+        key = n, type(mode)  # which says how maps lie in memory
         if key not in self.terms:
             middle, *sides = (vector.views(x, self.objective.weights) for x in (self.objective.point, *self.across))
             self.terms[key] = [of(middle, False), *(of(side, True) for side in sides)]
@@ -148,6 +149,7 @@ class Products(TorchFunctionMode):
                     return weights[i].to(x.dtype)
                 return None if is_side and isinstance(x, Tensor) else x  # a bias that is not moved
 
-            return func(args[0], *map(swapped, args[1:]), **{name: swapped(x) for name, x in kwargs.items()})
+            given = {name: swapped(x) for name, x in kwargs.items()}
+            return cast(Tensor, func(args[0], *map(swapped, args[1:]), **given))
 
         return self.plane.product(n, of)
