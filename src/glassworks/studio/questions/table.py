@@ -5,7 +5,7 @@ QUESTIONS: dict[str, str] = {
     for page, names in {
         "glossary": ("words",),
         "runs": ("runs", "run", "compare"),
-        "transformer": ("models", "forward", "block", "matrix", "norms", "lens", "saliency", "training"),
+        "transformer": ("models", "forward", "block", "matrix", "norms", "lens", "saliency", "training", "page"),
         "digits": ("network", "forward", "unit"),
         "playground": ("controls", "look", "surface", "graph", "paste", "export"),
         "othello": ("network", "game", "position", "edit", "neuron"),
