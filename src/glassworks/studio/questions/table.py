@@ -4,7 +4,7 @@ QUESTIONS: dict[str, str] = {
     f"{page}.{name}": f"glassworks.studio.questions.{page}:{name}"
     for page, names in {
         "glossary": ("words",),
-        "runs": ("runs", "run", "compare"),
+        "runs": ("runs", "run", "compare", "curves", "score", "trace"),
         "transformer": ("models", "forward", "block", "matrix", "norms", "lens", "saliency", "training", "page"),
         "digits": ("network", "forward", "unit"),
         "playground": ("controls", "look", "surface", "graph", "paste", "export"),
