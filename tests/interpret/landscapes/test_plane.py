@@ -14,7 +14,8 @@ from glassworks.interpret.landscapes.objective import Objective, lent
 from glassworks.interpret.landscapes.plane import OnPlane, losses_on
 from glassworks.models.vision.build import make_model
 from glassworks.models.vision.config import VisionConfig
-from glassworks.optim.gradient_free import vector
+from glassworks.optim.gradient_free import evaluate, vector
+from glassworks.optim.gradient_free.evaluation.ways import Way
 
 
 class Branches(nn.Module):
@@ -104,6 +105,29 @@ def test_losses_are_those_of_networks_with_these_weights(
     assert len(moved.known) == number
 
 
+@pytest.mark.parametrize("way", [Way(), Way("images last"), Way("vmap", 4)])
+@pytest.mark.parametrize("name", ["mlp", "dropout and batch norm", "branches", "lenet5"])
+def test_whichever_way_was_chosen_before_gives_the_same(name: str, way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, batch, _ = NETWORKS[name]
+    places = torch.randn(9, 2, generator=torch.Generator().manual_seed(2))
+    with lent(model, cross_entropy, batch) as objective:
+        across = across_of(objective, 2)
+        expected = losses_on(objective, across, places)
+        monkeypatch.setattr(evaluate, "CHOSEN", Chosen(way))
+        torch.testing.assert_close(losses_on(objective, across, places), expected, rtol=2e-5, atol=1e-6)
+
+
+class Chosen(dict):
+    """The same way for everything, as if it had been the fastest before."""
+
+    def __init__(self, way: Way) -> None:
+        super().__init__()
+        self.way = way
+
+    def get(self, key: str, default: object = None) -> Way:
+        return self.way
+
+
 def test_what_is_below_float32_is_computed_at_every_point() -> None:
     model = made(lambda: nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 3))).bfloat16()
     inputs, classes = examples()
@@ -129,4 +153,4 @@ def test_a_first_layer_is_computed_for_its_directions_and_not_for_each_point(nam
     places = torch.randn(200, 2, generator=torch.Generator().manual_seed(2))
     with lent(model, cross_entropy, batch) as objective, Products() as seen:
         losses_on(objective, across_of(objective, 2), places)
-    assert 3 <= seen.count <= 2 + 3 * 3  # to find them, and three terms for each way in which points are evaluated
+    assert 3 <= seen.count <= 2 + 3 * 4  # to find them, and three terms for each mode in which points are evaluated

@@ -39,7 +39,7 @@ class OnPlane(nn.Module):
 
     def __init__(self, objective: Objective, across: Float[Tensor, "K D"]) -> None:
         super().__init__()
-        self.net, self.objective, self.across = objective.net, objective, across
+        self.model, self.objective, self.across = objective.net, objective, across
         self.where = nn.Parameter(across.new_zeros(len(across)), requires_grad=False)
         self.parts = [objective.parts, objective.weights]
         number = {id(p): i for i, p in enumerate(objective.weights)}
@@ -55,6 +55,11 @@ class OnPlane(nn.Module):
         """Of each such product, that with the weights as they are, then one for each direction."""
         self.row: dict[Any, tuple[list[float], Tensor]] = {}
         """Of sums, where along all directions but the first it was last, and the sum up to there: rows share it."""
+
+    @property
+    def net(self) -> nn.Module:
+        """What `losses_of` looks through for the weights that it moves: the place is its own."""
+        return self
 
     def forward(self) -> Tensor:
         """The loss at the place: one is written into the weights, several at once are held by modules instead."""
