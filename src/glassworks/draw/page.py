@@ -9,11 +9,8 @@ HERE = Path(__file__).parent
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 
 
-def document(title: str, *main: str, css: str | None = None) -> str:
-    """The HTML of a page: complete without its script, which only adds what hovering and choosing show.
-
-    With a style sheet of its own, `css`, it has the colours and type of all pages, but neither their style nor script.
-    """
+def document(title: str, *main: str) -> str:
+    """The HTML of a page: complete without its script, which only adds what hovering and choosing show."""
     html = tag(
         "html",
         tag(
@@ -23,12 +20,12 @@ def document(title: str, *main: str, css: str | None = None) -> str:
             tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
             tag("meta", name="color-scheme", content="light dark"),
             tag("title", f"{title} – Glassworks"),
-            tag("style", Markup("\n".join([theme(), style()] if css is None else [theme(), root(), css]))),
+            tag("style", Markup("\n".join([theme(), style()]))),
         ),
         tag(
             "body",
             tag("main", *main),
-            *([tag("script", Markup((HERE / "page.js").read_text("utf-8")))] if css is None else []),
+            tag("script", Markup((HERE / "page.js").read_text("utf-8"))),
         ),
         lang="en",
     )

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from glassworks.models.initialisation.draws import draw_orthogonal
-from glassworks.models.initialisation.layers import Layer, layers_to_draw, not_called
+from glassworks.models.initialisation.layers import Layer, layers_to_draw
 
 TOLERANCE = 0.02
 """How far a variance may be from 1."""
@@ -21,8 +21,8 @@ PASSES = 10
 
 
 @torch.no_grad()
-def draw_lsuv(model: nn.Module, run: Callable[[], Any], seed: int = 0) -> list[str]:
-    """Draw rotations, then scale each layer by a batch; returns in sentences what was not scaled.
+def draw_lsuv(model: nn.Module, run: Callable[[], Any], seed: int = 0) -> None:
+    """Draw rotations, then scale each layer by a batch.
 
     Args:
         model: in the mode in which `run` is to see it; buffers, such as a batch norm's, come back as they were.
@@ -35,24 +35,23 @@ def draw_lsuv(model: nn.Module, run: Callable[[], Any], seed: int = 0) -> list[s
     layers = layers_to_draw(model)
     buffers = [(b, b.clone()) for b in model.buffers()]
     for _ in range(PASSES):
-        seen, changed = scale_by(layers, run)
+        changed = scale_by(layers, run)
         for buffer, before in buffers:
             buffer.copy_(before)
         if not changed:
-            break
-    return not_called([layer for layer in layers if layer not in seen])
+            return
 
 
-def scale_by(layers: list[Layer], run: Callable[[], Any]) -> tuple[set[Layer], bool]:
-    """One pass, in which each layer is scaled when it first runs; which have run, and whether any was scaled."""
-    seen = set[Layer]()
+def scale_by(layers: list[Layer], run: Callable[[], Any]) -> bool:
+    """One pass, in which each layer is scaled when it first runs; whether any was."""
+    seen = set[int]()
     changed = False
 
     def hook(layer: Layer, output: Tensor) -> Tensor | None:
         nonlocal changed
-        if layer in seen:
+        if id(layer) in seen:
             return None
-        seen.add(layer)
+        seen.add(id(layer))
         variance = float(output.float().var(correction=0))
         if not 0 < variance < float("inf"):
             raise ValueError(
@@ -71,4 +70,4 @@ def scale_by(layers: list[Layer], run: Callable[[], Any]) -> tuple[set[Layer], b
             taken = layer.module.register_forward_hook(lambda _, __, output, layer=layer: hook(layer, output))
             stack.callback(taken.remove)
         run()
-    return seen, changed
+    return changed

@@ -132,19 +132,9 @@ class Calls(TorchFunctionMode):
             return
         kind = "opaque" if known.kind == "same" else known.kind
         name, call, module = self.running[-1] if self.running else ("", 0, None)
-        self.add(
-            Step(
-                name,
-                call,
-                type(module).__name__ if module is not None else "",
-                function,
-                kind,
-                tuple(inputs),
-                value,
-                known.facts,
-            ),
-            tensor,
-        )
+        facts = {key: fact.detach() if isinstance(fact, Tensor) else fact for key, fact in known.facts.items()}
+        what = type(module).__name__ if module is not None else ""
+        self.add(Step(name, call, what, function, kind, tuple(inputs), value, facts), tensor)
 
     def note_change(self, source: Tensor) -> None:
         """A tensor that was changed in place since it was made, as through a view of it, becomes a step of its own."""

@@ -1,0 +1,6 @@
+import Cnn from '../components/cnn/Cnn.svelte';
+import type { Network } from '../lib/cnn/network';
+import { mounting } from '../lib/mount';
+
+export const mount = mounting<Network>(Cnn);
+export { unpack } from '../lib/wire';
