@@ -13,6 +13,7 @@ ratios of neighbours, and a time the median of its own.
 """
 
 import argparse
+import os
 import statistics
 import time
 import warnings
@@ -47,6 +48,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="*", default=[*NETWORKS, "hessian"])
     asked = parser.parse_args()
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])  # one core: no processes beside this one
     torch.set_num_threads(1)
     print(f"torch {torch.__version__}, one thread")
     for name in NETWORKS:

@@ -1,5 +1,6 @@
 // Builds each file of src/mounts as one script that stands alone: dist/components/<name>.js defines Glassworks.mount.
-import { readdirSync } from 'node:fs';
+// Beside them lies studio.css, the style that their pages have.
+import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { build } from 'vite';
 
@@ -19,3 +20,5 @@ for (const file of readdirSync(`${here}src/mounts`).filter((name) => name.endsWi
     },
   });
 }
+mkdirSync(`${here}dist/components`, { recursive: true });
+copyFileSync(`${here}src/studio.css`, `${here}dist/components/studio.css`);

@@ -66,6 +66,15 @@ def test_one_command_trains_images_and_says_what_it_found(home: Path, capsys: py
     assert "a is a run of images: sample cannot use it, but predict, eval" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["hebbian", "extreme-learning-machine"])
+def test_rules_train_a_network_of_convolutions_by_the_command(name: str, home: Path) -> None:
+    assert run(["train", *DIGITS, "--optimizer", name, "--steps", "12", "--name", name, "--quiet"]) == 0
+    result = json.loads((home / "runs" / name / "evals/test.json").read_text(encoding="utf-8"))
+    accuracy, loss = (result["metrics"][measure]["value"] for measure in ("accuracy", "log_loss"))
+    assert accuracy > (0.6 if name == "extreme-learning-machine" else 0.12)
+    assert loss < (1.2 if name == "extreme-learning-machine" else 2.5)
+
+
 def test_noise_in_a_network_is_of_the_recipes_seed() -> None:
     assert run(["train", "--data", "moons:200", "--steps", "2", "--name", "seeded", "--seed", "7", "--quiet"]) == 0
     assert torch.initial_seed() == 7

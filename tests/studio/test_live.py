@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.studio.conftest import TOKEN
@@ -34,6 +35,11 @@ def until(socket: ClientConnection, is_it: Callable[[dict], bool]) -> dict:
         message = json.loads(socket.recv(10), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
         if is_it(message):
             return message
+
+
+def watching(table: str, start: list | None = None) -> dict[str, Any]:
+    """What a page says to watch a table of run a."""
+    return {table: {"run": "a", "table": table, "from": start or [0, ""]}}
 
 
 def named(name: str, state: str | None = None) -> Callable[[dict], bool]:
@@ -74,27 +80,27 @@ def test_ten_tabs_are_told_the_same_as_a_run_begins_goes_on_and_ends(served) -> 
 def test_rows_come_once_each_and_a_torn_line_comes_when_it_is_whole(served) -> None:
     run = made(served.studio.root, "a", 3)
     with tab(served) as socket:
-        socket.send(json.dumps({"watch": {"a": {"metrics": [0, ""], "samples": [0, ""]}}}))
-        rows = until(socket, lambda message: message.get("table") == "metrics")
+        socket.send(json.dumps({"watch": {**watching("metrics"), **watching("samples")}}))
+        rows = until(socket, lambda message: message.get("id") == "metrics")
         assert [row["step"] for row in rows["rows"]] == [1, 2, 3]
         assert not rows["again"]
         with (run.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write('{"step": 4, "lo')
             file.flush()
             run.append("samples", {"step": 3, "text": "é\u2028"})
-            assert until(socket, lambda message: "table" in message)["rows"] == [{"step": 3, "text": "é\u2028"}]
+            assert until(socket, lambda message: "id" in message)["rows"] == [{"step": 3, "text": "é\u2028"}]
             file.write('ss": NaN}\nno JSON\n[1]\n{"step": 5}\n')
-        rows = until(socket, lambda message: message.get("table") == "metrics")
+        rows = until(socket, lambda message: message.get("id") == "metrics")
         assert rows["rows"] == [{"step": 4, "loss": None}, {"step": 5}]
     with tab(served) as socket:  # as after the studio was started anew: only what is missing
         run.append("metrics", {"step": 6})
-        socket.send(json.dumps({"watch": {"a": {"metrics": [rows["to"], rows["file"]]}}}))
-        assert until(socket, lambda message: "table" in message)["rows"] == [{"step": 6}]
+        socket.send(json.dumps({"watch": watching("metrics", rows["from"])}))
+        assert until(socket, lambda message: "id" in message)["rows"] == [{"step": 6}]
 
 
 def test_a_resumed_run_is_told_anew_even_if_it_has_grown_again_since(tmp_path: Path) -> None:
     run, watcher = made(tmp_path, "a", 5), Watcher(Studio(tmp_path))
-    watcher.watch({"a": {"metrics": [0, ""]}})
+    watcher.watch(watching("metrics"))
     assert [row["step"] for message in watcher.news() for row in message.get("rows", [])] == [1, 2, 3, 4, 5]
     run.rewind(2)
     for step in range(3, 10):
@@ -113,7 +119,7 @@ def test_a_table_longer_than_a_part_comes_whole_in_parts(tmp_path: Path) -> None
     run, watcher = made(tmp_path, "a"), Watcher(Studio(tmp_path))
     lines = [json.dumps({"step": step, "filled": "x" * 1000}) for step in range(3000)]
     (run.path / "metrics.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    watcher.watch({"a": {"metrics": [0, ""]}})
+    watcher.watch(watching("metrics"))
     steps = [row["step"] for _ in range(4) for message in watcher.news() for row in message.get("rows", [])]
     assert steps == list(range(3000))
 
@@ -171,7 +177,7 @@ def test_only_what_changed_is_read_again_however_many_runs_and_tabs(
 def test_a_clock_that_jumps_back_hides_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "EVERY", 0)
     run, watcher = made(tmp_path, "a", 1), Watcher(Studio(tmp_path))
-    watcher.watch({"a": {"metrics": [0, ""]}})
+    watcher.watch(watching("metrics"))
     assert len(watcher.news()) == 2
     run.append("metrics", {"step": 2, "seconds": -5.0})
     os.utime(run.path / "metrics.jsonl", (1, 1))

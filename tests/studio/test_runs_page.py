@@ -1,10 +1,16 @@
 """The list of runs, and a run's page, in a browser."""
 
 import json
+import re
+import shutil
 
+import numpy as np
 from playwright.sync_api import Page, expect
+from tests.studio.conftest import serve
 
+from glassworks.core.files import locked
 from glassworks.core.runs import Run
+from glassworks.trace.trace import Trace
 
 
 def test_an_empty_folder_says_what_to_do_first(page: Page) -> None:
@@ -27,21 +33,142 @@ def test_a_page_that_is_not_there_says_so(page: Page, served) -> None:
     expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
 
 
+def trained(root, name: str, rows: int, **record) -> Run:
+    """A run that has logged a loss of 8 / step, and something held out every fifth step."""
+    recipe = {"seed": 0, "batch_size": 4, **record.pop("recipe", {})}
+    run = Run.create(root / name, kind="text", recipe=recipe, plan={"steps": 1000}, command=["glassworks"], **record)
+    for step in range(1, rows + 1):
+        log(run, step)
+    return run
+
+
+def log(run: Run, step: int) -> None:
+    held_out = {"val_nats_per_token": 9 / step} if step % 5 == 0 else {}
+    run.append("metrics", {"step": step, "loss": 8 / step, "lr": step / 100, "seconds": step / 2, **held_out})
+
+
+def test_a_run_is_drawn_as_it_trains_and_the_page_goes_on_by_itself(page: Page, served) -> None:
+    """Through a studio that was killed and started anew, a run that was resumed, and one that was deleted."""
+    run = trained(served.studio.root, "a", 40)
+    page.goto(f"{served.address}/run?run=a&smooth=0&y=lr")
+    chart = page.get_by_label(re.compile("^Loss by step"))
+    expect(chart).to_have_attribute(
+        "aria-label", re.compile("training batches 0.2 at the end, held out 0.225 at the end")
+    )
+    expect(page.get_by_label(re.compile("^learning rate by step: learning rate 0.4 at"))).to_be_visible()
+    with locked(run.lock):
+        expect(page.locator(".facts")).to_contain_text("training")
+        log(run, 50)
+        expect(chart).to_have_attribute("aria-label", re.compile("training batches 0.16 at the end, held out 0.18 at"))
+        expect(page.locator(".facts")).to_contain_text("step 50 of 1,000")
+        served.stop()
+        expect(page.get_by_text("The studio does not answer")).to_be_visible()
+        log(run, 80)
+        again = serve(served.studio.root, served.port)
+        expect(page.get_by_text("The studio does not answer")).to_be_hidden()
+        expect(chart).to_have_attribute("aria-label", re.compile("training batches 0.1 at the end"))
+    run.rewind(20)
+    expect(chart).to_have_attribute("aria-label", re.compile("training batches 0.4 at the end, held out 0.45 at"))
+    expect(page.locator(".facts")).to_contain_text("unfinished")
+    shutil.rmtree(run.path)
+    expect(page.get_by_role("alert")).to_contain_text("a was deleted")
+    trained(served.studio.root, "a", 10)
+    expect(page.get_by_role("alert")).to_be_hidden()
+    expect(chart).to_have_attribute("aria-label", re.compile("training batches 0.8 at the end"))
+    again.stop()
+
+
+def test_curves_are_read_zoomed_and_linked(page: Page, served) -> None:
+    trained(served.studio.root, "a", 100)
+    trained(served.studio.root, "b", 50, recipe={"batch_size": 16})
+    page.reload()
+    page.get_by_label("Choose a").check()
+    page.get_by_label("Choose b").check()
+    page.get_by_label("Smoothing").fill("0")
+    expect(page.get_by_role("row", name="batch_size")).to_have_text("batch_size416")
+    chart = page.get_by_label(re.compile("^Loss by step"))
+    chart.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    tip = page.locator(".tip")
+    expect(tip).to_contain_text("step 4\n")
+    expect(tip).to_contain_text("a, training batches: 2\n")
+    expect(tip).to_contain_text("b, training batches: 2\n")
+    page.keyboard.press("+")
+    expect(page).to_have_url(re.compile(r"runs=a(,|%2C)b&.*from=[\d.]+&to=[\d.]+"))
+    page.get_by_role("button", name="Logarithmic").click()
+    page.get_by_role("button", name="Time").click()
+    expect(page).to_have_url(re.compile("log=1"))
+    chart = page.get_by_label(re.compile("^Loss by seconds"))
+    expect(chart).to_have_attribute(
+        "aria-label", re.compile("a, training batches 0.08 at the end.*b, training batches 0.16")
+    )
+    page.reload()
+    expect(page.get_by_role("button", name="Logarithmic")).to_have_attribute("aria-pressed", "true")
+    expect(chart).to_be_visible()
+    page.get_by_role("button", name="Choose none").click()
+    expect(chart).to_be_hidden()
+
+
+def test_samples_scores_traces_and_family_of_a_run(page: Page, served) -> None:
+    run = trained(served.studio.root, "a", 10)
+    trained(served.studio.root, "child", 2, parent=str(run.path), parent_step=7)
+    for step in (3, 6, 9):
+        run.append("samples", {"step": step, "prompt": "Once", "text": f" <b>upon</b> {step}"})
+    run.eval_path("held_out").parent.mkdir()
+    result = {"bits_per_byte": 2.5, "nats_per_token": 3.0, "baselines": [], "verdict": "It learned."}
+    run.eval_path("held_out").write_text(json.dumps(result), encoding="utf-8")
+    weights = np.random.default_rng(0).random((3, 3))
+    Trace("pattern", {"weights": weights}, {"weights": ("query", "key")}).save(run.path / "traces" / "pattern")
+    (run.path / "checkpoints" / "step_000009").mkdir(parents=True)
+    (run.path / "checkpoints" / "step_000009" / "meta.json").touch()
+    page.goto(f"{served.address}/run?run=a")
+    expect(page.get_by_text("Once <b>upon</b> 9")).to_be_visible()
+    page.get_by_label("Sample", exact=True).fill("0")
+    expect(page.get_by_text("Once <b>upon</b> 3")).to_be_visible()
+    expect(page).to_have_url(re.compile("sample=3"))
+    expect(page.get_by_text("It learned.", exact=True)).to_be_visible()
+    page.get_by_role("button", name="pattern").click()
+    expect(page.locator(".glassworks-trace svg, .glassworks-trace table").first).to_be_visible()
+    expect(page.get_by_role("link", name="9", exact=True)).to_have_attribute("href", "/transformer?run=a&step=9")
+    page.get_by_role("link", name="child").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("child")
+    expect(page.get_by_text("It went on from a, step 7.")).to_be_visible()
+    page.get_by_role("link", name="a", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("a")
+
+
+def test_a_damaged_run_says_what_is_wrong_and_its_page_mends_itself(page: Page, served) -> None:
+    run = trained(served.studio.root, "a", 3)
+    record = (run.path / "run.json").read_text(encoding="utf-8")
+    (run.path / "run.json").write_text(record[:40], encoding="utf-8")
+    page.goto(f"{served.address}/run?run=a")
+    expect(page.get_by_role("alert")).to_contain_text("run.json is not valid JSON")
+    (run.path / "run.json").write_text(record, encoding="utf-8")
+    expect(page.get_by_role("alert")).to_be_hidden()
+    expect(page.get_by_label(re.compile("^Loss by step"))).to_be_visible()
+
+
 def test_a_tour_waits_until_each_part_was_tried_and_remembers_it(page: Page, served) -> None:
-    Run.create(served.studio.root / "first", kind="text", recipe={}, plan={"steps": 10}, command=["glassworks"])
-    part = page.locator("[data-tour=runs]")
-    expect(part).to_be_visible()
+    for name in ("a", "b"):
+        trained(served.studio.root, name, 3)
     page.get_by_role("button", name="Tour").focus()
     page.keyboard.press("Enter")
     tour = page.get_by_role("complementary", name="Tour of this page")
+    steps, part = tour.get_by_role("listitem"), page.locator("[data-tour=runs]")
     expect(tour.locator("[aria-current=step]")).to_contain_text("The list")
     expect(part).to_have_attribute("data-tour-now", "")
-    part.hover()
-    expect(tour.get_by_role("listitem").first).to_contain_text("✓")
+    page.get_by_label("Choose a").check()
+    page.get_by_label("Choose b").check()
+    expect(steps.first).to_contain_text("✓")  # what it waits for may be a state of the page
     expect(part).not_to_have_attribute("data-tour-now", "")
-    assert page.evaluate("localStorage.getItem('glassworks.tour.runs')") is not None
+    page.locator("[data-tour=curves]").hover()
+    expect(steps.nth(1)).to_contain_text("✓")  # or what is done to a part
     page.keyboard.press("Escape")
     expect(tour).to_be_hidden()
+    page.reload()
+    page.get_by_role("button", name="Tour").click()
+    expect(tour.locator("[aria-current=step]")).to_contain_text("What differs")
 
 
 def test_a_word_is_explained_as_the_glossary_has_it(page: Page, served) -> None:

@@ -162,3 +162,33 @@ def test_what_counts_and_training_show_what_was_measured(page: Page, served) -> 
     with torch.no_grad():
         chance = model(ids())[0, 4].softmax(-1)[ord(" ")]  # which follows "a cat"
     assert numbers(page, "[data-chance-at]", "data-chance-at")[1] == pytest.approx(float(chance), rel=1e-3)
+
+
+@torch.no_grad()
+def test_a_page_of_one_file_opens_without_the_studio_and_shows_the_same_numbers(
+    page: Page, served, browser, tmp_path
+) -> None:
+    _, model = studio_of(served.studio.root, "gpt2")
+    page.goto(f"{served.address}/transformer?run=it&text=a+cat+sat")
+    with page.expect_download() as kept:
+        page.get_by_role("button", name="Keep as a page").click()
+    kept.value.save_as(tmp_path / "page.html")
+    context = browser.new_context(offline=True)
+    alone = context.new_page()
+    failures: list[str] = []
+    alone.on("pageerror", lambda error: failures.append(str(error)))
+    alone.goto((tmp_path / "page.html").as_uri())
+    top = float(model(ids())[0, -1].div(0.8).softmax(-1).max())
+    assert numbers(alone, "[data-chance]", "data-chance")[0] == pytest.approx(top, rel=1e-3)
+    alone.get_by_role("button", name="The next block").click()
+    for station in ("Query", "Attention", "What attention adds", "LayerNorm before the MLP", "Logits"):
+        alone.get_by_role("group", name="Station").get_by_role("button", name=station, exact=True).click()
+        expect(alone.locator(".detail [data-sum]").first).to_be_visible()
+        for mine, torchs in sums(alone):
+            assert mine == pytest.approx(torchs, rel=1e-3, abs=1e-5), station
+    alone.get_by_role("button", name="Layers").click()
+    expect(alone.locator("[data-top]").first).to_be_visible()
+    alone.get_by_role("slider", name="temperature").fill("1")
+    expect(alone.get_by_role("button", name="Silence head 0")).to_have_count(0)
+    context.close()
+    assert failures == []

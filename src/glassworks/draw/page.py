@@ -9,8 +9,11 @@ HERE = Path(__file__).parent
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 
 
-def document(title: str, *main: str) -> str:
-    """The HTML of a page: complete without its script, which only adds what hovering and choosing show."""
+def document(title: str, *main: str, css: str | None = None) -> str:
+    """The HTML of a page: complete without its script, which only adds what hovering and choosing show.
+
+    With a style sheet of its own, `css`, it has the colours and type of all pages, but neither their style nor script.
+    """
     html = tag(
         "html",
         tag(
@@ -20,12 +23,12 @@ def document(title: str, *main: str) -> str:
             tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
             tag("meta", name="color-scheme", content="light dark"),
             tag("title", f"{title} – Glassworks"),
-            tag("style", Markup("\n".join([theme(), style()]))),
+            tag("style", Markup("\n".join([theme(), style()] if css is None else [theme(), root(), css]))),
         ),
         tag(
             "body",
             tag("main", *main),
-            tag("script", Markup((HERE / "page.js").read_text("utf-8"))),
+            *([tag("script", Markup((HERE / "page.js").read_text("utf-8")))] if css is None else []),
         ),
         lang="en",
     )

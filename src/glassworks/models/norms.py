@@ -147,7 +147,7 @@ class LpNorm(OverBatch):
 
     Raises: ValueError for another order.
     Source: Santurkar et al. 2018 (https://arxiv.org/abs/1805.11604), section 3.3: the first moment is fixed as batch
-    norm does it, then activations are divided by the average of their ℓp norm.
+    norm does it; activations are divided by the average of their ℓp norm, taken "before shifting the mean".
     """
 
     def __init__(self, channels: int, order: float) -> None:

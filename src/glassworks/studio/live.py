@@ -1,13 +1,15 @@
 """What happens to runs, as it happens: rows appended to their tables and changes of their state, over a WebSocket.
 
-A page says what it watches and how much it has: {"watch": {run: {"metrics": [bytes, file]}}}. It is sent what was
-appended since, as whole lines; a table that is another file, or shorter (a run that is resumed forgets what came after
-its checkpoint) is sent anew. Only sizes are looked at while nothing changes, so watching costs a training nothing.
+A page says what it watches and how much it has: {"watch": {id: {"run": name, "table": "metrics", "from": [bytes,
+file]}}}. It is sent what was appended since, as whole lines; a table that is another file, or shorter (a run that is
+resumed forgets what came after its checkpoint) is sent anew. Only sizes are looked at while nothing changes, so
+watching costs a training nothing.
 """
 
 import asyncio
 import json
 import os
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -20,7 +22,7 @@ from glassworks.studio.wire import encoded, plain
 
 PART = 2**20
 """Bytes of a table that are sent at once."""
-TABLES = ("metrics", "samples")
+TABLES = {"metrics": "metrics.jsonl", "samples": "samples.jsonl"}
 
 
 async def live(socket: WebSocket) -> None:
@@ -45,8 +47,18 @@ async def listen(socket: WebSocket, watcher: "Watcher") -> None:
         while True:
             asked = json.loads(await socket.receive_text())
             watcher.watch(asked.get("watch", {}) if isinstance(asked, dict) else {})
-    except (WebSocketDisconnect, ValueError, TypeError, OverflowError, RuntimeError):
+    except (WebSocketDisconnect, ValueError, RuntimeError):
         return
+
+
+@dataclass
+class Watched:
+    """A table that a page watches, and how much of it the page has."""
+
+    run: str
+    table: str
+    start: int
+    file: str
 
 
 class Watcher:
@@ -54,18 +66,18 @@ class Watcher:
 
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
-        self.offsets: dict[str, dict[str, tuple[int, str]]] = {}
+        self.watched: dict[str, Watched] = {}
         self.look: int | None = None
 
     def watch(self, wanted: Any) -> None:
-        """Watch these runs from these bytes on, and no others."""
-        if not isinstance(wanted, dict):
-            raise ValueError("watch must name runs")
-        self.offsets = {
-            name: {table: (max(0, int(of[table][0])), str(of[table][1])) for table in TABLES if table in of}
-            for name, of in wanted.items()
-            if isinstance(of, dict)
-        }
+        """Watch these tables from where the page has them, and no others; ValueError for what are none."""
+        try:
+            self.watched = {
+                name: Watched(str(of["run"]), TABLES[of["table"]], max(0, int(of["from"][0])), str(of["from"][1]))
+                for name, of in wanted.items()
+            }
+        except (AttributeError, KeyError, IndexError, TypeError, OverflowError) as error:
+            raise ValueError("watch must name runs and tables") from error
 
     def news(self) -> list[dict[str, Any]]:
         """Messages: the list of runs where it changed, and what was appended to those that are watched."""
@@ -74,34 +86,32 @@ class Watcher:
         if runs or gone or self.look is None:
             found.append({"runs": plain(runs, []), "gone": gone})
         self.look = look
-        for name, offsets in list(self.offsets.items()):
-            for table in list(offsets):
-                found += self.appended(name, table, offsets)
+        for name, of in list(self.watched.items()):
+            found += self.appended(name, of)
         return found
 
-    def appended(self, name: str, table: str, offsets: dict[str, tuple[int, str]]) -> list[dict[str, Any]]:
+    def appended(self, name: str, of: Watched) -> list[dict[str, Any]]:
         """The whole lines beyond what a page has, at most `PART` bytes of them."""
-        start, known = offsets[table]
         try:
-            path = self.studio.inside(self.studio.run(name).path / f"{table}.jsonl")
+            path = self.studio.inside(self.studio.run(of.run).path / of.table)
             if not path.exists():
                 return []
             with path.open("rb") as file:
                 status = os.fstat(file.fileno())
                 number = str(status.st_ino)
-                again = start > 0 and (number != known or status.st_size < start)
-                if status.st_size == start and not again:
+                again = of.start > 0 and (number != of.file or status.st_size < of.start)
+                if status.st_size == of.start and not again:
                     return []
-                start = file.seek(0 if again else start)
+                start = file.seek(0 if again else of.start)
                 data = file.read(PART)
         except (GlassworksError, OSError):
             return []  # deleted while it was watched: the list of runs says so
         whole = data[: data.rfind(b"\n") + 1]
         if not whole and not again:
             return []
-        offsets[table] = (start + len(whole), number)
+        of.start, of.file = start + len(whole), number
         rows = [row for row in map(read_row, whole.splitlines()) if row is not None]
-        return [{"run": name, "table": table, "rows": rows, "again": again, "to": start + len(whole), "file": number}]
+        return [{"id": name, "rows": rows, "again": again, "at": start, "from": [of.start, of.file]}]
 
 
 def read_row(line: bytes) -> dict[str, Any] | None:

@@ -15,6 +15,8 @@ const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 Glassworks.mount(document.getElementById("component"), Glassworks.unpack(bytes.buffer));
 """
 
+ALONE = "main { max-width: 1500px; margin: 0 auto; padding: 24px; }"
+
 
 def offline_page(title: str, component: str, data: Any) -> str:
     """The HTML of a component with its data; RunError where the front end is not built.
@@ -31,12 +33,18 @@ def offline_page(title: str, component: str, data: Any) -> str:
         tag("div", id="component"),
         tag("script", Markup(packed), type="application/octet-stream", id="data"),
         tag("script", Markup(f"{script(component)}\n{START}")),
+        css=f"{built('studio.css')}\n{ALONE}",
     )
 
 
 def script(component: str) -> str:
     """A component's script, which defines `Glassworks.mount` and `Glassworks.unpack`."""
-    path = front.STATIC / "components" / f"{component}.js"
+    return built(f"{component}.js").replace("</script", "<\\/script")
+
+
+def built(name: str) -> str:
+    """A file that the front end's build leaves for pages of one file."""
+    path = front.STATIC / "components" / name
     if not path.is_file():
         raise RunError(f"the studio's front end is not built: `{front.MEND}` builds it")
-    return path.read_text("utf-8").replace("</script", "<\\/script")
+    return path.read_text("utf-8")

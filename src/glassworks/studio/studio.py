@@ -9,8 +9,11 @@ from typing import Any
 
 from glassworks.core.errors import RunError
 from glassworks.core.runs import Run
+from glassworks.studio.columns import Columns
 from glassworks.studio.listing import Listing, outside
 
+TABLES = 64
+"""Runs whose metrics are kept, the last ones asked for."""
 KEPT = 3
 """Models kept open, the last ones asked for."""
 
@@ -21,6 +24,8 @@ class Studio:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.listing = Listing(root)
+        self.tables: dict[str, Columns] = {}
+        self.tables_lock = threading.Lock()
         self.opened: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
         self.shelves: dict[str, OrderedDict[str, Any]] = {}
         """What a page keeps beside models, by the page, which sees to how much it is."""
@@ -57,6 +62,16 @@ class Studio:
                 while len(self.opened) > KEPT:
                     self.opened.popitem(last=False)
             return self.opened[key]
+
+    def columns(self, name: str) -> Columns:
+        """A run's metrics as columns, as far as they were read."""
+        with self.tables_lock:
+            found = self.tables.pop(name, None) or Columns()
+            self.tables[name] = found
+            while len(self.tables) > TABLES:
+                self.tables.pop(next(iter(self.tables)))
+        found.read(self.inside(self.run(name).path / "metrics.jsonl"))
+        return found
 
     @contextmanager
     def computing(self) -> Iterator[None]:

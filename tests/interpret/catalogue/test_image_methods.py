@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from glassworks.draw.arrays.kinds import Kind
-from glassworks.interpret.catalogue.image_subject import ImageSubject, points_of_maps
+from glassworks.interpret.catalogue.image_subject import ImageSubject, batches_of, chosen_of, points_of_maps
 from glassworks.interpret.catalogue.methods import METHODS, choose, function
 from glassworks.models.vision.build import make_model
 from glassworks.models.vision.config import VisionConfig
@@ -118,3 +118,38 @@ def test_methods_are_chosen_of_what_the_network_reads() -> None:
         choose(["attention"], "images")
     with pytest.raises(ValueError, match="nearest: projections"):
         choose(["projection"], "images")
+
+
+class ByClass:
+    """A part of the data that lies class by class, as folders of images do."""
+
+    targets = np.repeat(np.arange(4), 700)
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def inputs(self, places: np.ndarray) -> np.ndarray:
+        pixels = np.random.default_rng(0).integers(0, 256, (len(self), 1, 2, 2), dtype=np.uint8)
+        pixels[:, 0, 0, 0] = self.targets
+        return pixels[places]
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_some_images_of_data_that_lie_by_class_are_of_all_classes() -> None:
+    images, classes = next(batches_of(ByClass()))
+    assert np.bincount(classes).min() > 15
+    assert torch.equal((images[:, 0, 0, 0] * 255).round().long(), classes)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_images_to_draw_are_those_that_the_network_was_asked_of() -> None:
+    class Always(nn.Module):
+        """Says what the first pixel is, and of class 2 that it is class 1."""
+
+        def forward(self, x: Tensor) -> Tensor:
+            k = (x[:, 0, 0, 0] * 255).round().long()
+            return 9.0 * nn.functional.one_hot(torch.where(k == 2, 1, k), 4)
+
+    chosen = chosen_of(Always(), ByClass())
+    assert (ByClass.targets[chosen[: len(chosen) // 2]] == 2).all()
+    assert set(ByClass.targets[chosen[len(chosen) // 2 :]]) == {0, 1, 3}

@@ -97,3 +97,23 @@ def test_what_takes_no_gradients_is_refused_and_so_are_neither_or_both() -> None
     with pytest.raises(ValueError, match=r"lr \(=-1.0\) must be above 0"):
         covariate_shift(model, squared, PAIRS, lr=-1.0)
     assert next_step(torch.optim.SGD(weights, lr=0.0), weights, weights)[0].abs().max() == 0
+
+
+def test_an_optimizer_of_another_network_is_refused() -> None:
+    model, other = deep_linear(), deep_linear()
+    with pytest.raises(ValueError, match=r"optimizer \(=SGD\) has none of the network's weights: give its own"):
+        covariate_shift(model, squared, PAIRS, optimizer=torch.optim.SGD(other.parameters(), lr=0.1))
+
+
+def test_a_state_of_another_precision_than_the_weights_and_groups_are_left_as_they_were() -> None:
+    model = nn.Linear(3, 3).bfloat16()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    kept = torch.full((3, 3), 1.001)
+    optimizer.state[model.weight]["momentum_buffer"] = kept.clone()
+    group = optimizer.param_groups[0]
+    batch = tuple(x.bfloat16() for x in PAIRS)
+    covariate_shift(model, squared, batch, optimizer=optimizer)
+    assert torch.equal(optimizer.state[model.weight]["momentum_buffer"], kept)
+    assert set(optimizer.state) == {model.weight}
+    assert optimizer.param_groups[0] is group
+    assert group["lr"] == 0.1

@@ -6,7 +6,7 @@ import torch
 from tests.interpret.landscapes.networks import DOUBLE, Bowl, cross_entropy, disturbed, examples, same, state_of
 from torch import Tensor, nn
 
-from glassworks.interpret.landscapes.noise_scale import estimates, noise_scale
+from glassworks.interpret.landscapes.noise_scale import estimates, grams_of, noise_scale
 
 
 def slopes(model: nn.Module, batch: Tensor) -> Tensor:
@@ -62,7 +62,10 @@ def test_gradients_that_have_nothing_in_common_have_no_upper_end_and_stay_within
 def test_layers_add_up_to_the_whole_and_nothing_is_changed() -> None:
     model, batch = disturbed().train(), examples()
     before = state_of(model)
+    grams = grams_of(model, cross_entropy, batch, 6, 0)
+    whole = np.sum([estimates(gram, 4) for gram in grams.values()], 0)
     trace = noise_scale(model, cross_entropy, batch, parts=6)
+    assert (trace.arrays["gradient"][0], trace.arrays["noise"][0]) == pytest.approx(tuple(whole), rel=1e-9)
     assert same(before, state_of(model))
     assert trace.labels["layer"] == ["0", "1", "5"]
     at = trace.labels["batch_size"].index("16")

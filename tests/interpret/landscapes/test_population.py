@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from glassworks.interpret.landscapes.population import population_on_function, population_on_network
+from glassworks.interpret.landscapes.objective import lent
+from glassworks.interpret.landscapes.population import population_on_function, population_on_network, strongest
 from glassworks.optim.functions import FUNCTIONS
 from glassworks.trace.render import trace_figure
 
@@ -54,8 +55,24 @@ def test_a_network_is_left_as_it_was_and_its_plane_has_its_loss_in_the_middle() 
 
 
 def test_by_default_the_plane_is_of_the_strongest_curvature() -> None:
-    trace = population_on_network("snes", network(), squared, BATCH, generations=2)
-    assert np.isfinite(trace.arrays["loss"]).all()
+    model = network().double()
+    batch = tuple(x.double() for x in BATCH)
+    sizes = [p.numel() for p in model.parameters()]
+    point = torch.cat([p.detach().flatten() for p in model.parameters()])
+
+    def loss(vector: torch.Tensor) -> torch.Tensor:
+        parts = [x.view_as(p) for x, p in zip(vector.split(sizes), model.parameters(), strict=True)]
+        names = [name for name, _ in model.named_parameters()]
+        output = torch.func.functional_call(model, dict(zip(names, parts, strict=True)), batch[0])
+        return (output - batch[1]).square().mean()
+
+    top = torch.linalg.eigh(torch.func.jacrev(torch.func.grad(loss))(point))[1][:, [-1, -2]].T
+    with lent(model, squared, batch) as objective:
+        plane = strongest(objective, 0)
+    torch.testing.assert_close((plane @ top.T).abs(), torch.eye(2, dtype=point.dtype) * point.norm(), rtol=0, atol=1e-3)
+    trace = population_on_network("snes", model, squared, batch, generations=2)
+    given = population_on_network("snes", model, squared, batch, plane=plane, generations=2)
+    assert np.array_equal(trace.arrays["loss"], given.arrays["loss"])
 
 
 def test_the_drawing_has_every_generation_and_a_dot_a_candidate() -> None:

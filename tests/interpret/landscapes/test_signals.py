@@ -6,6 +6,7 @@ import torch
 from tests.interpret.landscapes.networks import cross_entropy, disturbed, examples, same, state_of
 from torch import Tensor, nn
 
+from glassworks.interpret.landscapes.layers import layers_of
 from glassworks.interpret.landscapes.signals import coordinate_check, signal
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
@@ -100,3 +101,56 @@ def test_a_rate_that_falls_with_the_width_is_flat_and_a_constant_one_grows_with_
 def test_one_width_is_refused() -> None:
     with pytest.raises(ValueError, match=r"widths \(=\[8\]\) must be at least two"):
         coordinate_check(readout(0.0), [8], cross_entropy, lambda _: examples())
+
+
+class Flattened(nn.Module):
+    """Layers that read examples as rows of tokens, and all tokens side by side."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(8, 8), nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.second(self.first(x).flatten(0, 1)).view(x.shape)
+
+
+def test_gradients_of_layers_are_an_examples_own_however_a_layer_has_its_rows() -> None:
+    torch.manual_seed(0)
+    batch = torch.randn(2, 6, 5, 8)  # six examples of five tokens
+    for layer in (net := Flattened()).children():
+        nn.init.orthogonal_(layer.weight)
+    backward = signal(net, lambda net, batch: (net(batch[0]) * batch[1]).flatten(1).sum(1).mean(), tuple(batch))
+    assert backward.arrays["backward"][0] == pytest.approx(float(batch[1].var(correction=0)), rel=0.05)
+
+
+def test_attention_is_a_layer_with_all_of_its_weights() -> None:
+    class Attending(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.attention, self.head = nn.MultiheadAttention(8, 2, batch_first=True), nn.Linear(8, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(self.attention(x, x, x)[0].mean(1))
+
+    net = Attending()
+    layers, _ = layers_of(net, lambda: net(torch.randn(2, 5, 8)))
+    assert [(layer.name, len(layer.weights)) for layer in layers] == [("attention", 4), ("head", 2)]
+    assert {id(w) for layer in layers for w in layer.weights} == set(map(id, net.parameters()))
+
+
+def test_a_width_that_diverges_and_layers_that_give_0_have_no_numbers() -> None:
+    def build(width: int) -> tuple[nn.Module, torch.optim.Optimizer]:
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Linear(4, width), nn.Linear(width, 3))
+        nn.init.zeros_(net[1].weight)
+        nn.init.zeros_(net[1].bias)
+        return net, torch.optim.SGD(net.parameters(), lr=1e-3 if width < 8 else 1e38)
+
+    trace = coordinate_check(build, [4, 8], cross_entropy, lambda _: examples(), steps=3)
+    size, slope = trace.arrays["size"], trace.arrays["slope"]
+    assert not size[1, 0].any()
+    assert np.isnan(slope[1, 0])
+    assert np.isfinite(size[:, :, 0]).all()
+    assert np.isnan(size[:, -1, 1]).all()
+    assert np.isnan(slope[:, -1]).all()
+    assert trace._repr_html_()

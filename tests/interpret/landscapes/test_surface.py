@@ -196,3 +196,12 @@ def test_what_fits_no_plane_is_refused() -> None:
         loss_surface(model, cross_entropy, batch, path=WeightsPath([1], [torch.ones(3)]))
     with pytest.raises(ValueError, match=r"reach \(=-1.0\) must be above 0"):
         loss_surface(model, cross_entropy, batch, reach=-1.0)
+    with pytest.raises(ValueError, match=r"reach \(=0.0\) must be above 0"):
+        loss_line(model, cross_entropy, batch, reach=0.0)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_statistics_of_another_name_are_refused() -> None:
+    for look in (loss_surface, loss_line):
+        with pytest.raises(ValueError, match=r"statistics \(=.recompute.\) must be kept or recomputed"):
+            look(disturbed().eval(), cross_entropy, examples(), statistics="recompute")

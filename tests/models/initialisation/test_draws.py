@@ -70,6 +70,15 @@ def test_orthogonal_matrices_turn_and_do_not_stretch() -> None:
         torch.testing.assert_close(gram, torch.eye(size), rtol=0, atol=1e-5)
 
 
+def test_each_group_of_a_convolution_is_a_rotation_of_its_own() -> None:
+    model = nn.Sequential(nn.Conv2d(64, 64, 3, groups=64), nn.ConvTranspose2d(8, 32, 2, groups=2))
+    draw_orthogonal(model, 0, gain=1.0)
+    kernels = model[0].weight.flatten(1)
+    torch.testing.assert_close(kernels.norm(dim=1), torch.ones(64), rtol=0, atol=1e-5)
+    for rows in model[1].weight.flatten(1).chunk(2):
+        torch.testing.assert_close(rows @ rows.T, torch.eye(4), rtol=0, atol=1e-5)
+
+
 def test_orthogonal_takes_the_gain_of_the_activation_but_for_the_last_layer() -> None:
     model = chain(32, 2)
     draw_orthogonal(model, 0)
@@ -109,6 +118,19 @@ def test_default_is_what_torch_draws_when_it_makes_the_layers() -> None:
     model = chain(8, 2)
     draw_default(model, 6)
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), made.parameters(), strict=True))
+
+
+def test_default_draws_attention_as_it_is_made_though_it_calls_its_reset_by_another_name() -> None:
+    def made() -> nn.Module:
+        return nn.Sequential(nn.TransformerEncoderLayer(8, 2, 16), nn.Linear(8, 3))
+
+    with torch.random.fork_rng():
+        torch.manual_seed(6)
+        expected = made()
+    model = made()
+    draw_default(model, 6)
+    for (name, a), b in zip(model.named_parameters(), expected.parameters(), strict=True):
+        assert torch.equal(a, b), name
 
 
 @pytest.mark.parametrize("draw", PLAIN)

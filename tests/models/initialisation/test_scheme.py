@@ -57,3 +57,20 @@ def test_weights_are_as_they_were_where_a_batch_is_refused() -> None:
 def test_what_no_scheme_draws_is_named() -> None:
     model = nn.Sequential(nn.Embedding(5, 8), nn.Linear(8, 2))
     assert draw(model, "he") == ["left as they were: 0.weight"]
+
+
+@pytest.mark.parametrize("scheme", ["lsuv", "fixup"])
+def test_a_layer_that_attention_reads_and_never_calls_is_named_as_not_scaled(scheme: str) -> None:
+    class Attending(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem, self.head = nn.Linear(16, 16), nn.Linear(16, 4)
+            self.attention = nn.MultiheadAttention(16, 2, batch_first=True)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = self.stem(x)
+            return self.head(x + self.attention(x[:, None], x[:, None], x[:, None])[0][:, 0])
+
+    model = Attending()
+    notes = draw(model, scheme, run=loss_of(model, batch_of(16)))
+    assert "not called as layers, and so not scaled: attention.out_proj" in notes

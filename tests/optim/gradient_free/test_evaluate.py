@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
@@ -17,7 +18,7 @@ from glassworks.optim.gradient_free.evaluate import losses_of
 from glassworks.optim.gradient_free.evaluation import ways as all_ways
 from glassworks.optim.gradient_free.evaluation.batched import middle
 from glassworks.optim.gradient_free.evaluation.left import Ran, left_as_it_was
-from glassworks.optim.gradient_free.evaluation.loops import channels_last, pooled_in_pairs, pools_pairs
+from glassworks.optim.gradient_free.evaluation.loops import ImagesLast, channels_last, pooled_in_pairs, pools_pairs
 from glassworks.optim.gradient_free.evaluation.rows import shares, some_rows
 from glassworks.optim.gradient_free.evaluation.ways import Seen, Way, fastest, way_of
 from glassworks.optim.gradient_free.evolution.openai_es import OpenAIES
@@ -101,6 +102,11 @@ def cnn() -> Case:
     return Case(nn.Sequential(model, nn.Linear(36, 3)), images())
 
 
+def cnn_smooth() -> Case:
+    layers = (nn.Conv2d(1, 4, 3), nn.Tanh(), nn.AvgPool2d(2), nn.Conv2d(4, 6, 2), nn.Tanh(), nn.AvgPool2d(2, 1))
+    return Case(nn.Sequential(*layers, nn.Flatten(), nn.Linear(6, 3)), images())
+
+
 def cnn_colour() -> Case:
     model = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.MaxPool2d(3, 2), nn.Conv2d(4, 6, 3), nn.MaxPool2d(2))
     return Case(nn.Sequential(model, nn.Flatten(), nn.Linear(6, 3)), images(3))
@@ -154,7 +160,7 @@ def autocast() -> Case:
     return Case(case.model, case.batch, loss, tolerance=0.03)
 
 
-CASES = [mlp, mlp_flat, mlp_norm_dropout, cnn, cnn_colour, residual, frozen, gpt, bfloat16, autocast]
+CASES = [mlp, mlp_flat, mlp_norm_dropout, cnn, cnn_smooth, cnn_colour, residual, frozen, gpt, bfloat16, autocast]
 
 
 def made(build: Callable[[], Case]) -> Case:
@@ -381,6 +387,14 @@ def test_a_mirrored_population_is_known_by_its_middle() -> None:
 # Images
 
 
+def test_a_population_of_an_odd_number_is_tried_in_chunks_as_one_of_an_even_number_is() -> None:
+    case = made(mlp)
+    for P in (40, 41):
+        with torch.no_grad(), left_as_it_was(case.weights) as ran:
+            times = fastest(ran_once(case, ran), case.weights, population(case, P), 0, ran)
+        assert [way.chunk for way in times if way.name == "vmap"] == [all_ways.TRIED, P]
+
+
 def test_writing_into_what_relu_gave_is_left_to_the_loop() -> None:
     torch.manual_seed(0)
 
@@ -403,6 +417,23 @@ def test_pooling_in_pairs_is_max_pool2d(H: int, last: bool) -> None:
     maps = torch.randn(3, 4, H, 7)
     maps = channels_last(maps) if last else maps
     assert torch.equal(pooled_in_pairs(maps), F.max_pool2d(maps, 2))
+
+
+@pytest.mark.parametrize("H", [2, 5, 8])
+def test_means_of_pairs_and_tanh_are_torchs_by_way_of_sums_and_the_sigmoid(H: int) -> None:
+    class Calls(TorchFunctionMode):
+        seen: ClassVar = set[Any]()
+
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            self.seen.add(func)
+            return func(*args, **(kwargs or {}))
+
+    maps = 3 * torch.randn(3, 4, H, 7)
+    with Calls(), ImagesLast():
+        found = F.avg_pool2d(torch.tanh(maps), 2), F.tanh(maps.double())
+    assert not Calls.seen & {F.avg_pool2d, F.tanh, torch.tanh}
+    torch.testing.assert_close(found[0], F.avg_pool2d(torch.tanh(maps), 2), rtol=0, atol=5e-7)
+    torch.testing.assert_close(found[1], torch.tanh(maps.double()), rtol=0, atol=1e-15)
 
 
 def test_pooling_of_anything_but_pairs_is_torchs() -> None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+import glassworks.reproductions.batchnorm.training as training
 from glassworks.reproductions.batchnorm.identities import deviations
 from glassworks.reproductions.batchnorm.measures import looks
 from glassworks.reproductions.batchnorm.networks import ALONE, BATCH, NONE, SIDE_BY_SIDE, deep_linear, squared_loss
@@ -102,3 +103,25 @@ def test_where_batch_norm_gains_nothing_it_is_not_asked_whether_noise_keeps_the_
     half = dict(seen(0.5))
     half["noisy batch norm"] = [Training(rows(0.8), None, None, None)] * 4
     assert {row.what: row.ours for row in training_claims(TASK, half)}[what] == 0.0
+
+
+@pytest.mark.parametrize("value", [math.inf, 1e30])
+def test_weights_that_are_lost_in_a_step_whose_loss_was_finite_end_a_training_as_diverged(
+    value: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Infinite, or so large that the next loss is no number: there is nothing to look at."""
+    fit = training.fit
+
+    def losing(model: nn.Module, *args: object, every: training.Every, **settings: object) -> object:
+        def lose(step: int, net: nn.Module) -> dict[str, float]:
+            with torch.no_grad():
+                for p in net.parameters() if step == 4 else ():
+                    p.fill_(value)
+            return {}
+
+        return fit(model, *args, every=[(1, lose), *every], **settings)
+
+    monkeypatch.setattr(training, "fit", losing)
+    found = training.train(TASK, NONE, 0, 5)
+    assert found.diverged == 2
+    assert [row["step"] for row in found.rows] == [0, 2]

@@ -32,7 +32,7 @@ def small() -> Iterator[None]:
         patches.setattr(without_backprop, "METHODS", WAYS)
         patches.setattr(without_backprop, "QUICK_DIMENSIONS", (2, 5))
         patches.setattr(without_backprop, "QUICK_EVALUATIONS", 60)
-        patches.setattr(without_backprop, "QUICK_SECONDS", 0.02)
+        patches.setattr(without_backprop, "QUICK_SECONDS", 0.2)
         patches.setattr(without_backprop, "SMALL_SHARE", 1.0)
         yield
 

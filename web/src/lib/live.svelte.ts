@@ -4,13 +4,14 @@ import type { Facts } from './runs';
 
 export type Row = Record<string, number | string | null>;
 export interface Rows {
-  run: string;
-  table: 'metrics' | 'samples';
+  id: string;
   rows: Row[];
   again: boolean; // the table is another one, or shorter: what was sent before is no more
-  to: number;
-  file: string;
+  at: number; // where they begin
+  from: Place; // where the next will
 }
+/** How far a table was read: bytes, and of which file. */
+export type Place = [bytes: number, file: string];
 interface Changes {
   runs: Facts[];
   gone: string[];
@@ -18,18 +19,26 @@ interface Changes {
 
 export const connection = $state({ open: false, lost: false });
 
-const watched = new Map<string, { offsets: Record<string, [number, string]>; told: (rows: Rows) => void }>();
+interface Watched {
+  run: string;
+  table: 'metrics' | 'samples';
+  from: Place;
+  told: (rows: Row[], again: boolean) => void;
+}
+const watched = new Map<string, Watched>();
+let count = 0;
 let heard: ((changes: Changes) => void)[] = [];
 let socket: WebSocket | undefined;
 let wait = 250;
 
-/** Be told of rows appended to a run's tables, from the first one on, or from where they were read to. Returns how to stop. */
-export function watch(run: string, from: Partial<Record<'metrics' | 'samples', [bytes: number, file: string]>>, told: (rows: Rows) => void): () => void {
-  watched.set(run, { offsets: { ...from }, told });
+/** Be told of rows appended to a run's table, from where it was read to. Returns how to stop. */
+export function watch(run: string, table: Watched['table'], from: Place, told: Watched['told']): () => void {
+  const id = String(count++);
+  watched.set(id, { run, table, from, told });
   connect();
   tell();
   return () => {
-    watched.delete(run);
+    watched.delete(id);
     tell();
   };
 }
@@ -44,7 +53,7 @@ export function listen(told: (changes: Changes) => void): () => void {
 
 function tell(): void {
   if (socket?.readyState !== WebSocket.OPEN) return;
-  const watch = Object.fromEntries([...watched].map(([run, { offsets }]) => [run, offsets]));
+  const watch = Object.fromEntries([...watched].map(([id, { run, table, from }]) => [id, { run, table, from }]));
   socket.send(JSON.stringify({ watch }));
 }
 
@@ -59,11 +68,11 @@ function connect(): void {
   };
   opened.onmessage = (event) => {
     const message = JSON.parse(event.data) as Rows | Changes;
-    if ('table' in message) {
-      const of = watched.get(message.run);
-      if (!of) return;
-      of.offsets[message.table] = [message.to, message.file];
-      of.told(message);
+    if ('id' in message) {
+      const of = watched.get(message.id);
+      if (!of || (!message.again && message.at !== of.from[0])) return; // sent twice, as what is watched changed meanwhile
+      of.from = message.from;
+      of.told(message.rows, message.again);
     } else heard.forEach((told) => told(message));
   };
   opened.onclose = () => {

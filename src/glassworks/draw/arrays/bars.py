@@ -7,7 +7,7 @@ import numpy as np
 from glassworks.draw.arrays.array import Drawn, caption, key, looks_of, place_name, title
 from glassworks.draw.arrays.axes import MAX_BARS, MOST, Plan, panel_places
 from glassworks.draw.arrays.heatmap import colour_bar, colours_for, exact
-from glassworks.draw.markup import Markup, tag
+from glassworks.draw.markup import Markup, join, tag
 from glassworks.draw.scales import figure, minus
 from glassworks.draw.tokens import groups
 
@@ -52,8 +52,13 @@ def rows(
             tag("span", bar(value, ends, colour), class_="bar") for value, colour in zip(column, colours, strict=True)
         ]
         numbers = [tag("span", figure(value), *error(e)) for value, e in zip(column, plus, strict=True)]
-        found.append(tag("tr", tag("th", label, scope="row"), tag("td", *strips), tag("td", *numbers)))
+        found.append(tag("tr", tag("th", breakable(label), scope="row"), tag("td", *strips), tag("td", *numbers)))
     return found
+
+
+def breakable(label: str) -> Markup:
+    """A label that is broken after an underscore, if it has to be."""
+    return Markup("_<wbr>".join(join([piece]) for piece in label.split("_")))
 
 
 def bar(value: float, ends: tuple[float, float], colour: str) -> Markup:

@@ -48,7 +48,7 @@ class ImageSubject:
     classes: Sequence[str]
     """Their names; () where the model says a number."""
     pool: Images
-    """The data's own images with their classes, in batches, from the first on; none where there are no data."""
+    """The data's own images with their classes, in batches, in random order; none where there are no data."""
     checkpoints: Callable[[], Iterator[tuple[int, nn.Module]]] = lambda: iter(())
     """The run's model as it was at some steps."""
     name: str = "model"
@@ -105,7 +105,7 @@ class ImageSubject:
         return torch.tensor([answer if truth is None else int(truth) for truth, answer in pairs])
 
     def some(self, count: int) -> tuple[Float[Tensor, "N C H W"], Shaped[Tensor, " N"]]:
-        """The data's first images with their targets; those that are drawn where there are no others."""
+        """Some of the data's images with their targets; those that are drawn where there are no others."""
         found: list[tuple[Tensor, Tensor]] = []
         for pair in self.pool():
             found.append(pair)
@@ -121,7 +121,7 @@ class ImageSubject:
         return self.some(count)
 
     def others(self, count: int) -> tuple[Float[Tensor, "N C H W"], Shaped[Tensor, " N"]]:
-        """The data's first images that are not drawn, with their classes; ValueError where there are none."""
+        """Some of the data's images that are not drawn, with their classes; ValueError where there are none."""
         images, classes = self.of_classes(count + len(self.images))
         other = ~(images[:, None] == self.images[None]).flatten(2).all(-1).any(1)
         if not other.any():
@@ -238,11 +238,17 @@ def is_nonlinear(module: nn.Module) -> bool:
     return type(module).__module__ == nn.ReLU.__module__ or type(module).__name__.endswith(("Tanh", "Swish", "ReLU"))
 
 
+def places_of(part: Part) -> np.ndarray:
+    """Where some images of a part lie, in random order, always the same: in folders the first are all of one class."""
+    return np.random.default_rng(0).permutation(len(part))[:MOST]
+
+
 def batches_of(part: Part) -> Iterator[tuple[Tensor, Tensor]]:
-    """The first images of a part of the data with their classes, a batch at a time."""
-    for first in range(0, min(MOST, len(part)), AT_ONCE):
-        places = np.arange(first, min(first + AT_ONCE, MOST, len(part)))
-        yield as_pixels(part.inputs(places)), torch.from_numpy(np.array(part.targets[places]))
+    """Some images of a part of the data with their classes, a batch at a time."""
+    places = places_of(part)
+    for first in range(0, len(places), AT_ONCE):
+        some = places[first : first + AT_ONCE]
+        yield as_pixels(part.inputs(some)), torch.from_numpy(np.array(part.targets[some]))
 
 
 def chosen_of(model: nn.Module, part: Part) -> np.ndarray:
@@ -252,11 +258,12 @@ def chosen_of(model: nn.Module, part: Part) -> np.ndarray:
     said, targets = (torch.cat([pair[i] for pair in found]) for i in range(2))
     if targets.is_floating_point():
         far = (said[:, 0] - targets).abs().argsort(descending=True, stable=True)
-        return np.unique(torch.cat([far[: DRAWN // 2], far[DRAWN // 2 :].flip(0)[: DRAWN - DRAWN // 2]]).numpy())
+        chosen = torch.cat([far[: DRAWN // 2], far[DRAWN // 2 :].flip(0)[: DRAWN - DRAWN // 2]])
+        return np.unique(places_of(part)[chosen.numpy()])
     sure, answers = said.softmax(-1).max(-1)
     wrong = (answers != targets).nonzero()[:, 0]
     wrong = wrong[sure[wrong].argsort(descending=True, stable=True)][: DRAWN // 2]
     right = (answers == targets).nonzero()[:, 0].tolist()
     first_of_class = list({int(targets[i]): i for i in reversed(right)}.values())[::-1]
     others = dict.fromkeys([*first_of_class, *right])
-    return np.array([*wrong.tolist(), *list(others)[: DRAWN - len(wrong)]])
+    return places_of(part)[[*wrong.tolist(), *list(others)[: DRAWN - len(wrong)]]]

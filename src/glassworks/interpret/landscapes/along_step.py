@@ -18,7 +18,7 @@ from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.checks import check_count
 from glassworks.interpret.landscapes.directions import random_directions
 from glassworks.interpret.landscapes.legends.steps import ALONG_STEP, OVER_TRAINING
-from glassworks.interpret.landscapes.objective import Objective, lent
+from glassworks.interpret.landscapes.objective import Objective, check_loss, lent
 from glassworks.objectives.losses import LossFn
 from glassworks.trace.trace import Trace
 
@@ -78,12 +78,14 @@ def along_step(
         loss_lowest, loss_highest, change_lowest, change_highest, beta (direction,): the three measures; of random
             directions means over draws.
 
-    Raises: ValueError for a learning rate or sizes that are not above 0.
+    Raises: ValueError for a learning rate or sizes that are not above 0, and for a loss that is not finite. Where it is
+        not a step ahead, the numbers there are NaN.
     """
     check_sizes(lr, sizes)
     check_count("draws", draws, 1)
     with lent(model, loss_fn, batch, seed=seed) as objective:
         loss, gradient, ways = ways_from(objective, lr, sizes, draws, seed)
+        check_loss(loss)
     arrays: dict[str, np.ndarray] = {}
     for name, part in {"loss": "losses", "change": "changes"}.items():
         own, others = getattr(ways[0], part), np.stack([getattr(way, part) for way in ways[1:]])

@@ -1,7 +1,8 @@
 """Internal covariate shift as its gradient sees it: a layer's gradient before and after those below have stepped."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from glassworks.interpret.access.arguments import public
 from glassworks.interpret.landscapes.layers import Layer, layers_of
 from glassworks.interpret.landscapes.legends.steps import COVARIATE_SHIFT
-from glassworks.interpret.landscapes.objective import Objective, flat, lent
+from glassworks.interpret.landscapes.objective import Objective, check_loss, flat, lent
 from glassworks.objectives.losses import LossFn
 from glassworks.trace.trace import Trace
 
@@ -55,22 +56,18 @@ def covariate_shift(
     generator = torch.Generator().manual_seed(seed)
     with lent(model, loss_fn, batch, seed=seed) as objective, torch.enable_grad():
         layers, loss = layers_of(objective.net, objective)
+        check_loss(loss)
         weights = [w for layer in layers for w in layer.weights]
         gradients = torch.autograd.grad(loss, weights, materialize_grads=True, allow_unused=True)
         before = by_layer(layers, gradients)
-        if optimizer is None:
-            assert lr is not None
-            steps = [-lr * g for g in gradients]
-        else:
-            steps = next_step(optimizer, weights, gradients)
-        of_layer = by_layer(layers, steps)
+        steps = by_layer(layers, next_step(optimizer or torch.optim.SGD(weights, lr or 0.0), weights, gradients))
         after = {}
-        after["step"], loss_after = gradients_below(objective, layers, of_layer)
-        after["random"], _ = gradients_below(objective, layers, [scrambled(step, generator) for step in of_layer])
+        after["step"], loss_after = gradients_below(objective, layers, steps)
+        after["random"], _ = gradients_below(objective, layers, [scrambled(step, generator) for step in steps])
     rows = [[compared(g, other) for g, other in zip(before, after[name], strict=True)] for name in after]
     arrays = dict(zip(("distance", "change", "cosine"), np.array(rows).transpose(2, 0, 1), strict=True))
     arrays["gradient_norm"] = np.array([float(g.norm()) for g in before])
-    arrays["step_length"] = np.array([float(step.norm()) for step in of_layer])
+    arrays["step_length"] = np.array([float(step.norm()) for step in steps])
     return Trace(
         "covariate_shift",
         arrays,
@@ -113,25 +110,46 @@ def gradients_below(
 def next_step(optimizer: torch.optim.Optimizer, weights: Sequence[Tensor], gradients: Sequence[Tensor]) -> list[Tensor]:
     """How far an optimizer would move each weight by these gradients; weights, `.grad` and its state stay as they were.
 
-    Raises: ValueError for one that steps by more than gradients.
+    Raises: ValueError for one that steps by more than gradients, or that has none of the weights.
     """
     own = [p for group in optimizer.param_groups for p in group["params"]]
-    places, grads = [p.clone() for p in own], [p.grad for p in own]
     of = {id(w): i for i, w in enumerate(weights)}
-    state = copy.deepcopy(optimizer.state_dict())
-    before = [w.clone() for w in weights]
+    if not any(id(p) in of for p in own):
+        raise ValueError(f"optimizer (={type(optimizer).__name__}) has none of the network's weights: give its own")
+    before, grads = [w.clone() for w in weights], [p.grad for p in own]
     try:
-        for p in own:
-            p.grad = gradients[of[id(p)]].detach().clone() if id(p) in of else None
-        optimizer.step()
-        return [w - was for w, was in zip(weights, before, strict=True)]
+        with left_alone(optimizer):
+            for p in own:
+                p.grad = gradients[of[id(p)]].detach().clone() if id(p) in of else None
+            optimizer.step()
+            return [w - was for w, was in zip(weights, before, strict=True)]
     except (TypeError, ValueError) as error:
         raise ValueError(f"optimizer (={type(optimizer).__name__}) steps by more than gradients: give lr") from error
     finally:
-        for p, place, grad in zip(own, places, grads, strict=True):
-            p.copy_(place)
+        for p, grad in zip(own, grads, strict=True):
             p.grad = grad
-        optimizer.load_state_dict(state)
+
+
+@contextmanager
+def left_alone(optimizer: torch.optim.Optimizer) -> Iterator[None]:
+    """After the block an optimizer's weights, state and settings are what they were, in the precision that they had."""
+    own = [p for group in optimizer.param_groups for p in group["params"]]
+    places, state = [p.clone() for p in own], {p: copy.deepcopy(kept) for p, kept in optimizer.state.items()}
+    settings = [
+        {name: copy.deepcopy(value) for name, value in group.items() if name != "params"}
+        for group in optimizer.param_groups
+    ]
+    try:
+        yield
+    finally:
+        for p, place in zip(own, places, strict=True):
+            p.copy_(place)
+        optimizer.state.clear()
+        optimizer.state.update(state)
+        for group, kept in zip(optimizer.param_groups, settings, strict=True):
+            params = group["params"]
+            group.clear()
+            group.update(params=params, **kept)
 
 
 def scrambled(step: Float[Tensor, " D"], generator: torch.Generator) -> Float[Tensor, " D"]:

@@ -1,5 +1,6 @@
 """The Hessian of the loss by its products with vectors: its largest eigenvalues, its trace, and how all are spread."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -69,42 +70,20 @@ def hessian(
     for name, value in {"top": top, "products": products, "probes": probes, "runs": runs, "steps": steps}.items():
         check_count(name, value, 1)
     networks = [model, control if control is not None else randomised(model, seed=seed + 1)]
-    pairs, spectra = list[Eigenpairs](), list[Spectrum]()
+    runs, pairs, spectra = min(runs, probes), list[Eigenpairs](), list[Spectrum]()
     for network in networks:
         with lent(network, loss_fn, batch, seed=seed) as objective:
             generator = torch.Generator().manual_seed(seed)
             product, like = objective.curvature(), objective.point
             pairs.append(top_eigenpairs(product, like, min(top, len(like)), steps=products, generator=generator))
-            spectra.append(
-                spectrum(product, like, probes=probes, runs=min(runs, probes), steps=steps, generator=generator)
-            )
-    low, high = min(p.least for p in pairs), max(p.values[0] for p in pairs)
-    width = max(WIDTH * (high - low), 1e-12)
-    places = np.linspace(low - 3 * width, high + 3 * width, PLACES)
-    densities = [one.density(places, width) for one in spectra]
-    one = 1 / (len(like) * width)  # about what a single eigenvalue comes to
-    for found in densities:
-        found[found < LEAST * one] = 0.0
-    traces = [one.traces for one in spectra]
-    arrays = {
-        "eigenvalue": np.array([p.values for p in pairs]),
-        "eigenvalue_error": np.array([p.errors for p in pairs]),
-        "density": np.array([found.mean(0) for found in densities]),
-        "density_error": np.array([standard_error(found) for found in densities]),
-        "trace": np.array([found.mean() for found in traces]),
-        "trace_error": np.array([standard_error(found) for found in traces]),
-        "smallest": np.array([p.least for p in pairs]),
-        "smallest_error": np.array([p.least_error for p in pairs]),
-    }
-    of_network = dict.fromkeys(("trace", "trace_error", "smallest", "smallest_error"), ("network",))
+            spectra.append(spectrum(product, like, probes=probes, runs=runs, steps=steps, generator=generator))
+    places, width = places_for(pairs)
+    arrays = eigenvalues(pairs) | densities(spectra, places, width, len(like)) | traces(pairs, spectra)
+    second = {"eigenvalue": "rank", "eigenvalue_error": "rank", "density": "place", "density_error": "place"}
     return Trace(
         "hessian",
         arrays,
-        {
-            **dict.fromkeys(("eigenvalue", "eigenvalue_error"), ("network", "rank")),
-            **dict.fromkeys(("density", "density_error"), ("network", "place")),
-            **of_network,
-        },
+        {name: ("network", second[name]) if name in second else ("network",) for name in arrays},
         {
             "network": NETWORKS,
             "rank": [str(i + 1) for i in range(arrays["eigenvalue"].shape[1])],
@@ -114,12 +93,48 @@ def hessian(
             "num_weights": len(like),
             "products": pairs[0].products,
             "probes": probes,
-            "runs": min(runs, probes),
-            "width": float(width),
+            "runs": runs,
+            "width": width,
             "seed": seed,
         },
         legend=HESSIAN,
     )
+
+
+def eigenvalues(pairs: Sequence[Eigenpairs]) -> dict[str, np.ndarray]:
+    """The networks' largest, with their residuals."""
+    return {
+        "eigenvalue": np.array([p.values for p in pairs]),
+        "eigenvalue_error": np.array([p.errors for p in pairs]),
+    }
+
+
+def traces(pairs: Sequence[Eigenpairs], spectra: Sequence[Spectrum]) -> dict[str, np.ndarray]:
+    """The networks' traces and smallest eigenvalues, with their errors."""
+    return {
+        "trace": np.array([one.traces.mean() for one in spectra]),
+        "trace_error": np.array([standard_error(one.traces) for one in spectra]),
+        "smallest": np.array([p.least for p in pairs]),
+        "smallest_error": np.array([p.least_error for p in pairs]),
+    }
+
+
+def places_for(pairs: Sequence[Eigenpairs]) -> tuple[np.ndarray, float]:
+    """Where the density is asked for, from the smallest eigenvalue of all networks to the largest; and its width."""
+    low, high = min(p.least for p in pairs), max(p.values[0] for p in pairs)
+    width = max(WIDTH * float(high - low), 1e-12)
+    return np.linspace(low - 3 * width, high + 3 * width, PLACES), width
+
+
+def densities(spectra: Sequence[Spectrum], places: np.ndarray, width: float, size: int) -> dict[str, np.ndarray]:
+    """The networks' densities, means over runs, with their errors; tails of others are 0."""
+    found = [one.density(places, width) for one in spectra]
+    for density in found:
+        density[density < LEAST / (size * width)] = 0.0  # 1 / (size · width) is about what a single eigenvalue comes to
+    return {
+        "density": np.array([density.mean(0) for density in found]),
+        "density_error": np.array([standard_error(density) for density in found]),
+    }
 
 
 def standard_error(draws: np.ndarray) -> Any:

@@ -22,10 +22,11 @@ class Layer:
 def layers_of(
     model: nn.Module, run: Callable[[], Any], look: Callable[[str, Tensor], object] = lambda name, output: None
 ) -> tuple[list[Layer], Any]:
-    """The layers in the order in which `run` comes by them first, and what `run` gives.
+    """The layers in the order in which `run` is through with them first, and what `run` gives.
 
     A layer is a module that has parameters of its own which want gradients, not counting those inside modules of it.
-    One that is called several times is one layer.
+    One that is called several times is one layer. Parameters of a module that is never called belong to the layer
+    around it, which reads them itself, as torch's attention does with those of its `out_proj`.
 
     Args:
         model: any module.
@@ -37,11 +38,14 @@ def layers_of(
     found: dict[nn.Module, Layer] = {}
     taken: set[int] = set()
 
+    def left_of(module: nn.Module) -> list[Tensor]:
+        own = [p for p in module.parameters(recurse=False) if p.requires_grad and id(p) not in taken]
+        taken.update(map(id, own))
+        return list[Tensor](own)
+
     def hook(name: str, module: nn.Module, output: Any) -> None:
         if module not in found:
-            own = [p for p in module.parameters(recurse=False) if p.requires_grad and id(p) not in taken]
-            taken.update(map(id, own))
-            found[module] = Layer(plain_name(name) or "the network", list[Tensor](own))
+            found[module] = Layer(plain_name(name) or "the network", left_of(module))
         given = tensor_in(output)
         if found[module].weights and given is not None:
             look(found[module].name, given)
@@ -52,10 +56,22 @@ def layers_of(
                 handle = module.register_forward_hook(lambda m, _, output, name=name: hook(name, m, output))
                 stack.callback(handle.remove)
         result = run()
+    for name, module in model.named_modules():
+        if module not in found and (around := around_it(model, name, found)) is not None:
+            around.weights.extend(left_of(module))
     layers = [layer for layer in found.values() if layer.weights]
     if not layers:
         raise ValueError(f"{type(model).__name__} runs no module that has weights of its own which want gradients")
     return layers, result
+
+
+def around_it(model: nn.Module, name: str, found: dict[nn.Module, Layer]) -> Layer | None:
+    """The innermost layer around a module, by the module's name."""
+    while name:
+        name = name.rpartition(".")[0]
+        if (module := model.get_submodule(name)) in found:
+            return found[module]
+    return None
 
 
 def tensor_in(output: Any) -> Tensor | None:

@@ -11,7 +11,7 @@ from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.checks import check_count, check_room
 from glassworks.interpret.control import randomised
 from glassworks.interpret.landscapes.legends.signals import NOISE
-from glassworks.interpret.landscapes.objective import lent
+from glassworks.interpret.landscapes.objective import check_loss, lent
 from glassworks.objectives.losses import LossFn
 from glassworks.trace.trace import Trace
 from glassworks.train.batch import split, tensors
@@ -43,7 +43,7 @@ def noise_scale(
         model: any module with weights; its loss is that of the mode it is in. BatchNorm in training mode takes each
             part's own statistics, which the estimate then contains.
         loss_fn: the mean loss of a batch, as `fit` takes it. Parts count alike, be targets left out or not.
-        batch: tensors with examples along axis 0.
+        batch: tensors with examples along axis 0, in random order: what lies side by side is one part.
         parts: how many equal ones it is cut into.
         control: the untrained network; None = `randomised(model)`.
         seed: of that one, of random signs, and of dropout.
@@ -87,7 +87,8 @@ def grams_of(model: nn.Module, loss_fn: LossFn, batch: Any, parts: int, seed: in
         gradients = objective.point.new_empty(parts, size)
         for i, part in enumerate(split(batch, parts)):
             objective.parts = [part]
-            gradients[i] = objective.gradient()[1]
+            loss, gradients[i] = objective.gradient()
+            check_loss(loss)
         found: dict[str, Gram] = {}
         wanted = [(name, p.numel()) for name, p in objective.net.named_parameters() if p.requires_grad]
         for (name, _), columns in zip(wanted, torch.split(gradients, [n for _, n in wanted], dim=1), strict=True):

@@ -8,6 +8,7 @@ batch's own statistics, as a step of training does, and dropout leaves out the s
 Weights are all that want gradients, tied ones once. Frozen ones, and parameters of whole numbers, stay where they are.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -27,8 +28,6 @@ from glassworks.optim.gradient_free.evaluate import losses_of
 from glassworks.optim.gradient_free.evaluation.left import reseed
 
 Vector = Float[Tensor, " D"]
-ROOM = 2**24
-"""Numbers of points that are held at once: 64 MB of float32."""
 
 
 class Objective:
@@ -73,10 +72,13 @@ class Objective:
         """The Hessian of the weights as they are, as its product with a vector; they must stay there while it is used.
 
         The graph of the gradient is built once and kept: a product costs two backward passes.
+
+        Raises: ValueError for a loss that is not finite.
         """
         with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):  # the fused attention has no second derivative
+            check_loss(loss := self())
             found = torch.autograd.grad(
-                self(), self.weights, create_graph=True, materialize_grads=True, allow_unused=True
+                loss, self.weights, create_graph=True, materialize_grads=True, allow_unused=True
             )
         curved = [i for i, g in enumerate(found) if g.requires_grad]
 
@@ -137,12 +139,13 @@ def lent(model: nn.Module, loss_fn: LossFn, batch: Any, *, seed: int = 0) -> Ite
                 module.training = mode
 
 
+def check_loss(loss: Tensor | float) -> None:
+    """Refuse a loss that is no number: around it there are no gradients, and nothing to be measured."""
+    value = float(loss.detach() if isinstance(loss, Tensor) else loss)
+    if not math.isfinite(value):
+        raise ValueError(f"the loss of this batch is {value}: give examples, and weights, for which it is finite")
+
+
 def flat(parts: Sequence[Tensor]) -> Vector:
     """Parts of a vector, one after the other, in the precision of `vector.read`."""
     return vector.read(parts)
-
-
-def batches_of(size: int, num_points: int) -> Iterator[slice]:
-    """Which points of `size` weights each are held at once: as many each time, for which one way is the fastest."""
-    step = max(n for n in range(1, num_points + 1) if num_points % n == 0 and n <= max(1, ROOM // size))
-    return (slice(i, min(i + step, num_points)) for i in range(0, num_points, step))

@@ -1,21 +1,26 @@
 """How large the signal is in each layer, forward and back, and how it grows with the width of a network."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
+from glassworks.core.errors import RunError
 from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.checks import check_count
+from glassworks.interpret.access.finite import is_finite
 from glassworks.interpret.control import randomised
 from glassworks.interpret.landscapes.layers import layers_of
 from glassworks.interpret.landscapes.legends.signals import COORDINATES, signal_legend
 from glassworks.interpret.landscapes.objective import lent
 from glassworks.objectives.losses import LossFn
 from glassworks.trace.trace import Trace
+from glassworks.train.batch import tensors
 from glassworks.train.fit import fit
 
 
@@ -37,7 +42,7 @@ def signal(
     Args:
         model: any module; its layers are the modules with weights of their own, in the order in which they run.
         loss_fn: the mean loss of a batch, as `fit` takes it.
-        batch: what it takes.
+        batch: what it takes; the network is given examples along axis 0.
         name: what the network is called.
         beside: others of the same layers, by name; None = one drawn anew by torch's defaults (`randomised`).
         seed: of that one, and of dropout.
@@ -72,24 +77,32 @@ def signal(
 
 def variances(model: nn.Module, loss_fn: LossFn, batch: Any, seed: int) -> dict[str, tuple[float, float]]:
     """By layer: the variance of its output and of the gradient by it, means over its calls."""
-    forward, backward, examples = dict[str, list[float]](), dict[str, list[float]](), dict[str, int]()
+    forward, backward = dict[str, list[float]](), dict[str, list[float]]()
+    examples = list[int]()
 
     def back(name: str, slope: Tensor) -> None:
         backward.setdefault(name, []).append(variance(slope))
 
     def look(name: str, output: Tensor) -> None:
         forward.setdefault(name, []).append(variance(output))
-        examples[name] = len(output) if output.ndim else 1
         if output.requires_grad:  # a hook sees the gradient by the value as it is now, be it changed in place later
             output.register_hook(partial(back, name))  # type: ignore[no-untyped-call]
 
+    def count(_: nn.Module, args: Any, kwargs: Any) -> None:
+        examples.extend(len(x) for x in tensors([args, kwargs]) if x.ndim)
+
     with lent(model, loss_fn, batch, seed=seed) as objective, torch.enable_grad():
-        layers, loss = layers_of(objective.net, objective, look)
+        counting = objective.net.register_forward_pre_hook(count, with_kwargs=True)
+        try:
+            layers, loss = layers_of(objective.net, objective, look)
+        finally:
+            counting.remove()
         torch.autograd.grad(loss, [w for layer in layers for w in layer.weights], allow_unused=True)
+    number = examples[0] if examples else 1  # of what the network is given, whatever rows a layer makes of it
     return {
         layer.name: (
             float(np.mean(forward.get(layer.name, [0.0]))),
-            float(np.mean(backward.get(layer.name, [0.0]))) * examples.get(layer.name, 1) ** 2,
+            float(np.mean(backward.get(layer.name, [0.0]))) * number**2,
         )
         for layer in layers
     }
@@ -128,47 +141,63 @@ def coordinate_check(
         steps: of training.
 
     Arrays:
-        size (layer, step, width): mean |x| of a layer's output.
+        size (layer, step, width): mean |x| of a layer's output; NaN from where training diverged.
         change (layer, step, width): mean |x - x at step 0|; 0 at step 0.
-        slope (layer, step): of log size by log width, by least squares: 0 = no growth, 0.5 = as the root.
+        slope (layer, step): of log size by log width, by least squares: 0 = no growth, 0.5 = as the root; NaN where a
+            size is 0 or there is none.
     """
     check_count("steps", steps, 1)
     if len(set(widths)) < 2 or min(widths) < 1:
         raise ValueError(f"widths (={list(widths)}) must be at least two different ones, from 1 on")
-    seen = []
-    for width in widths:
-        model, optimizer = build(width)
-        outputs = [outputs_of(model, loss_fn, batches(0))]
-
-        def look(step: int, net: nn.Module, outputs: list[dict[str, Tensor]] = outputs) -> dict[str, float]:
-            outputs.append(outputs_of(net, loss_fn, batches(0)))
-            return {}
-
-        fit(model, batches, loss_fn, optimizer, steps=steps, every=[(1, look)])
-        seen.append(outputs)
-    names = [list(outputs[0]) for outputs in seen]
-    if any(found != names[0] for found in names):
+    seen = [outputs_in_training(*build(width), loss_fn, batches, steps) for width in widths]
+    names = list(seen[0][0])
+    if any(list(outputs[0]) != names for outputs in seen):
         raise ValueError("build must give models whose layers have the same names at every width")
-    size = np.array([[[mean_size(x[t][name]) for x in seen] for t in range(steps + 1)] for name in names[0]])
-    change = np.array(
-        [[[mean_size(x[t][name] - x[0][name]) for x in seen] for t in range(steps + 1)] for name in names[0]]
-    )
-    logs = np.log(np.array(widths, dtype=float))
-    with np.errstate(divide="ignore"):
-        heights = np.log(size)
-    centred = logs - logs.mean()
+    size = [[[mean_size(x[t][name]) for x in seen] for t in range(steps + 1)] for name in names]
+    change = [[[mean_size(x[t][name] - x[0][name]) for x in seen] for t in range(steps + 1)] for name in names]
+    arrays = {"size": np.array(size), "change": np.array(change)}
     return Trace(
         "coordinate_check",
-        {"size": size, "change": change, "slope": (heights * centred).sum(-1) / (centred**2).sum()},
+        arrays | {"slope": slopes(arrays["size"], np.array(widths, dtype=float))},
         {"size": ("layer", "step", "width"), "change": ("layer", "step", "width"), "slope": ("layer", "step")},
         {
-            "layer": names[0],
+            "layer": names,
             "step": [str(t) for t in range(steps + 1)],
             "width": [str(width) for width in widths],
         },
         {"steps": steps},
         legend=COORDINATES,
     )
+
+
+def outputs_in_training(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    loss_fn: LossFn,
+    batches: Callable[[int], Any],
+    steps: int,
+) -> list[dict[str, Tensor]]:
+    """What each layer gives for the batch of step 0, before training and after each step; NaN once it has diverged."""
+    outputs = [outputs_of(model.train(), loss_fn, batches(0))]
+
+    def look(step: int, net: nn.Module) -> dict[str, float]:
+        if not all(is_finite(p) for p in net.parameters()):
+            raise RunError(f"weights are not finite after step {step}")
+        outputs.append(outputs_of(net, loss_fn, batches(0)))
+        return {}
+
+    with suppress(RunError):  # which is what the check is to find out
+        fit(model, batches, loss_fn, optimizer, steps=steps, every=[(1, look)])
+    gone = {name: torch.full_like(x, torch.nan) for name, x in outputs[0].items()}
+    return outputs + [gone] * (steps + 1 - len(outputs))
+
+
+def slopes(size: Float[np.ndarray, "L T W"], widths: Float[np.ndarray, " W"]) -> Float[np.ndarray, "L T"]:
+    """The slope of log size by log width; NaN where a size is no number above 0."""
+    centred = np.log(widths) - np.log(widths).mean()
+    heights = np.log(np.where(size > 0, size, np.nan))
+    found: np.ndarray = (heights * centred).sum(-1) / (centred**2).sum()
+    return found
 
 
 def mean_size(values: Tensor) -> float:

@@ -1,15 +1,14 @@
 """The loss over lines and planes through a network's weights, and the path of its training on them.
 
-Li, Xu, Taylor, Studer & Goldstein 2018 (https://arxiv.org/abs/1712.09913). All points are made of one vector in place,
-and evaluated in whatever way is fastest for the network (`losses_of`); nothing is copied and no graph is kept.
+Li, Xu, Taylor, Studer & Goldstein 2018 (https://arxiv.org/abs/1712.09913). Points are evaluated in whatever way is the
+fastest for the network (`losses_on`); it is not copied and no graph is kept.
 """
 
-from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from glassworks.interpret.access.arguments import public
@@ -23,7 +22,8 @@ from glassworks.interpret.landscapes.directions import (
 )
 from glassworks.interpret.landscapes.lanczos import top_eigenpairs
 from glassworks.interpret.landscapes.legends.surfaces import LOSS_LINE, surface_legend
-from glassworks.interpret.landscapes.objective import Objective, batches_of, lent
+from glassworks.interpret.landscapes.objective import Objective, lent
+from glassworks.interpret.landscapes.plane import losses_on
 from glassworks.objectives.losses import LossFn
 from glassworks.trace.trace import Trace
 
@@ -77,11 +77,7 @@ def loss_surface(
 
     Limits: two directions of very many; a plane can be smooth where others are not. Cost: points² forward passes.
     """
-    check_count("points", points, 3)
-    if points % 2 == 0:
-        raise ValueError(f"points (={points}) must be odd, so that the network's own weights are one of them")
-    if not reach > 0:
-        raise ValueError(f"reach (={reach}) must be above 0")
+    check_side(points, reach)
     if directions == "path" and plane is None and path is None:
         raise ValueError("directions (='path') needs the path of the training: give path=WeightsPath(...)")
     told: dict[str, np.ndarray] = {}
@@ -104,8 +100,19 @@ def loss_surface(
     return as_trace(told, sides, path, directions if plane is None else "given", statistics, seed)
 
 
+def check_side(points: int, reach: float) -> None:
+    """Refuse a side without the weights themselves on it, or without a length."""
+    check_count("points", points, 3)
+    if points % 2 == 0:
+        raise ValueError(f"points (={points}) must be odd, so that the network's own weights are one of them")
+    if not reach > 0:
+        raise ValueError(f"reach (={reach}) must be above 0")
+
+
 def set_statistics(objective: Objective, statistics: Statistics) -> None:
-    """Let BatchNorm take the batch's own statistics where they are to be recomputed."""
+    """Let BatchNorm take the batch's own statistics where they are to be recomputed; ValueError for what is neither."""
+    if statistics not in ("kept", "recomputed"):
+        raise ValueError(f"statistics (={statistics!r}) must be kept or recomputed")
     if statistics == "recomputed":
         for module in objective.net.modules():
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
@@ -172,26 +179,10 @@ def evaluated(objective: Objective, plane: Float[Tensor, "K D"], sides: list[np.
     """The loss at every point that numbers along the directions give; at 0 that of the network as it is."""
     grid = np.stack(np.meshgrid(*sides), -1)
     places = torch.from_numpy(grid.reshape(-1, len(sides))).to(plane)
-    losses = objective.point.new_full((len(places),), torch.nan)
-    for part in together(places, len(objective.point)):
-        losses[part] = objective.losses(torch.addmm(objective.point, places[part], plane))
-    found = losses.double().cpu().numpy().reshape(grid.shape[:-1])
+    found = losses_on(objective, plane, places).double().cpu().numpy().reshape(grid.shape[:-1])
     found[centre_of(sides)] = objective.loss(objective.point)  # not in another way
     found[~np.isfinite(found)] = np.nan
     return found
-
-
-def together(places: Float[Tensor, "P K"], size: int) -> Iterator[Int[Tensor, " some"]]:
-    """Which points are evaluated together. Of a plane that its centre mirrors, both of a pair: they share products.
-
-    The centre itself is left out there, as it is evaluated by itself.
-    """
-    every, count = torch.arange(len(places)), len(places)
-    if count % 2 and torch.equal(places, -places.flip(0)):
-        for part in batches_of(2 * size, count // 2):
-            yield torch.cat([every[part], count - 1 - every[part]])
-    else:
-        yield from (every[part] for part in batches_of(size, count))
 
 
 def centre_of(sides: list[np.ndarray]) -> tuple[int, ...]:
@@ -256,10 +247,8 @@ def loss_line(
         loss (network, draw, place): NaN where it is no number; at 0 the network's own to the bit. Networks are this one
             and the control, an untrained one.
     """
-    check_count("points", points, 3)
+    check_side(points, reach)
     check_count("draws", draws, 1)
-    if points % 2 == 0:
-        raise ValueError(f"points (={points}) must be odd, so that the network's own weights are one of them")
     places = np.linspace(-reach, reach, points)
     found = []
     for network in (model, control if control is not None else randomised(model, seed=seed + 1)):

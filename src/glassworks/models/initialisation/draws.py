@@ -5,6 +5,7 @@ Numbers are drawn on the CPU, so that a seed means the same on any device.
 """
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -15,17 +16,34 @@ from glassworks.models.initialisation.layers import Layer, gain_of, layers_to_dr
 def draw_default(model: nn.Module, seed: int = 0) -> None:
     """What torch draws when it makes the layers: every module's own `reset_parameters`, so also that of norms.
 
+    Of attention it is `_reset_parameters`. Modules come in the order in which they are made, those inside first.
+
     Linear layers and convolutions are uniform in ±1/√fan-in, a variance of 1 / (3 fan-in), and so are their biases.
     """
     layers_to_draw(model)  # refuses what has none
     frozen = [(p, p.detach().clone()) for p in model.parameters() if not p.requires_grad]
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(seed)
-        for module in model.modules():
-            if callable(reset := getattr(module, "reset_parameters", None)):
-                reset()
+        for module in as_made(model):
+            for name in ("reset_parameters", "_reset_parameters"):
+                if callable(reset := getattr(module, name, None)):
+                    reset()
         for p, before in frozen:
             p.copy_(before)
+
+
+def as_made(model: nn.Module) -> Iterator[nn.Module]:
+    """All modules, those inside of one before it."""
+    seen = set[nn.Module]()
+
+    def walk(module: nn.Module) -> Iterator[nn.Module]:
+        seen.add(module)
+        for child in module.children():
+            if child not in seen:
+                yield from walk(child)
+        yield module
+
+    return walk(model)
 
 
 def draw_glorot(model: nn.Module, seed: int = 0) -> None:
@@ -46,8 +64,9 @@ def draw_he(model: nn.Module, seed: int = 0) -> None:
 def draw_orthogonal(model: nn.Module, seed: int = 0, *, gain: float | None = None) -> None:
     """Random rotations times a gain: Saxe et al. 2013 (https://arxiv.org/abs/1312.6120), section 3.
 
-    Rows of a matrix are orthogonal to each other, or its columns, where there are more rows; a kernel is a matrix of a
-    row for each output. Gain None = `gain_of` the model, 1 for the last layer.
+    Rows of a matrix are orthogonal to each other, or its columns, where there are more rows. A convolution is a matrix
+    for each group, of a row for each output (a transposed one, for each input). Gain None = `gain_of` the model, 1 for
+    the last layer.
     """
     generator, layers = generator_of(seed), layers_to_draw(model)
     hidden = gain_of(model) if gain is None else gain
@@ -61,14 +80,19 @@ def normal(layer: Layer, std: float, generator: torch.Generator) -> Tensor:
 
 
 def rotation(layer: Layer, gain: float, generator: torch.Generator) -> Tensor:
-    """A part of a random rotation, times a gain, of the layer's shape: a row for each number that it makes."""
-    rows = layer.weight.shape[0]
-    size = (rows, layer.weight.numel() // rows)
-    drawn = torch.randn(max(size), min(size), generator=generator)
+    """A part of a random rotation for each group, times a gain, of the layer's shape.
+
+    Groups read and make numbers of their own: rows of one are orthogonal to each other, and have nothing to do with
+    those of another.
+    """
+    groups = getattr(layer.module, "groups", 1)
+    rows = layer.weight.shape[0] // groups
+    size = (rows, layer.weight.numel() // (groups * rows))
+    drawn = torch.randn(groups, max(size), min(size), generator=generator)
     q, r = torch.linalg.qr(drawn)
-    q = q * r.diagonal().sign()  # else some rotations were likelier than others
-    matrix: Tensor = q if size[0] >= size[1] else q.T
-    return gain * matrix.reshape(layer.weight.shape)
+    q = q * r.diagonal(dim1=-2, dim2=-1).sign()[:, None]  # else some rotations were likelier than others
+    matrices: Tensor = q if size[0] >= size[1] else q.mT
+    return gain * matrices.reshape(layer.weight.shape)
 
 
 def generator_of(seed: int) -> torch.Generator:

@@ -3,7 +3,7 @@
 from torch import nn
 
 from glassworks.models.initialisation.draws import draw_he
-from glassworks.models.initialisation.layers import layers_to_draw
+from glassworks.models.initialisation.layers import layers_to_draw, not_called
 from glassworks.models.initialisation.residual import Run, structure_of
 
 NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
@@ -29,7 +29,9 @@ def draw_fixup(model: nn.Module, run: Run, seed: int = 0) -> list[str]:
         seed: of the weights.
     """
     draw_he(model, seed)
-    found = structure_of(model, layers_to_draw(model), run)
+    every = layers_to_draw(model)
+    found = structure_of(model, every, run)
+    aside = not_called([layer for layer in every if layer not in found.layers])
     number = len(found.branches)
     for branch in found.branches:
         for layer in branch.layers[:-1]:
@@ -42,13 +44,14 @@ def draw_fixup(model: nn.Module, run: Run, seed: int = 0) -> list[str]:
     else:
         ends = "the last layer is an embedding's and stays as it was"
     if not number:
-        return [f"no residual branch was found: he is all of Fixup that applies, and {ends}"]
+        return [f"no residual branch was found: he is all of Fixup that applies, and {ends}", *aside]
     depths = sorted({branch.depth for branch in found.branches})
     factors = [f"{number ** (-1 / (2 * m - 2)):.3g}" if m > 1 else "nothing" for m in depths]
     notes = [
         f"{number} residual branches of {' or '.join(map(str, depths))} layers: each ends at 0, layers before that are "
         f"multiplied by {' or '.join(factors)}; {ends}",
         RULE_3,
+        *aside,
     ]
     if any(isinstance(module, NORMS) for module in model.modules()):
         notes.append("its norms stay, and Fixup is made to do without them")

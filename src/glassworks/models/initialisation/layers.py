@@ -1,7 +1,7 @@
 """What a scheme draws: the linear and convolutional layers of any module, their fans, and the gain they need."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,6 +77,11 @@ def left_as_they_are(model: nn.Module) -> list[str]:
     """The names of weights of two axes or more that no scheme draws, such as an embedding's."""
     drawn = {id(layer.weight) for layer in layers_to_draw(model)}
     return [name for name, p in model.named_parameters() if p.ndim > 1 and id(p) not in drawn]
+
+
+def not_called(layers: Sequence[Layer]) -> list[str]:
+    """A sentence on layers that a module reads and never calls, as torch's attention does with its `out_proj`."""
+    return [f"not called as layers, and so not scaled: {', '.join(layer.name for layer in layers)}"] if layers else []
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from glassworks.models.initialisation.draws import draw_orthogonal
-from glassworks.models.initialisation.layers import Layer, layers_to_draw
+from glassworks.models.initialisation.layers import Layer, layers_to_draw, not_called
 
 TOLERANCE = 0.02
 """How far a variance may be from 1."""
@@ -21,8 +21,8 @@ PASSES = 10
 
 
 @torch.no_grad()
-def draw_lsuv(model: nn.Module, run: Callable[[], Any], seed: int = 0) -> None:
-    """Draw rotations, then scale each layer by a batch.
+def draw_lsuv(model: nn.Module, run: Callable[[], Any], seed: int = 0) -> list[str]:
+    """Draw rotations, then scale each layer by a batch; returns in sentences what was not scaled.
 
     Args:
         model: in the mode in which `run` is to see it; buffers, such as a batch norm's, come back as they were.
@@ -35,23 +35,24 @@ def draw_lsuv(model: nn.Module, run: Callable[[], Any], seed: int = 0) -> None:
     layers = layers_to_draw(model)
     buffers = [(b, b.clone()) for b in model.buffers()]
     for _ in range(PASSES):
-        changed = scale_by(layers, run)
+        seen, changed = scale_by(layers, run)
         for buffer, before in buffers:
             buffer.copy_(before)
         if not changed:
-            return
+            break
+    return not_called([layer for layer in layers if layer not in seen])
 
 
-def scale_by(layers: list[Layer], run: Callable[[], Any]) -> bool:
-    """One pass, in which each layer is scaled when it first runs; whether any was."""
-    seen = set[int]()
+def scale_by(layers: list[Layer], run: Callable[[], Any]) -> tuple[set[Layer], bool]:
+    """One pass, in which each layer is scaled when it first runs; which have run, and whether any was scaled."""
+    seen = set[Layer]()
     changed = False
 
     def hook(layer: Layer, output: Tensor) -> Tensor | None:
         nonlocal changed
-        if id(layer) in seen:
+        if layer in seen:
             return None
-        seen.add(id(layer))
+        seen.add(layer)
         variance = float(output.float().var(correction=0))
         if not 0 < variance < float("inf"):
             raise ValueError(
@@ -70,4 +71,4 @@ def scale_by(layers: list[Layer], run: Callable[[], Any]) -> bool:
             taken = layer.module.register_forward_hook(lambda _, __, output, layer=layer: hook(layer, output))
             stack.callback(taken.remove)
         run()
-    return changed
+    return seen, changed

@@ -53,7 +53,7 @@ def draw(
         needed = given(run, scheme, "a batch")
         with restored_if_refused(model):
             if scheme == "lsuv":
-                draw_lsuv(model, needed, seed)
+                notes = draw_lsuv(model, needed, seed) + notes
             else:
                 notes = draw_fixup(model, needed, seed) + notes
     return notes

@@ -49,8 +49,7 @@ def of_norm(loss: Tensor, norm: nn.Module, y: Tensor, z: Tensor) -> list[tuple[f
     by_y, by_z = torch.autograd.grad(loss, (y, z), create_graph=True)
     found = []
     for j in range(min(UNITS, y.shape[1])):
-        activations, g, v = (x[:, j].detach().flatten() for x in (y, z, by_y))
-        g = by_z[:, j].detach().flatten()
+        activations, g, v = (x[:, j].detach().flatten() for x in (y, by_z, by_y))
         m, gamma, sigma = len(g), norm.weight[j].detach(), activations.std(correction=0)  # type: ignore[index]
         y_hat, scale = (activations - activations.mean()) / sigma, gamma**2 / sigma**2
         if not (sigma > 0 and scale * (g @ g) > 0):

@@ -1,5 +1,6 @@
 """What is measured on the way: the loss, how far activations move in a step, covariate shift, the loss along a step."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from glassworks.core.errors import RunError
 from glassworks.interpret.landscapes.along_step import watching
 from glassworks.interpret.landscapes.covariate_shift import covariate_shift
 from glassworks.interpret.landscapes.objective import Objective, lent
@@ -51,7 +53,7 @@ def moving(task: Task, seed: int) -> Look:
     Each channel of an input is taken as a normal distribution by its mean and standard deviation over the batch. How
     far it moves is their 2-Wasserstein distance, whose square is the sum of both squared differences; the root mean
     square over channels is divided by that of the standard deviations, and layers are averaged. The batch is the same
-    before and after, noise is drawn anew, as it is from step to step.
+    before and after, noise is drawn anew, as it is from step to step. RunError where the batch has no finite loss.
     """
     batches, probe = task.batches(seed), task.probe(seed)
 
@@ -60,7 +62,9 @@ def moving(task: Task, seed: int) -> Look:
             loss = objective.loss()
         with lent(model, task.loss_fn, batches(step), seed=seed + step) as objective:
             before = moments(objective)
-            _, gradient = objective.gradient()
+            own, gradient = objective.gradient()
+            if not math.isfinite(own):
+                raise RunError(f"the loss became {own} by step {step}")
             objective.move(objective.point - task.lr * gradient)
             objective.seed += 1
             after = moments(objective)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from glassworks.core.errors import FileDamaged, RunError
 from glassworks.core.files import read_json, write_json
 from glassworks.core.progress import progress
+from glassworks.interpret.access.finite import is_finite
 from glassworks.reproductions.batchnorm.identities import deviations
 from glassworks.reproductions.batchnorm.measures import Look, looks
 from glassworks.reproductions.batchnorm.networks import BATCH, EXAMPLES, Task
@@ -72,9 +73,11 @@ def train(task: Task, network: str, seed: int, points: int) -> Training:
 
 
 def watched(each: list[Look], rows: list[dict[str, Any]]) -> Callable[[int, nn.Module], dict[str, float]]:
-    """All looks as one of `fit`'s `every`, which appends to the rows."""
+    """All looks as one of `fit`'s `every`, which appends to the rows; RunError once there is nothing to look at."""
 
     def watch(step: int, model: nn.Module) -> dict[str, float]:
+        if not all(is_finite(p) for p in model.parameters()):  # though the loss of the step before was
+            raise RunError(f"weights are not finite after step {step}")
         row: dict[str, Any] = {"step": step}
         for look in each:
             row |= look(step, model)

@@ -115,9 +115,10 @@ def probe_part(nets: Mapping[str, GPT], size: int, amount: Amount, seed: int, fo
     shuffled = fit_probes(model, labels_of(half, other=1), points, steps=half.steps, classes=3)
     S = size * size
     for name, probes in (("", both), ("_scrambled", floor)):
-        weights = {point: probes.weight(point)[:S].contiguous() for point in points[1:]}  # x0 holds a move, no board
+        kept = {point: probes.weight(point)[:S].contiguous() for point in points[1:]}  # x0 holds a move, no board
+        kept |= {f"{point}:bias": probes.bias(point)[:S].contiguous() for point in points[1:]}
         with atomic_file(folder / f"probes{name}.safetensors") as temporary:
-            save_file(weights, temporary)
+            save_file(kept, temporary)
     right = judge(both, model, judged, colours=True)
     correct = {"mine": right[..., :S], "colour": right[..., S:]}
     correct |= {"scrambled": judge(floor, nets["_scrambled"], judged), "shuffled": judge(shuffled, model, judged)}
@@ -155,6 +156,25 @@ def probe_weights(folder: Path, name: str, model: GPT) -> dict[str, Tensor]:
     """The weights that `probe_part` kept, in the streams' order."""
     weights = load_file(folder / f"probes{name}.safetensors")
     return {point: weights[point] for point in streams(model)[1:]}
+
+
+def kept_probes(folder: Path, model: GPT) -> Probes | None:
+    """The probes of {mine, yours, empty} that `probe_part` kept; None where there are none, or weights alone.
+
+    Earlier versions kept no biases.
+    """
+    path = folder / "probes.safetensors"
+    kept = load_file(path) if path.is_file() else {}
+    points = streams(model)[1:]
+    if not all(f"{point}:bias" in kept for point in points):
+        return None
+    squares, states, width = kept[points[0]].shape
+    probes = Probes(dict.fromkeys(points, width), squares, states)
+    with torch.no_grad():
+        for point in points:
+            probes.linear(point).weight.copy_(kept[point].flatten(0, 1))
+            probes.linear(point).bias.copy_(kept[f"{point}:bias"].flatten())
+    return probes
 
 
 def judge(probes: Probes, model: GPT, played: Played, *, colours: bool = False) -> Tensor:

@@ -2,6 +2,7 @@
 
 from glassworks.core.runs import Run
 from glassworks.draw.markup import Markup, join, scrolling, tag
+from glassworks.draw.names import words
 from glassworks.reproductions.finding import Finding
 from glassworks.reproductions.page import Story, beginning, rows_figure, value
 from glassworks.reproductions.without_backprop.language import Tuned, read_tuned
@@ -30,11 +31,18 @@ def families_table(finding: Finding) -> Markup:
     """Each family, the most dimensions in which the best of it solves half of the problems, and who that is."""
     head = tag("tr", *(tag("th", name, scope="col") for name in ("what it learns", "dimensions", "which")))
     body = [
-        tag("tr", tag("td", row.what.removeprefix(STOPS)), tag("td", f"{row.ours:,.0f}"), tag("td", row.note))
+        tag(
+            "tr",
+            tag("th", row.what.removeprefix(STOPS), scope="row"),
+            tag("td", f"{row.ours:,.0f}"),
+            tag("td", words(row.note)),
+        )
         for row in beginning(finding, STOPS)
     ]
     said = tag("p", "The most dimensions in which half of the problems are solved to 90 %, by the best of each family.")
-    return join([said, scrolling(tag("table", tag("thead", head), tag("tbody", *body), class_="comparison"))])
+    return join(
+        [said, tag("figure", scrolling(tag("table", tag("thead", head), tag("tbody", *body), class_="comparison")))]
+    )
 
 
 def sentence(contest: Trace) -> str:
@@ -45,7 +53,8 @@ def sentence(contest: Trace) -> str:
     best = min(others, key=errors.__getitem__)
     return (
         f"With {contest.meta['passes']:,} passes over a batch, {gradient} has {errors[gradient]:.1%} of the test "
-        f"examples wrong; of {len(others)} ways without backpropagation the best, {best}, has {errors[best]:.1%}."
+        f"examples wrong; of {len(others)} ways without backpropagation the best, {words(best)}, has "
+        f"{errors[best]:.1%}."
     )
 
 

@@ -40,7 +40,9 @@ def contest_trace(
 def scores(entry: Entry, by: str, budget: Budget) -> Sequence[Score]:
     """A method's trainings; by time, none of one whose single step takes more than twice as long."""
     found: tuple[Score, ...] = getattr(entry, by)
-    return found if by == "by_passes" else [score for score in found if score.seconds <= 2 * budget.seconds]
+    if by == "by_passes":
+        return found
+    return [score for score in found if score.steps > 1 or score.seconds <= 2 * budget.seconds]
 
 
 def mean_error(scores: Sequence[Score], test: int = 1) -> tuple[float, float]:

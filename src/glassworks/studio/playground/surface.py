@@ -25,31 +25,38 @@ class Plane(NamedTuple):
     step: int
 
 
-def surface(experiment: Experiment, reach: float = 1.0) -> dict[str, Any]:
+def surface(experiment: Experiment, reach: float | None = None) -> dict[str, Any]:
     """The loss of all training points on the plane of the Hessian's two largest eigenvectors through the weights.
 
     Args:
         experiment: whose weights; it keeps the plane, on which `placed` then lays its way.
-        reach: how far the plane goes to all sides, in lengths of the weights.
+        reach: how far the plane goes to all sides, in lengths of the weights; None = 1, or where a search's candidates
+            lie closer, as far as shows them.
 
     Raises: ValueError for weights that are no numbers, and for a reach that is none.
     """
-    if not 0 < reach <= 100:
+    if reach is not None and not 0 < reach <= 100:
         raise ValueError(f"reach (={reach}) must be above 0, and at most 100")
     cut = experiment.points.train
     batch = (experiment.inputs[:cut], experiment.targets[:cut])
     with lent(experiment.model, experiment.objective, batch, seed=experiment.settings.seed) as objective:
         across = strongest(objective, experiment.settings.seed)
-        side = np.linspace(-reach, reach, POINTS)
+        experiment.plane = Plane(objective.point.clone(), across, experiment.step)
+        side = np.linspace(-1, 1, POINTS) * (reach or shows_all(experiment))
         places = torch.from_numpy(np.stack(np.meshgrid(side, side), -1).reshape(-1, 2)).to(objective.point)
         loss = objective.losses(torch.addmm(objective.point, places, across))
-    experiment.plane = Plane(objective.point.clone(), across, experiment.step)
     return {
         "loss": loss.reshape(POINTS, POINTS),
         "ticks": side,
         "step": experiment.step,
         **placed(experiment),
     }
+
+
+def shows_all(experiment: Experiment) -> float:
+    """A reach on which candidates can be told apart."""
+    found = placed(experiment).get("members")
+    return 1.0 if found is None else min(1.0, max(0.01, 2.5 * float(found.abs().max())))
 
 
 def placed(experiment: Experiment) -> dict[str, Any]:

@@ -90,13 +90,13 @@ def look(
 
 
 def surface(
-    studio: Studio, tab: str, link: Mapping[str, Any], to: int, edits: str = "", reach: float | int = 1
+    studio: Studio, tab: str, link: Mapping[str, Any], to: int, edits: str = "", reach: float | int | None = None
 ) -> dict[str, Any]:
     """The loss around the weights of a tab's training, at step `to`; see `surface.surface`."""
     from glassworks.studio.playground.surface import surface
 
     with studio.computing():
-        return surface(there(studio, tab, link, edits, to), float(reach))
+        return surface(there(studio, tab, link, edits, to), None if reach is None else float(reach))
 
 
 def graph(studio: Studio, tab: str, link: Mapping[str, Any], to: int, point: int, edits: str = "") -> dict[str, Any]:

@@ -4,10 +4,11 @@ QUESTIONS: dict[str, str] = {
     f"{page}.{name}": f"glassworks.studio.questions.{page}:{name}"
     for page, names in {
         "glossary": ("words",),
-        "runs": ("runs", "run", "compare"),
-        "transformer": ("models", "forward", "block", "matrix", "norms", "lens", "saliency", "training"),
+        "runs": ("runs", "run", "compare", "curves", "score", "trace"),
+        "transformer": ("models", "forward", "block", "matrix", "norms", "lens", "saliency", "training", "page"),
         "digits": ("network", "forward", "unit"),
         "playground": ("controls", "look", "surface", "graph", "paste", "export"),
+        "othello": ("network", "game", "position", "edit", "neuron"),
         "cnn": ("about", "examples", "forward", "explain"),
     }.items()
     for name in names

@@ -7,6 +7,8 @@ from glassworks.studio.texts import ids_of, open_at, text_models
 
 SHOWN = 50
 """Tokens whose probabilities are listed."""
+LISTED = 24
+"""Tokens whose columns of the unembedding are shown."""
 COLUMNS = 64
 """Columns of a matrix that are sent at once."""
 
@@ -312,4 +314,52 @@ def training(
         "texts": [opened.tokenizer.token(id) for id in listed],
         "follows": follows,
         "loss": None if follows is None else -chance[:, follows].clamp(min=1e-30).log(),
+    }
+
+
+LARGEST = 2**22
+"""Numbers of all blocks that a page of one file holds; of larger models it holds one block."""
+
+
+def page(
+    studio: Studio,
+    run: str,
+    text: str,
+    block: int = 0,
+    step: int | None = None,
+    written: list[int] | None = None,
+    edits: list[dict[str, Any]] | None = None,
+    start: int | None = None,
+) -> dict[str, Any]:
+    """The page as it stands, as one file that opens without the studio: {"html"}."""
+    from glassworks.studio.offline import offline_page
+
+    data = whole(studio, run, text, block, step=step, written=written, edits=edits, start=start)
+    return {"html": offline_page(f"{run} reads", "transformer", data)}
+
+
+def whole(studio: Studio, run: str, text: str, chosen: int = 0, **more: Any) -> dict[str, Any]:
+    """All that the component shows without a studio: the pass, its blocks, weights (the first columns) and lens."""
+    passed = forward(studio, run, text, **more)
+    facts, step = passed["model"], more.get("step")
+    layers = range(facts["layers"])
+    size = len(passed["tokens"]) * (10 * facts["width"] + 3 * facts["neurons"]) * len(layers)
+    blocks = layers if size <= LARGEST else [chosen]
+    parts = ["up", "down", *(["gate"] if facts["gated"] else [])] if facts["neurons"] else []
+    matrices = {f"{name}.{i}.0.0": matrix(studio, run, name, i, step=step) for i in blocks for name in ("proj", *parts)}
+    matrices |= {
+        f"{name}.{i}.{head}.0": matrix(studio, run, name, i, head, step)
+        for i in blocks
+        for head in range(facts["heads"])
+        for name in ("q", "k", "v")
+    }
+    matrices["unembed.0.0.0"] = matrix(studio, run, "unembed", step=step, ids=passed["listed"][:LISTED])
+    return {
+        "run": run,
+        "text": text,
+        "forward": passed,
+        "blocks": {i: block(studio, run, text, i, **more) for i in blocks},
+        "matrices": matrices,
+        "norms": {i: norms(studio, run, i, step) for i in blocks},
+        "lens": lens(studio, run, text, **more),
     }

@@ -144,9 +144,14 @@ export class Look {
 
   /** Weights, kept once they were asked for; none where there is no studio. */
   matrix(name: string, more: Record<string, unknown> = {}): Promise<Matrix> | undefined {
+    const { block, head, first } = { block: this.block, head: this.head, first: 0, ...more };
+    const here = this.data.matrices?.[`${name}.${block}.${head}.${first}`];
+    if (here) return Promise.resolve(here);
     return this.kept<Matrix>('transformer.matrix', { name, block: this.block, head: this.head, ...more });
   }
   norms(): Promise<Norms> | undefined {
+    const here = this.data.norms?.[this.block];
+    if (here) return Promise.resolve(here);
     return this.kept<Norms>('transformer.norms', { block: this.block });
   }
   /** What every layer would say; asked again for every change of the prompt, the edits and the token. */
@@ -206,6 +211,11 @@ export class Look {
   say(text: string): void {
     const kept = this.edits.filter((edit) => edit.part !== 'edge');
     this.place.choose({ text, written: undefined, token: undefined, start: undefined, edits: edits.written(kept) });
+  }
+  /** The page that holds all of this in one file, which opens without the studio. */
+  page(): Promise<{ html: string }> | undefined {
+    const { run, step, text, written, edits, start } = this.prompt;
+    return this.ask?.<{ html: string }>('transformer.page', { run, step, text, written, edits, start, block: this.block });
   }
   append(id: number): void {
     this.place.choose({ written: [...this.written, id].join(','), token: undefined, start: undefined });

@@ -88,7 +88,10 @@ export interface Data {
   step?: number;
   /** Where there is no studio to ask: all of it. */
   forward?: Forward;
-  blocks?: Block[];
+  blocks?: Record<number, Block>;
+  /** Weights by what they are: q.1.0.64 is W_Q of head 0 in block 1, from column 64 on. */
+  matrices?: Record<string, Matrix>;
+  norms?: Record<number, Norms>;
   lens?: Lens;
   text?: string;
 }

@@ -64,7 +64,7 @@ def batched(
     return torch.cat(found).transpose(0, 1).flatten(0, 1)
 
 
-def laid_out(candidates: Float[Tensor, "P D"], weights: Sequence[Tensor]) -> list[Tensor]:
+def laid_out(candidates: Float[Tensor, "*P D"], weights: Sequence[Tensor]) -> list[Tensor]:
     """Each weight of some candidates, in its own precision."""
     return [part.to(p.dtype) for part, p in zip(vector.views(candidates, weights), weights, strict=True)]
 

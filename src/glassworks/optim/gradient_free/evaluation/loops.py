@@ -37,10 +37,11 @@ class Unrectified(torch.Tensor):
 
 
 class ImagesLast(TorchFunctionMode):
-    """Convolutions read and give maps with channels last; two by two are pooled by comparing shifted maps, before ReLU.
+    """Convolutions read and give maps with channels last; two by two are pooled by way of shifted maps, before ReLU.
 
     All is what it replaces, to the rounding of a convolution. On a CPU torch's pooling of contiguous maps takes one
-    number at a time, which is more than the convolution itself; with channels last a register holds many channels.
+    number at a time, which is more than the convolution itself; with channels last a register holds many channels. And
+    its tanh takes ten times as long as its sigmoid, from which it follows: tanh x = 2 σ(2x) - 1.
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -54,6 +55,10 @@ class ImagesLast(TorchFunctionMode):
             args, kwargs = tree_map(rectified, (args, kwargs))
         if func in RELU and len(args) == 1 and not kwargs.get("inplace") and args[0].ndim == 4:
             return args[0].as_subclass(Unrectified)
+        if func is F.avg_pool2d and args[0].ndim == 4 and averages_pairs(*args[1:], **kwargs):
+            return pooled_in_pairs(args[0], torch.add).mul_(0.25)
+        if func in TANH and len(args) == 1 and not kwargs and args[0].dtype in (torch.float32, torch.float64):
+            return (2 * args[0]).sigmoid_().mul_(2).sub_(1)
         if func is F.conv2d and args and args[0].ndim == 4:
             args = (channels_last(args[0]), *args[1:])
         if func is Tensor.view and args[0].ndim == 4:
@@ -64,6 +69,7 @@ class ImagesLast(TorchFunctionMode):
 
 
 RELU = (F.relu, torch.relu, Tensor.relu)
+TANH = (F.tanh, torch.tanh, Tensor.tanh)
 ABOUT = {Tensor.size, Tensor.dim, *(getattr(Tensor, name).__get__ for name in ("shape", "ndim", "dtype", "device"))}
 """What reads no number."""
 
@@ -98,8 +104,22 @@ def pools_pairs(
     return plain and kernel_size in windows and (stride is None or stride in windows)
 
 
-def pooled_in_pairs(maps: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C h w"]:
-    """The maximum of each two by two; a last row or column by itself is left out."""
+def averages_pairs(
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> bool:
+    """Whether avg_pool2d with these arguments is the mean of each two by two."""
+    return divisor_override is None and pools_pairs(kernel_size, stride, padding, 1, ceil_mode)
+
+
+def pooled_in_pairs(
+    maps: Float[Tensor, "B C H W"], of: Callable[[Tensor, Tensor], Tensor] = torch.maximum
+) -> Float[Tensor, "B C h w"]:
+    """The maximum of each two by two, or what else `of` makes of two; a last row or column by itself is left out."""
     H, W = maps.shape[2] // 2 * 2, maps.shape[3] // 2 * 2
-    rows = torch.maximum(maps[:, :, 0:H:2, :W], maps[:, :, 1:H:2, :W])
-    return torch.maximum(rows[..., 0::2], rows[..., 1::2])
+    rows = of(maps[:, :, 0:H:2, :W], maps[:, :, 1:H:2, :W])
+    return of(rows[..., 0::2], rows[..., 1::2])

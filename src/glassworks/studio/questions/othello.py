@@ -1,0 +1,324 @@
+"""A network that plays Othello: what it plays, the board that probes read in it, edits of that board, its neurons."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from glassworks.core.errors import RunError
+from glassworks.core.files import read_sealed_json
+from glassworks.core.runs import Run
+from glassworks.data.games.othello import PADDING, Replay, replay, tokens_of
+from glassworks.interpret.access.hooks import capture
+from glassworks.interpret.neurons.directions import neuron_directions
+from glassworks.interpret.probing.probes import fit_probes
+from glassworks.interpret.probing.readers import Probes
+from glassworks.models.modes import evaluating
+from glassworks.reproductions.othello.edits import Cases, LastToken, legal_squares, mistakes
+from glassworks.reproductions.othello.games import Played, activations, fresh
+from glassworks.reproductions.othello.lines import EMPTY, lines, middle
+from glassworks.reproductions.othello.probe_edits import Edit, Reader, edits_of, readers
+from glassworks.reproductions.othello.training import OpenedGames
+from glassworks.reproductions.othello.world import kept_probes, labels_of, streams
+from glassworks.studio.studio import Studio
+from glassworks.train.opening import open_run
+
+GAMES = 300
+"""By which streams' means are taken, and probes are fitted where the run kept none."""
+LOOKED_AT = 200
+"""Games by which neurons are known."""
+DEFAULT = Edit("set", 0, 2, 3.0)
+"""An edit where the run chose none."""
+
+
+@dataclass
+class Table:
+    """A run's network, at a board."""
+
+    opened: OpenedGames
+    run: Run
+
+    @property
+    def size(self) -> int:
+        """Of the board's side."""
+        return self.opened.recipe.size
+
+    @property
+    def seed(self) -> int:
+        """The run's."""
+        return self.opened.recipe.seed
+
+    @property
+    def points(self) -> list[str]:
+        """The streams after each block."""
+        return streams(self.opened.model)[1:]
+
+    @cached_property
+    def games(self) -> Played:
+        """Games that no training has seen."""
+        return fresh(self.opened.model, self.size, games=GAMES, seed=self.seed)
+
+    @cached_property
+    def probes(self) -> Probes:
+        """Of {empty, mine, yours} at every stream: those that the run kept, or else fitted now."""
+        kept = kept_probes(self.run.path / "evals" / "world", self.opened.model)
+        if kept is not None:
+            return kept
+        games = self.games
+        return fit_probes(self.opened.model, labels_of(games), self.points, steps=games.steps, classes=3)
+
+    @cached_property
+    def readers(self) -> dict[str, Reader]:
+        """What edits go by."""
+        return readers(self.opened.model, {point: self.probes.weight(point) for point in self.points}, self.games)
+
+    def part(self, name: str) -> dict[str, Any]:
+        """What the run measured, {} where it did not."""
+        path = self.run.path / "evals" / f"{name}.json"
+        return read_sealed_json(path, "repeat the run") if path.is_file() else {}
+
+    def edit(self, kind: str) -> Edit:
+        """The edit that the run chose, for flips or for erasing."""
+        found = self.part(f"world/{kind}").get("edit")
+        return Edit(**found) if found else replace(DEFAULT, last=min(DEFAULT.last, len(self.points) - 1))
+
+    @cached_property
+    def neurons(self) -> list["Neurons"]:
+        """What is known of the neurons of each block."""
+        played = fresh(self.opened.model, self.size, games=LOOKED_AT, seed=self.seed, first=GAMES)
+        states = F.one_hot(played.board[played.present].long(), 3).flatten(1).float()  # (M, 3S)
+        counts = states.sum(0).clamp(min=1)
+        found = []
+        for layer in range(self.opened.model.config.n_layer):
+            seen = activations(self.opened.model, played, f"blocks.{layer}.mlp.post")  # (M, F)
+            mean = seen.mean(0)
+            by_state = ((states.T @ seen) / counts[:, None] - mean).T.reshape(-1, self.size**2, 3)
+            writes = neuron_directions(self.opened.model, layer).arrays["logit_effect"]
+            found.append(Neurons(mean, seen.amax(0), by_state, torch.as_tensor(writes)))
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Neurons:
+    """A block's neurons on games that training did not read."""
+
+    mean: Float[Tensor, " F"]
+    highest: Float[Tensor, " F"]
+    by_state: Float[Tensor, "F S 3"]
+    """The mean where a square has a state, less the mean."""
+    writes: Float[Tensor, "F V"]
+    """By how much it raises each move's logit, an activation of 1 (`neuron_directions`)."""
+
+
+def network(studio: Studio, run: str) -> dict[str, Any]:
+    """A run's network: its board, how well probes read it by layer, the edits it chose, its neurons with lines."""
+    table = opened(studio, run)
+    scores, patterns = table.part("world/probes"), table.part("heuristics/patterns_trained")
+    config, names = table.opened.model.config, lines(table.size).names
+    with studio.computing(), evaluating(table.opened.model):
+        kept = kept_probes(table.run.path / "evals" / "world", table.opened.model) is not None
+    return {
+        "run": run,
+        "size": table.size,
+        "layers": config.n_layer,
+        "width": config.width_of_mlp,
+        "parameters": table.opened.model.num_params(),
+        "plies": config.n_ctx,
+        "games": len(table.opened.data),
+        "kept": kept,
+        "accuracy": {
+            "trained": scores["mine"]["accuracy"][1:],
+            "scrambled": scores["scrambled"]["accuracy"][1:],
+            "majority": scores["majority"],
+        }
+        if scores
+        else None,
+        "edits": {kind: asdict(table.edit(kind)) for kind in ("flip", "erase")},
+        "scores": {
+            kind: {name: found.get(name) for name in ("null", "edited", "random direction")}
+            for kind in ("flip", "erase")
+            if (found := table.part(f"world/{kind}"))
+        },
+        "neurons": [
+            {"layer": layer, "neuron": neuron, "lines": [names[line] for line in of]}
+            for layer, neuron, of in patterns.get("neurons", [])
+        ],
+    }
+
+
+def game(studio: Studio, run: str, number: int) -> list[int]:
+    """The moves of a game that training did not read."""
+    games = opened(studio, run).opened.data
+    if not isinstance(number, int) or not 0 <= number < len(games):
+        raise ValueError(f"number (={number}) must be below {len(games)}, the games there are")
+    return [move for move in games[number].tolist() if move != PADDING]
+
+
+def position(studio: Studio, run: str, moves: Sequence[Any]) -> dict[str, Any]:
+    """The position after some moves: the board, what may be played, what the network plays, what probes read by layer.
+
+    Boards are 0 empty, 1 mine, 2 yours, of whoever moves; `colours` 0 empty, 1 black, 2 white. Moves are the squares
+    row by row, the pass behind them. `says` (layers, squares, 3) is the probability of each state by that layer's
+    probe.
+    """
+    table = opened(studio, run)
+    model, played = table.opened.model, replayed(table, moves)
+    inputs, _ = tokens_of(played.moves, table.size, len(moves) + 1)
+    legal = played.legal[0, -1]
+    with studio.computing(), evaluating(model), torch.no_grad(), capture(model, table.points) as seen:
+        chances = model(inputs)[0, -1].float().softmax(-1)
+        says = torch.stack([table.probes(point, seen[point][0, -1]).softmax(-1) for point in table.points])
+    return {
+        "ply": len(moves),
+        "black": bool(played.black_moves[0, -1]),
+        "board": played.board[0, -1],
+        "colours": played.colours[0, -1],
+        "legal": legal,
+        "over": not bool(legal.any()),
+        "chances": chances[: len(legal)],
+        "illegal": float(chances.sum() - chances[: len(legal)][legal].sum()),
+        "says": says,
+    }
+
+
+def edit(
+    studio: Studio,
+    run: str,
+    moves: Sequence[Any],
+    square: int,
+    state: int,
+    how: str = "set",
+    first: int = 0,
+    last: int = 0,
+    strength: int | float = 1.0,
+) -> dict[str, Any]:
+    """What the network plays where its stream is edited so that a square is read otherwise, beside two controls.
+
+    `chances` (3, moves) are without an edit, with it, and with one of the same length along random directions; `right`
+    are the legal moves of the changed board, and `mistakes` those among the network's as many likeliest moves
+    (Li et al. 2023), `moved` how far each stream was moved.
+    """
+    table = opened(studio, run)
+    cases = changed(table, moves, square, state)
+    chosen = checked(table, how, first, last, strength)
+    legal, far = legal_squares(cases.after, table.size), dict[str, float]()
+    with studio.computing():
+        runner = LastToken(table.opened.model, cases)
+        edits = edits_of(chosen, table.readers, cases)
+        found = [
+            runner.logits({}),
+            runner.logits({point: measured(move, far, point) for point, move in edits.items()}),
+            runner.logits({point: at_random(far, point, table.seed + i) for i, point in enumerate(edits)}),
+        ]
+    return {
+        "chances": torch.cat([logits.float().softmax(-1)[:, : legal.size(1) + 1] for logits in found]),
+        "mistakes": [int(mistakes(logits, legal)) if legal.any() else None for logits in found],
+        "right": legal[0],
+        "before": legal_squares(cases.before, table.size)[0],
+        "moved": list(far.values()),
+    }
+
+
+def neuron(studio: Studio, run: str, layer: int, neuron: int, moves: Sequence[Any]) -> dict[str, Any]:
+    """A neuron: by which squares' states it fires, which moves it raises, and how it fires in this position."""
+    table = opened(studio, run)
+    model = table.opened.model
+    for name, value, most in (("layer", layer, model.config.n_layer), ("neuron", neuron, model.config.width_of_mlp)):
+        if not isinstance(value, int) or not 0 <= value < most:
+            raise ValueError(f"{name} (={value}) must be from 0 to {most - 1}")
+    inputs, _ = tokens_of(replayed(table, moves).moves, table.size, len(moves) + 1)
+    point = f"blocks.{layer}.mlp.post"
+    with studio.computing(), evaluating(model):
+        known = table.neurons[layer]
+        with torch.no_grad(), capture(model, point) as seen:
+            model(inputs)
+    return {
+        "value": float(seen[point][0, -1, neuron]),
+        "mean": float(known.mean[neuron]),
+        "highest": float(known.highest[neuron]),
+        "states": known.by_state[neuron],
+        "writes": known.writes[neuron, : table.size**2],
+        "games": LOOKED_AT,
+    }
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def opened(studio: Studio, run: str) -> Table:
+    """A run's network, kept open."""
+
+    def make() -> Table:
+        found = studio.run(run)
+        if found.kind_name != "othello":
+            raise RunError(f"{run} is {found.kind.what}: here one plays with what `glassworks reproduce othello` made")
+        network = open_run(found)
+        assert isinstance(network, OpenedGames)
+        return Table(network, found)
+
+    table: Table = studio.opens(("othello", run), make)
+    return table
+
+
+def replayed(table: Table, moves: Sequence[Any]) -> Replay:
+    """The game so far, and one ply more that is not played; ValueError for moves that are none or not legal."""
+    most = table.opened.model.config.n_ctx - 1
+    if len(moves) > most:
+        raise ValueError(f"moves ({len(moves)}) are more than the {most} that this network reads: take some back")
+    if not all(type(move) is int and 0 <= move <= table.size**2 for move in moves):
+        raise ValueError(f"moves must be whole numbers from 0 to {table.size**2}, the pass")
+    row: UInt8[Tensor, "1 plies"] = torch.tensor([[*moves, PADDING]], dtype=torch.uint8)
+    return replay(row, table.size)
+
+
+def changed(table: Table, moves: Sequence[Any], square: int, state: int) -> Cases:
+    """The position with one square in another state; ValueError for what is no change, or one that no game shows."""
+    squares = table.size**2
+    if not moves:
+        raise ValueError("edit a position with at least one move: before it the network has read nothing")
+    if not isinstance(square, int) or not 0 <= square < squares or state not in (0, 1, 2):
+        raise ValueError(f"square (={square}) must be below {squares}, and state (={state}) 0 empty, 1 mine or 2 yours")
+    played = replayed(table, moves)
+    before = played.board[:, -1]
+    if int(before[0, square]) == state:
+        raise ValueError("the square is in that state already: choose another one")
+    if state == EMPTY and square in middle(table.size):
+        raise ValueError("the four squares in the middle are never empty, so no probe knows them so: choose another")
+    after = before.clone()
+    after[0, square] = state
+    inputs, _ = tokens_of(played.moves, table.size, len(moves) + 1)
+    return Cases(table.size, inputs, torch.zeros(1, dtype=torch.int64), before, after)
+
+
+def checked(table: Table, how: str, first: int, last: int, strength: int | float) -> Edit:
+    """The edit, if it is one."""
+    layers = len(table.points)
+    if how not in ("add", "set") or not 0 <= first <= last < layers or not 0 <= strength <= 100:
+        raise ValueError(f"an edit goes from a layer to a later one of {layers}, with a strength from 0 to 100")
+    return Edit(how, int(first), int(last), float(strength))  # type: ignore[arg-type]
+
+
+def measured(move: Callable[[Tensor], Tensor], far: dict[str, float], point: str) -> Callable[[Tensor], Tensor]:
+    """The same edit, which notes how far it moved the stream."""
+
+    def moving(x: Tensor) -> Tensor:
+        to = move(x)
+        far[point] = float((to - x).norm())
+        return to
+
+    return moving
+
+
+def at_random(far: dict[str, float], point: str, seed: int) -> Callable[[Tensor], Tensor]:
+    """An edit that moves a stream as far as another one did, in a direction drawn at random."""
+
+    def moving(x: Tensor) -> Tensor:
+        drawn = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed)).to(x)
+        return x + far[point] * F.normalize(drawn, dim=-1)
+
+    return moving

@@ -1,0 +1,141 @@
+// Arithmetic of curves: points that grow, smoothing, what of them is in view, and round numbers for an axis.
+
+export type Series = Float32Array | Float64Array;
+
+/** Points of a curve, in order of x; NaNs are left out, so that a number logged at every tenth step is a line, too. */
+export class Points {
+  x = new Float64Array(256);
+  y = new Float64Array(256);
+  length = 0;
+
+  push(x: number, y: number): void {
+    if (!Number.isFinite(x) || !Number.isFinite(y)) return;
+    if (this.length === this.x.length) {
+      for (const name of ['x', 'y'] as const) {
+        const longer = new Float64Array(2 * this.length);
+        longer.set(this[name]);
+        this[name] = longer;
+      }
+    }
+    // a clock that was set back must not let a line run backwards
+    this.x[this.length] = this.length ? Math.max(x, this.x[this.length - 1]) : x;
+    this.y[this.length++] = y;
+  }
+
+  static of(x: ArrayLike<number>, y: ArrayLike<number>): Points {
+    const points = new Points();
+    for (let i = 0; i < Math.min(x.length, y.length); i++) points.push(x[i], y[i]);
+    return points;
+  }
+}
+
+/** Exponential moving average without its pull to the start (Adam's correction); `share` of the past, 0 = as it is. */
+export function smoothed(y: Series, length: number, share: number): Float64Array {
+  const found = new Float64Array(length);
+  let mean = 0;
+  let weight = 0;
+  for (let i = 0; i < length; i++) {
+    mean = share * mean + (1 - share) * y[i];
+    weight = share * weight + (1 - share);
+    found[i] = mean / weight;
+  }
+  return found;
+}
+
+/** The first index whose x is at least this. */
+export function from(x: Series, length: number, value: number): number {
+  let low = 0;
+  let high = length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (x[middle] < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The index whose x is nearest; -1 where there is none. */
+export function nearest(x: Series, length: number, value: number): number {
+  const after = from(x, length, value);
+  if (after === 0) return length ? 0 : -1;
+  return after < length && x[after] - value < value - x[after - 1] ? after : after - 1;
+}
+
+/** Lowest and highest y between two x. `late` leaves out the first twentieth, whose fall would squash the rest. */
+export function extent(x: Series, y: Series, length: number, left: number, right: number, late: boolean): [number, number] {
+  const begin = from(x, length, left);
+  const end = Math.min(length, from(x, length, right) + 1);
+  const skipped = late ? begin + Math.floor((end - begin) / 20) : begin;
+  let low = Infinity;
+  let high = -Infinity;
+  for (let i = skipped; i < end; i++) {
+    if (y[i] < low) low = y[i];
+    if (y[i] > high) high = y[i];
+  }
+  return [low, high];
+}
+
+/** About `count` round numbers between two. */
+export function ticks(low: number, high: number, count: number): number[] {
+  const span = high - low;
+  if (!(span > 0)) return Number.isFinite(low) ? [low] : [];
+  const rough = span / count;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * ([1, 2, 5].find((one) => one * power >= rough) ?? 10);
+  const first = Math.ceil(low / step - 1e-9);
+  const last = Math.floor(high / step + 1e-9);
+  return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
+}
+
+/** Powers of ten between two, or 1, 2 and 5 times those where they are few. */
+export function logTicks(low: number, high: number): number[] {
+  const found: number[] = [];
+  const few = Math.log10(high / low) < 2;
+  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high) + 1e-9; power++) {
+    for (const times of few ? [1, 2, 5] : [1]) {
+      const value = Number((times * 10 ** power).toPrecision(12));
+      if (value >= low * (1 - 1e-9) && value <= high * (1 + 1e-9)) found.push(value);
+    }
+  }
+  return found.length > 1 ? found : ticks(low, high, 4).filter((value) => value > 0);
+}
+
+/** Draw the part of a line that is in view, at most four points for each pixel: first, lowest, highest, last. */
+export function trace(
+  path: { moveTo(x: number, y: number): void; lineTo(x: number, y: number): void },
+  x: Series,
+  y: Series,
+  length: number,
+  toX: (value: number) => number,
+  toY: (value: number) => number,
+  left: number,
+  right: number,
+): void {
+  const begin = Math.max(0, from(x, length, left) - 1);
+  const end = Math.min(length, from(x, length, right) + 2);
+  let i = begin;
+  let started = false;
+  const put = (px: number, py: number) => {
+    if (started) path.lineTo(px, py);
+    else path.moveTo(px, py);
+    started = true;
+  };
+  while (i < end) {
+    const px = toX(x[i]);
+    const column = Math.floor(px);
+    let [low, high] = [y[i], y[i]];
+    const first = y[i];
+    let j = i + 1;
+    for (; j < end && Math.floor(toX(x[j])) === column; j++) {
+      if (y[j] < low) low = y[j];
+      if (y[j] > high) high = y[j];
+    }
+    put(px, toY(first));
+    if (j - i > 2) {
+      put(px, toY(low));
+      put(px, toY(high));
+    }
+    if (j - i > 1) put(toX(x[j - 1]), toY(y[j - 1]));
+    i = j;
+  }
+}
