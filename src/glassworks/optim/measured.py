@@ -1,36 +1,36 @@
 """What `reproduce without-backprop` found of each optimizer, for the list of all. Imports no torch."""
 
 DIGITS = {
-    "muon": 5.3,
-    "adamw": 5.1,
-    "sgd": 5.5,
-    "feedback_alignment": 6.3,
-    "direct_feedback_alignment": 6.2,
+    "muon": 5.1,
+    "adamw": 5.0,
+    "sgd": 5.4,
+    "feedback_alignment": 6.1,
+    "direct_feedback_alignment": 6.4,
     "sign_symmetric": 5.9,
-    "forward_forward": 10.2,
-    "hebbian": 14.5,
+    "forward_forward": 7.1,
+    "hebbian": 11.5,
     "extreme_learning_machine": 33.4,
     "target_propagation": 4.6,
-    "predictive_coding": 5.3,
-    "equilibrium_propagation": 5.2,
-    "ensemble_kalman": 26.2,
-    "openai_es": 36.5,
-    "pgpe": 36.5,
-    "snes": 35.5,
-    "sep_cma_es": 41.9,
-    "lm_cma_es": 31.6,
-    "genetic": 62.9,
-    "differential_evolution": 60.9,
-    "particle_swarm": 70.3,
-    "simulated_annealing": 44.9,
-    "hill_climbing": 48.1,
-    "random_search": 88.7,
-    "spsa": 55.8,
-    "mezo": 53.1,
-    "forward_gradient": 53.6,
+    "predictive_coding": 5.0,
+    "equilibrium_propagation": 4.9,
+    "ensemble_kalman": 25.0,
+    "openai_es": 25.9,
+    "pgpe": 26.4,
+    "snes": 20.6,
+    "sep_cma_es": 24.4,
+    "lm_cma_es": 22.7,
+    "genetic": 46.4,
+    "differential_evolution": 50.3,
+    "particle_swarm": 55.9,
+    "simulated_annealing": 29.3,
+    "hill_climbing": 42.0,
+    "random_search": 89.4,
+    "spsa": 21.0,
+    "mezo": 48.4,
+    "forward_gradient": 20.3,
 }
 """Of MNIST's digits, how many of a hundred are wrong: of 25,450 weights in batches of 256, after `PASSES` passes."""
-PASSES = 2_000
+PASSES = 5_000
 
 DIMENSIONS = (2, 10, 100, 1_000, 10_000)
 SOLVED = {
@@ -38,14 +38,20 @@ SOLVED = {
     "pgpe": (100, 60, 0),
     "snes": (93, 93, 40, 0),
     "xnes": (87, 73, 7, 0),
-    "cma_es": (93, 87, 67),
+    "cma_es": (93, 93, 67),
     "sep_cma_es": (93, 93, 67, 0),
     "lm_cma_es": (100, 93, 67, 20, 0),
     "genetic": (93, 67, 13, 0),
     "differential_evolution": (80, 73, 20, 0),
     "particle_swarm": (80, 67, 20, 0),
     "random_search": (93, 0),
-    "spsa": (27, 0),
+    "spsa": (33, 0),
+    "simulated_annealing": (53, 53, 40, 0),
+    "hill_climbing": (80, 60, 40, 0),
+    "mezo": (80, 33, 0),
+    "forward_gradient": (40, 27, 0),
+    "nelder_mead": (87, 67, 20, 0),
+    "cobyqa": (93, 87),
 }
 """Of 15 test functions in so many dimensions, how many in a hundred are solved to 90 % of the way down by 2,500
 evaluations; with more dimensions as many as with the last, or it was not tried."""
@@ -55,7 +61,7 @@ def measured(name: str) -> str:
     """The figures of a method in a line; nothing where there are none.
 
     >>> measured("spsa")
-    '27 % of test functions solved in 2 dimensions, none in 10; 55.8 % of digits wrong after 2,000 passes (AdamW: 5.1)'
+    '33 % of test functions solved in 2 dimensions, none in 10; 21.0 % of digits wrong after 5,000 passes (AdamW: 5.0)'
     """
     said = []
     if name in SOLVED:
