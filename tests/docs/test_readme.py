@@ -20,6 +20,10 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 SHAPE = {"n-ctx": "16", "n-layer": "1", "n-head": "2", "n-embd": "32"}
 TINY = ["--batch-size", "4", *(word for name, value in SHAPE.items() for word in (f"--model.{name}", value))]
 
+NARROW = ["--batch-size", "4", "--model.n-layer", "1", "--model.n-head", "2", "--model.n-embd", "32"]
+PAIRS = {"dates:300", "locale/*/de.po", "pairs.tsv"}
+"""Data of the README's commands that are pairs of texts, the first in fewer than they are."""
+
 
 def lines(start: str) -> list[list[str]]:
     """The README's console lines that begin with a word."""
@@ -40,6 +44,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     areas = random.Random(2).sample(range(20, 400), 200)
     rows = [f"{area},{12 * area + area % 7}" for area in areas]
     (folder / "flats.csv").write_text("\n".join(["area,rent", *rows]), encoding="utf-8")
+    make_pairs(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         command = ["train", "--data", "my-texts/", "--tokenizer", "bytes", "--steps", "4", "--name", "demo"]
@@ -49,8 +54,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 assert answered_until_ctrl_c(words_of_command[1:]) == (200, 0), words_of_command
                 continue
             small = [word if word != "10" else "0.01" for word in words_of_command[1:]]
-            is_text = small[0] == "train" and not {"--resume", "photos/", "flats.csv", "digits"} & set(small)
-            smaller = TINY if is_text else []
+            if small[:3] == ["train", "--data", "dates"]:
+                small = ["train", "--data", "dates:300", "--steps", "4", *small[3:]]
+            others = {"--resume", "photos/", "flats.csv", "digits", *PAIRS}
+            is_text = small[0] == "train" and not others & set(small)
+            smaller = TINY if is_text else NARROW if small[0] == "train" and PAIRS & set(small) else []
             smaller = ["--steps", "4", *smaller] if "shakespeare-char" in small else smaller
             smaller = ["--generations", "2"] if "--on" in small else smaller
             assert run([*small, *smaller]) == 0, words_of_command
@@ -68,6 +76,15 @@ def answered_until_ctrl_c(words: list[str]) -> tuple[int, int]:
             status = answer.status
         child.send_signal(signal.SIGINT)
     return status, child.returncode
+
+
+def make_pairs(folder: Path) -> None:
+    """A catalogue and a table of pairs."""
+    (folder / "locale" / "x").mkdir(parents=True)
+    messages = "".join(f'msgid "File {i}"\nmsgstr "Datei {i}"\n\n' for i in range(120))
+    (folder / "locale" / "x" / "de.po").write_text(messages, encoding="utf-8")
+    rows = "".join(f"cat {i}\tchat {i}\n" for i in range(120))
+    (folder / "pairs.tsv").write_text(f"english\tfrench\n{rows}", encoding="utf-8")
 
 
 def make_photos(folder: Path) -> None:

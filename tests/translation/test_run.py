@@ -15,6 +15,7 @@ from glassworks.core.runs import Run
 from glassworks.models.seq2seq.config import Seq2SeqConfig
 from glassworks.models.seq2seq.model import Seq2Seq
 from glassworks.objectives.losses import pair_loss
+from glassworks.optim.config import OptimizerConfig, ScheduleConfig
 from glassworks.train.checkpoint import save_checkpoint
 from glassworks.train.distributed import Ranks, ranks
 from glassworks.train.opening import OpenedPairs, open_run, open_text
@@ -92,6 +93,8 @@ def test_it_learns_a_cipher_whose_answers_are_known(tmp_path: Path) -> None:
         data=str(tmp_path / "a.tsv"),
         tokenizer="chars",
         model=dataclasses.replace(SMALL, n_embd=32, dropout=0.0),
+        optimizer=OptimizerConfig("adamw", lr=0.004),
+        schedule=ScheduleConfig(warmup=20),
         steps=250,
         batch_size=32,
         device="cpu",

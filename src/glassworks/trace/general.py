@@ -161,6 +161,8 @@ def words_of(trace: Trace, token: Token, *parts: str) -> Iterator[Markup]:
 
 def as_written(value: object) -> str:
     """A single value as it is written: numbers in three digits, counts as they are."""
+    if isinstance(value, str):
+        return plain(value)
     return figure(value) if isinstance(value, float) else minus(plain(value))
 
 

@@ -50,11 +50,11 @@ class Translator:
 class PairRecipe(Training, Translator, PairTexts):
     """What pairs to train on, what to train, and how. `recipes/*.toml` are files of these; flags go over them."""
 
-    optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig("adamw", lr=0.002, betas=(0.9, 0.98)))
+    optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig("adamw", lr=0.001, betas=(0.9, 0.98)))
     schedule: ScheduleConfig = field(default_factory=lambda: ScheduleConfig("wsd", warmup=200, decay=0.65, final=0.01))
     batch_size: int = 64
     """Pairs in a step, over all ranks and parts together."""
-    steps: int = 1600
+    steps: int = 2400
     """Steps to take; where minutes are given, as many as there is time for."""
 
     def __post_init__(self) -> None:

@@ -130,7 +130,6 @@ def pair_work(recipe: PairRecipe, pairs: Pairs, place: Ranks) -> Work:
         build=partial(build, recipe),
         batches=PairBatches(pairs, recipe.batch_size, recipe.seed, place.rank, place.world),
         loss_fn=pair_loss(recipe.label_smoothing),
-        width=recipe.model.n_embd,
         evaluations=EVALUATIONS,
         one_shape=False,
         max_rise=2.0,

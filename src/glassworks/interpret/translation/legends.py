@@ -24,15 +24,15 @@ CROSS_ATTENTION = Legend(
         for pair in range(PAIRS)
         for name, quantity in {
             f"weight_{pair}": Quantity(
-                f"pair {pair + 1}: share of its attention, mean over the heads",
-                note=f"“{{source_{pair}}}” becomes “{{target_{pair}}}”.",
+                f"pair {pair + 1}",
+                note=f"Share of its attention, mean over the heads. “{{source_{pair}}}” becomes “{{target_{pair}}}”.",
                 controls=(f"untrained_{pair}",),
                 ends=(0.0, 1.0),
             ),
             f"untrained_{pair}": Quantity("untrained", show="beside"),
             f"heads_{pair}": Quantity(
-                f"pair {pair + 1}: each head by itself",
-                note="The same, head by head.",
+                f"pair {pair + 1}, each head by itself",
+                note="Share of its attention, head by head.",
                 show="folded",
                 ends=(0.0, 1.0),
             ),

@@ -1,6 +1,5 @@
 """How good an encoder-decoder is, how it became so, what it writes and where it looks, for its run's page."""
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -80,13 +79,17 @@ def curve(contents: Contents, name: str) -> Markup:
     if not steps:
         return Markup("")
     measure = MEASURES[name]
-    known = [
-        (row, number(metric(row, name)["value"])) for row in rows_with((contents.held_out or {}).get("rivals"), "name")
+    at: dict[str, list[str]] = {}  # by what is shown: labels of one place would lie on one another
+    for row in rows_with((contents.held_out or {}).get("rivals"), "name"):
+        at.setdefault(measure.shown(metric(row, name)["value"]), []).append(str(row["name"]))
+    levels = [
+        Level(f"{' and '.join(names)} {shown}", float(shown.removesuffix(measure.unit)))
+        for shown, names in at.items()
+        if shown[:1].isdigit()
     ]
-    levels = [Level(f"{row['name']} {measure.shown(y)}", measure.scale * y) for row, y in known if math.isfinite(y)]
     line = Line("validation", steps, [measure.scale * y for y in values], colour="line1")
     title = f"{measure.title} (%)" if measure.unit else measure.title
-    caption = f"Higher is better. {measure.title} of what it wrote, greedily, for the first validation pairs."
+    caption = "Higher is better. Of what it wrote, greedily, for the first validation pairs; rivals on the test part."
     return chart_figure(Chart([line], "step", title, levels, y_range=(0.0, 105.0)), caption)
 
 
@@ -152,9 +155,9 @@ def writing(contents: Contents) -> Markup:
             step, text = f"{row['step']:,}" if isinstance(row.get("step"), int) else "", cut(row["text"])
             right = row["text"] == row.get("is")
             body.append(tag("tr", *first, tag("td", step), tag("td", tag("b", text) if right else text)))
-        body.append(tag("tr", tag("td", "is"), tag("td", cut(rows[-1].get("is", "")))))
+        body.append(tag("tr", tag("td", "it is"), tag("td", cut(rows[-1].get("is", "")))))
     head = tag("tr", *(tag("th", title, scope="col") for title in ("source", "after step", "it writes")))
-    table = tag("table", tag("thead", head), tag("tbody", *body), class_="comparison")
+    table = tag("table", tag("thead", head), tag("tbody", *body), class_="comparison said")
     caption = "The first sources of the validation part, greedily; what is right to the letter is bold."
     return tag("figure", scrolling(table), tag("figcaption", caption))
 
@@ -176,7 +179,7 @@ def mistakes(contents: Contents) -> Markup:
         )
         for row in rows
     ]
-    table = tag("table", tag("thead", head), tag("tbody", *body), class_="comparison")
+    table = tag("table", tag("thead", head), tag("tbody", *body), class_="comparison said")
     caption = "Those it was surest of: the probability of the whole text. Another wording may be as right."
     return tag("figure", scrolling(table), tag("figcaption", caption))
 
