@@ -271,3 +271,8 @@ def test_training_shows_the_network_as_it_began_and_at_its_checkpoints(tmp_path:
     close(found["chance"][2], found["chance"][3])
     close(found["loss"], -found["chance"][:, 0].log())
     assert transformer.training(Studio(tmp_path / "runs"), "ants", "the")["follows"] is None
+
+
+def test_ids_without_a_token_are_named_so_that_none_is_drawn(tmp_path: Path) -> None:
+    studio, _ = studio_of(tmp_path, vocab_size=260)
+    assert transformer.forward(studio, "it", TEXT)["unknown"].tolist() == [257, 258, 259]

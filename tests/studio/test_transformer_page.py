@@ -19,13 +19,8 @@ def numbers(page: Page, selector: str, attribute: str) -> list[float]:
 
 def sums(page: Page) -> list[tuple[float, float]]:
     """What the page works out, and the number that it was sent, of every formula that is shown."""
-    return list(
-        zip(
-            numbers(page, ".detail [data-sum]", "data-sum"),
-            numbers(page, ".detail [data-sum]", "data-value"),
-            strict=True,
-        )
-    )
+    found = page.locator(".detail [data-sum]").evaluate_all("all => all.map(x => [+x.dataset.sum, +x.dataset.value])")
+    return [(mine, torchs) for mine, torchs in found]
 
 
 def test_without_a_model_it_says_what_to_do_first(page: Page, served) -> None:

@@ -21,7 +21,7 @@ export interface Candidates {
 }
 
 /** Ids from the likeliest to the least likely; of two that tie, the smaller first. Unknown ones are left out. */
-export function ordered(logits: Float32Array, unknown: number[] = []): Int32Array {
+export function ordered(logits: Float32Array, unknown: Iterable<number> = []): Int32Array {
   const out = new Set(unknown);
   const ids = Int32Array.from(logits.keys()).filter((id) => !out.has(id));
   return ids.sort((a, b) => logits[b] - logits[a] || a - b);

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from glassworks.studio.studio import Studio
 from glassworks.studio.texts import ids_of, open_at, text_models
 
@@ -74,8 +76,16 @@ def forward(
         "plain": None if plain is None else plain["logits"],
         "listed": listed,
         "texts": [tokenizer.token(id) for id in listed],
-        "unknown": [id for id in range(model.config.vocab_size) if not tokenizer.stands(id)],
+        "unknown": unknown_ids(tokenizer, model.config.vocab_size),
     }
+
+
+def unknown_ids(tokenizer: Any, rows: int) -> Any:
+    """The ids that the model has a row for and the tokenizer no token: they are never drawn."""
+    known = np.zeros(rows, bool)
+    count = min(rows, len(tokenizer.known))
+    known[:count] = tokenizer.known[:count]
+    return np.flatnonzero(~known).astype(np.int32)
 
 
 def facts_of(model: Any) -> dict[str, Any]:

@@ -40,7 +40,7 @@ export interface Forward {
   plain: NDArray | null; // (V,), without the edits
   listed: number[];
   texts: string[];
-  unknown: number[];
+  unknown: NDArray<Int32Array>;
 }
 
 export type OfBlock =
