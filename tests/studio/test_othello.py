@@ -75,6 +75,7 @@ def test_kept_probes_read_what_those_that_were_fitted_read(studio: Studio, tmp_p
     says = position(bare, "bare", MOVES)["says"]  # fitted on other games of as many
     assert says.shape == (2, 36, 3)
     torch.testing.assert_close(says.sum(-1), torch.ones(2, 36))
+    torch.testing.assert_close(position(bare, "bare", MOVES)["says"], says)
 
 
 def test_an_edit_moves_the_stream_along_the_probe_and_its_control_as_far(studio: Studio) -> None:

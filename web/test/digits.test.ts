@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { pixelsOf, read, written } from '../src/components/digits/drawing';
+import { emptyPad, inkOf, line, pixelsOf, read, written } from '../src/components/digits/drawing';
 import { beside, middle, planes, shares, unitAt, within } from '../src/components/digits/layout';
 
 const MNIST = { paper: 0, size: 20 / 28, row: 0.5, column: 0.5 };
@@ -25,6 +25,22 @@ test('a level is the share of ink in its square, and dark ink on light paper is 
   const whole = { paper: 0, size: 1, row: 0.5, column: 0.5 };
   expect([...pixelsOf(half, 1, 1, whole)]).toEqual([191]);
   expect([...pixelsOf(half, 1, 1, { ...whole, paper: 255 })]).toEqual([64]);
+});
+
+test('a pen leaves ink as far as its radius, and the eraser takes it away', () => {
+  const ink = emptyPad(40, 20);
+  line(ink, [10, 10], [30, 10], 4);
+  const level = (x: number, y: number) => ink.data[y * 40 + x];
+  expect([level(20, 10), level(20, 7), level(7, 10), level(20, 3), level(3, 10)]).toEqual([255, 255, 255, 0, 0]);
+  line(ink, [20, 0], [20, 19], 3, true);
+  expect([level(20, 10), level(12, 10)]).toEqual([0, 255]);
+});
+
+test('an image that is put on the pad is read again much as it was: its edges are softer', () => {
+  const pixels = pixelsOf(square(196, 50, 60, 77), 28, 28, MNIST);
+  const again = pixelsOf(inkOf(pixels, 28, 28, 0, 196, 196), 28, 28, MNIST);
+  expect(pixels.reduce((sum, level, i) => sum + Math.abs(again[i] - level), 0) / pixels.length).toBeLessThan(16);
+  expect(again[14 * 28 + 14]).toBe(255);
 });
 
 test('nothing drawn is paper', () => {

@@ -170,9 +170,11 @@ def position(studio: Studio, run: str, moves: Sequence[Any]) -> dict[str, Any]:
     model, played = table.opened.model, replayed(table, moves)
     inputs, _ = tokens_of(played.moves, table.size, len(moves) + 1)
     legal = played.legal[0, -1]
-    with studio.computing(), evaluating(model), torch.no_grad(), capture(model, table.points) as seen:
-        chances = model(inputs)[0, -1].float().softmax(-1)
-        says = torch.stack([table.probes(point, seen[point][0, -1]).softmax(-1) for point in table.points])
+    with studio.computing(), evaluating(model):
+        probes = table.probes  # before the pass below: fitting them runs the model, too
+        with torch.no_grad(), capture(model, table.points) as seen:
+            chances = model(inputs)[0, -1].float().softmax(-1)
+            says = torch.stack([probes(point, seen[point][0, -1]).softmax(-1) for point in table.points])
     return {
         "ply": len(moves),
         "black": bool(played.black_moves[0, -1]),

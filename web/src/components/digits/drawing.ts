@@ -5,9 +5,52 @@ import type { Style } from './kinds';
 const FAINT = 24; // of 255: less is no ink
 
 export interface Ink {
-  data: Uint8Array | Uint8ClampedArray; // 0 paper to 255 ink, row by row
+  data: Uint8Array; // 0 paper to 255 ink, row by row
   width: number;
   height: number;
+}
+
+/** A pad without ink. */
+export function emptyPad(width: number, height: number): Ink {
+  return { data: new Uint8Array(width * height), width, height };
+}
+
+/** Draw a line with a round pen, or take ink away; its edge is a pixel wide. */
+export function line(ink: Ink, [x0, y0]: [number, number], [x1, y1]: [number, number], radius: number, erase = false): void {
+  const { data, width, height } = ink;
+  const [dx, dy] = [x1 - x0, y1 - y0];
+  const long = dx * dx + dy * dy;
+  const bottom = Math.min(height, Math.ceil(Math.max(y0, y1) + radius + 1));
+  const right = Math.min(width, Math.ceil(Math.max(x0, x1) + radius + 1));
+  for (let row = Math.max(0, Math.floor(Math.min(y0, y1) - radius - 1)); row < bottom; row++) {
+    for (let column = Math.max(0, Math.floor(Math.min(x0, x1) - radius - 1)); column < right; column++) {
+      const [px, py] = [column + 0.5 - x0, row + 0.5 - y0];
+      const along = long ? Math.min(1, Math.max(0, (px * dx + py * dy) / long)) : 0;
+      const far = Math.hypot(px - along * dx, py - along * dy);
+      const level = Math.round(255 * Math.min(1, Math.max(0, radius + 0.5 - far)));
+      const at = row * width + column;
+      data[at] = erase ? Math.min(data[at], 255 - level) : Math.max(data[at], level);
+    }
+  }
+}
+
+/** An image as ink on a pad: enlarged, bilinear between the middles of its pixels. */
+export function inkOf(pixels: Uint8Array, rows: number, columns: number, paper: number, width: number, height: number): Ink {
+  const ink = emptyPad(width, height);
+  const places = (count: number, most: number) =>
+    Array.from({ length: count }, (_, i) => {
+      const at = Math.min(most - 1, Math.max(0, ((i + 0.5) * most) / count - 0.5));
+      return [Math.floor(at), Math.min(most - 1, Math.floor(at) + 1), at - Math.floor(at)];
+    });
+  const across = places(width, columns);
+  places(height, rows).forEach(([above, below, down], y) => {
+    across.forEach(([left, right, over], x) => {
+      const upper = pixels[above * columns + left] * (1 - over) + pixels[above * columns + right] * over;
+      const lower = pixels[below * columns + left] * (1 - over) + pixels[below * columns + right] * over;
+      ink.data[y * width + x] = Math.abs(upper * (1 - down) + lower * down - paper);
+    });
+  });
+  return ink;
 }
 
 /** The grey levels of an image of so many rows and columns, which is paper where nothing is drawn. */
