@@ -1,5 +1,6 @@
 """What the studio holds: the folder of runs, and the models that were opened last."""
 
+import subprocess
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ class Studio:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.listing = Listing(root)
+        self.children: dict[str, subprocess.Popen[bytes]] = {}
+        """Trainings that this start of the studio has begun, which wait to be waited for."""
         self.tables: dict[str, Columns] = {}
         self.tables_lock = threading.Lock()
         self.opened: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
@@ -34,9 +37,7 @@ class Studio:
 
     def run(self, name: str) -> Run:
         """The run of that name in this studio's folder; a path to anywhere else is no name."""
-        if not isinstance(name, str) or not name or Path(name).name != name or name in (".", "..") or "\0" in name:
-            raise RunError(f"{name!r} is not the name of a run: choose one from the list")
-        path = self.root / name
+        path = self.root / self.checked(name)
         try:
             is_there = (path / "run.json").is_file()
         except OSError:  # longer than a name can be
@@ -45,6 +46,12 @@ class Studio:
             raise RunError(f"there is no run {name} in {self.root}: was it deleted, or renamed?")
         self.inside(path / "run.json")
         return Run(path)
+
+    def checked(self, name: str) -> str:
+        """A name that a run in this folder may have; RunError for what is none."""
+        if not isinstance(name, str) or not name or Path(name).name != name or name in (".", "..") or "\0" in name:
+            raise RunError(f"{name!r} is not the name of a run: choose one from the list")
+        return name
 
     def inside(self, path: Path) -> Path:
         """A path below the folder of runs, as it is; RunError where a link leads out of it."""
