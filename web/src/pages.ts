@@ -19,7 +19,7 @@ export const PAGES: Page[] = [
   { path: '/digits', title: 'Draw a digit', what: 'Draw, and see every unit of a network that reads it: on the flat or in space.', opens: (run) => run.kind === 'images', load: () => import('./pages/Digits.svelte') },
   { path: '/playground', title: 'Playground', what: 'Train a small network on points in a plane, by any optimizer, and touch every weight.', load: () => import('./pages/Playground.svelte') },
   { path: '/othello', title: 'Othello', what: 'Play against a network, see the board that it keeps, and change it.', opens: (run) => run.kind === 'othello', load: () => import('./pages/Othello.svelte') },
-  { path: '/cnn', title: 'CNN', what: 'A convolutional network on an image: every layer, every window, every number.', load: () => import('./pages/Cnn.svelte') },
+  { path: '/cnn', title: 'CNN', what: 'A convolutional network on an image: every layer, every window, every number.', opens: (run) => run.kind === 'images', load: () => import('./pages/Cnn.svelte') },
 ];
 
 /** Pages that the bar names; a run's is reached from the list. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { arranged, box, channelAt } from '../src/lib/cnn/layout';
-import { between, broadcast, origin, products, read, softmax, sources, spread, stages, terms, type Layer, type Network } from '../src/lib/cnn/network';
+import { between, broadcast, origin, products, read, shared, softmax, sources, spread, stages, terms, type Layer, type Network } from '../src/lib/cnn/network';
 import type { NDArray } from '../src/lib/wire';
 
 const array = (shape: number[], data: number[]): NDArray => ({ shape, data: new Float32Array(data) });
@@ -72,4 +72,13 @@ test('a point of the drawing is the channel that is drawn there', () => {
       expect(channelAt(columns[i], count, x + side / 2, y + side / 2)).toBe(c);
     }
   expect(channelAt(columns[1], 40, columns[1].x - 5, 100)).toBeUndefined();
+});
+
+test('shares are the softmax of logits, and of what is one already the outputs themselves', () => {
+  const made = (kind: Layer['kind'], log: boolean, data: number[]) =>
+    shared({ layers: [layer({ kind, log })], output: 0, classes: ['a', 'b'] } as unknown as Network, { values: [array([2], data)] } as never);
+  expect(made('linear', false, [0, 0])).toEqual([0.5, 0.5]);
+  expect(made('softmax', false, [0.25, 0.75])).toEqual([0.25, 0.75]);
+  expect(made('softmax', true, [0, 0])).toEqual([1, 1]);
+  expect(made('linear', false, [1, 2, 3])).toBeUndefined();
 });

@@ -9,8 +9,10 @@ from torch import Tensor, nn
 from glassworks.interpret.access.flow.steps import Flow, names_of
 from glassworks.interpret.access.flow.trace import trace
 
-MOST = 24_000_000
-"""Numbers that a page is sent at most: 96 MB."""
+MOST = 12_000_000
+"""Numbers of values that a page is sent at most: 48 MB."""
+WEIGHTS = 2_000_000
+"""Weights of a layer that a page is sent at most."""
 
 
 def network(model: nn.Module, inputs: Sequence[Tensor], names: Sequence[str] = ()) -> dict[str, Any]:
@@ -45,8 +47,9 @@ def kinds_of(flow: Flow) -> list[tuple[str, str, torch.Size]]:
 def layers_of(flow: Flow) -> list[dict[str, Any]]:
     """Every step without its value; `point` is None where it is not what its module returns."""
     last = {(step.name, step.call): i for i, step in enumerate(flow.steps)}
-    return [
-        {
+    layers = []
+    for i, (step, name) in enumerate(zip(flow.steps, names_of(flow.steps), strict=True)):
+        layer = {
             "name": name,
             "module": step.module,
             "function": step.function,
@@ -54,10 +57,14 @@ def layers_of(flow: Flow) -> list[dict[str, Any]]:
             "inputs": list(step.inputs),
             "shape": list(step.value.shape),
             "point": step.point if step.name and last[step.name, step.call] == i else None,
-            **step.facts,
         }
-        for i, (step, name) in enumerate(zip(flow.steps, names_of(flow.steps), strict=True))
-    ]
+        weight = step.facts.get("weight")
+        if weight is not None and weight.numel() > WEIGHTS:
+            layer |= {"kind": "opaque", "why": f"its {weight.numel():,} weights are more than a page holds"}
+        else:
+            layer |= step.facts
+        layers.append(layer)
+    return layers
 
 
 def moments_of(flow: Flow) -> dict[str, Any]:

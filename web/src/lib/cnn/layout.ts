@@ -12,7 +12,7 @@ export interface Column {
   rows: number; // channels in a file
 }
 
-const MOST = 480;
+const MOST = 528;
 const LEAST = 260;
 const GAP = 3;
 
@@ -28,18 +28,19 @@ const stepOf = (cell: number) => cell + (cell > 12 ? GAP : 1);
 
 /** Columns from left to right, and how tall they are; where each channel is read by itself there is less room for edges. */
 export function arranged(layers: Layer[], words: number): { columns: Column[]; tall: number } {
-  const files = (layer: Layer, tall: number) => {
+  const inFile = (layer: Layer, tall: number) => {
     const channels = form(layer.shape)[0];
-    return Math.min(channels, Math.max(1, Math.floor((tall + GAP) / stepOf(side(layer)))));
+    const most = Math.max(1, Math.floor((tall + GAP) / stepOf(side(layer))));
+    return Math.ceil(channels / Math.ceil(channels / most)); // all files alike
   };
-  const heights = layers.filter(isMap).map((layer) => files(layer, MOST) * stepOf(side(layer)));
+  const heights = layers.filter(isMap).map((layer) => inFile(layer, MOST) * stepOf(side(layer)));
   const tall = Math.min(MOST, Math.max(LEAST, ...heights)); // vectors do with the height that maps take
   let x = 8;
   const columns = layers.map((layer, i) => {
-    const [cell, rows] = [side(layer), files(layer, tall)];
+    const [cell, rows] = [side(layer), inFile(layer, tall)];
     const step = stepOf(cell);
     const own = Math.ceil(form(layer.shape)[0] / rows) * step - (step - cell);
-    const width = Math.max(own, 50);
+    const width = Math.max(own, 60);
     const wide = ['conv', 'linear', 'opaque', 'softmax', 'combine', 'move'].includes(layer.kind);
     x += i ? (wide ? 40 : 14) : 0;
     const height = rows * step - (step - cell);

@@ -30,6 +30,7 @@ export interface Layer {
   source?: NDArray<Int32Array> | null;
   op?: string;
   log?: boolean;
+  why?: string; // why it is a box that cannot be looked into
 }
 export interface Pass {
   name: string;
@@ -290,6 +291,14 @@ export function softmax(logits: ArrayLike<number>): Shares {
   return { most, exps, total, shares: exps.map((e) => e / total) };
 }
 
+/** The share of each class: the outputs' softmax, or the outputs where they are one; undefined where they are no classes'. */
+export function shared(network: Network, pass: Pass): number[] | undefined {
+  const [outputs, last] = [pass.values[network.output].data, network.layers[network.output]];
+  if (network.classes.length !== outputs.length) return undefined;
+  if (last.kind !== 'softmax') return softmax(outputs).shares;
+  return Array.from(outputs, (x) => (last.log ? Math.exp(x) : x));
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 // What is drawn
 
@@ -345,12 +354,12 @@ export function scales(network: Network, pass: Pass, over: 'layer' | 'module' | 
 
 /** A layer in a word: what the reader calls it. */
 export function title(layer: Layer): string {
-  const names: Record<string, string> = { conv: 'conv', linear: 'linear', move: 'moved', softmax: 'softmax', input: 'input' };
+  const names: Record<string, string> = { conv: 'conv', linear: 'linear', softmax: 'softmax', input: 'input' };
   if (layer.kind === 'norm') return `${layer.what} norm`;
   if (layer.kind === 'pool') return `${layer.how} pool`;
   if (layer.kind === 'pointwise') return layer.chain!.length === 1 && !['mul', 'add', 'sub', 'div'].includes(layer.chain![0].op) ? layer.chain![0].op : layer.module || layer.function;
   if (layer.kind === 'combine') return layer.op === 'add' ? 'sum' : layer.op!;
-  if (layer.kind === 'move' && layer.shape.length === 1) return 'flatten';
+  if (layer.kind === 'move') return layer.shape.length === 1 ? 'flatten' : layer.function === 'pad' ? 'pad' : layer.module || layer.function;
   if (layer.kind === 'opaque') return layer.module || layer.function;
   return names[layer.kind];
 }
