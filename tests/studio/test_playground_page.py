@@ -7,9 +7,12 @@ import pytest
 import torch
 from playwright.sync_api import Page, expect
 
+from glassworks.studio.offline import offline_page
 from glassworks.studio.playground.edits import edits_from
 from glassworks.studio.playground.experiment import Experiment
 from glassworks.studio.playground.settings import settings_from
+from glassworks.studio.questions import playground
+from glassworks.studio.studio import Studio
 
 
 def link_of(page: Page) -> dict[str, str]:
@@ -182,3 +185,26 @@ def test_a_network_of_no_numbers_says_so_and_reset_mends_it(opened: Page, served
     opened.get_by_role("button", name="Reset").click()
     expect(opened.get_by_role("alert")).to_have_count(0)
     expect(opened.get_by_role("button", name="Play", exact=True)).to_be_enabled()
+
+
+def test_a_page_of_one_file_has_its_heat_maps_and_a_hand_without_python(browser, tmp_path) -> None:
+    studio = Studio(tmp_path)
+    look = playground.look(studio, "tab", {"points": "80"}, 0)
+    data = {"choices": playground.controls(studio), "link": {}, "look": look}
+    (tmp_path / "page.html").write_text(offline_page("Playground", "playground", data), "utf-8")
+    context = browser.new_context(offline=True)
+    alone = context.new_page()
+    failures: list[str] = []
+    alone.on("pageerror", lambda error: failures.append(str(error)))
+    alone.goto((tmp_path / "page.html").as_uri())
+    experiment = Experiment(settings_from({"points": "80"}))
+    assert output_at(alone, 5.8, 0.1) == pytest.approx(told(experiment, 5.8, 0.1), abs=0.02)
+    alone.get_by_role("button", name="output: its weights").click()
+    alone.get_by_label("neuron 2.1", exact=True).fill("-4")
+    alone.get_by_label("neuron 2.1", exact=True).press("Enter")
+    experiment = Experiment(settings_from({"points": "80"}), edits_from("0:2:0:0:-4"))
+    experiment.advance(0)
+    assert output_at(alone, 5.8, 0.1) == pytest.approx(told(experiment, 5.8, 0.1), abs=0.02)
+    expect(alone.get_by_role("button", name="Play", exact=True)).to_be_disabled()
+    context.close()
+    assert failures == []
