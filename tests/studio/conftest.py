@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from glassworks.studio import front
 from glassworks.studio.app import make_app
@@ -94,6 +94,7 @@ def page(browser: Browser, served: Served) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     found = context.new_page()
     found.set_default_timeout(20_000)
+    expect.set_options(timeout=20_000)
     asked: list[str] = []
     failures: list[str] = []
     found.on("request", lambda request: asked.append(request.url))
