@@ -106,6 +106,10 @@ def test_a_neuron_is_the_models(studio: Studio) -> None:
     assert found["value"] == pytest.approx(seen["blocks.1.mlp.post"][0, -1, 5].item(), abs=1e-6)
     assert found["states"].shape == (36, 3)
     assert found["mean"] <= found["highest"]
+    values = [rule["value"] for rule in found["rules"]]
+    assert values == sorted(values, reverse=True)
+    assert 0 < len(values) <= 4
+    assert found["shuffled"] < found["explained"] <= 1
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,12 @@ KEPT = 3
 """Models kept open, the last ones asked for."""
 
 
+def changed(run: Run) -> tuple[int, ...]:
+    """When a run's weights changed last: part of a model's key, so that it is opened anew as the run goes on."""
+    folders = (run.path / "model", run.path / "checkpoints")
+    return tuple(folder.stat().st_mtime_ns if folder.is_dir() else 0 for folder in folders)
+
+
 class Studio:
     """One start of the studio."""
 

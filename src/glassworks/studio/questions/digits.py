@@ -18,7 +18,7 @@ from glassworks.data.labelled.changes import as_pixels
 from glassworks.data.labelled.store import Part
 from glassworks.interpret.images.stages import Stage, receptive_fields, run_stages, stages_of, unit_of
 from glassworks.models.modes import evaluating
-from glassworks.studio.studio import Studio
+from glassworks.studio.studio import Studio, changed
 from glassworks.train.opening import OpenedLabelled, open_labelled_model
 
 MOST_UNITS = 20_000
@@ -56,7 +56,7 @@ class Drawn:
     def steps(self) -> list[int]:
         """Steps of the training at which the network is kept, its end the last; () where it cannot be made again."""
         run = self.opened.run
-        if run is None or self.part is None or run.steps is None:
+        if run is None or self.part is None or run.steps is None or "result" not in run.record:
             return []
         powers = [4**n for n in range(16)]
         return [0, *(step for step in powers if step < run.steps and file_of(run, step).is_file()), run.steps]
@@ -153,8 +153,8 @@ def unit(
 
 def opened(studio: Studio, run: str) -> Drawn:
     """A run's network, kept open."""
-    found: Drawn = studio.opens(("digits", run), lambda: open_drawn(studio, run))
-    return found
+    drawn: Drawn = studio.opens(("digits", run, changed(studio.run(run))), lambda: open_drawn(studio, run))
+    return drawn
 
 
 def open_drawn(studio: Studio, run: str) -> Drawn:

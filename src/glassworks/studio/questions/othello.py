@@ -16,22 +16,29 @@ from glassworks.core.runs import Run
 from glassworks.data.games.othello import PADDING, Replay, replay, tokens_of
 from glassworks.interpret.access.hooks import capture
 from glassworks.interpret.neurons.directions import neuron_directions
+from glassworks.interpret.neurons.rule_report import score_rules
+from glassworks.interpret.neurons.rules import fit_rules
 from glassworks.interpret.probing.probes import fit_probes
 from glassworks.interpret.probing.readers import Probes
 from glassworks.models.modes import evaluating
 from glassworks.reproductions.othello.edits import Cases, LastToken, legal_squares, mistakes
 from glassworks.reproductions.othello.games import Played, activations, fresh
+from glassworks.reproductions.othello.heuristics import features_of
 from glassworks.reproductions.othello.lines import EMPTY, lines, middle
 from glassworks.reproductions.othello.probe_edits import Edit, Reader, edits_of, readers
 from glassworks.reproductions.othello.training import OpenedGames
 from glassworks.reproductions.othello.world import kept_probes, labels_of, streams
-from glassworks.studio.studio import Studio
+from glassworks.studio.studio import Studio, changed
 from glassworks.train.opening import open_run
 
 GAMES = 300
 """By which streams' means are taken, and probes are fitted where the run kept none."""
 LOOKED_AT = 200
 """Games by which neurons are known."""
+LEAST_AT_LEAF = 10
+"""Positions that a rule must hold in."""
+RULES = 4
+"""Of a neuron, those by which it fires most."""
 DEFAULT = Edit("set", 0, 2, 3.0)
 """An edit where the run chose none."""
 
@@ -88,31 +95,62 @@ class Table:
         return Edit(**found) if found else replace(DEFAULT, last=min(DEFAULT.last, len(self.points) - 1))
 
     @cached_property
+    def looked_at(self) -> Played:
+        """Other games, by which neurons are known."""
+        return fresh(self.opened.model, self.size, games=LOOKED_AT, seed=self.seed, first=GAMES)
+
+    @cached_property
     def neurons(self) -> list["Neurons"]:
         """What is known of the neurons of each block."""
-        played = fresh(self.opened.model, self.size, games=LOOKED_AT, seed=self.seed, first=GAMES)
-        states = F.one_hot(played.board[played.present].long(), 3).flatten(1).float()  # (M, 3S)
-        counts = states.sum(0).clamp(min=1)
-        found = []
-        for layer in range(self.opened.model.config.n_layer):
-            seen = activations(self.opened.model, played, f"blocks.{layer}.mlp.post")  # (M, F)
-            mean = seen.mean(0)
-            by_state = ((states.T @ seen) / counts[:, None] - mean).T.reshape(-1, self.size**2, 3)
-            writes = neuron_directions(self.opened.model, layer).arrays["logit_effect"]
-            found.append(Neurons(mean, seen.amax(0), by_state, torch.as_tensor(writes)))
-        return found
+        return [Neurons(self, layer) for layer in range(self.opened.model.config.n_layer)]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Neurons:
-    """A block's neurons on games that training did not read."""
+    """A block's neurons on games that training did not read. Letters: M positions, F neurons, S squares, P features."""
 
-    mean: Float[Tensor, " F"]
-    highest: Float[Tensor, " F"]
-    by_state: Float[Tensor, "F S 3"]
-    """The mean where a square has a state, less the mean."""
-    writes: Float[Tensor, "F V"]
-    """By how much it raises each move's logit, an activation of 1 (`neuron_directions`)."""
+    table: Table
+    layer: int
+
+    @cached_property
+    def seen(self) -> Float[Tensor, "M F"]:
+        """Their activations."""
+        return activations(self.table.opened.model, self.table.looked_at, f"blocks.{self.layer}.mlp.post")
+
+    @cached_property
+    def by_state(self) -> Float[Tensor, "F S 3"]:
+        """The mean where a square has a state, less the mean."""
+        played = self.table.looked_at
+        states = F.one_hot(played.board[played.present].long(), 3).flatten(1).float()  # (M, 3S)
+        means = (states.T @ self.seen) / states.sum(0).clamp(min=1)[:, None]
+        return (means - self.seen.mean(0)).T.reshape(-1, self.table.size**2, 3)
+
+    @cached_property
+    def writes(self) -> Float[Tensor, "F V"]:
+        """By how much an activation of 1 raises each move's logit (`neuron_directions`)."""
+        return torch.as_tensor(neuron_directions(self.table.opened.model, self.layer).arrays["logit_effect"])
+
+    def rules(self, neuron: int) -> dict[str, Any]:
+        """A neuron in words, by a tree fitted to half of the games, and what it explains on the others.
+
+        `shuffled` is the same by a tree that was fitted to the boards of other positions: what chance explains.
+        """
+        played = self.table.looked_at
+        of_games, names = features_of(played)
+        features, values = of_games[played.present], self.seen[:, [neuron]]
+        half = int(played.present[: LOOKED_AT // 2].sum())
+        order = torch.randperm(half, generator=torch.Generator().manual_seed(self.table.seed))
+        found, shuffled = (
+            fit_rules(some, values[:half], names=names, min_leaf=LEAST_AT_LEAF)
+            for some in (features[:half], features[:half][order])
+        )
+        r2, chance = (float(score_rules(one, features[half:], values[half:]).r2[0]) for one in (found, shuffled))
+        told = found.rules(0)[:RULES]
+        return {
+            "rules": [{"words": rule.words, "value": rule.value, "examples": rule.examples} for rule in told],
+            "explained": r2,
+            "shuffled": chance,
+        }
 
 
 def network(studio: Studio, run: str) -> dict[str, Any]:
@@ -206,7 +244,7 @@ def edit(
     (Li et al. 2023), `moved` how far each stream was moved.
     """
     table = opened(studio, run)
-    cases = changed(table, moves, square, state)
+    cases = with_change(table, moves, square, state)
     chosen = checked(table, how, first, last, strength)
     legal, far = legal_squares(cases.after, table.size), dict[str, float]()
     with studio.computing():
@@ -237,15 +275,17 @@ def neuron(studio: Studio, run: str, layer: int, neuron: int, moves: Sequence[An
     point = f"blocks.{layer}.mlp.post"
     with studio.computing(), evaluating(model):
         known = table.neurons[layer]
+        told = known.rules(neuron)
         with torch.no_grad(), capture(model, point) as seen:
             model(inputs)
     return {
         "value": float(seen[point][0, -1, neuron]),
-        "mean": float(known.mean[neuron]),
-        "highest": float(known.highest[neuron]),
+        "mean": float(known.seen[:, neuron].mean()),
+        "highest": float(known.seen[:, neuron].max()),
         "states": known.by_state[neuron],
         "writes": known.writes[neuron, : table.size**2],
         "games": LOOKED_AT,
+        **told,
     }
 
 
@@ -254,16 +294,16 @@ def neuron(studio: Studio, run: str, layer: int, neuron: int, moves: Sequence[An
 
 def opened(studio: Studio, run: str) -> Table:
     """A run's network, kept open."""
+    found = studio.run(run)
 
     def make() -> Table:
-        found = studio.run(run)
         if found.kind_name != "othello":
             raise RunError(f"{run} is {found.kind.what}: here one plays with what `glassworks reproduce othello` made")
         network = open_run(found)
         assert isinstance(network, OpenedGames)
         return Table(network, found)
 
-    table: Table = studio.opens(("othello", run), make)
+    table: Table = studio.opens(("othello", found.path, changed(found)), make)
     return table
 
 
@@ -278,7 +318,7 @@ def replayed(table: Table, moves: Sequence[Any]) -> Replay:
     return replay(row, table.size)
 
 
-def changed(table: Table, moves: Sequence[Any], square: int, state: int) -> Cases:
+def with_change(table: Table, moves: Sequence[Any], square: int, state: int) -> Cases:
     """The position with one square in another state; ValueError for what is no change, or one that no game shows."""
     squares = table.size**2
     if not moves:

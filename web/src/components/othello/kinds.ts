@@ -51,6 +51,9 @@ export interface Neuron {
   states: NDArray; // squares, 3
   writes: NDArray; // squares
   games: number;
+  rules: { words: string; value: number; examples: number }[];
+  explained: number | null; // the share of its variance, on games that the rules were not fitted to
+  shuffled: number | null;
 }
 
 /** Column as a letter, row from 1 at the top; the pass. */
