@@ -2,13 +2,15 @@
 
 import dataclasses
 import hashlib
+import random
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from tests.processes import on_ranks
+from tests.processes import on_ranks, processes
 
 from glassworks.core.errors import RunError
 from glassworks.core.runs import Run
@@ -16,7 +18,7 @@ from glassworks.models.seq2seq.config import Seq2SeqConfig
 from glassworks.models.seq2seq.model import Seq2Seq
 from glassworks.objectives.losses import pair_loss
 from glassworks.optim.config import OptimizerConfig, ScheduleConfig
-from glassworks.train.checkpoint import save_checkpoint
+from glassworks.train.checkpoint import last_step, save_checkpoint
 from glassworks.train.distributed import Ranks, ranks
 from glassworks.train.opening import OpenedPairs, open_run, open_text
 from glassworks.translation.pairs import pairs_of_run
@@ -65,6 +67,35 @@ def test_killed_as_it_saves_it_ends_with_the_same_weights_rows_and_samples(
     assert whole.rows("samples") == broken.rows("samples")
 
 
+@pytest.mark.slow
+def test_killed_at_random_instants_it_ends_with_the_same_weights(tmp_path: Path) -> None:
+    recipe = dataclasses.replace(FULL, steps=90, model=dataclasses.replace(SMALL, dropout=0.1))
+    whole, broken = (start(tmp_path / name, recipe, COMMAND) for name in ("whole", "broken"))
+    first = processes.Process(target=seeded, args=(whole,))  # in a process as the other's, with its threads
+    first.start()
+    first.join()
+    instants, reached = random.Random(0), 0
+    for _ in range(3):
+        child = processes.Process(target=seeded, args=(broken,))
+        child.start()
+        while child.is_alive() and last_step(broken) < reached + 6:
+            time.sleep(0.002)
+        time.sleep(instants.uniform(0, 0.1))
+        child.kill()
+        child.join()
+        reached = last_step(broken)
+    assert reached >= 18
+    seeded(broken)
+    assert weights(whole) == weights(broken)
+    assert rows(whole) == rows(broken)
+
+
+def seeded(run: Run) -> None:
+    """Train, with the dropout's seed as the command sets it."""
+    torch.manual_seed(1)
+    train(run)
+
+
 def test_a_run_is_complete_and_opens_with_its_tokenizer_and_pairs(tmp_path: Path) -> None:
     run = start(tmp_path / "a", PLAIN, COMMAND)
     with pytest.raises(RunError, match="neither a model nor a checkpoint"):
@@ -81,8 +112,9 @@ def test_a_run_is_complete_and_opens_with_its_tokenizer_and_pairs(tmp_path: Path
     assert opened.model.config.end_id == opened.tokenizer.eot == pairs.end_id
     sample = run.rows("samples")[-1]
     assert sample.keys() == {"step", "prompt", "text", "is"}
-    with pytest.raises(RunError, match="is a run of pairs of texts: it has no GPT"):
-        open_text(run)
+    for named, said in ((run, "is a run of pairs of texts"), (str(run.path / "model"), "is an encoder-decoder")):
+        with pytest.raises(RunError, match=f"{said}: it has no GPT"):
+            open_text(named)
 
 
 def test_it_learns_a_cipher_whose_answers_are_known(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Every number of a translation is the module's own, computed here once more in plain torch."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import torch
 from glassworks.data.pairs.tokens import marks, with_start_and_padding
 from glassworks.data.tokenizers.build import Tokenizer, train_bpe
 from glassworks.interpret.translation.cross import cross_attention
-from glassworks.interpret.translation.steps import TranslationSteps, matrices, translation_steps
+from glassworks.interpret.translation.steps import TranslationSteps, matrices, plain_steps, translation_steps
 from glassworks.models.seq2seq.config import Seq2SeqConfig
 from glassworks.models.seq2seq.decode import beam_search, greedy
 from glassworks.models.seq2seq.model import Seq2Seq
@@ -132,6 +133,21 @@ def test_hypotheses_are_those_of_the_search(known: tuple[Seq2Seq, Tokenizer, Tra
     assert found.beams == beam_search(model, source)[0]
     assert len(found.searched[0]) == 4
     assert translation_steps(*made(), SOURCE, beams=2).target == ["<|start|>"]
+
+
+def test_as_plain_values_hypotheses_are_told_by_their_tokens(
+    known: tuple[Seq2Seq, Tokenizer, TranslationSteps],
+) -> None:
+    _, tokenizer, found = known
+    told = plain_steps(found, tokenizer)
+    assert told["arrays"] is found.arrays
+    assert told["beams"][0]["text"] == tokenizer.decode(found.beams[0].ids)
+    assert sum(told["greedy"]["log_probs"]) == pytest.approx(told["greedy"]["log_prob"])
+    assert [len(going[0]["tokens"]) for going in told["searched"] if going] == [
+        *range(1, 1 + sum(map(bool, found.searched))),
+    ]
+    rest = {name: value for name, value in told.items() if name not in ("arrays", "decoder_mask")}
+    assert json.loads(json.dumps(rest)) == rest
 
 
 def test_what_does_not_fit_is_refused() -> None:

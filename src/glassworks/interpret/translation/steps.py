@@ -9,6 +9,7 @@ All of it is the network's own: arrays are what passed its taps, by the taps' na
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -80,7 +81,8 @@ def translation_steps(
         tokenizer: its own.
         source: what is read.
         target: what is written so far, as text or as ids without the start; nothing = only the start.
-        untrained: the control; None = a network of the same shape, its weights drawn from seed 0.
+        untrained: the control; None = a network of the same shape, its weights drawn from seed 0. A run's network
+            before its first step is `Seq2Seq(model.config, seed=recipe.seed)`.
         beams: of the beam search.
         alpha: its length penalty.
 
@@ -122,6 +124,30 @@ def translation_steps(
         beams=found,
         searched=searched,
     )
+
+
+def plain_steps(steps: TranslationSteps, tokenizer: Tokenizer) -> dict[str, Any]:
+    """All of it as dicts, lists, texts, numbers and arrays, for a page: hypotheses by their tokens and as text."""
+
+    def written(one: Hypothesis) -> dict[str, Any]:
+        tokens = [tokenizer.token(id) for id in one.ids]
+        return {
+            "tokens": tokens,
+            "text": tokenizer.decode(one.ids),
+            "log_probs": list(one.log_probs),
+            "log_prob": one.log_prob,
+            "score": one.score,
+            "ended": one.ended,
+        }
+
+    return {
+        **{name: getattr(steps, name) for name in ("source", "target", "source_ids", "target_ids", "arrays")},
+        "axes": {name: list(axes) for name, axes in steps.axes.items()},
+        "decoder_mask": steps.decoder_mask,
+        "greedy": written(steps.greedy),
+        "beams": [written(one) for one in steps.beams],
+        "searched": [[written(one) for one in going] for going in steps.searched],
+    }
 
 
 def taps(model: nn.Module) -> list[str]:
