@@ -187,3 +187,22 @@ def test_a_page_of_one_file_opens_without_the_studio_and_shows_the_same_numbers(
     expect(alone.get_by_role("button", name="Silence head 0")).to_have_count(0)
     context.close()
     assert failures == []
+
+
+def test_an_address_that_makes_no_sense_shows_what_can_be_shown_and_mistakes_are_lines(page: Page, served) -> None:
+    studio_of(served.studio.root)
+    base = f"{served.address}/transformer?run=it&text=abc"
+    page.goto(
+        f"{base}&part=x&view=y&block=z&head=-3&unit=1e9&token=q&start=-1&written=1,b&edits=none+h9&temperature=warm&topk=-2"
+    )
+    expect(page.locator(".tokens button")).to_have_count(4)
+    expect(page.get_by_role("heading", name="Attention")).to_be_visible()
+    page.goto(f"{base}&edits=h7.1:0")
+    expect(page.get_by_role("alert")).to_have_text("block (=7) of an edit must be from 0 to 1: take this edit away")
+    page.get_by_role("button", name="Take away").click()
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(page.locator(".detail")).to_be_visible()
+    page.goto(f"{served.address}/transformer?run=gone")
+    expect(page.get_by_role("alert")).to_contain_text("no language model gone here")
+    page.get_by_label("Model").select_option("it")
+    expect(page.locator(".detail")).to_be_visible()

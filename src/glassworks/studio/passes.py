@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Float
@@ -154,6 +155,17 @@ def logits_at(done: Pass, place: int) -> dict[str, Float[Tensor, "..."]]:
     capped = model.config.architecture == "nanochat" and model.config.softcap is not None
     found = {"stream": stream, "normed": normed, "logits": model.unembed(stream)}
     return found | ({"raw": model.head(normed)} if capped else {})
+
+
+PLAIN: WeakKeyDictionary[GPT, tuple[tuple[Window, int], Tensor]] = WeakKeyDictionary()
+"""The last logits without edits, for what edits do is seen beside them again and again."""
+
+
+def plain_logits(model: GPT, window: Window, place: int) -> Float[Tensor, " V"]:
+    """The logits at a place as the model has them."""
+    if model not in PLAIN or PLAIN[model][0] != (window, place):
+        PLAIN[model] = (window, place), logits_at(run_pass(model, window, blocks=()), place)["logits"]
+    return PLAIN[model][1]
 
 
 def patterns_of(done: Pass) -> tuple[Float[Tensor, "L H W W"], Float[Tensor, "L H W"]]:

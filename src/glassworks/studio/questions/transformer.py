@@ -43,7 +43,7 @@ def forward(
         position: the token whose prediction is wanted, among those that are read; None = the last.
     """
     from glassworks.data.tokenizers.spans import in_order
-    from glassworks.studio.passes import logits_at, patterns_of, run_pass, window_of
+    from glassworks.studio.passes import logits_at, patterns_of, plain_logits, run_pass, window_of
 
     opened = open_at(studio, run, step)
     model, tokenizer = opened.model, opened.tokenizer
@@ -53,10 +53,10 @@ def forward(
     with studio.computing():
         done = run_pass(model, window, edits or (), blocks=())
         found = logits_at(done, place)
-        plain = logits_at(run_pass(model, window, blocks=()), place) if edits else None
+        plain = plain_logits(model, window, place) if edits else None
     listed = found["logits"].topk(min(SHOWN, model.config.vocab_size)).indices.tolist()
     if plain is not None:
-        listed = list(dict.fromkeys([*listed, *plain["logits"].topk(len(listed)).indices.tolist()]))
+        listed = list(dict.fromkeys([*listed, *plain.topk(len(listed)).indices.tolist()]))
     patterns, before = patterns_of(done)
     embed = done.at("embed")
     return {
@@ -73,7 +73,7 @@ def forward(
         "embed": embed,
         "places": model.position.weight[window.drawn] if model.config.architecture == "gpt2" else None,
         **{name: found.get(name) for name in ("stream", "normed", "raw", "logits")},
-        "plain": None if plain is None else plain["logits"],
+        "plain": plain,
         "listed": listed,
         "texts": [tokenizer.token(id) for id in listed],
         "unknown": unknown_ids(tokenizer, model.config.vocab_size),

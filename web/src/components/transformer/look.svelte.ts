@@ -5,6 +5,7 @@ import type { Place } from '../../lib/place.svelte';
 import { middle } from '../../lib/grids';
 import { at, type NDArray } from '../../lib/wire';
 import * as edits from './edits';
+import { PARTS } from './types';
 import type { Block, Data, Edit, Forward, Lens, Matrix, Norms, OfBlock, Part, Saliency, Training, View } from './types';
 
 export const EXAMPLE = 'def read(self, size=-1):\n    ';
@@ -55,7 +56,7 @@ export class Look {
     return this.place.query.text ?? this.data.text ?? EXAMPLE;
   }
   get written(): number[] {
-    return (this.place.query.written ?? '').split(',').filter(Boolean).map(Number);
+    return (this.place.query.written ?? '').split(',').filter((id) => /^\d+$/.test(id)).map(Number);
   }
   get edits(): Edit[] {
     return edits.read(this.place.query.edits);
@@ -64,7 +65,7 @@ export class Look {
     return (this.place.query.view as View) ?? 'flow';
   }
   get part(): Part {
-    return (this.place.query.part as Part) ?? 'scores';
+    return PARTS.find((part) => part === this.place.query.part) ?? 'scores';
   }
   get block(): number {
     return within(this.place.query.block, this.forward?.model.layers);
@@ -94,7 +95,7 @@ export class Look {
       text: this.text,
       written: this.written,
       edits: this.edits,
-      start: start === undefined ? null : Number(start),
+      start: place(start),
     };
   }
   private get blockArgs(): Record<string, unknown> {
@@ -105,7 +106,7 @@ export class Look {
   load(): void {
     if (!this.ask) return;
     const { token } = this.place.query;
-    const args = { ...this.prompt, position: token === undefined ? null : Number(token) };
+    const args = { ...this.prompt, position: place(token) };
     const key = JSON.stringify(args);
     if (key === this.wantedForward) return;
     this.wantedForward = key;
@@ -224,6 +225,11 @@ export class Look {
     this.forwards.stop();
     this.blocks.stop();
   }
+}
+
+/** A place as the address says it; null where it says none. */
+function place(text: string | undefined): number | null {
+  return text !== undefined && /^\d+$/.test(text) ? Number(text) : null;
 }
 
 function within(text: string | undefined, limit: number | undefined): number {

@@ -96,8 +96,10 @@ export interface Data {
   text?: string;
 }
 
-export type Part =
-  | 'embed' | 'norm1' | 'q' | 'k' | 'v' | 'scores' | 'z' | 'attn_out' | 'resid_mid' | 'norm2' | 'up' | 'post' | 'mlp_out' | 'resid_post' | 'logits';
+export const PARTS = [
+  'embed', 'norm1', 'q', 'k', 'v', 'scores', 'z', 'attn_out', 'resid_mid', 'norm2', 'up', 'post', 'mlp_out', 'resid_post', 'logits',
+] as const;
+export type Part = (typeof PARTS)[number];
 
 export type View = 'flow' | 'lines' | 'heads' | 'products' | 'lens' | 'saliency' | 'training';
 
