@@ -31,14 +31,36 @@ test('axes have round numbers', () => {
   expect(logTicks(3.1, 4.1).length).toBeGreaterThan(1);
 });
 
-test('a line of many points has at most four a pixel, and keeps its lowest and highest', () => {
-  const n = 10_000;
+function drawn(n: number, y: (i: number) => number, wide: number): { rects: number[][]; points: number[][] } {
+  const rects: number[][] = [];
+  const points: number[][] = [];
+  const pen = {
+    moveTo: (...at: number[]) => void points.push(at),
+    lineTo: (...at: number[]) => void points.push(at),
+    fillRect: (...at: number[]) => void rects.push(at),
+    stroke: () => undefined,
+    beginPath: () => undefined,
+  };
   const x = Float64Array.from({ length: n }, (_, i) => i);
-  const y = Float64Array.from({ length: n }, (_, i) => (i === 5003 ? -7 : i === 5004 ? 9 : Math.sin(i)));
-  const drawn: [number, number][] = [];
-  const path = { moveTo: (a: number, b: number) => void drawn.push([a, b]), lineTo: (a: number, b: number) => void drawn.push([a, b]) };
-  trace(path, x, y, n, (value) => (500 * value) / n, (value) => value, 0, n);
-  expect(drawn.length).toBeLessThanOrEqual(4 * 501);
-  const heights = drawn.map(([, height]) => height);
-  expect([Math.min(...heights), Math.max(...heights)]).toEqual([-7, 9]);
+  trace(pen, x, x.map((i) => y(i)), n, (value) => (wide * value) / n, (value) => 100 - value, 0, n);
+  return { rects, points };
+}
+
+test('a line of many points is at most a bar a pixel, keeps its lowest and highest, and has no gaps', () => {
+  const { rects, points } = drawn(10_000, (i) => (i === 5003 ? -7 : i === 5004 ? 9 : Math.sin(i / 700)), 500);
+  expect(points.length).toBe(0);
+  expect(rects.length).toBeLessThanOrEqual(501);
+  expect(Math.min(...rects.map(([, top]) => top))).toBeCloseTo(100 - 9 - 0.75);
+  expect(Math.max(...rects.map(([, top, , height]) => top + height))).toBeCloseTo(100 + 7 + 0.75);
+  for (let i = 1; i < rects.length; i++) {
+    const [[, a, , tall], [, b, , taller]] = [rects[i - 1], rects[i]];
+    expect(Math.max(a, b)).toBeLessThanOrEqual(Math.min(a + tall, b + taller));
+  }
+});
+
+test('a line of few points goes through all of them, in pieces that meet', () => {
+  for (const n of [1, 2, 64, 65, 66, 200]) {
+    const { points } = drawn(n, (i) => i % 7, 500);
+    expect(new Set(points.map(([x]) => x)).size).toBe(n);
+  }
 });

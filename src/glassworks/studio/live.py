@@ -28,6 +28,7 @@ TABLES = {"metrics": "metrics.jsonl", "samples": "samples.jsonl"}
 async def live(socket: WebSocket) -> None:
     """Serve one page until it leaves."""
     await socket.accept()
+    socket.app.state.studio.seen.set()
     watcher = Watcher(socket.app.state.studio)
     asked = asyncio.create_task(listen(socket, watcher))
     try:

@@ -4,6 +4,7 @@ import errno
 import secrets
 import socket
 import threading
+import time
 import webbrowser
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,8 @@ from glassworks.studio.studio import Studio
 HOST = "127.0.0.1"
 PORT = 8400
 TRIES = 20
+LATEST, DRAWN = 5.0, 0.7
+"""Seconds after which torch is loaded though nobody has come, and in which a page is drawn."""
 
 
 def serve(root: Path, port: int | None = None, *, browser: bool = True) -> None:
@@ -43,7 +46,7 @@ def serve(root: Path, port: int | None = None, *, browser: bool = True) -> None:
         if front.state() != "built":
             say(f"its front end is {front.state()}: `{front.MEND}` builds it")
         say("ctrl-C ends it; trainings that it started go on")
-        threading.Thread(target=load, daemon=True).start()
+        threading.Thread(target=load, args=(studio,), daemon=True).start()
         if browser:
             threading.Timer(0.2, webbrowser.open, [address]).start()
         with suppress(KeyboardInterrupt):  # how it is ended
@@ -68,6 +71,8 @@ def listening(port: int | None) -> socket.socket:
     raise ValueError(f"{taken} taken on this machine, or not yours to use: choose another by --port")
 
 
-def load() -> None:
-    """Load torch while the first page is read, so that the first question need not wait for it."""
+def load(studio: Studio) -> None:
+    """Load torch once the first page is drawn, so that neither it nor the first question about a model waits."""
+    studio.seen.wait(LATEST)
+    time.sleep(DRAWN)
     import torch  # noqa: F401

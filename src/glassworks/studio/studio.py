@@ -31,6 +31,8 @@ class Studio:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.listing = Listing(root)
+        self.seen = threading.Event()
+        """Set once a page has come."""
         self.children: dict[str, subprocess.Popen[bytes]] = {}
         """Trainings that this start of the studio has begun, which wait to be waited for."""
         self.tables: dict[str, Columns] = {}

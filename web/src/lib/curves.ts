@@ -100,42 +100,47 @@ export function logTicks(low: number, high: number): number[] {
   return found.length > 1 ? found : ticks(low, high, 4).filter((value) => value > 0);
 }
 
-/** Draw the part of a line that is in view, at most four points for each pixel: first, lowest, highest, last. */
-export function trace(
-  path: { moveTo(x: number, y: number): void; lineTo(x: number, y: number): void },
-  x: Series,
-  y: Series,
-  length: number,
-  toX: (value: number) => number,
-  toY: (value: number) => number,
-  left: number,
-  right: number,
-): void {
+export interface Pen {
+  moveTo(x: number, y: number): void;
+  lineTo(x: number, y: number): void;
+  stroke(): void;
+  beginPath(): void;
+  fillRect(x: number, y: number, width: number, height: number): void;
+}
+const WIDTH = 1.5;
+const PIECE = 64;
+
+/**
+ * Draw the part of a line that is in view. Where several points fall on a pixel, a bar from the lowest to the highest
+ * of them: what a line through all of them would paint, at a cost that does not grow with them. A line is stroked in
+ * pieces, since a long path that goes up and down is slow to fill.
+ */
+export function trace(pen: Pen, x: Series, y: Series, length: number, toX: (value: number) => number, toY: (value: number) => number, left: number, right: number): void {
   const begin = Math.max(0, from(x, length, left) - 1);
   const end = Math.min(length, from(x, length, right) + 2);
-  let i = begin;
-  let started = false;
-  const put = (px: number, py: number) => {
-    if (started) path.lineTo(px, py);
-    else path.moveTo(px, py);
-    started = true;
-  };
-  while (i < end) {
-    const px = toX(x[i]);
-    const column = Math.floor(px);
-    let [low, high] = [y[i], y[i]];
-    const first = y[i];
+  if (end - begin > 2 * Math.max(1, toX(right) - toX(left))) return bars(pen, x, y, begin, end, toX, toY);
+  for (let i = begin; i < end - 1 || i === begin; i += PIECE) {
+    pen.beginPath();
+    pen.moveTo(toX(x[i]), toY(y[i]));
+    for (let j = i + 1; j <= Math.min(i + PIECE, end - 1); j++) pen.lineTo(toX(x[j]), toY(y[j]));
+    pen.stroke();
+  }
+}
+
+function bars(pen: Pen, x: Series, y: Series, begin: number, end: number, toX: (value: number) => number, toY: (value: number) => number): void {
+  let before = y[begin];
+  for (let i = begin; i < end; ) {
+    const column = Math.floor(toX(x[i]));
+    let low = Math.min(before, y[i]);
+    let high = Math.max(before, y[i]);
     let j = i + 1;
-    for (; j < end && Math.floor(toX(x[j])) === column; j++) {
+    for (; j < end && toX(x[j]) < column + 1; j++) {
       if (y[j] < low) low = y[j];
-      if (y[j] > high) high = y[j];
+      else if (y[j] > high) high = y[j];
     }
-    put(px, toY(first));
-    if (j - i > 2) {
-      put(px, toY(low));
-      put(px, toY(high));
-    }
-    if (j - i > 1) put(toX(x[j - 1]), toY(y[j - 1]));
+    const [top, bottom] = [toY(high), toY(low)];
+    pen.fillRect(column, top - WIDTH / 2, 1, bottom - top + WIDTH);
+    before = y[j - 1];
     i = j;
   }
 }
