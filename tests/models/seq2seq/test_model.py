@@ -101,6 +101,9 @@ def test_a_cache_gives_the_same_logits_token_by_token_and_in_any_order_of_rows()
         cache.keep(torch.tensor([1, 0, 0]))
         last = model.step(INPUTS[[1, 0, 0], 2:], cache)
         torch.testing.assert_close(last, whole[[1, 0, 0], 2], atol=1e-5, rtol=1e-5)
+        cache.keep(torch.tensor([0, 2, 1]), read_alike=True)  # the last two read the same
+        alike = model.step(INPUTS[[1, 0, 0], :1], cache)
+        torch.testing.assert_close(alike[1], alike[2], atol=1e-5, rtol=1e-5)
         together = model.step(INPUTS, model.cache(*model.encode(SOURCE), 5))
     torch.testing.assert_close(together, whole[:, 2], atol=1e-5, rtol=1e-5)
 

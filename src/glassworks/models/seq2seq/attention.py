@@ -36,11 +36,17 @@ class Cache:
         values[:, :, self.length :].copy_(v)
         return keys, values
 
-    def keep(self, rows: Int[Tensor, " B"]) -> None:
-        """Have these rows, in this order, some perhaps more than once."""
-        self.written = self.written[:, :, rows]
-        self.read = [(k[rows], v[rows]) for k, v in self.read]
-        self.mask = self.mask[rows]
+    def keep(self, rows: Int[Tensor, " B"], *, read_alike: bool = False) -> None:
+        """Have these rows, in this order, some perhaps more than once.
+
+        `read_alike` = each has the source of the row in whose place it is now, which then need not be moved.
+        """
+        before = self.written[..., : self.length, :]
+        self.written = before.new_empty((*before.shape[:2], len(rows), *self.written.shape[3:]))
+        self.written[..., : self.length, :] = before[:, :, rows]
+        if not read_alike:
+            self.read = [(k[rows], v[rows]) for k, v in self.read]
+            self.mask = self.mask[rows]
 
 
 class Attention(nn.Module):

@@ -186,11 +186,12 @@ class Beams:
         """Have these alone; their last tokens (B, 1)."""
         device = self.cache.mask.device
         rows = [place * self.width + parent for place, going in kept for _, parent, _ in going]
-        self.sources = [self.sources[place] for place, _ in kept]
+        width, sources = len(kept[0][1]) if kept else 0, [self.sources[place] for place, _ in kept]
+        read_alike = (width, sources) == (self.width, self.sources)
+        self.width, self.sources = width, sources
         self.texts = [[text for *_, text in going] for _, going in kept]
         self.totals = torch.tensor([[total for total, *_ in going] for _, going in kept], dtype=torch.float32)
-        self.width = len(self.texts[0]) if kept else 0
-        self.cache.keep(torch.tensor(rows, dtype=torch.long, device=device))
+        self.cache.keep(torch.tensor(rows, dtype=torch.long, device=device), read_alike=read_alike)
         last = [ids[-1] for texts in self.texts for ids, _ in texts]
         return torch.tensor(last, dtype=torch.long, device=device).view(-1, 1)
 
