@@ -86,6 +86,22 @@ def test_probabilities_follow_the_sliders_and_edits_stand_beside_the_unchanged(p
     expect(changed).to_have_count(0)
 
 
+@torch.no_grad()
+def test_a_cell_that_is_cut_is_zero_and_its_row_says_so(page: Page, served) -> None:
+    _, model = studio_of(served.studio.root, "qwen3")
+    with capture(model, "blocks.1.attn.pattern") as seen:
+        model(ids())
+    weight = float(seen["blocks.1.attn.pattern"][0, 2, 6, 3])
+    page.goto(f"{served.address}/transformer?run=it&text=a+cat+sat&block=1&head=2&token=6&unit=3")
+    row = page.locator("[data-weight]")
+    expect(row).to_be_visible()
+    assert float(row.get_attribute("data-weight") or "nan") == pytest.approx(weight, rel=1e-3)
+    page.get_by_role("button", name="Cut what s reads from a").click()
+    expect(row).to_have_attribute("data-weight", "0")
+    expect(row).to_contain_text("× 0 by your edit")
+    expect(page.locator("[data-kl]")).to_be_visible()
+
+
 def test_it_writes_on_and_a_link_reopens_what_was_chosen(page: Page, served) -> None:
     studio_of(served.studio.root)
     page.goto(f"{served.address}/transformer?run=it&text=a+cat+sat&temperature=0")

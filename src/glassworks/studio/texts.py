@@ -13,8 +13,8 @@ from glassworks.studio.studio import Studio
 if TYPE_CHECKING:
     from glassworks.train.opening import OpenedText
 
-LONGEST = 50_000
-"""Characters of a prompt."""
+LONGEST = 20_000
+"""Characters of a prompt: it is part of the page's address."""
 
 
 @dataclass(frozen=True)
