@@ -44,13 +44,13 @@ class Served:
         self.listener.close()
 
 
-def serve(root: Path, port: int = 0) -> Served:
+def serve(root: Path, port: int = 0, token: str = TOKEN) -> Served:
     """Serve the studio over `root`."""
     listener = listening(port)
     number = listener.getsockname()[1]
     studio = Studio(root)
     config = uvicorn.Config(
-        make_app(studio, TOKEN, number), log_level="warning", ws="websockets-sansio", timeout_graceful_shutdown=1
+        make_app(studio, token, number), log_level="warning", ws="websockets-sansio", timeout_graceful_shutdown=1
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)

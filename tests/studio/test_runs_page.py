@@ -78,6 +78,38 @@ def test_a_run_is_drawn_as_it_trains_and_the_page_goes_on_by_itself(page: Page, 
     again.stop()
 
 
+def test_a_page_of_an_earlier_start_says_where_to_go_and_goes_on_once_somebody_went_there(page: Page, served) -> None:
+    trained(served.studio.root, "a", 3)
+    expect(page.get_by_role("link", name="a", exact=True)).to_be_visible()
+    served.stop()
+    again = serve(served.studio.root, served.port, "another-token")
+    expect(page.get_by_text("The studio was started anew: open the address")).to_be_visible()
+    trained(served.studio.root, "b", 3)
+    newer = page.context.new_page()
+    newer.goto(f"{served.address}/?token=another-token")
+    expect(page.get_by_role("link", name="b", exact=True)).to_be_visible()
+    expect(page.get_by_text("The studio was started anew")).to_be_hidden()
+    again.stop()
+
+
+def test_ten_tabs_over_two_hundred_runs_are_all_told_at_once(page: Page, served) -> None:
+    run = trained(served.studio.root, "run-000", 3)
+    for number in range(1, 200):
+        shutil.copytree(run.path, served.studio.root / f"run-{number:03}")
+    tabs = [page, *(page.context.new_page() for _ in range(9))]
+    for tab in tabs[1:]:
+        tab.goto(served.address)
+    for tab in tabs:
+        expect(tab.get_by_role("row")).to_have_count(201)
+    with locked(Run(served.studio.root / "run-123").lock):
+        for tab in tabs:
+            expect(tab.get_by_role("row", name="run-123")).to_contain_text("training")
+    for tab in tabs:
+        expect(tab.get_by_role("row", name="run-123")).to_contain_text("unfinished")
+    page.get_by_label("Find").fill("run-12")
+    expect(page.get_by_role("row")).to_have_count(11)
+
+
 def test_curves_are_read_zoomed_and_linked(page: Page, served) -> None:
     trained(served.studio.root, "a", 100)
     trained(served.studio.root, "b", 50, recipe={"batch_size": 16})

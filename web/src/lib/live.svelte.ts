@@ -17,7 +17,8 @@ interface Changes {
   gone: string[];
 }
 
-export const connection = $state({ open: false, lost: false });
+/** `refused`: a studio is there, of another start, whose token this page does not have. */
+export const connection = $state({ open: false, lost: false, refused: false });
 
 interface Watched {
   run: string;
@@ -62,7 +63,7 @@ function connect(): void {
   const opened = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/api/live`);
   socket = opened;
   opened.onopen = () => {
-    Object.assign(connection, { open: true, lost: false });
+    Object.assign(connection, { open: true, lost: false, refused: false });
     wait = 250;
     tell();
   };
@@ -78,6 +79,10 @@ function connect(): void {
   opened.onclose = () => {
     if (socket !== opened) return;
     Object.assign(connection, { open: false, lost: true });
+    fetch('/theme.css', { method: 'HEAD', cache: 'no-store' }).then(
+      ({ status }) => (connection.refused = status === 403),
+      () => (connection.refused = false),
+    );
     if (!watched.size && !heard.length) return;
     setTimeout(connect, wait);
     wait = Math.min(4000, wait * 2);
