@@ -210,6 +210,30 @@ def test_a_signal_ends_after_the_step_at_hand_and_handlers_are_put_back() -> Non
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_a_signal_while_the_last_step_is_looked_at_is_not_lost() -> None:
+    def interrupt(step: int, _: nn.Module) -> dict[str, float]:
+        if step == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+        return {}
+
+    model = line()
+    with pytest.raises(Interrupted) as stopped:
+        fit(model, batch_of, squared, sgd(model), steps=3, every=[(1, interrupt)])
+    assert stopped.value.fit.step == 3
+
+
+def test_a_signal_in_a_step_that_diverges_is_not_lost() -> None:
+    """Who compares trainings goes on from one that diverged to the next."""
+
+    def loss_fn(model: nn.Module, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        os.kill(os.getpid(), signal.SIGINT)
+        return squared(model, batch) * math.nan
+
+    model = line()
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, batch_of, loss_fn, sgd(model), steps=3)
+
+
 def test_another_thread_stops_it_and_the_step_at_hand_is_saved() -> None:
     model, leave, saved = line(), threading.Event(), list[int]()
 

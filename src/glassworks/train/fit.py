@@ -193,6 +193,8 @@ def fit(
                 place.wait()
                 clock.go()
             model.train()
+        if step > start and not interrupted:  # asked while the last step was looked at
+            interrupted = ask_all(place, stop_requested, loss)
     ended = Fit(step, rows)
     if interrupted:
         raise Interrupted(ended)
@@ -265,6 +267,10 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
     old = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield lambda: requested
+    except RunError as diverged:  # who goes on with another training would go on in spite of ctrl-C
+        if requested:
+            raise KeyboardInterrupt from diverged
+        raise
     except Exception as error:
         if requested and type(error).__module__.startswith(("torch._inductor", "torch._dynamo")):
             raise KeyboardInterrupt from None  # a terminal's ctrl-C reaches the C++ compiler as well, which then fails
