@@ -161,7 +161,7 @@ def test_only_what_changed_is_read_again_however_many_runs_and_tabs(
     for number in range(1, 200):
         shutil.copytree(run.path, tmp_path / f"run-{number:03}")
     read: list[str] = []
-    monkeypatch.setattr(listing, "EVERY", 0)
+    monkeypatch.setattr(listing, "LONGEST", 0)
     monkeypatch.setattr(listing, "facts", lambda run, facts=listing.facts: [read.append(run.name), facts(run)][1])
     studio = Studio(tmp_path)
     tabs = [Watcher(studio) for _ in range(10)]
@@ -175,7 +175,7 @@ def test_only_what_changed_is_read_again_however_many_runs_and_tabs(
 
 
 def test_a_clock_that_jumps_back_hides_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listing, "EVERY", 0)
+    monkeypatch.setattr(listing, "LONGEST", 0)
     run, watcher = made(tmp_path, "a", 1), Watcher(Studio(tmp_path))
     watcher.watch(watching("metrics"))
     assert len(watcher.news()) == 2

@@ -11,6 +11,8 @@ from glassworks.core.runs import Run
 
 EVERY = 0.25
 """Seconds between looks."""
+REST, LONGEST = 50, 2.0
+"""How many times as long as a look computes nobody looks, and the most seconds that is: hundreds are cheap, too."""
 
 
 class Listing:
@@ -20,7 +22,7 @@ class Listing:
         self.root = root
         self.lock = threading.Lock()
         self.looks = 0
-        self.looked = -EVERY
+        self.due = 0.0
         self.marks: dict[str, tuple[Any, ...]] = {}
         self.known: dict[str, dict[str, Any]] = {}
         self.changed: dict[str, int] = {}
@@ -29,23 +31,26 @@ class Listing:
     def since(self, look: int) -> tuple[int, list[dict[str, Any]], list[str]]:
         """The newest look; what is known of the runs that changed after an earlier one (0 = all), and which went."""
         with self.lock:
-            if time.monotonic() - self.looked >= EVERY:
-                self.look()
-                self.looked = time.monotonic()
+            if time.monotonic() >= self.due:
+                spent = self.look()
+                self.due = time.monotonic() + min(LONGEST, max(EVERY, REST * spent))
             names = [name for name, at in self.changed.items() if at > look]
             there = [self.known[name] for name in names if name in self.known]
             return self.looks, there, sorted(name for name in names if name not in self.known and look)
 
-    def look(self) -> None:
-        """Look at every folder's marks; read those that changed."""
+    def look(self) -> float:
+        """Look at every folder's marks, and read those that changed; the seconds that looking alone computed."""
         self.looks += 1
+        begin = time.thread_time()
         now = {path.name: marks(path) for path in folders(self.root)}
+        spent = time.thread_time() - begin
         for name in [name for name, mark in now.items() if self.marks.get(name) != mark]:
             self.known[name], self.changed[name] = about(self.root, name), self.looks
         for name in self.marks.keys() - now.keys():
             del self.known[name]
             self.changed[name] = self.looks
         self.marks = now
+        return spent
 
 
 def about(root: Path, name: str) -> dict[str, Any]:
