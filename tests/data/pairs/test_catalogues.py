@@ -66,6 +66,12 @@ def test_a_po_file_gives_its_translated_messages(tmp_path: Path) -> None:
     assert list(messages(tmp_path / "de.po")) == EXPECTED
 
 
+def test_only_a_line_feed_ends_a_line(tmp_path: Path) -> None:
+    content = 'msgid "a\u2028b\x0cc"\r\nmsgstr "x\u0085y"\r\n'
+    (tmp_path / "a.po").write_bytes(content.encode())
+    assert list(messages(tmp_path / "a.po")) == [("a\u2028b\x0cc", "x\u0085y")]
+
+
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_a_mo_file_gives_what_pythons_gettext_reads_in_it(tmp_path: Path, order: str) -> None:
     content = mo(

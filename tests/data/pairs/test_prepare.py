@@ -32,6 +32,16 @@ def test_texts_are_split_by_their_value_and_tokens_are_theirs(tmp_path: Path) ->
             assert part.lengths[i].tolist() == [len(part.ids(side, i)) for side in ("source", "target")]
 
 
+def test_texts_can_be_read_without_keeping_them(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(
+        "".join(json.dumps({"source": f"line {i}\u2028\n", "target": f"{i}\rx"}) + "\n" for i in range(60))
+    )
+    part = some(tmp_path, str(tmp_path / "a.jsonl")).train
+    assert list(part.read()) == part.texts
+    assert list(part.read(2)) == part.texts[:2]
+    assert all(source.startswith("line ") and "\r" in target for source, target in part.texts)
+
+
 def test_the_tokenizer_has_marks_that_no_text_spells(tmp_path: Path) -> None:
     pairs = some(tmp_path)
     size = pairs.tokenizer.vocab_size

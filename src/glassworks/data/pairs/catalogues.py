@@ -70,7 +70,7 @@ def po_messages(content: bytes, file: Path) -> Iterator[tuple[str, str]]:
     text = decoded(content.removeprefix(b"\xef\xbb\xbf"), charset_of(content[:65_536]), file)
     fields: dict[str, str] = {}
     fuzzy, last = False, ""
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         line = line.strip()
         begins = line.startswith(("msgid ", "msgctxt ")) and any(name.startswith("msgstr") for name in fields)
         if begins or (line.startswith("#") and any(name.startswith("msgstr") for name in fields)):

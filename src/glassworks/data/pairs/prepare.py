@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +55,14 @@ class Part:
     @cached_property
     def texts(self) -> list[tuple[str, str]]:
         """Source and target of every pair."""
-        file = check_file(self.path, f"{self.split}.jsonl", self.table)
-        rows = map(json.loads, file.read_text(encoding="utf-8").splitlines())
-        return [(row["source"], row["target"]) for row in rows]
+        return list(self.read())
+
+    def read(self, most: int | None = None) -> Iterator[tuple[str, str]]:
+        """The same one by one, or the first of them, without keeping any: training splits may be large."""
+        with check_file(self.path, f"{self.split}.jsonl", self.table).open(encoding="utf-8", newline="\n") as lines:
+            for line in islice(lines, most):
+                row = json.loads(line)
+                yield row["source"], row["target"]
 
     @cached_property
     def arrays(self) -> dict[str, NDArray[Any]]:

@@ -37,14 +37,14 @@ def nearest(train: Sequence[tuple[str, str]], sources: Sequence[str]) -> Rival:
     """The target of the pair whose source is most alike: by the cosine of weighted groups of 2 to 4 letters."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    began, known = time.monotonic(), train[:MOST]
+    began = time.monotonic()
     vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), dtype=np.float32, sublinear_tf=True)
-    table = vectorizer.fit_transform([source for source, _ in known]).T.tocsr()
+    table = vectorizer.fit_transform([source for source, _ in train]).T.tocsr()
     chosen: list[int] = []
     with tracked("look up the nearest pairs", len(sources)) as report:
         for first in range(0, len(sources), AT_ONCE):
             likeness = vectorizer.transform(sources[first : first + AT_ONCE]) @ table
             chosen += np.asarray(likeness.argmax(axis=1)).ravel().tolist()
             report(len(chosen))
-    note = f"writes the target of the most alike of {counted(len(known), 'training pair')}"
-    return Rival("nearest pair", note, tuple(known[i][1] for i in chosen), time.monotonic() - began)
+    note = f"writes the target of the most alike of {counted(len(train), 'training pair')}"
+    return Rival("nearest pair", note, tuple(train[i][1] for i in chosen), time.monotonic() - began)

@@ -14,7 +14,7 @@ from glassworks.data.pairs.prepare import Pairs, Part
 from glassworks.data.tokenizers.build import Tokenizer
 from glassworks.evaluate.labelled.intervals import FEW, Resamples
 from glassworks.evaluate.translation.figures import MEASURES, figures_of
-from glassworks.evaluate.translation.rivals import Rival, rivals
+from glassworks.evaluate.translation.rivals import MOST, Rival, rivals
 from glassworks.evaluate.translation.verdict import advice, verdict
 from glassworks.models.modes import evaluating
 from glassworks.models.seq2seq.model import Seq2Seq
@@ -73,7 +73,7 @@ def measure(
     sources, references = (list(side) for side in zip(*judged, strict=True))
     best = translate(opened.model, opened.tokenizer, sources, beams=beams, alpha=alpha, label="translate")
     plain = translate(opened.model, opened.tokenizer, sources, beams=None, label="translate greedily")
-    found = [] if pairs is None else rivals(pairs.train.texts, sources)
+    found = [] if pairs is None else rivals(list(pairs.train.read(MOST)), sources)
     written = {
         "network": [ranked[0].text for ranked in best],
         "greedy": [ranked[0].text for ranked in plain],
@@ -137,7 +137,7 @@ def mistakes(
 
 def on_training(opened: OpenedPairs, pairs: Pairs) -> dict[str, float]:
     """The network, greedily, on pairs that it was trained on: how much better it is there, it knows by heart."""
-    some = pairs.train.texts[:LOOK]
+    some = list(pairs.train.read(LOOK))
     said = translate(opened.model, opened.tokenizer, [source for source, _ in some], beams=None)
     return scores([ranked[0].text for ranked in said], [target for _, target in some]) | {"examples": len(some)}
 
@@ -163,7 +163,7 @@ def notes(
     endless = sum(not ranked[0].ended for ranked in found)
     if endless:
         said.append(f"{counted(endless, 'translation')} did not end before there was no more room")
-    if pairs is not None and (copies := len(set(judged) & set(pairs.train.texts))):
+    if pairs is not None and (copies := len(set(judged).intersection(pairs.train.read()))):
         said.append(f"{copies:,} of the {len(judged):,} pairs are exactly among those trained on: the score flatters")
     return said
 
