@@ -20,7 +20,7 @@ from glassworks.interpret.images.attribution.cams import cam_map
 from glassworks.models.io import write_tensors
 from glassworks.models.vision.config import VisionConfig
 from glassworks.studio.network import network
-from glassworks.studio.questions.cnn import about, examples, explain, forward
+from glassworks.studio.questions.cnn import about, examples, explain, forward, page
 from glassworks.studio.studio import Studio
 from glassworks.studio.wire import pack
 from glassworks.train.opening import open_labelled_model
@@ -139,6 +139,12 @@ def test_a_unit_is_explained_by_what_the_house_computes(studio: Studio) -> None:
     assert found["whole"] == pytest.approx(float(maps.sum()), rel=1e-5)
     with pytest.raises(ValueError, match="units"):
         explain(studio, "digits", "block1.relu2", 99, example=2)
+
+
+def test_a_page_of_one_file_is_what_is_seen(studio: Studio, monkeypatch) -> None:
+    monkeypatch.setattr("glassworks.studio.offline.built", lambda name: f"({name})")
+    held = page(studio, "digits", step=0, example=3)["html"].split('id="data">')[1].split("<")[0]
+    assert base64.b64decode(held) == pack(forward(studio, "digits", step=0, example=3))
 
 
 def test_images_through_other_layers_are_not_shown_together() -> None:

@@ -13,6 +13,8 @@ the paper's option A, which has no parameters.
 Source: He, Zhang, Ren & Sun 2015 (https://arxiv.org/abs/1512.03385), section 4.2 and table 6.
 """
 
+from typing import ClassVar
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -25,6 +27,8 @@ from glassworks.models.vision.parts import Layers, convolution, draw_he, first, 
 
 class Shortcut(nn.Module):
     """Every `stride`-th pixel, and zeros behind the channels that there are (option A)."""
+
+    point_axes: ClassVar = {"": "B C H W -> B H W C"}
 
     def __init__(self, stride: int, more: int) -> None:
         super().__init__()

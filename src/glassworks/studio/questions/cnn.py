@@ -20,6 +20,7 @@ from glassworks.interpret.images.units import Units, find_units
 from glassworks.studio.network import network
 from glassworks.studio.questions.digits import style_of
 from glassworks.studio.studio import Studio
+from glassworks.train.checkpoint import last_step
 from glassworks.train.opening import OpenedLabelled, open_run
 
 OFFERED = 10
@@ -78,6 +79,13 @@ def forward(
         return {**network(model, [x]), "truth": truth, "classes": list(opened.classes)}
 
 
+def page(studio: Studio, run: str, **asked: Any) -> dict[str, Any]:
+    """The network on the image (see `forward`) as one file that opens without the studio: {"html"}."""
+    from glassworks.studio.offline import offline_page
+
+    return {"html": offline_page(f"{run}, layer by layer", "cnn", forward(studio, run, **asked))}
+
+
 def explain(
     studio: Studio,
     run: str,
@@ -121,7 +129,8 @@ def images_of(studio: Studio, run: str) -> OpenedLabelled:
             raise RunError(f"{run} has no network that reads images: choose another run")
         return opened
 
-    opened: OpenedLabelled = studio.opens(("images", found.path, changed(found.path / "model")), make)
+    state = (changed(found.path / "model"), last_step(found))  # another network, once it was trained further
+    opened: OpenedLabelled = studio.opens(("images", found.path, *state), make)
     return opened
 
 

@@ -10,7 +10,7 @@ QUESTIONS: dict[str, str] = {
         "digits": ("network", "forward", "unit"),
         "playground": ("controls", "look", "surface", "graph", "paste", "export"),
         "othello": ("network", "game", "position", "edit", "neuron"),
-        "cnn": ("about", "examples", "forward", "explain"),
+        "cnn": ("about", "examples", "forward", "explain", "page"),
     }.items()
     for name in names
 }
