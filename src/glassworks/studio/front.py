@@ -24,11 +24,11 @@ class NotBuilt(Exception):
 def digest(sources: Path = SOURCES) -> str:
     """SHA-256 over the names and contents of all that the build reads."""
     found = hashlib.sha256()
-    for path in sorted(sources.rglob("*")):
-        inside = path.relative_to(sources)
-        if path.is_file() and inside.parts[0] not in UNREAD:
-            found.update(f"{inside.as_posix()}\0{path.stat().st_size}\0".encode())
-            found.update(path.read_bytes())
+    read = [path for path in sources.iterdir() if path.name not in UNREAD]  # npm's thousands of files are not walked
+    for path in sorted(path for one in read for path in [one, *one.rglob("*")] if path.is_file()):
+        content = path.read_bytes()
+        found.update(f"{path.relative_to(sources).as_posix()}\0{len(content)}\0".encode())
+        found.update(content)
     return found.hexdigest()
 
 
