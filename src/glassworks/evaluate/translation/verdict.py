@@ -30,7 +30,7 @@ def verdict(result: Mapping[str, Any]) -> str:
         named = [f"{rival['name']} (BLEU {rival['metrics'][JUDGED_BY]['value']:.1f})" for rival in group]
         if named:
             clauses.append(f"{words} {' and '.join(named)}")
-    return f"{network} and {', '.join(clauses)}."
+    return f"{network}; it {' and '.join(clauses)}."
 
 
 def advice(result: Mapping[str, Any]) -> str | None:
