@@ -125,6 +125,7 @@ def test_what_is_kept_of_a_long_training_is_of_the_same_steps_however_it_was_ask
         ({"data": "suns"}, r"data \(='suns'\) must be one of circles"),
         ({"points": "1e9"}, r"points \(='1e9'\) must be a whole number"),
         ({"points": "100000"}, r"points \(=100000\) must be from 10 to 5,000"),
+        ({"population": "100000000", "optimizer": "snes"}, r"population \(=100000000\) must be from 1 to 1,000"),
         ({"features": ""}, "features"),
         ({"features": "x1,x9"}, r"features \(with 'x9'\)"),
         ({"optimizer": "magic"}, r"optimizer \(='magic'\)"),

@@ -90,9 +90,11 @@ class Settings:
             ("batch", 1, 5000),
             ("seed", 0, 2**31 - 1),
             ("horizon", 1, 10**6),
+            ("population", 1, 1000),
         ):
-            if not low <= getattr(self, name) <= high:
-                raise ValueError(f"{name} (={getattr(self, name)}) must be from {low:,} to {high:,}")
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise ValueError(f"{name} (={value}) must be from {low:,} to {high:,}")
         for name, known in (("data", SETS), ("optimizer", METHODS)):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} (={getattr(self, name)!r}) must be one of {', '.join(known)}")
