@@ -11,7 +11,7 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from glassworks.studio import front
+from glassworks.studio import front, live
 from glassworks.studio.app import make_app
 from glassworks.studio.serve import listening
 from glassworks.studio.studio import Studio
@@ -56,6 +56,14 @@ def serve(root: Path, port: int = 0, token: str = TOKEN) -> Served:
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
     return Served(studio, number, server, thread, listener)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def told_at_once() -> Iterator[None]:
+    """Pages are told of news so often that no test waits for a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(live, "TOLD", 0.1)
+        yield
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ watching costs a training nothing.
 import asyncio
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +17,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from glassworks.core.errors import GlassworksError
-from glassworks.studio.listing import EVERY
 from glassworks.studio.studio import Studio
 from glassworks.studio.wire import encoded, plain
 
+TOLD = 1.0
+"""Seconds between two messages to a page, which draws anew at each: more would be taken from a training beside it."""
 PART = 2**20
 """Bytes of a table that are sent at once."""
 TABLES = {"metrics": "metrics.jsonl", "samples": "samples.jsonl"}
@@ -30,26 +32,30 @@ async def live(socket: WebSocket) -> None:
     await socket.accept()
     socket.app.state.studio.seen.set()
     watcher = Watcher(socket.app.state.studio)
-    asked = asyncio.create_task(listen(socket, watcher))
+    wake = asyncio.Event()
+    asked = asyncio.create_task(listen(socket, watcher, wake))
     try:
         while not asked.done():
+            wake.clear()
             for message in await run_in_threadpool(watcher.news):
                 await socket.send_text(encoded(message).decode())
-            await asyncio.wait([asked], timeout=EVERY)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(wake.wait(), TOLD)
     except (WebSocketDisconnect, RuntimeError, OSError):
         pass  # the tab was closed
     finally:
         asked.cancel()
 
 
-async def listen(socket: WebSocket, watcher: "Watcher") -> None:
-    """Take what the page watches, until it leaves."""
+async def listen(socket: WebSocket, watcher: "Watcher", wake: asyncio.Event) -> None:
+    """Take what the page watches, which it is told at once, until it leaves."""
     try:
         while True:
             asked = json.loads(await socket.receive_text())
             watcher.watch(asked.get("watch", {}) if isinstance(asked, dict) else {})
+            wake.set()
     except (WebSocketDisconnect, ValueError, RuntimeError):
-        return
+        wake.set()
 
 
 @dataclass
