@@ -1,6 +1,6 @@
 """How fast the studio's Transformer page is, in Chromium: first paint, a hover, a head silenced, bytes.
 
-    python benchmarks/transformer_page.py runs/demo
+    python benchmarks/studio_transformer.py runs/demo
 
 Prints the median and the 95th percentile, in milliseconds. A hover is from the event until the page is laid out anew;
 a head silenced is from the press to the frame that shows the changed chances, the pass through the model included.
