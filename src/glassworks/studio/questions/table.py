@@ -7,6 +7,7 @@ QUESTIONS: dict[str, str] = {
         "jobs": ("offers", "start", "stop", "resume", "terminal"),
         "runs": ("runs", "run", "compare", "curves", "score", "trace"),
         "transformer": ("models", "forward", "block", "matrix", "norms", "lens", "saliency", "training", "page"),
+        "translation": ("models", "forward", "layer", "weights", "positions", "page"),
         "digits": ("network", "forward", "unit"),
         "playground": ("controls", "look", "surface", "graph", "paste", "export"),
         "othello": ("network", "game", "position", "edit", "neuron"),
