@@ -2,7 +2,11 @@
 
 import multiprocessing
 import os
+import signal
 import socket
+import subprocess
+import sys
+import urllib.request
 from collections.abc import Callable
 from typing import Any
 
@@ -28,3 +32,16 @@ def as_rank(rank: int, world: int, port: int, function: Callable[..., object], *
     place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": world, "MASTER_ADDR": "localhost", "MASTER_PORT": port}
     os.environ.update({name: str(value) for name, value in place.items()})
     function(*given)
+
+
+def answered_until_ctrl_c(words: list[str]) -> tuple[int, int]:
+    """The status of the studio's first page, and the exit code once it is interrupted."""
+    command = [sys.executable, "-m", "glassworks", *words, "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        address = child.stdout.readline().removeprefix("Studio: ").strip()
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        with browser.open(address) as answer:
+            status = answer.status
+        child.send_signal(signal.SIGINT)
+    return status, child.returncode

@@ -4,14 +4,12 @@ import random
 import re
 import shlex
 import shutil
-import signal
 import subprocess
-import sys
-import urllib.request
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from tests.processes import answered_until_ctrl_c
 
 from glassworks.cli.main import COMMANDS, run
 
@@ -63,19 +61,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             smaller = ["--generations", "2"] if "--on" in small else smaller
             assert run([*small, *smaller]) == 0, words_of_command
     return folder
-
-
-def answered_until_ctrl_c(words: list[str]) -> tuple[int, int]:
-    """The status of the studio's first page, and the exit code once it is interrupted."""
-    command = [sys.executable, "-m", "glassworks", *words, "--no-browser"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout is not None
-        address = child.stdout.readline().removeprefix("Studio: ").strip()
-        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
-        with browser.open(address) as answer:
-            status = answer.status
-        child.send_signal(signal.SIGINT)
-    return status, child.returncode
 
 
 def make_pairs(folder: Path) -> None:
