@@ -143,6 +143,25 @@ def test_no_signal_is_sent_to_a_number_that_is_somebody_elses(tmp_path: Path, mo
         asks.stop(Studio(tmp_path), "a")
 
 
+def test_a_training_that_is_only_just_started_is_not_taken_for_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between its start and the note of its process: the last job's number may be another's by now."""
+    studio = Studio(tmp_path)
+    (tmp_path / ".jobs").mkdir()
+    (tmp_path / ".jobs" / "a.json").write_text(json.dumps({"pid": os.getpid()}), encoding="utf-8")
+    monkeypatch.setattr(jobs.os, "kill", lambda *_: pytest.fail("a signal was sent"))
+
+    def starting(*_: object, **__: object) -> None:
+        with pytest.raises(RunError, match="only just being started"):
+            jobs.stop(studio, "a")
+        raise OSError("no process")
+
+    monkeypatch.setattr(jobs, "Popen", starting)
+    with pytest.raises(OSError, match="no process"):
+        asks.start(studio, data="moons", name="a", steps=3)
+
+
 def test_what_is_printed_is_shown_without_the_terminals_control_characters(tmp_path: Path) -> None:
     (tmp_path / ".jobs").mkdir()
     log = tmp_path / ".jobs" / "a.log"

@@ -16,7 +16,7 @@ from glassworks.core.files import locked
 from glassworks.core.runs import Run
 from glassworks.studio import listing
 from glassworks.studio.guard import COOKIE
-from glassworks.studio.live import Watcher
+from glassworks.studio.live import PART, Watcher
 from glassworks.studio.studio import Studio
 
 
@@ -122,6 +122,15 @@ def test_a_table_longer_than_a_part_comes_whole_in_parts(tmp_path: Path) -> None
     watcher.watch(watching("metrics"))
     steps = [row["step"] for _ in range(4) for message in watcher.news() for row in message.get("rows", [])]
     assert steps == list(range(3000))
+
+
+def test_a_line_that_is_longer_than_a_part_holds_nothing_up(tmp_path: Path) -> None:
+    run, watcher = made(tmp_path, "a"), Watcher(Studio(tmp_path))
+    line = json.dumps({"step": 1, "filled": "x" * (PART + 5)})
+    (run.path / "metrics.jsonl").write_text(f'{line}\n{{"step": 2}}\n', encoding="utf-8")
+    watcher.watch(watching("metrics"))
+    steps = [row["step"] for _ in range(3) for message in watcher.news() for row in message.get("rows", [])]
+    assert steps == [2]
 
 
 @pytest.mark.parametrize("record", ["{", "[]", "null", '{"plan": 3}', '{"kind": "of the future"}', "\xff"])

@@ -65,6 +65,15 @@ def test_a_runs_family_is_linked_both_ways(tmp_path: Path) -> None:
     assert asks.run(studio, "stray")["parent_run"] is None
 
 
+@pytest.mark.parametrize("parent", ["\0", "\ud800"])
+def test_a_run_whose_parent_is_no_path_breaks_no_other_runs_page(tmp_path: Path, parent: str) -> None:
+    made(tmp_path, "base")
+    record = json.dumps({"kind": "text", "recipe": {}, "parent": parent})
+    (made(tmp_path, "odd").path / "run.json").write_text(record, encoding="utf-8")
+    assert asks.run(Studio(tmp_path), "base")["children"] == []
+    assert asks.run(Studio(tmp_path), "odd")["parent_run"] is None
+
+
 def test_what_differs_is_what_the_command_says(tmp_path: Path) -> None:
     made(tmp_path, "a", recipe={"seed": 0, "batch_size": 4})
     made(tmp_path, "b", recipe={"seed": 0, "batch_size": 8})

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
@@ -101,6 +101,8 @@ async def ask(request: Request) -> Response:
         data = await run_in_threadpool(answered, request.app.state.studio, QUESTIONS[name], arguments)
     except (GlassworksError, ValueError, OSError, MemoryError, RecursionError) as error:
         return refused(" ".join(str(error).split()) or type(error).__name__, 400)
+    except ClientDisconnect:
+        return Response()  # the tab was closed while it asked: nobody reads this
     except Exception as error:
         print(f"glassworks studio: {name} failed; this is a bug of ours", file=sys.stderr)
         traceback.print_exc()

@@ -27,7 +27,7 @@ class Columns:
                     if str(status.st_ino) != self.file or status.st_size < self.read_to:
                         self.file, self.read_to, self.rows, self.columns = str(status.st_ino), 0, 0, {}
                     file.seek(self.read_to)
-                    while whole := whole_lines(file.read(PART)):
+                    while whole := whole_lines(file.read(PART), PART):
                         for line in whole.splitlines():
                             self.add(line)
                         self.read_to += len(whole)
@@ -54,7 +54,7 @@ class Columns:
                 column.append(float("nan"))
 
 
-def whole_lines(data: bytes) -> bytes:
-    """The part of it up to its last newline; all of a part that is one line's middle is too long for a row."""
+def whole_lines(data: bytes, part: int) -> bytes:
+    """Up to the last newline of what was read, at most `part` bytes; all of a part that is one line's: no row's."""
     end = data.rfind(b"\n") + 1
-    return data[:end] if end or len(data) < PART else data
+    return data[:end] if end or len(data) < part else data

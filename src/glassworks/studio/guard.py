@@ -3,7 +3,7 @@
 import hmac
 from collections.abc import Iterable
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -30,6 +30,7 @@ class Guard:
     def __init__(self, app: ASGIApp, token: str, port: int) -> None:
         self.app, self.token = app, token
         self.hosts = {f"{host}:{port}" for host in HOSTS}
+        self.origins = {f"http://{host}" for host in self.hosts}
         self.cookie = f"{COOKIE}_{port}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,7 +54,7 @@ class Guard:
             return PlainTextResponse("The studio answers to its own address on this machine only.", 403)
         origin = headers.get("origin")
         asks = scope["type"] == "websocket" or scope["method"] not in ("GET", "HEAD")
-        if (origin is None and asks) or (origin is not None and urlsplit(origin).netloc not in self.hosts):
+        if (origin is None and asks) or (origin is not None and origin not in self.origins):
             return PlainTextResponse("Asked by another page: refused.", 403)
         query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         given = dict(query).get("token")

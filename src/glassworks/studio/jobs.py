@@ -38,6 +38,7 @@ def begin(studio: Studio, name: str, words: Sequence[str]) -> None:
         if not take(file):
             raise RunError(f"{name} is being trained already: wait for it, or stop it first")
         file.truncate(0)
+        log.with_suffix(".json").unlink(missing_ok=True)  # the process of the job before has ended
         child = Popen(
             [sys.executable, "-m", "glassworks", *command],
             stdin=DEVNULL,
@@ -53,13 +54,16 @@ def stop(studio: Studio, name: str) -> None:
     """Ask a training to end at a checkpoint, as ctrl-C would; RunError where the studio has started none."""
     if not is_on(studio, name):
         raise RunError(f"{name} is not trained by a process of the studio: stop it by ctrl-C in its own terminal")
-    os.kill(about(studio, name)["pid"], signal.SIGTERM)  # a shell may have left ctrl-C's own signal ignored
+    pid = about(studio, name).get("pid")
+    if pid is None:
+        raise RunError(f"{name} is only just being started: try again in a moment")
+    os.kill(pid, signal.SIGTERM)  # a shell may have left ctrl-C's own signal ignored
 
 
 def is_on(studio: Studio, name: str) -> bool:
     """Whether a process that a studio started for that run is alive."""
     if (child := studio.children.get(name)) is not None and child.poll() is not None:
-        del studio.children[name]  # nobody else waits for it
+        studio.children.pop(name, None)  # nobody else waits for it; of two questions at once the first has
     return is_locked(log_of(studio, name))
 
 

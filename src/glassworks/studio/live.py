@@ -17,6 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from glassworks.core.errors import GlassworksError
+from glassworks.studio.columns import whole_lines
 from glassworks.studio.studio import Studio
 from glassworks.studio.wire import encoded, plain
 
@@ -113,7 +114,7 @@ class Watcher:
                 data = file.read(PART)
         except (GlassworksError, OSError):
             return []  # deleted while it was watched: the list of runs says so
-        whole = data[: data.rfind(b"\n") + 1]
+        whole = whole_lines(data, PART)
         if not whole and not again:
             return []
         of.start, of.file = start + len(whole), number

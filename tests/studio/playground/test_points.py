@@ -85,6 +85,7 @@ def test_a_pasted_table_is_brought_to_the_plane() -> None:
         ("1,2,a\nnan,4,b", "row 2"),
         ("\n".join(f"{i},{i},k{i}" for i in range(20)), "of 20 classes"),
         ("\n".join("1,2,a" for _ in range(1001)), "1,001 rows"),
+        ("1,2," + "a" * 200_000, "cannot be read"),
     ],
 )
 def test_what_is_no_table_is_refused_in_a_line(text: str, line: str) -> None:

@@ -167,10 +167,13 @@ def pasted(text: str) -> tuple[str, str]:
 
 
 def read_rows(text: str) -> list[list[str]]:
-    """The cells of each line, parted by tabs, semicolons, commas or spaces."""
+    """The cells of each line, parted by tabs, semicolons, commas or spaces; ValueError for what csv cannot part."""
     head = text.strip().partition("\n")[0]
     mark = next((mark for mark in "\t;," if mark in head), " ")
-    return list(csv.reader(text.strip().splitlines(), delimiter=mark, skipinitialspace=True))
+    try:
+        return list(csv.reader(text.strip().splitlines(), delimiter=mark, skipinitialspace=True))
+    except csv.Error as error:
+        raise ValueError(f"the table cannot be read ({error}): paste rows of x1, x2, label") from None
 
 
 def is_number(cell: str) -> bool:

@@ -39,17 +39,26 @@ def family(studio: Studio, one: Run) -> dict[str, Any]:
     """The run in this folder that it went on from, where there is one, and those that went on from it."""
     _, known, _ = studio.listing.since(0)
     path = one.path.resolve()
-    homes = {Path(other["path"]).resolve(): other for other in known}
+    homes = {home: other for other in known if (home := resolved(other["path"])) is not None}
     try:
         begun = one.record.get("parent")
     except (GlassworksError, OSError):  # damaged: the page says so
         begun = None
-    parent = None if begun is None else homes.get(Path(begun).resolve())
-    children = [other for other in known if other.get("parent") and Path(other["parent"]).resolve() == path]
+    home = resolved(begun)
+    parent = None if home is None else homes.get(home)
+    children = [other for other in known if resolved(other.get("parent")) == path]
     return {
         "parent_run": None if parent is None else parent["name"],
         "children": [{"name": other["name"], "step": other.get("parent_step")} for other in children],
     }
+
+
+def resolved(path: str | None) -> Path | None:
+    """Where a path that a run names leads; None for none, and for what no file system can have."""
+    try:
+        return Path(path).resolve() if path else None
+    except (OSError, RuntimeError, ValueError):
+        return None
 
 
 def compare(studio: Studio, names: list[str]) -> list[list[str]]:
