@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import get_args
 
 import pytest
@@ -157,3 +158,20 @@ def test_lp_norms_compute_in_float32_what_comes_in_bfloat16(name: str) -> None:
     y = norm(x)
     assert y.dtype == torch.bfloat16
     torch.testing.assert_close(y.float(), norm(x.float()), rtol=1e-2, atol=1e-2)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("make", [norm_of_vectors, norm_of_maps])
+@pytest.mark.parametrize("name", ["bogus", "Batch", "batchnorm", "", None])
+def test_what_is_no_norm_is_refused_by_name(make: Callable[[str, int], nn.Module], name: str) -> None:
+    with pytest.raises(ValueError, match=rf"norm \(={name!r}\) must be one of none, batch, layer, group, rms"):
+        make(name, 16)
+
+
+@pytest.mark.parametrize(("make", "field"), [(norm_of_vectors, "width"), (norm_of_maps, "channels")])
+@pytest.mark.parametrize("size", [4, 12])
+def test_channels_that_no_groups_come_out_of_are_refused(
+    make: Callable[[str, int], nn.Module], field: str, size: int
+) -> None:
+    with pytest.raises(ValueError, match=rf"{field} \(={size}\) must be a multiple of 8"):
+        make("group", size)

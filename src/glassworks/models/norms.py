@@ -11,7 +11,7 @@
 What works over the batch has running averages for evaluation, under the names that torch's batch norm gives them.
 """
 
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 import torch
 from jaxtyping import Float
@@ -24,11 +24,12 @@ ORDERS = {"l1": 1.0, "l2": 2.0, "linf": float("inf")}
 
 
 def norm_of_vectors(norm: Norm, width: int) -> nn.Module:
-    """Normalisation of (B, width); for "none" nothing.
+    """Normalisation of (B, width); for "none" nothing. ValueError for another name, or a width that has no groups.
 
     >>> norm_of_vectors("rms", 16)
     RMSNorm((16,), eps=1e-05, elementwise_affine=True)
     """
+    check_norm(norm, width, "width")
     if norm == "layer":
         return nn.LayerNorm(width)
     if norm == "rms":
@@ -40,7 +41,9 @@ def norm_of_maps(norm: Norm, channels: int) -> nn.Module:
     """Normalisation of (B, channels, rows, columns); for "none" nothing.
 
     "layer" is one group of all channels, as in Wu & He 2018 (https://arxiv.org/abs/1803.08494, figure 2).
+    Raises: ValueError for another name, or channels that no groups come out of.
     """
+    check_norm(norm, channels, "channels")
     if norm == "none":
         return nn.Identity()
     if norm == "batch":
@@ -52,6 +55,16 @@ def norm_of_maps(norm: Norm, channels: int) -> nn.Module:
     if norm in ORDERS:
         return LpNorm(channels, ORDERS[norm])
     return nn.GroupNorm(1 if norm == "layer" else channels // GROUP, channels)
+
+
+def check_norm(norm: Norm, channels: int, field: str) -> None:
+    """Refuse what is no norm's name, and for "group" what is no multiple of a group's channels."""
+    if norm not in get_args(Norm):
+        raise ValueError(f"norm (={norm!r}) must be one of {', '.join(get_args(Norm))}")
+    if norm == "group" and channels % GROUP:
+        raise ValueError(
+            f"{field} (={channels}) must be a multiple of {GROUP}, the channels of a group, for norm group"
+        )
 
 
 def bias_before(norm: Norm) -> bool:

@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from glassworks.models.norms import bias_before, norm_of_vectors
-from glassworks.models.vision.config import GROUP, Norm
+from glassworks.models.norms import bias_before, check_norm, norm_of_vectors
+from glassworks.models.vision.config import Norm
 
 
 class DeepLinear(nn.Sequential):
@@ -42,8 +42,7 @@ class DeepLinear(nn.Sequential):
         for name, value in (("inputs", inputs), ("outputs", outputs), ("width", width), ("depth", depth)):
             if value < 1:
                 raise ValueError(f"{name} (={value}) must be at least 1")
-        if norm == "group" and width % GROUP:
-            raise ValueError(f"width (={width}) must be a multiple of {GROUP}, the numbers of a group, with norm group")
+        check_norm(norm, width, "width")
         super().__init__()
         with torch.random.fork_rng(devices=[]):  # torch draws weights of its own in every layer
             for n in range(1, depth):
