@@ -3,6 +3,7 @@
 import importlib
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -153,3 +154,15 @@ def test_images_to_draw_are_those_that_the_network_was_asked_of() -> None:
     chosen = chosen_of(Always(), ByClass())
     assert (ByClass.targets[chosen[: len(chosen) // 2]] == 2).all()
     assert set(ByClass.targets[chosen[len(chosen) // 2 :]]) == {0, 1, 3}
+
+
+def test_the_control_of_a_loss_surface_is_one_that_the_list_promises(subject: ImageSubject) -> None:
+    promised = METHODS["loss_surface"].legend.control
+    for one, arrays, words in (
+        (subject, {"shares", "shares_random"}, "random walk with steps as long"),
+        (replace(subject, checkpoints=lambda: iter(())), {"loss_untrained"}, "untrained network of the same"),
+    ):
+        trace = function(METHODS["loss_surface"])(one)
+        assert arrays <= set(trace.arrays)
+        assert words in trace.legend.control
+        assert words in promised

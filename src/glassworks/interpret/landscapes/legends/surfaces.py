@@ -1,5 +1,7 @@
 """Legends of the loss over lines and planes."""
 
+from dataclasses import replace
+
 from glassworks.trace.legend import Dimension, Legend, Quantity
 
 RANDOM = "two random directions, each filter of them as long as the network’s (Li et al. 2018, section 4)"
@@ -67,7 +69,15 @@ def surface_legend(directions: str = "random", path: bool = False, components: i
     )
 
 
-LOSS_SURFACE = surface_legend()
+LOSS_SURFACE = replace(
+    surface_legend(),
+    control=(
+        "Of a plane of random directions, an untrained network of the same architecture, on a plane around its own "
+        "weights that is drawn likewise. Of the plane of a training’s path, where the run remembers it, a random walk "
+        "with steps as long."
+    ),
+)
+"""Of whichever plane is drawn, before it is known which: a trace has `surface_legend`’s own."""
 
 LOSS_LINE = Legend(
     title="The loss along lines",
