@@ -2,6 +2,7 @@
 
 import base64
 import io
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from glassworks.classify.history import file_of
 from glassworks.classify.recipe import LabelledRecipe
 from glassworks.classify.remembered import network_at, remembered_steps
 from glassworks.classify.run import start, train
@@ -63,6 +65,25 @@ def test_every_layer_holds_what_its_module_returns(studio: Studio) -> None:
     assert torch.equal(found["passes"][0]["values"][found["output"]], output[0])
     assert found["truth"] == opened.classes[opened.data.test.targets[7]]
     assert pack(found)
+
+
+def test_the_network_of_a_run_that_takes_anothers_name_is_its_own_at_every_step(studio: Studio, tmp_path: Path) -> None:
+    shutil.copytree(studio.root / ".examples", tmp_path / ".examples")
+    shutil.copytree(studio.root / "digits", tmp_path / "a")
+    other = Studio(tmp_path)
+    run = other.run("a")
+
+    def output(step: int) -> Tensor:
+        found = forward(other, "a", step=step, example=7)
+        return found["passes"][0]["values"][found["output"]]
+
+    before, start = output(1), output(0)
+    assert not torch.equal(before, start)
+    shutil.rmtree(run.path)
+    shutil.copytree(studio.root / "digits", run.path)
+    (run.path / "run.json").write_text((run.path / "run.json").read_text(encoding="utf-8"), encoding="utf-8")
+    write_tensors(network_at(run, 0).state_dict(), file_of(run, 1))
+    assert torch.equal(output(1), start)
 
 
 def test_the_network_is_found_as_it_was_at_every_step(studio: Studio) -> None:

@@ -1,10 +1,13 @@
 """What the page that draws a network unit by unit is told equals what torch computes, and bad input is one line."""
 
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from glassworks.classify.recipe import LabelledRecipe
 from glassworks.classify.run import checkpoints_of, start, train
@@ -63,6 +66,27 @@ def test_a_unit_is_the_sum_of_its_weights_and_sources(studio: Studio) -> None:
     total = float(found["slopes"] @ values[first : first + 120][found["sources"]]) + found["offset"]
     assert found["isSum"]
     assert found["values"] == pytest.approx([total, 1.7159 * np.tanh(2 / 3 * total)], abs=1e-5)
+
+
+def test_two_questions_at_once_about_an_earlier_step_both_have_an_answer(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The steps are all read at the first question; the second one waits for it."""
+    answers: list[object] = []
+    second = threading.Thread(target=lambda: answers.append(unit(studio, "lenet5", 6, 20, example=1, step=4)))
+
+    def read(run: Run) -> Iterator[tuple[int, nn.Module]]:
+        first, *rest = checkpoints_of(run)
+        yield first
+        second.start()
+        second.join(0.2)  # which it must not come through
+        yield from rest
+
+    monkeypatch.setattr(digits, "checkpoints_of", read)
+    digits.opened(studio, "lenet5").earlier.clear()
+    answers.append(forward(studio, "lenet5", example=1, step=0))
+    second.join()
+    assert len(answers) == 2
 
 
 def test_the_network_of_an_earlier_step_is_the_one_that_was_kept(studio: Studio) -> None:

@@ -3,7 +3,7 @@
 import subprocess
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,17 @@ KEPT = 3
 
 
 def changed(run: Run) -> tuple[int, ...]:
-    """When a run's weights changed last: part of a model's key, so that it is opened anew as the run goes on."""
-    folders = (run.path / "model", run.path / "checkpoints")
-    return tuple(folder.stat().st_mtime_ns if folder.is_dir() else 0 for folder in folders)
+    """When a run's record and its weights changed last: part of a model's key.
+
+    It is opened anew as the run goes on, and where another run has taken the name, also at the same step.
+    """
+    found = []
+    for name in ("run.json", "model", "checkpoints"):
+        try:
+            found.append((run.path / name).stat().st_mtime_ns)
+        except OSError:
+            found.append(0)
+    return tuple(found)
 
 
 class Studio:
@@ -37,9 +45,8 @@ class Studio:
         """Trainings that this start of the studio has begun, which wait to be waited for."""
         self.tables: dict[str, Columns] = {}
         self.tables_lock = threading.Lock()
-        self.opened: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
-        self.shelves: dict[str, OrderedDict[str, Any]] = {}
-        """What a page keeps beside models, by the page, which sees to how much it is."""
+        self.shelves: dict[str, OrderedDict[Any, Any]] = {}
+        """What is kept: models, and what a page keeps beside them."""
         self.lock = threading.RLock()
         """Held while a model is opened or computes: torch's threads are the machine's, so one question at a time."""
 
@@ -67,16 +74,20 @@ class Studio:
             raise RunError(away)
         return path
 
-    def opens(self, key: tuple[Any, ...], make: Any) -> Any:
+    def opens(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
         """What `make()` gives, made once for a key: (what it is, run, step, ...), of which the last few are kept."""
+        return self.keeps("models", key, make, KEPT)
+
+    def keeps(self, shelf: str, key: Any, make: Callable[[], Any], most: int) -> Any:
+        """What `make()` gives, made once for a key of a shelf, of which the last `most` asked for are kept."""
         with self.lock:
-            if key in self.opened:
-                self.opened.move_to_end(key)
-            else:
-                self.opened[key] = make()
-                while len(self.opened) > KEPT:
-                    self.opened.popitem(last=False)
-            return self.opened[key]
+            kept = self.shelves.setdefault(shelf, OrderedDict())
+            if key not in kept:
+                kept[key] = make()
+            kept.move_to_end(key)
+            while len(kept) > most:
+                kept.popitem(last=False)
+            return kept[key]
 
     def columns(self, name: str) -> Columns:
         """A run's metrics as columns, as far as they were read."""

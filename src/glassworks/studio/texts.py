@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from glassworks.core.errors import GlassworksError, RunError
 from glassworks.core.places import is_model
 from glassworks.core.runs import Run
-from glassworks.studio.studio import Studio
+from glassworks.studio.studio import Studio, changed
 
 if TYPE_CHECKING:
+    from glassworks.models.gpt.model import GPT
     from glassworks.train.opening import OpenedText
 
 LONGEST = 20_000
@@ -81,11 +82,22 @@ def open_at(studio: Studio, name: str, step: int | None = None) -> "OpenedText":
     Raises: RunError for what is none, or a checkpoint that is gone; ValueError for weights that are not finite.
     """
     of = named(studio, name)
-    version = of.path / "model" / "model.safetensors" if of.run else of.path
-    changed = version.stat().st_mtime_ns if version.exists() else None
-    newest = max(steps_of(of.run), default=None) if of.run and step is None and changed is None else None
-    opened: OpenedText = studio.opens(("text", name, step, newest, changed), lambda: opened_text(of, step))
+    opened: OpenedText = studio.opens(("text", name, step, state_of(of)), lambda: opened_text(of, step))
     return opened
+
+
+def untrained_at(studio: Studio, name: str, step: int | None = None) -> "GPT":
+    """The control of a model that is open: a network of its shape with fresh weights; see `lens.untrained`."""
+    from glassworks.interpret.transformer.lens import untrained
+
+    model = open_at(studio, name, step).model
+    found: GPT = studio.opens(("untrained", name, step, state_of(named(studio, name))), lambda: untrained(model))
+    return found
+
+
+def state_of(of: Named) -> tuple[int, ...]:
+    """When its weights changed last; see `changed`."""
+    return changed(of.run) if of.run else (of.path.stat().st_mtime_ns,)
 
 
 def opened_text(of: Named, step: int | None) -> "OpenedText":

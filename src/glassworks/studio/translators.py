@@ -1,11 +1,10 @@
 """Encoder-decoders as the studio opens them: a run of pairs at any of its checkpoints, and what it was held out."""
 
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from glassworks.core.errors import GlassworksError, RunError
 from glassworks.core.runs import Run
-from glassworks.studio.studio import Studio
+from glassworks.studio.studio import Studio, changed
 from glassworks.studio.texts import LONGEST, load_step, steps_of
 
 if TYPE_CHECKING:
@@ -52,10 +51,7 @@ def open_pairs_at(studio: Studio, name: str, step: int | None = None) -> "Opened
     Raises: RunError for a run of another kind or a checkpoint that is gone, ValueError for weights that are not finite.
     """
     run = studio.run(name)
-    version = run.path / "model" / "model.safetensors"
-    changed = version.stat().st_mtime_ns if version.exists() else None
-    newest = max(steps_of(run), default=None) if step is None and changed is None else None
-    opened: OpenedPairs = studio.opens(("pairs", name, step, newest, changed), lambda: opened_pairs(run, step))
+    opened: OpenedPairs = studio.opens(("pairs", name, step, changed(run)), lambda: opened_pairs(run, step))
     return opened
 
 
@@ -84,30 +80,31 @@ def untrained_of(studio: Studio, name: str) -> "Seq2Seq":
     from glassworks.models.seq2seq.model import Seq2Seq
     from glassworks.translation.recipe import pair_recipe_of
 
-    recipe = pair_recipe_of(studio.run(name))
+    run = studio.run(name)
+    recipe = pair_recipe_of(run)
 
     def drawn() -> Seq2Seq:
         return Seq2Seq(recipe.model, seed=recipe.seed).eval().requires_grad_(False)
 
-    found: Seq2Seq = studio.opens(("untrained pairs", name, recipe.seed), drawn)
+    found: Seq2Seq = studio.opens(("untrained pairs", name, changed(run)), drawn)
     return found
 
 
 def wanted_of(studio: Studio, name: str, opened: "OpenedPairs", source: str) -> str | None:
     """What the source of a held-out pair should become; None for any other text, and where the pairs are gone."""
-    shelf = studio.shelves.setdefault("held-out pairs", OrderedDict())
-    if name not in shelf:
-        pairs = {one["source"]: one["target"] for one in sampled(studio.run(name))}
+    run = studio.run(name)
+
+    def made() -> dict[str, str]:
+        pairs = {one["source"]: one["target"] for one in sampled(run)}
         try:
             data = opened.data
             pairs |= {source: target for part in (data.validation, data.test) for source, target in part.texts}
         except (RunError, OSError):
             pass  # what the samples follow is known without them
-        shelf[name] = pairs
-        while len(shelf) > KEPT:
-            shelf.popitem(last=False)
-    wanted: str | None = shelf[name].get(source.strip())
-    return wanted
+        return pairs
+
+    pairs: dict[str, str] = studio.keeps("held-out pairs", (name, changed(run)), made, KEPT)
+    return pairs.get(source.strip())
 
 
 def steps_for(
@@ -120,27 +117,23 @@ def steps_for(
     from glassworks.interpret.translation.steps import translation_steps
     from glassworks.translation.recipe import pair_recipe_of
 
-    opened = open_pairs_at(studio, name, step)
-    recipe, model = pair_recipe_of(studio.run(name)), opened.model
+    run, opened = studio.run(name), open_pairs_at(studio, name, step)
+    recipe = pair_recipe_of(run)
     for what, text in (("source", source), ("target", target or "")):
         refuse_long(opened, what, text)
-    shelf = studio.shelves.setdefault("translations", OrderedDict())
-    key = repr((name, step, id(model), source, target))
-    if key not in shelf:
-        with studio.computing():
-            shelf[key] = translation_steps(
-                model,
-                opened.tokenizer,
-                source,
-                own_of(opened, source) if target is None else target,
-                untrained=untrained_of(studio, name),
-                beams=recipe.beams,
-                alpha=recipe.length_penalty,
-            )
-    shelf.move_to_end(key)
-    while len(shelf) > KEPT:
-        shelf.popitem(last=False)
-    found: TranslationSteps = shelf[key]
+
+    def made() -> "TranslationSteps":
+        return translation_steps(
+            opened.model,
+            opened.tokenizer,
+            source,
+            own_of(opened, source) if target is None else target,
+            untrained=untrained_of(studio, name),
+            beams=recipe.beams,
+            alpha=recipe.length_penalty,
+        )
+
+    found: TranslationSteps = studio.keeps("translations", (name, step, changed(run), source, target), made, KEPT)
     return found
 
 

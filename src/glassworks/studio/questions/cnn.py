@@ -19,8 +19,7 @@ from glassworks.interpret.images.occlusion.windows import NOTHING, Score, centre
 from glassworks.interpret.images.units import Units, find_units
 from glassworks.studio.network import network
 from glassworks.studio.questions.digits import style_of
-from glassworks.studio.studio import Studio
-from glassworks.train.checkpoint import last_step
+from glassworks.studio.studio import Studio, changed
 from glassworks.train.opening import OpenedLabelled, open_run
 
 OFFERED = 10
@@ -129,8 +128,7 @@ def images_of(studio: Studio, run: str) -> OpenedLabelled:
             raise RunError(f"{run} has no network that reads images: choose another run")
         return opened
 
-    state = (changed(found.path / "model"), last_step(found))  # another network, once it was trained further
-    opened: OpenedLabelled = studio.opens(("images", found.path, *state), make)
+    opened: OpenedLabelled = studio.opens(("images", run, changed(found)), make)
     return opened
 
 
@@ -139,13 +137,8 @@ def model_of(studio: Studio, run: str, step: int | None) -> nn.Module:
     if step is None:
         return images_of(studio, run).model
     found = studio.run(run)
-    model: nn.Module = studio.opens(("network", found.path, step), lambda: network_at(found, step))
+    model: nn.Module = studio.opens(("network", run, step, changed(found)), lambda: network_at(found, step))
     return model
-
-
-def changed(path: Any) -> int:
-    """When a folder was changed last; 0 where it is not there."""
-    return path.stat().st_mtime_ns if path.is_dir() else 0
 
 
 def truth_of(opened: OpenedLabelled, target: Any) -> str:

@@ -132,7 +132,8 @@ def unit(
 ) -> dict[str, Any]:
     """How one unit comes of the stage before it, for a drawing or an example: see `interpret.images.stages.Unit`."""
     drawn = opened(studio, run)
-    stages = drawn.at(step)
+    with studio.computing():  # all steps are read at the first one
+        stages = drawn.at(step)
     if not isinstance(stage, int) or not isinstance(unit, int) or not 0 < stage < len(stages):
         raise ValueError(f"stage (={stage}) must be from 1 to {len(stages) - 1}")
     image = image_of(drawn, pixels, example)

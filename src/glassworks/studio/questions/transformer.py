@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from glassworks.studio.studio import Studio
-from glassworks.studio.texts import ids_of, open_at, text_models
+from glassworks.studio.texts import ids_of, open_at, text_models, untrained_at
 
 SHOWN = 50
 """Tokens whose probabilities are listed."""
@@ -218,7 +218,6 @@ def lens(
     `next_rank` (L + 1, W - 1) of the tokens that follow in the text. `kl` (L + 1, W) is KL(last || layer) in nats, and
     `kl_untrained` the same in an untrained network of this shape: its control.
     """
-    from glassworks.interpret.transformer.lens import untrained
     from glassworks.studio.layers import read_layers_of
     from glassworks.studio.passes import run_pass, window_of
 
@@ -227,7 +226,7 @@ def lens(
     window = window_of(ids_of(opened, text, written or ()), model.config.n_ctx, start)
     place = window.stop - 1 if position is None else max(window.start, min(position, window.stop - 1))
     with studio.computing():
-        control = studio.opens(("untrained", run, step), lambda: untrained(model))
+        control = untrained_at(studio, run, step)
         found = read_layers_of(run_pass(model, window, edits or (), blocks=()), place)
         found["kl_untrained"] = read_layers_of(run_pass(control, window, blocks=()), place)["kl"]
     names = sorted({int(id) for name in ("top_ids", "watched") for id in found[name].flatten().tolist()})
@@ -253,7 +252,6 @@ def saliency(
     import torch
 
     from glassworks.data.tokenizers.spans import in_order
-    from glassworks.interpret.transformer.lens import untrained
     from glassworks.interpret.transformer.saliency import token_saliency
 
     opened = open_at(studio, run, step)
@@ -264,7 +262,7 @@ def saliency(
     first = max(0, end - READ)
     prompt = torch.tensor(read[first:end])
     with studio.computing(), torch.no_grad():
-        control = studio.opens(("untrained", run, step), lambda: untrained(model))
+        control = untrained_at(studio, run, step)
         target = read[end] if end < len(read) else int(model(prompt[None], last=True)[0, -1].argmax())
         found, fresh = (token_saliency(of, prompt, target) for of in (model, control))
     names = ("cut", "replaced", "gradient", "log_probability", "correlation")
