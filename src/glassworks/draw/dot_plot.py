@@ -43,6 +43,8 @@ class Marks:
     """The row of each value, where a row has several or none; () = one a row, in order."""
     about: Sequence[str] = ()
     """What hovering over each tells; "" = its row, kind and number."""
+    intervals: Sequence[tuple[float, float]] = ()
+    """In place of errors, the ends of each value's interval; one that is infinite lies beyond the end of the axis."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ def span(plot: DotPlot) -> tuple[float, float]:
         values = np.asarray(one.values, dtype=float)
         spread = np.zeros_like(values) if one.errors is None else np.nan_to_num(np.asarray(one.errors, dtype=float))
         numbers += [*values, *(values - spread), *(values + spread)]
+        numbers += [end for ends, x in zip(one.intervals, values, strict=False) if math.isfinite(x) for end in ends]
     if plot.log:
         return log_span(numbers, log=True)
     finite = [float(x) for x in numbers if math.isfinite(x)]
@@ -151,6 +154,7 @@ def drawn(plot: DotPlot, width: int, beside: bool) -> Markup:
         for one in sorted(plot.marks, key=lambda one: not one.hollow):  # controls lie below
             for place in places(one, i):
                 parts.append(mark(one, place, across, first + STEP * one.line, plot.rows[i], plot.log))
+                parts.append(interval(one, place, across, first + STEP * one.line, (low, high)))
     parts += [text(short(x), across(x), bottom + 16, "middle") for x in round_numbers]
     parts.append(text(plot.x_title, right, bottom + 32, "end", "title") if plot.x_title else Markup(""))
     return tag(
@@ -203,6 +207,14 @@ def mark(one: Marks, place: int, across: Callable[[float], float], y: float, row
         d = f"M{across(value - error):.1f} {y:.1f}H{across(value + error):.1f}"
         whisker = tag("path", d=d, class_=f"line {one.colour} whisker")
     return join([whisker, shape(one, across(value), y, said)])
+
+
+def interval(one: Marks, place: int, across: Callable[[float], float], y: float, axis: tuple[float, float]) -> Markup:
+    """The whisker of a value that has an interval, to the end of the axis where it goes on beyond."""
+    if not one.intervals or not math.isfinite(float(one.values[place])):
+        return Markup("")
+    low, high = (across(min(max(end, axis[0]), axis[1])) for end in one.intervals[place])
+    return tag("path", d=f"M{low:.1f} {y:.1f}H{high:.1f}", class_=f"line {one.colour} whisker")
 
 
 def shape(one: Marks, x: float, y: float, said: Markup) -> Markup:

@@ -6,7 +6,9 @@ import torch
 from tests.interpret.landscapes.networks import DOUBLE, Bowl, cross_entropy, disturbed, examples, same, state_of
 from torch import Tensor, nn
 
+from glassworks.draw.scales import figure
 from glassworks.interpret.landscapes.noise_scale import estimates, grams_of, noise_scale
+from glassworks.trace.render import trace_figure
 
 
 def slopes(model: nn.Module, batch: Tensor) -> Tensor:
@@ -57,6 +59,28 @@ def test_gradients_that_have_nothing_in_common_have_no_upper_end_and_stay_within
     assert np.mean(within) >= 0.8
     strong = noise_scale(model, slopes, drawn(64, 0.5, 0), parts=32)
     assert strong.arrays["gradient"][0] > 2 * strong.arrays["gradient_chance"][0]
+
+
+def test_a_noise_scale_that_is_within_chance_is_said_to_be_unmeasured_and_not_drawn() -> None:
+    model = Bowl(torch.zeros(1, 20, dtype=DOUBLE))
+    traces = [noise_scale(model, slopes, drawn(64, 0.0, seed), parts=32) for seed in range(4)]
+    trace = next(one for one in traces if one.arrays["gradient"][0] < one.arrays["gradient_chance"][0])
+    page = str(trace_figure(trace))
+    assert "Not measurable here: this network. " in page
+    assert "share of the largest step" not in page
+    assert "noise scale, in examples" not in page
+    assert np.isnan(trace.arrays["layer_noise_scale"][0]).all()
+
+
+def test_a_noise_scale_that_is_measured_is_one_mark_with_its_interval() -> None:
+    trace = noise_scale(Bowl(torch.zeros(1, 20, dtype=DOUBLE)), slopes, drawn(64, 0.5, 0), parts=32)
+    page = str(trace_figure(trace))
+    assert "Not measurable" not in page
+    assert page.count("noise scale, in examples") == 1
+    assert "upper end of its 95" not in page
+    low, high = (figure(float(trace.arrays[f"noise_scale_{end}"][0])) for end in ("low", "high"))
+    assert f"from {low} to {high}" in page
+    assert "share of the largest step" in page
 
 
 def test_layers_add_up_to_the_whole_and_nothing_is_changed() -> None:

@@ -55,7 +55,11 @@ def noise_scale(
             the parts stay below.
         noise (network,): tr(S).
         step_share (network, batch_size): 1 / (1 + noise scale / batch size), equation 2.6.
-        layer_noise_scale (network, layer): of each module's weights alone; NaN where its |G|² is not above 0.
+        layer_noise_scale (network, layer): of each module's weights alone; NaN where its |G|² is not above what random
+            signs give.
+
+    Where |G|² is not above `gradient_chance` the noise scale is not measured, whatever number it is: a batch of more
+    examples is needed. The drawing says so and leaves it out.
     """
     sizes = {len(x) for x in tensors(batch) if x.ndim}
     check_count("parts", parts, 2)
@@ -104,7 +108,7 @@ def told(grams: dict[str, Gram], part_size: int, seed: int) -> dict[str, Any]:
     square, noise = estimates(whole, part_size)
     low, high, error = interval(whole, part_size)
     scale = noise / square if square > 0 else np.inf
-    layers = [estimates(gram, part_size) for gram in grams.values()]
+    layers = [(*estimates(gram, part_size), chance(gram, seed)) for gram in grams.values()]
     return {
         "noise_scale": scale,
         "noise_scale_low": low,
@@ -114,7 +118,7 @@ def told(grams: dict[str, Gram], part_size: int, seed: int) -> dict[str, Any]:
         "gradient_chance": chance(whole, seed),
         "noise": noise,
         "step_share": [1 / (1 + scale / size) for size in SIZES],
-        "layer_noise_scale": [b / a if a > 0 else np.nan for a, b in layers],
+        "layer_noise_scale": [b / a if a > max(0.0, least) else np.nan for a, b, least in layers],
     }
 
 

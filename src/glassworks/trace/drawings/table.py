@@ -23,6 +23,7 @@ from glassworks.trace.drawings.effects import (
 from glassworks.trace.drawings.heads import scores_figure
 from glassworks.trace.drawings.health import dead_units, scale_figure
 from glassworks.trace.drawings.lens import distance_figure, lens_figure
+from glassworks.trace.drawings.noise_scale import noise_figure
 from glassworks.trace.drawings.occlusion import occlusion_figure
 from glassworks.trace.drawings.own import MANY, Axes, Own, connected, counted, each, like, named, numbered
 from glassworks.trace.drawings.population import population_figure
@@ -206,6 +207,15 @@ OWN = {
         ({"correlation": ("guess", "ablation")},),
         labels={"ablation": named()},
         sizes={"source": MANY},
+    ),
+    "noise_scale": Own(
+        {
+            **like(("noise_scale", "noise_scale_low", "noise_scale_high"), "network"),
+            **like(("gradient", "gradient_error", "gradient_chance"), "network"),
+            "step_share": ("network", "batch_size"),
+        },
+        noise_figure,
+        labels={"network": named(), "batch_size": numbered},
     ),
     "population": Own(
         {

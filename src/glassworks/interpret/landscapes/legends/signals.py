@@ -55,6 +55,8 @@ COORDINATES = Legend(
     },
 )
 
+GAPS = "The noise scale of each layer’s weights alone. Gaps: its mean gradient is within what random signs give."
+
 NOISE = Legend(
     title="Noise of the gradient",
     question="How large may a batch be before more examples a step are of little use?",
@@ -86,7 +88,7 @@ NOISE = Legend(
         "gradient_chance": Quantity("what random signs stay below", show="beside"),
         "noise": Quantity("variance of an example’s gradient, summed over weights", show="folded"),
         "step_share": Quantity("share of the largest step that a batch allows", percent=True, ends=(0.0, 100.0)),
-        "layer_noise_scale": Quantity("noise scale by layer, in examples", log=True, note="Gaps: no mean gradient."),
+        "layer_noise_scale": Quantity("noise scale by layer, in examples", log=True, note=GAPS),
     },
     numbers={"parts": "", "part_size": "", "seed": ""},
     axes={
