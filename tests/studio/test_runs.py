@@ -105,6 +105,18 @@ def test_a_score_is_what_the_terminal_prints_and_of_others_its_numbers(tmp_path:
         asks.score(studio, "a", "held_out")
 
 
+def test_no_name_in_a_trace_becomes_part_of_the_page(tmp_path: Path) -> None:
+    run, odd = made(tmp_path, "a"), '"><script>x</script><img src=x onerror=x>'
+    arrays = {f"weights{odd}": np.eye(3), "line": np.arange(3.0)}
+    axes = {f"weights{odd}": (f"query{odd}", f"key{odd}"), "line": (f"step{odd}",)}
+    trace = Trace(f"own{odd}", arrays, axes, labels={f"query{odd}": [odd, f"b{odd}", "c"]}, meta={odd: odd})
+    trace.save(run.path / "traces" / "own")
+    drawn = asks.trace(Studio(tmp_path), "a", "own")["html"]
+    assert "&lt;script&gt;x" in drawn
+    assert "<script" not in drawn
+    assert "<img src=x" not in drawn
+
+
 def test_a_trace_is_drawn_by_the_house(tmp_path: Path) -> None:
     run = made(tmp_path, "a")
     trace = Trace("pattern", {"weights": np.eye(3)}, {"weights": ("query", "key")})

@@ -1,5 +1,6 @@
 """The runs of a folder as they are now: looked at once for all pages that watch, and read only where they changed."""
 
+import os
 import threading
 import time
 from pathlib import Path
@@ -73,6 +74,25 @@ def outside(root: Path, path: Path) -> str | None:
     except (OSError, RuntimeError):  # a circle of links
         pass
     return f"{path} is a link to outside of {root}: start the studio with --runs there"
+
+
+def leads_out(root: Path, folder: Path) -> str | None:
+    """Why what lies in a folder may not be read, if a link in it, at any depth, leads out of the folder of runs."""
+    waiting, seen = [folder.resolve()], set[Path]()
+    while waiting:
+        here = waiting.pop()
+        seen.add(here)
+        try:
+            with os.scandir(here) as entries:
+                for entry in entries:
+                    is_link, path = entry.is_symlink(), here / entry.name
+                    if is_link and (away := outside(root, path)) is not None:
+                        return away
+                    if entry.is_dir() and (found := path.resolve() if is_link else path) not in seen:
+                        waiting.append(found)
+        except OSError:  # a checkpoint that was finished, or deleted, meanwhile; what cannot be listed is not read
+            continue
+    return None
 
 
 def folders(root: Path) -> list[Path]:

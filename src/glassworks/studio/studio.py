@@ -11,7 +11,7 @@ from typing import Any
 from glassworks.core.errors import RunError
 from glassworks.core.runs import Run
 from glassworks.studio.columns import Columns
-from glassworks.studio.listing import Listing, outside
+from glassworks.studio.listing import Listing, leads_out, outside
 
 TABLES = 64
 """Runs whose metrics are kept, the last ones asked for."""
@@ -61,6 +61,13 @@ class Studio:
             raise RunError(f"there is no run {name} in {self.root}: was it deleted, or renamed?")
         self.inside(path / "run.json")
         return Run(path)
+
+    def whole(self, name: str) -> Run:
+        """The run of that name, of which anything may be read; RunError where a link in it leads out of the folder."""
+        run = self.run(name)
+        if (away := leads_out(self.root, run.path)) is not None:
+            raise RunError(away)
+        return run
 
     def checked(self, name: str) -> str:
         """A name that a run in this folder may have; RunError for what is none."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from glassworks.core.errors import GlassworksError, RunError
 from glassworks.core.places import is_model
 from glassworks.core.runs import Run
+from glassworks.studio.listing import leads_out, outside
 from glassworks.studio.studio import Studio, changed
 
 if TYPE_CHECKING:
@@ -29,19 +30,14 @@ class Named:
 def named(studio: Studio, name: str) -> Named:
     """The run of that name, or the model folder; RunError for anything else, and for links that lead elsewhere."""
     try:
-        run = studio.run(name)
+        run = studio.whole(name)
     except RunError:
-        path = studio.root / name if is_plain(name) else None
-        inside = path is not None and studio.root.resolve() in path.resolve().parents
-        if path is None or not inside or (path / "run.json").exists() or not is_model(path):
+        path = studio.root / studio.checked(name)
+        elsewhere = outside(studio.root, path) or leads_out(studio.root, path)
+        if elsewhere or (path / "run.json").exists() or not is_model(path):
             raise
         return Named(path, None)
     return Named(run.path, run)
-
-
-def is_plain(name: object) -> bool:
-    """Whether a name is of one folder, and no path."""
-    return isinstance(name, str) and Path(name).name == name and name not in ("", ".", "..") and "\0" not in name
 
 
 def text_models(studio: Studio) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ def pair_runs(studio: Studio) -> list[dict[str, Any]]:
     found = []
     for path in studio.root.glob("*/run.json"):
         try:
-            run = studio.run(path.parent.name)
+            run = studio.whole(path.parent.name)
             steps, finished = steps_of(run), (run.path / "model" / "config.json").is_file()
             if run.kind_name == "pairs" and (steps or finished):
                 facts = {"name": run.path.name, "steps": steps, "finished": finished, "examples": sampled(run)}
@@ -50,7 +50,7 @@ def open_pairs_at(studio: Studio, name: str, step: int | None = None) -> "Opened
 
     Raises: RunError for a run of another kind or a checkpoint that is gone, ValueError for weights that are not finite.
     """
-    run = studio.run(name)
+    run = studio.whole(name)
     opened: OpenedPairs = studio.opens(("pairs", name, step, changed(run)), lambda: opened_pairs(run, step))
     return opened
 

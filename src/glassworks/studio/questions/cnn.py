@@ -28,7 +28,7 @@ OFFERED = 10
 
 def about(studio: Studio, run: str) -> dict[str, Any]:
     """What a run's network reads and says, and the steps at which it can be looked at."""
-    found = studio.run(run)
+    found = studio.whole(run)
     opened = images_of(studio, run)
     kept = found.record.get("kept", {}).get("step")
     return {
@@ -120,7 +120,7 @@ def explain(
 
 def images_of(studio: Studio, run: str) -> OpenedLabelled:
     """The run, opened, if it reads images."""
-    found = studio.run(run)
+    found = studio.whole(run)
 
     def make() -> OpenedLabelled:
         opened = open_run(found)
@@ -136,7 +136,7 @@ def model_of(studio: Studio, run: str, step: int | None) -> nn.Module:
     """The network at a step; None = as it is now."""
     if step is None:
         return images_of(studio, run).model
-    found = studio.run(run)
+    found = studio.whole(run)
     model: nn.Module = studio.opens(("network", run, step, changed(found)), lambda: network_at(found, step))
     return model
 

@@ -154,7 +154,7 @@ def unit(
 
 def opened(studio: Studio, run: str) -> Drawn:
     """A run's network, kept open."""
-    drawn: Drawn = studio.opens(("digits", run, changed(studio.run(run))), lambda: open_drawn(studio, run))
+    drawn: Drawn = studio.opens(("digits", run, changed(studio.whole(run))), lambda: open_drawn(studio, run))
     return drawn
 
 

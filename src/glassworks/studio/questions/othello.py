@@ -294,7 +294,7 @@ def neuron(studio: Studio, run: str, layer: int, neuron: int, moves: Sequence[An
 
 def opened(studio: Studio, run: str) -> Table:
     """A run's network, kept open."""
-    found = studio.run(run)
+    found = studio.whole(run)
 
     def make() -> Table:
         if found.kind_name != "othello":
