@@ -29,7 +29,12 @@ DIGITS = {
     "mezo": 48.4,
     "forward_gradient": 20.3,
 }
-"""Of MNIST's digits, how many of a hundred are wrong: of 25,450 weights in batches of 256, after `PASSES` passes."""
+"""Of MNIST's digits, how many of a hundred are wrong: of 25,450 weights in batches of 256, after `PASSES` passes.
+
+The learning rate of each is the best of 1, 0.3 and 3 times its own on the validation split."""
+NETWORK = "an MLP of 25,450 weights"
+UNBOUNDED = {"spsa": 1, "mezo": 3, "forward_gradient": 1}
+"""Those whose slopes were not bounded then, as they are now (`steepest`), with how many times its own rate was best."""
 PASSES = 5_000
 
 DIMENSIONS = (2, 10, 100, 1_000, 10_000)
@@ -60,8 +65,10 @@ evaluations; with more dimensions as many as with the last, or it was not tried.
 def measured(name: str) -> str:
     """The figures of a method in a line; nothing where there are none.
 
-    >>> measured("spsa")
-    '33 % of test functions solved in 2 dimensions, none in 10; 21.0 % of digits wrong after 5,000 passes (AdamW: 5.0)'
+    >>> measured("muon")
+    '5.1 % of digits wrong by an MLP of 25,450 weights after 5,000 passes (AdamW: 5.0)'
+    >>> measured("nelder_mead")
+    '87 % of test functions solved in 2 dimensions, 67 % in 10, 20 % in 100, none in 1,000'
     """
     said = []
     if name in SOLVED:
@@ -70,5 +77,7 @@ def measured(name: str) -> str:
         said[0] += "".join(f", {f'{share} %' if share else 'none'} in {number:,}" for share, number in others)
     if name in DIGITS:
         beside = "" if name == "adamw" else f" (AdamW: {DIGITS['adamw']})"
-        said.append(f"{DIGITS[name]} % of digits wrong after {PASSES:,} passes{beside}")
+        said.append(f"{DIGITS[name]} % of digits wrong by {NETWORK} after {PASSES:,} passes{beside}")
+    if name in UNBOUNDED:
+        said[-1] += f", at {UNBOUNDED[name]} times its learning rate, slopes unbounded"
     return "; ".join(said)

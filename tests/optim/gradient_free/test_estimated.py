@@ -41,7 +41,7 @@ def moved(make: Callable[..., Any], **how: Any) -> Tensor:
     """How far one step moves the weights, by a learning rate of 1."""
     model = net()
     before = flat(model)
-    make(model.parameters(), lr=1.0, **how).step(lambda: loss_of(model, (X, Y)))
+    make(model.parameters(), lr=1.0, steepest=None, **how).step(lambda: loss_of(model, (X, Y)))
     return before - flat(model)
 
 
@@ -58,7 +58,7 @@ def test_the_mean_of_many_estimates_is_the_gradient(make: Callable[..., Any], ho
 
 def test_a_step_of_mezo_is_along_its_noise_by_the_slope_there() -> None:
     model, expected = net(), gradient(net())
-    optimizer = MeZO(model.parameters(), lr=1.0, sigma=1e-5)
+    optimizer = MeZO(model.parameters(), lr=1.0, sigma=1e-5, steepest=None)
     far = []
     for _ in range(400):
         before = flat(model)
@@ -185,6 +185,8 @@ def test_clipping_is_refused_where_there_is_no_gradient(make: Any) -> None:
         (MeZO, {"lr": -1.0}, r"lr \(=-1.0\) must be 0 or more"),
         (MeZO, {"sigma": 0.0}, r"sigma \(=0.0\) must be above 0"),
         (ForwardGradient, {"lr": -1.0}, r"lr \(=-1.0\) must be 0 or more"),
+        (SPSA, {"steepest": 0.0}, r"steepest \(=0.0\) must be above 0, or None"),
+        (MeZO, {"steepest": -1.0}, r"steepest \(=-1.0\) must be above 0, or None"),
         (ForwardGradient, {"population": 0}, r"population \(=0\) must be at least 1"),
     ],
 )
@@ -223,7 +225,7 @@ def test_spsa_takes_the_slope_of_given_pairs_whatever_their_size(size: float) ->
     p = nn.Parameter(start.clone())
     signs = torch.tensor([[1, 1, 1], [1, -1, 1], [-1, 1, 1], [1, 1, -1]], dtype=torch.float64)
     pairs = torch.cat([start + size * signs, start - size * signs])
-    SPSA([p], lr=1.0).tell(pairs @ gradient, pairs)
+    SPSA([p], lr=1.0, steepest=None).tell(pairs @ gradient, pairs)
     torch.testing.assert_close(start - p.detach(), (signs @ gradient) @ signs / 4)
 
 

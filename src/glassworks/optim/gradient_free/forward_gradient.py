@@ -31,7 +31,15 @@ from glassworks.optim.gradient_free.slopes import Slopes
 class ForwardGradient(Slopes):
     """Down the mean of the gradient's parts in some random directions."""
 
-    def __init__(self, params: Iterable[Any], *, lr: float = 2e-3, population: int = 1, seed: int = 0) -> None:
+    def __init__(
+        self,
+        params: Iterable[Any],
+        *,
+        lr: float = 2e-3,
+        population: int = 1,
+        steepest: float | None = 3.0,
+        seed: int = 0,
+    ) -> None:
         """What is moved, and how far.
 
         Args:
@@ -39,9 +47,10 @@ class ForwardGradient(Slopes):
             lr: of the estimated gradient. What is stable is about 2 / (the trace of the loss's Hessian) times the
                 population, up to as many as there are weights.
             population: directions of a step, each a pass.
+            steepest: a slope beyond it counts as that one (see `slopes`). None = off.
             seed: of the directions.
         """
-        super().__init__(params, {"lr": lr, "population": population, "seed": seed})
+        super().__init__(params, {"lr": lr, "population": population, "steepest": steepest, "seed": seed})
 
     def descend(self, closure: Callable[[], Any]) -> tuple[Any, int]:
         """Slopes in as many directions, then down; those that are no number, or infinite, are left out."""
@@ -56,7 +65,7 @@ class ForwardGradient(Slopes):
                 value, slope = slope_of(closure, self.weights, tangents)
             loss = value if loss is None else loss
             if slope.isfinite():
-                torch._foreach_add_(total, torch._foreach_mul(tangents, slope.item()))
+                torch._foreach_add_(total, torch._foreach_mul(tangents, self.bounded(slope.item())))
                 found += 1
         if found:
             torch._foreach_add_(self.weights, total, alpha=-settings["lr"] / found)

@@ -26,7 +26,14 @@ class MeZO(Slopes):
     """Three losses a step: of the weights as they are, which is returned, and of the weights moved to both sides."""
 
     def __init__(
-        self, params: Iterable[Any], *, lr: float = 2e-3, sigma: float = 1e-3, weight_decay: float = 0.0, seed: int = 0
+        self,
+        params: Iterable[Any],
+        *,
+        lr: float = 2e-3,
+        sigma: float = 1e-3,
+        weight_decay: float = 0.0,
+        steepest: float | None = 3.0,
+        seed: int = 0,
     ) -> None:
         """What is moved, and how far.
 
@@ -36,9 +43,12 @@ class MeZO(Slopes):
                 large language model.
             sigma: e, how far to both sides a loss is taken.
             weight_decay: added to the gradient, as a penalty's.
+            steepest: a slope beyond it counts as that one (see `slopes`). None = off.
             seed: of the directions.
         """
-        super().__init__(params, {"lr": lr, "sigma": sigma, "weight_decay": weight_decay, "seed": seed})
+        super().__init__(
+            params, {"lr": lr, "sigma": sigma, "weight_decay": weight_decay, "steepest": steepest, "seed": seed}
+        )
 
     def descend(self, closure: Callable[[], Any]) -> tuple[Any, int]:
         """Once to both sides, then down. Where a loss to a side is no number, or infinite, the weights stay."""
@@ -50,7 +60,7 @@ class MeZO(Slopes):
         down = float(self.loss(closure))
         slope = (up - down) / (2 * far)
         failed = not torch.tensor([up, down]).isfinite().all()
-        self.move(far if failed else far - settings["lr"] * slope)
+        self.move(far if failed else far - settings["lr"] * self.bounded(slope))
         if settings["weight_decay"] and not failed:
             torch._foreach_mul_(self.weights, 1 - settings["lr"] * settings["weight_decay"])
         self.last = {"failed": float(failed), **({} if failed else {"slope": slope})}

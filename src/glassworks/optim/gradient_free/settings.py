@@ -28,6 +28,12 @@ def check_settings(groups: list[dict[str, Any]]) -> None:
         raise ValueError(f"sigma (={settings['sigma']}) must be above 0: how far candidates lie from the mean")
 
 
+def check_steepest(steepest: float | None) -> None:
+    """Refuse a bound on slopes that lets none through."""
+    if steepest is not None and not steepest > 0:
+        raise ValueError(f"steepest (={steepest}) must be above 0, or None for no bound on slopes")
+
+
 def check_pairs(population: int) -> None:
     """Refuse a population that is not made of pairs."""
     if population % 2:

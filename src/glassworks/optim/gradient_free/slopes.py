@@ -1,4 +1,11 @@
-"""What methods share that keep nothing but two numbers, and step along random directions by the loss's slopes."""
+"""What methods share that keep nothing but two numbers, and step along random directions by the loss's slopes.
+
+A slope beyond `steepest` counts as that one, with its sign: the estimate's norm is clipped, as a gradient's is. Of a
+network that learns few slopes are as steep. Of one whose learning rate is too high for how curved its loss has become
+all are; unclipped its weights are soon no numbers, clipped they move on by steps that are bounded.
+
+Source: Pascanu et al. 2013 (https://arxiv.org/abs/1211.5063), section 3.2, of the gradient's norm.
+"""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -8,7 +15,7 @@ from torch import Tensor
 
 from glassworks.optim.gradient_free import vector
 from glassworks.optim.gradient_free.search import mixed
-from glassworks.optim.gradient_free.settings import check_settings, listed
+from glassworks.optim.gradient_free.settings import check_settings, check_steepest, listed
 
 
 class Slopes(torch.optim.Optimizer):
@@ -18,6 +25,7 @@ class Slopes(torch.optim.Optimizer):
         super().__init__(listed(params), defaults)
         vector.check_weights(self.weights)
         check_settings(self.param_groups)
+        check_steepest(defaults["steepest"])
         self.memory.update(generation=0, forwards=0)
         self.last: dict[str, float] = {}
 
@@ -46,6 +54,11 @@ class Slopes(torch.optim.Optimizer):
         self.memory["generation"] += 1
         self.memory["forwards"] += passes
         return loss
+
+    def bounded(self, slope: float) -> float:
+        """A slope, or `steepest` with its sign where it is steeper."""
+        most = self.param_groups[0]["steepest"]
+        return slope if most is None else max(-most, min(most, slope))
 
     def descend(self, closure: Callable[[], Any]) -> tuple[Any, int]:
         """Move the weights by what slopes say; the loss before, and how many forward passes it took."""

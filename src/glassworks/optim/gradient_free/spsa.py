@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from glassworks.optim.gradient_free.search import Search
-from glassworks.optim.gradient_free.settings import check_pairs
+from glassworks.optim.gradient_free.settings import check_pairs, check_steepest
 
 ALPHA, GAMMA, STABILITY = 0.602, 0.101, 100
 
@@ -26,7 +26,14 @@ class SPSA(Search):
     """Pairs of opposite candidates, each a gradient; the mean of all is followed."""
 
     def __init__(
-        self, params: Iterable[Any], *, lr: float = 0.02, sigma: float = 0.01, population: int = 16, seed: int = 0
+        self,
+        params: Iterable[Any],
+        *,
+        lr: float = 0.02,
+        sigma: float = 0.01,
+        population: int = 16,
+        steepest: float | None = 3.0,
+        seed: int = 0,
     ) -> None:
         """What is moved, and how far.
 
@@ -36,10 +43,12 @@ class SPSA(Search):
                 the number of pairs, up to as many as there are weights.
             sigma: c_0, how far the first candidates are, in each weight.
             population: candidates of a step, in pairs; 2 is Spall's own.
+            steepest: a slope beyond it counts as that one (see `slopes`). None = off.
             seed: of the directions.
         """
         check_pairs(population)
-        super().__init__(params, population=population, seed=seed, lr=lr, sigma=sigma)
+        check_steepest(steepest)
+        super().__init__(params, population=population, seed=seed, lr=lr, sigma=sigma, steepest=steepest)
 
     @property
     def gains(self) -> tuple[float, float]:
@@ -69,6 +78,8 @@ class SPSA(Search):
             steps = (candidates[: len(up)] - self.memory["mean"])[known]
             far = steps.abs().mean(1)  # of candidates that were given, whatever it is
             slopes = (up - down)[known] / (2 * far)
+            if (most := self.settings["steepest"]) is not None:
+                slopes = slopes.clamp(-most, most)
             signs = steps / far[:, None]
             self.memory["mean"] -= rate * (slopes @ signs) / len(slopes)
 

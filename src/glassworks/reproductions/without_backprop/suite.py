@@ -88,6 +88,8 @@ def minimised(name: str, function: Function, dimension: int, evaluations: int, s
     optimizer = make_optimizer(trial, config, seed=seed)
     for group in optimizer.param_groups:
         group["lr"] = group.get("lr", 0.0) * rate
+        if "steepest" in group:  # a function's values are in units of its own
+            group["steepest"] = None
         if "noisy" in group:  # whether the same place has another value each time
             group["noisy"] = function.noisy
     at_once = optimizer if isinstance(optimizer, Search) and not isinstance(optimizer, Sequential) else None
