@@ -36,7 +36,7 @@ help:
 	@echo "make docs      the API reference as pages: docs/api/index.html"
 	@echo "make clean     remove what was set up; runs/ stays"
 
-$(VENV)/.installed: pyproject.toml constraints.txt hatch_build.py $(wildcard src/glassworks/__init__.py)
+$(VENV)/.installed: pyproject.toml constraints.txt $(wildcard hatch_build.py src/glassworks/__init__.py)
 	@echo "installing torch and the other packages into $(VENV): a minute or two, without a word"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) -e .
