@@ -16,7 +16,7 @@ import torch
 from glassworks.data.tokenizers.build import byte_tokenizer
 from glassworks.draw.arrays.kinds import Kind
 from glassworks.interpret.catalogue.contrasts import contrast
-from glassworks.interpret.catalogue.methods import METHODS, choose, function
+from glassworks.interpret.catalogue.methods import FROM_PYTHON, METHODS, choose, function
 from glassworks.interpret.catalogue.subject import Subject, amounts, open_subject, split
 from glassworks.interpret.causes.graph import Graph
 from glassworks.interpret.control import randomised
@@ -332,6 +332,14 @@ def test_data_that_is_too_short_is_refused(folder: Path, tmp_path: Path) -> None
     subject = open_subject(str(folder / "m"), text="abcd", data=str(tmp_path / "short.txt"))
     with pytest.raises(ValueError, match="give at least 32"):
         _ = subject.held_out
+
+
+@pytest.mark.parametrize("name", FROM_PYTHON)
+def test_a_look_that_no_run_can_be_given_to_is_refused_with_the_function_that_there_is(name: str) -> None:
+    with pytest.raises(ValueError, match=r"which a run is not: call glassworks\.\S+ from Python$") as refused:
+        choose([name.replace("_", "-")])
+    module, _, function = str(refused.value).split()[-3].rpartition(".")
+    assert callable(getattr(importlib.import_module(module), function))
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -248,15 +248,30 @@ METHODS: dict[str, Method] = {
     "health": Method(health.HEALTH, "transformer:health", "transformer.health:health", reads=("data",), quick=True),
 }
 
+LANDSCAPES = "glassworks.interpret.landscapes."
+FROM_PYTHON = {
+    "coordinate_check": ("a network at several widths", f"{LANDSCAPES}signals.coordinate_check"),
+    "initialise": ("a network before its training", f"{LANDSCAPES}initialisation.initialise"),
+    "initialisation": ("a network before its training", f"{LANDSCAPES}initialisation.initialise"),
+    "loss_line": ("lines of your own choice", f"{LANDSCAPES}surface.loss_line"),
+    "over_training": ("a training as it goes", f"{LANDSCAPES}along_step.watching"),
+    "watching": ("a training as it goes", f"{LANDSCAPES}along_step.watching"),
+}
+"""Looks that no finished run can be given to: what each needs, and the function to call from Python."""
+
 
 def choose(names: Sequence[str], of: Of = "text") -> list[str]:
     """Methods by name, with hyphens or commas too; none = the quick ones of networks that read text, or images.
 
-    Raises: ValueError for a name that is not known, with the nearest, and for a method of the other networks.
+    Raises: ValueError for a name that is not known, with the nearest, for one of Python alone, with where it is, and
+        for a method of other networks.
     """
     ours = [name for name, method in METHODS.items() if of in method.of]
     chosen = [part.strip().replace("-", "_") for name in names for part in name.split(",") if part.strip()]
     for name in chosen:
+        if name in FROM_PYTHON:
+            needs, where = FROM_PYTHON[name]
+            raise ValueError(f"method (={name!r}) needs {needs}, which a run is not: call {where} from Python")
         if name not in METHODS:
             near = difflib.get_close_matches(name, ours, n=3, cutoff=0.0)
             raise ValueError(
