@@ -21,7 +21,7 @@ from glassworks.interpret.access.hooks import capture
 from glassworks.interpret.images.attribution.cams import cam_map
 from glassworks.models.io import write_tensors
 from glassworks.models.vision.config import VisionConfig
-from glassworks.studio.network import network
+from glassworks.studio.networks.network import network
 from glassworks.studio.questions.cnn import about, examples, explain, forward, page
 from glassworks.studio.studio import Studio
 from glassworks.studio.wire import pack

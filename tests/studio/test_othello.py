@@ -15,8 +15,9 @@ from glassworks.models.gpt.model import GPT
 from glassworks.models.io import save_model
 from glassworks.reproductions.othello.recipe import experiment
 from glassworks.reproductions.othello.world import Amount, kept_probes, probe_part, streams
-from glassworks.studio.questions import othello
-from glassworks.studio.questions.othello import edit, game, network, neuron, opened, position
+from glassworks.studio.networks import boards
+from glassworks.studio.networks.boards import opened
+from glassworks.studio.questions.othello import edit, game, network, neuron, position
 from glassworks.studio.studio import Studio
 
 MOVES = [int(move) for move in play(1, 6, 3).moves[0, :9]]
@@ -68,7 +69,7 @@ def test_kept_probes_read_what_those_that_were_fitted_read(studio: Studio, tmp_p
     found = network(studio, "othello")
     assert found["kept"]
     assert found["layers"] == 2
-    monkeypatch.setattr(othello, "GAMES", 20)
+    monkeypatch.setattr(boards, "GAMES", 20)
     game_run(tmp_path / "bare", probes=False)
     bare = Studio(tmp_path)
     assert not network(bare, "bare")["kept"]

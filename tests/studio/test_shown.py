@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, expect
 from torch import Tensor, nn
 
 import glassworks.studio
-from glassworks.studio.network import WEIGHTS, network
+from glassworks.studio.networks.network import WEIGHTS, network
 
 
 class Own(nn.Module):

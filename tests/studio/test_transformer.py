@@ -22,10 +22,10 @@ from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
 from glassworks.models.io import save_model
 from glassworks.pretraining.recipe import Recipe
-from glassworks.studio.passes import WINDOW
+from glassworks.studio.networks.passes import WINDOW
+from glassworks.studio.networks.texts import open_at
 from glassworks.studio.questions import transformer
 from glassworks.studio.studio import Studio
-from glassworks.studio.texts import open_at
 from glassworks.train.checkpoint import save_checkpoint
 
 TEXT = "a cat sat"

@@ -76,6 +76,12 @@ def outside(root: Path, path: Path) -> str | None:
     return f"{path} is a link to outside of {root}: start the studio with --runs there"
 
 
+def steps_of(run: Run) -> list[int]:
+    """The steps of its complete checkpoints, in order."""
+    complete = (path.parent.name for path in (run.path / "checkpoints").glob("step_*/meta.json"))
+    return sorted(int(step) for name in complete if (step := name.removeprefix("step_")).isdecimal())
+
+
 def leads_out(root: Path, folder: Path) -> str | None:
     """Why what lies in a folder may not be read, if a link in it, at any depth, leads out of the folder of runs."""
     waiting, seen = [folder.resolve()], set[Path]()

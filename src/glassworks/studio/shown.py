@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from glassworks.core.files import write_text
 from glassworks.interpret.access.arguments import public
-from glassworks.studio.network import network
+from glassworks.studio.networks.network import network
 from glassworks.studio.offline import offline_page
 
 HEIGHT = 900

@@ -17,7 +17,7 @@ from glassworks.interpret.images.attribution.cams import cam_map
 from glassworks.interpret.images.features.deconvnet import project
 from glassworks.interpret.images.occlusion.windows import NOTHING, Score, centred_windows, occluded_scores
 from glassworks.interpret.images.units import Units, find_units
-from glassworks.studio.network import network
+from glassworks.studio.networks.network import network
 from glassworks.studio.questions.digits import style_of
 from glassworks.studio.studio import Studio, changed
 from glassworks.train.opening import OpenedLabelled, open_run

@@ -9,7 +9,7 @@ from glassworks.core.errors import GlassworksError, RunError
 from glassworks.core.facts import facts
 from glassworks.core.kinds import found
 from glassworks.core.runs import Run
-from glassworks.studio.listing import about
+from glassworks.studio.listing import about, steps_of
 from glassworks.studio.studio import Studio
 
 WIDTH = 110
@@ -27,7 +27,7 @@ def run(studio: Studio, name: str) -> dict[str, Any]:
     one = studio.run(name)
     return {
         **about(studio.root, name),
-        "checkpoints": steps(one),
+        "checkpoints": steps_of(one),
         "evals": sorted(path.stem for path in (one.path / "evals").glob("*.json")),
         "traces": sorted(path.stem for path in (one.path / "traces").glob("*.json")),
         "report": (one.path / "report.html").is_file(),
@@ -122,9 +122,3 @@ def trace(studio: Studio, name: str, method: str) -> dict[str, Any]:
         studio.inside(stem.with_name(f"{method}{ending}"))
     drawn = Trace.load(stem)
     return {"title": name_of(drawn), "html": str(trace_html(drawn))}
-
-
-def steps(run: Run) -> list[int]:
-    """The steps of its complete checkpoints, in order."""
-    complete = (path.parent.name for path in (run.path / "checkpoints").glob("step_*/meta.json"))
-    return sorted(int(step) for name in complete if (step := name.removeprefix("step_")).isdecimal())

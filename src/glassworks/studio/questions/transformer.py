@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import numpy as np
-
+from glassworks.studio.networks.shapes import facts_of, norms_of, refuse_beyond, rows_of, unknown_ids
+from glassworks.studio.networks.texts import ids_of, open_at, text_models, untrained_at
 from glassworks.studio.studio import Studio
-from glassworks.studio.texts import ids_of, open_at, text_models, untrained_at
 
 SHOWN = 50
 """Tokens whose probabilities are listed."""
@@ -43,13 +42,13 @@ def forward(
         position: the token whose prediction is wanted, among those that are read; None = the last.
     """
     from glassworks.data.tokenizers.spans import in_order
-    from glassworks.studio.passes import logits_at, patterns_of, plain_logits, run_pass, window_of
+    from glassworks.studio.networks.passes import logits_at, patterns_of, plain_logits, run_pass, window_of
 
     opened = open_at(studio, run, step)
     model, tokenizer = opened.model, opened.tokenizer
     ids = ids_of(opened, text, written or ())
     window = window_of(ids, model.config.n_ctx, start)
-    place = window.stop - 1 if position is None else max(window.start, min(position, window.stop - 1))
+    place = window.place(position)
     with studio.computing():
         done = run_pass(model, window, edits or (), blocks=())
         found = logits_at(done, place)
@@ -80,35 +79,6 @@ def forward(
     }
 
 
-def unknown_ids(tokenizer: Any, rows: int) -> Any:
-    """The ids that the model has a row for and the tokenizer no token: they are never drawn."""
-    known = np.zeros(rows, bool)
-    count = min(rows, len(tokenizer.known))
-    known[:count] = tokenizer.known[:count]
-    return np.flatnonzero(~known).astype(np.int32)
-
-
-def facts_of(model: Any) -> dict[str, Any]:
-    """What a page needs to know of a GPT's shape."""
-    config = model.config
-    return {
-        "architecture": config.architecture,
-        "layers": config.n_layer,
-        "heads": config.n_head,
-        "kv_heads": config.kv_heads,
-        "width": config.n_embd,
-        "head_width": config.width_of_head,
-        "neurons": config.width_of_mlp,
-        "vocabulary": config.vocab_size,
-        "context": config.n_ctx,
-        "gated": config.is_gated,
-        "tied": config.is_tied,
-        "eps": config.eps,
-        "softcap": config.softcap if config.architecture == "nanochat" else None,
-        "parameters": model.num_params(),
-    }
-
-
 def block(
     studio: Studio,
     run: str,
@@ -120,19 +90,13 @@ def block(
     start: int | None = None,
 ) -> dict[str, Any]:
     """Every value of a block at the tokens that are drawn: streams, norms, q, k, v, z, neurons, what is added."""
-    from glassworks.studio.passes import block_of, run_pass, window_of
+    from glassworks.studio.networks.passes import block_of, run_pass, window_of
 
     opened = open_at(studio, run, step)
     refuse_beyond("block", block, opened.model.config.n_layer)
     window = window_of(ids_of(opened, text, written or ()), opened.model.config.n_ctx, start)
     with studio.computing():
         return block_of(run_pass(opened.model, window, edits or (), blocks=[block]), block)
-
-
-def refuse_beyond(name: str, value: object, limit: int) -> None:
-    """ValueError for what is no whole number from 0 to below a limit."""
-    if not isinstance(value, int) or not 0 <= value < limit:
-        raise ValueError(f"{name} (={value!r}) must be from 0 to {limit - 1}: this model has no other")
 
 
 def matrix(
@@ -171,35 +135,11 @@ def matrix(
     }
 
 
-def rows_of(model: Any, name: str, block: int, head: int, ids: list[int] | None) -> tuple[Any, Any]:
-    """The rows (out, in) of a linear map, and its bias or None."""
-    config, of = model.config, model.blocks[block]
-    H, K, D = config.n_head, config.kv_heads, config.width_of_head
-    if name in ("q", "k", "v"):
-        group = head // (H // K)
-        first = {"q": head, "k": H + group, "v": H + K + group}[name] * D
-        bias = of.attn.qkv.bias
-        return of.attn.qkv.weight[first : first + D], None if bias is None else bias[first : first + D]
-    if name == "proj":
-        return of.attn.proj.weight, of.attn.proj.bias
-    if name == "unembed":
-        for id in ids or []:
-            refuse_beyond("a token", id, config.vocab_size)
-        return model.head.weight[ids or [0]], None
-    if name not in ("up", "down", *(["gate"] if config.is_gated else [])):
-        raise ValueError(f"name (={name!r}) must be q, k, v, proj, up, gate, down or unembed: reload the page")
-    linear = getattr(of.mlp, name)
-    return linear.weight, linear.bias
-
-
 def norms(studio: Studio, run: str, block: int, step: int | None = None) -> dict[str, Any]:
     """Gains and biases of a block's norms and of the last one; None where the architecture has none."""
     model = open_at(studio, run, step).model
     refuse_beyond("block", block, model.config.n_layer)
-    of = model.blocks[block]
-    found: dict[str, Any] = {"norm1": of.norm1, "norm2": of.norm2, "norm": model.norm}
-    found |= {name: getattr(of.attn, name, None) for name in ("q_norm", "k_norm")}
-    return {name: {p: getattr(norm, p, None) for p in ("weight", "bias")} for name, norm in found.items()}
+    return norms_of(model, block)
 
 
 def lens(
@@ -218,13 +158,13 @@ def lens(
     `next_rank` (L + 1, W - 1) of the tokens that follow in the text. `kl` (L + 1, W) is KL(last || layer) in nats, and
     `kl_untrained` the same in an untrained network of this shape: its control.
     """
-    from glassworks.studio.layers import read_layers_of
-    from glassworks.studio.passes import run_pass, window_of
+    from glassworks.studio.networks.layers import read_layers_of
+    from glassworks.studio.networks.passes import run_pass, window_of
 
     opened = open_at(studio, run, step)
     model = opened.model
     window = window_of(ids_of(opened, text, written or ()), model.config.n_ctx, start)
-    place = window.stop - 1 if position is None else max(window.start, min(position, window.stop - 1))
+    place = window.place(position)
     with studio.computing():
         control = untrained_at(studio, run, step)
         found = read_layers_of(run_pass(model, window, edits or (), blocks=()), place)
@@ -288,35 +228,22 @@ def training(
 ) -> dict[str, Any]:
     """What the model says behind one token before training, at its checkpoints, and now; and what really follows.
 
-    `chance` (stop, token) is of the tokens that are among the six likeliest at some stop, and of the one that follows.
+    `chance` (stop, token) is of tokens that are among the likeliest at some stop, and of the one that follows.
     """
-    import torch
-
-    from glassworks.models.gpt.model import GPT
-    from glassworks.studio.texts import named, opened_text, steps_of
+    from glassworks.studio.networks.layers import chances_of, likeliest_of
+    from glassworks.studio.networks.texts import named, stops_of
 
     opened = open_at(studio, run)
-    of, model = named(studio, run), opened.model
-    read = ids_of(opened, text, written or ())[-model.config.n_ctx :]
+    read = ids_of(opened, text, written or ())[-opened.model.config.n_ctx :]
     place = len(read) - 1 if position is None else position
     refuse_beyond("position", place, len(read))
-    steps = steps_of(of.run) if of.run else []
-    steps = [steps[round(i * (len(steps) - 1) / (STOPS - 1))] for i in range(STOPS)] if len(steps) > STOPS else steps
-    seed = (of.run.record.get("seed") or 0) if of.run else 0
-    with studio.computing(), torch.no_grad():
-        stops = {"untrained": GPT(model.config, seed=seed).eval()}
-        stops |= {f"step {step:,}": opened_text(of, step).model for step in steps}
-        chances = [
-            of_stop(torch.tensor([read[: place + 1]]), last=True)[0, -1].float().softmax(-1)
-            for of_stop in (*stops.values(), model)
-        ]
-    chance = torch.stack(chances)
+    with studio.computing():
+        stops = stops_of(named(studio, run), opened, STOPS)
+        chance = chances_of(stops.values(), read[: place + 1])
     follows = read[place + 1] if place + 1 < len(read) else None
-    last = chance[-1].topk(min(6, model.config.vocab_size)).indices.tolist()
-    rest = [id for row in chance[1:-1] for id in row.topk(min(3, len(row))).indices.tolist()]
-    listed = list(dict.fromkeys([*([] if follows is None else [follows]), *last, *rest]))[:14]
+    listed = list(dict.fromkeys([*([] if follows is None else [follows]), *likeliest_of(chance)]))[:14]
     return {
-        "stops": [*stops, "now"],
+        "stops": list(stops),
         "chance": chance[:, listed],
         "ids": listed,
         "texts": [opened.tokenizer.token(id) for id in listed],

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from glassworks.studio.networks.shapes import refuse_beyond
+from glassworks.studio.networks.translators import open_pairs_at, pair_runs, steps_for, untrained_of, wanted_of
 from glassworks.studio.studio import Studio
-from glassworks.studio.translators import open_pairs_at, pair_runs, steps_for, untrained_of, wanted_of
 
 LIKELIEST = 8
 """Tokens of a distribution that are listed; of the untrained network half as many."""
@@ -163,12 +164,6 @@ def layers_of(model: Any, stack: object) -> Any:
     if stack not in ("encoder", "decoder"):
         raise ValueError(f"stack (={stack!r}) must be encoder or decoder: reload the page")
     return getattr(model, str(stack))
-
-
-def refuse_beyond(name: str, value: object, limit: int) -> None:
-    """ValueError for what is no whole number from 0 to below a limit."""
-    if not isinstance(value, int) or not 0 <= value < limit:
-        raise ValueError(f"{name} (={value!r}) must be from 0 to {limit - 1}: this model has no other")
 
 
 def weights(studio: Studio, run: str, stack: str, layer: int, part: str, step: int | None = None) -> dict[str, Any]:

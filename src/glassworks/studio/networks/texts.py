@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from glassworks.core.errors import GlassworksError, RunError
 from glassworks.core.places import is_model
 from glassworks.core.runs import Run
-from glassworks.studio.listing import leads_out, outside
+from glassworks.studio.listing import leads_out, outside, steps_of
 from glassworks.studio.studio import Studio, changed
 
 if TYPE_CHECKING:
@@ -55,12 +55,6 @@ def text_models(studio: Studio) -> list[dict[str, Any]]:
         except (GlassworksError, OSError):
             continue  # no model; or damaged, or deleted meanwhile: the list of runs says so
     return [facts for _, facts in sorted(found, key=lambda one: -one[0])]
-
-
-def steps_of(run: Run) -> list[int]:
-    """The steps of its complete checkpoints, in order."""
-    found = (path.parent.name for path in (run.path / "checkpoints").glob("step_*/meta.json"))
-    return sorted(int(name.removeprefix("step_")) for name in found)
 
 
 def prompts_of(run: Run, most: int = 3) -> list[str]:
@@ -114,6 +108,17 @@ def opened_text(of: Named, step: int | None) -> "OpenedText":
     check_weights(opened.model)
     opened.model.eval().requires_grad_(False)
     return opened
+
+
+def stops_of(of: Named, opened: "OpenedText", most: int) -> "dict[str, GPT]":
+    """The network before its training, at some of its checkpoints, at most so many, and now; by what each is called."""
+    from glassworks.models.gpt.model import GPT
+
+    steps = steps_of(of.run) if of.run else []
+    steps = [steps[round(i * (len(steps) - 1) / (most - 1))] for i in range(most)] if len(steps) > most else steps
+    seed = (of.run.record.get("seed") or 0) if of.run else 0
+    before = {"untrained": GPT(opened.model.config, seed=seed).eval()}
+    return before | {f"step {step:,}": opened_text(of, step).model for step in steps} | {"now": opened.model}
 
 
 def load_step(run: Run, step: int, model: Any) -> None:

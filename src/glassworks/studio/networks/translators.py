@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 from glassworks.core.errors import GlassworksError, RunError
 from glassworks.core.runs import Run
+from glassworks.studio.listing import steps_of
+from glassworks.studio.networks.texts import LONGEST, load_step
 from glassworks.studio.studio import Studio, changed
-from glassworks.studio.texts import LONGEST, load_step, steps_of
 
 if TYPE_CHECKING:
     from glassworks.interpret.translation.steps import TranslationSteps

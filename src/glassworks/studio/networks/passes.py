@@ -48,6 +48,10 @@ class Window:
         """The places that are drawn."""
         return list(range(self.start, self.stop))
 
+    def place(self, position: int | None) -> int:
+        """The place that is drawn and nearest to a position; None = the last."""
+        return self.stop - 1 if position is None else max(self.start, min(position, self.stop - 1))
+
 
 def window_of(ids: list[int], n_ctx: int, start: int | None = None) -> Window:
     """The last tokens of a prompt, or those from `start` on, counted among what the model reads."""

@@ -1,12 +1,15 @@
-"""Every layer's stream read as if it were the last, for the Transformer page: the logit lens, and tokens' ranks."""
+"""What a text's next token is said to be, for the Transformer page: by each layer, and by a model as it was trained."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from glassworks.interpret.transformer.lens import divergence, entropy
-from glassworks.studio.passes import Pass
+from glassworks.models.gpt.model import GPT
+from glassworks.studio.networks.passes import Pass
 
 TOP = 5
 """Tokens that are named of each layer, and of the last one followed back through all."""
@@ -44,3 +47,16 @@ def read_layers_of(done: Pass, place: int) -> dict[str, Any]:
         for name, value in found.items():
             rows.setdefault(name, []).append(value)
     return {name: torch.stack(values) for name, values in rows.items()} | {"watched": watched}
+
+
+@torch.no_grad()
+def chances_of(models: Iterable[GPT], read: list[int]) -> Float[Tensor, "stops V"]:
+    """What each of some models says behind the same tokens."""
+    tokens = torch.tensor([read])
+    return torch.stack([model(tokens, last=True)[0, -1].float().softmax(-1) for model in models])
+
+
+def likeliest_of(chance: Float[Tensor, "stops V"]) -> list[int]:
+    """The six likeliest tokens of the last model, then three of each before it but the first, which is untrained."""
+    last = chance[-1].topk(min(6, chance.size(1))).indices.tolist()
+    return last + [id for row in chance[1:-1] for id in row.topk(min(3, len(row))).indices.tolist()]
