@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from glassworks.cli.arguments.parse import Arguments
 from glassworks.cli.arguments.reading import ReadingFlags
 from glassworks.core.called import command
+
+if TYPE_CHECKING:
+    from glassworks.interpret.catalogue.methods import Of
 
 
 @dataclass(frozen=True)
@@ -57,21 +60,25 @@ def run(arguments: Arguments) -> int:
     from glassworks.core.files import refuse_unwritable
     from glassworks.interpret.catalogue.methods import choose
 
-    is_of_images = reads_images(args.model)  # what is neither a run nor a model is refused before torch is loaded
-    names = choose(args.method, "images" if is_of_images else "text")
+    of = what_it_reads(args.model)  # what is neither a run nor a model is refused before torch is loaded
+    names = choose(args.method, of)
     if args.out is not None:
         refuse_unwritable(args.out)
-    if is_of_images:
+    if of == "images":
         from glassworks.cli.looking import images as looking
+    elif of == "table":
+        from glassworks.cli.looking import rows as looking  # type: ignore[no-redef]
     else:
         from glassworks.cli.looking import text as looking  # type: ignore[no-redef]
     return looking.look(args.model, args, names)
 
 
-def reads_images(name: str) -> bool:
-    """Whether the network of a run or a folder reads images; RunError for a run that `look` cannot use."""
+def what_it_reads(name: str) -> "Of":
+    """What the network of a run or a folder reads; RunError for a run that `look` cannot use."""
     from glassworks.core.places import model_path, run_named
     from glassworks.models.vision.layout import is_vision
 
     run, path = run_named(name, "look"), model_path(name)
-    return run.kind_name == "images" if run is not None else path is not None and is_vision(path)
+    if run is not None:
+        return "images" if run.kind_name == "images" else "table" if run.kind_name == "table" else "text"
+    return "images" if path is not None and is_vision(path) else "text"

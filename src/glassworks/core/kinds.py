@@ -93,11 +93,11 @@ IMAGE_LOOK = Measure(
 
 
 def labelled(what: str, look: Measure | None = None) -> Kind:
-    """A kind of labelled data: they differ in what they read, and in whether one looks inside."""
+    """A kind of labelled data: they differ in what they read, and in what the report looks at inside."""
     inside = {} if look is None else {"the look inside": look}
     return Kind(
         what,
-        ("predict", "eval", *(["look"] if inside else []), "report", "export", "train --resume"),
+        ("predict", "eval", "look", "report", "export", "optimizers --on", "train --resume"),
         "glassworks.classify.run:opened",
         ("model/config.json", "model/preprocessor_config.json", "model/model.safetensors"),
         {
@@ -122,7 +122,7 @@ def labelled(what: str, look: Measure | None = None) -> Kind:
 KINDS = {
     "text": Kind(
         "a run of text",
-        ("sample", "eval", "look", "report", "tokenizer", "train --resume", "train --start-from"),
+        ("sample", "eval", "look", "report", "tokenizer", "optimizers --on", "train --resume", "train --start-from"),
         "glassworks.pretraining.run:opened",
         ("model/config.json", "model/model.safetensors", "model/tokenizer.json"),
         {

@@ -83,6 +83,19 @@ def test_the_drawing_has_every_generation_and_a_dot_a_candidate() -> None:
     assert "data-frames" in figure
 
 
+@pytest.mark.parametrize(("factor", "log"), [(1.0, False), (1e3, True)])
+def test_losses_that_span_much_are_drawn_on_a_logarithmic_axis(factor: float, log: bool) -> None:
+    model = network()
+
+    def steep(net: nn.Module, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        return 1 + factor * squared(net, batch).clamp(max=9)
+
+    trace = population_on_network("snes", model, steep, BATCH, generations=30)
+    found = np.concatenate([trace.arrays["lowest"], trace.arrays["lowest_random"]])
+    assert bool(found.max() > 20 * found.min()) is log
+    assert trace.legend.of("lowest").log is log
+
+
 def test_a_function_that_is_none_and_too_few_generations_are_refused() -> None:
     with pytest.raises(ValueError, match="function .='bowl'. must be one of sphere"):
         population_on_function("snes", "bowl")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from tests.report.test_run_page import Reader
 
@@ -15,8 +16,11 @@ from glassworks.classify.run import start, train
 from glassworks.cli.main import run as command
 from glassworks.core.kinds import found
 from glassworks.core.runs import Run
+from glassworks.interpret.catalogue.methods import METHODS
 from glassworks.models.vision.config import VisionConfig
 from glassworks.report.run_page import write_report
+from glassworks.trace.trace import Trace
+from glassworks.train.opening import open_run
 
 PICTURES = LabelledRecipe(data="digits", model=VisionConfig("small_vgg", width=8), steps=30, device="cpu")
 POINTS = LabelledRecipe(data="moons:300", model=VisionConfig(width=16), steps=60, device="cpu")
@@ -120,10 +124,44 @@ def test_look_and_report_read_images_by_name(
         assert said in " ".join(capsys.readouterr().err.split())
 
 
-def test_look_refuses_a_table(points: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_look_asks_of_a_table_why_it_trains(
+    points: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(points.path.parents[1])
-    assert command(["look", "a"]) == 2
-    assert "is a run of a table: look cannot use it" in capsys.readouterr().err
+    assert command(["look", "a"]) == 0
+    page = Path(capsys.readouterr().out.strip()).read_text(encoding="utf-8")
+    assert "Not drawn:" not in page
+    asked = [name for name, method in METHODS.items() if method.wing == "landscapes"]
+    assert re.findall(r'<section id="(\w+)">', page) == asked
+    opened = open_run(points)
+    part = opened.data.test
+    with torch.no_grad():
+        said_of_all = opened.model(torch.from_numpy(part.inputs(range(len(part)))))
+    loss = float(torch.nn.functional.cross_entropy(said_of_all, torch.from_numpy(np.array(part.targets))))
+    assert Trace.load(points.path / "traces" / "along_step").meta["loss_here"] == pytest.approx(loss, rel=1e-5)
+    for words, said in (
+        (["look", "a", "--method", "attention"], "and this one reads rows of a table"),
+        (["look", "a", "--image", "x.png"], "--image (=x.png) goes with other networks"),
+    ):
+        assert command(words) == 2
+        assert said in " ".join(capsys.readouterr().err.split())
+
+
+def test_optimizers_move_over_the_loss_of_a_table_and_refuse_a_run_in_their_own_name(
+    points: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(points.path.parents[1])
+    out = str(tmp_path / "page.html")
+    assert command(["optimizers", "snes", "--on", "a", "--generations", "2", "--out", out]) == 0
+    assert "snes: lowest loss" in capsys.readouterr().out
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert re.search(r"On the mean loss of the run a on \d+ rows of its test split \(nats an example\), along", page)
+    assert "loss of a network" not in page
+    pairs = tmp_path / "pairs"
+    pairs.mkdir()
+    (pairs / "run.json").write_text(json.dumps({"kind": "pairs"}), encoding="utf-8")
+    assert command(["optimizers", "snes", "--on", str(pairs)]) == 2
+    assert "is a run of pairs of texts: optimizers --on cannot use it, but predict" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("architecture", ["mlp", "lenet5"])

@@ -6,13 +6,17 @@ from pathlib import Path
 from glassworks.core.files import refuse_unwritable
 from glassworks.core.progress import say
 from glassworks.interpret.catalogue.image_subject import ImageSubject
+from glassworks.interpret.catalogue.row_subject import RowSubject
 from glassworks.interpret.catalogue.run import Outcome, run_methods
 from glassworks.interpret.catalogue.subject import Subject
 from glassworks.report.look import Look, write_look
 
 
 def draw(
-    subject: Subject | ImageSubject, names: list[str], out: Path | None, look_of: Callable[[Sequence[Outcome]], Look]
+    subject: Subject | ImageSubject | RowSubject,
+    names: list[str],
+    out: Path | None,
+    look_of: Callable[[Sequence[Outcome]], Look],
 ) -> Path:
     """Run the methods and write the page, and the traces into a run's folder; the page's path."""
     from glassworks.cli.main import is_users

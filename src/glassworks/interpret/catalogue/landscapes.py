@@ -1,4 +1,4 @@
-"""The loss around the weights, on a `Subject` or an `ImageSubject`: with the loss of its kind, on its own data."""
+"""The loss around the weights, on a subject of any kind: with the loss of its kind, on its own data."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,12 +7,14 @@ from typing import Any, NamedTuple
 from torch import nn
 
 from glassworks.interpret.catalogue.image_subject import ImageSubject
+from glassworks.interpret.catalogue.row_subject import RowSubject
 from glassworks.interpret.catalogue.subject import LARGE, Subject
 from glassworks.objectives.losses import LossFn
 from glassworks.trace.trace import Trace
 
-IMAGES, ROWS, FEW_ROWS = 256, 16, 2
-"""Examples of a batch: images; rows of text; rows for a large model."""
+AnySubject = Subject | ImageSubject | RowSubject
+LABELLED, ROWS, FEW_ROWS = 256, 16, 2
+"""Examples of a batch: images, or rows of a table; rows of text; rows of text for a large model."""
 MANY = 2**20
 """Weights from which on less is asked for; from `LARGE` on, less still."""
 STEP = 1e-3
@@ -27,7 +29,7 @@ class Problem(NamedTuple):
     batch: Any
 
 
-def problem(subject: Subject | ImageSubject) -> Problem:
+def problem(subject: AnySubject) -> Problem:
     """The network, the mean loss of its kind, and a batch of its own data."""
     from glassworks.objectives.labelled import class_loss, number_loss
     from glassworks.objectives.losses import next_token_loss
@@ -35,12 +37,28 @@ def problem(subject: Subject | ImageSubject) -> Problem:
     if isinstance(subject, Subject):
         rows = subject.fewer(subject.held_out[:ROWS], FEW_ROWS)
         return Problem(subject.model, next_token_loss, (rows[:, :-1], rows[:, 1:]))
-    images, targets = subject.some(IMAGES)
+    inputs, targets = subject.some(LABELLED)
     loss = class_loss() if subject.classes else number_loss(std=float(targets.float().std(correction=0)) or 1.0)
-    return Problem(subject.model, loss, (images, targets))
+    return Problem(subject.model, loss, (inputs, targets))
 
 
-def size(subject: Subject | ImageSubject) -> int:
+def examples_of(subject: AnySubject) -> str:
+    """What the batch is of, in words."""
+    if isinstance(subject, Subject):
+        return "rows of held-out text" if subject.folder is not None else "rows of the text that is measured on"
+    if subject.folder is None:
+        return "images that were given"
+    return f"{'images' if isinstance(subject, ImageSubject) else 'rows'} of its test split"
+
+
+def unit_of(subject: AnySubject) -> str:
+    """What the loss is in."""
+    if isinstance(subject, Subject):
+        return "nats a token"
+    return "nats an example" if subject.classes else "squared error, by the variance of the targets"
+
+
+def size(subject: AnySubject) -> int:
     """0, 1 or 2: how little a network is given to do, by its number of weights."""
     weights = sum(p.numel() for p in subject.model.parameters())
     return (weights > MANY) + (weights > LARGE)
@@ -69,13 +87,13 @@ def rate(asked: Problem, seed: int) -> float:
         return float(f"{STEP * float(objective.point.norm()) / length:.2g}") if length else 1.0
 
 
-def loss_surface(subject: Subject | ImageSubject) -> Trace:
+def loss_surface(subject: AnySubject) -> Trace:
     """The plane of the training's path where the run remembers it, or of two random directions."""
     from glassworks.interpret.landscapes.directions import WeightsPath
     from glassworks.interpret.landscapes.surface import loss_surface
 
     points, path = (21, 11, 7)[size(subject)], WeightsPath()
-    if isinstance(subject, ImageSubject):
+    if not isinstance(subject, Subject):
         for step, model in subject.checkpoints():
             path(step, model)
     if len(path.steps) > 2:
@@ -83,7 +101,7 @@ def loss_surface(subject: Subject | ImageSubject) -> Trace:
     return loss_surface(*problem(subject), points=points, seed=subject.seed)
 
 
-def along_step(subject: Subject | ImageSubject) -> Trace:
+def along_step(subject: AnySubject) -> Trace:
     """Along the gradient of a batch."""
     from glassworks.interpret.landscapes.along_step import along_step
 
@@ -92,7 +110,7 @@ def along_step(subject: Subject | ImageSubject) -> Trace:
         return along_step(*asked, lr=rate(asked, subject.seed), draws=3 - size(subject), seed=subject.seed)
 
 
-def covariate_shift(subject: Subject | ImageSubject) -> Trace:
+def covariate_shift(subject: AnySubject) -> Trace:
     """By a step of gradient descent on a batch."""
     from glassworks.interpret.landscapes.covariate_shift import covariate_shift
 
@@ -101,7 +119,7 @@ def covariate_shift(subject: Subject | ImageSubject) -> Trace:
         return covariate_shift(*asked, lr=rate(asked, subject.seed), seed=subject.seed)
 
 
-def hessian(subject: Subject | ImageSubject) -> Trace:
+def hessian(subject: AnySubject) -> Trace:
     """Its largest eigenvalues, trace and density."""
     from glassworks.interpret.landscapes.hessian import hessian
 
@@ -111,7 +129,7 @@ def hessian(subject: Subject | ImageSubject) -> Trace:
     )
 
 
-def noise_scale(subject: Subject | ImageSubject) -> Trace:
+def noise_scale(subject: AnySubject) -> Trace:
     """Of one batch, in as many parts as it divides into, 32 at most."""
     from glassworks.interpret.landscapes.noise_scale import noise_scale
 
@@ -121,7 +139,7 @@ def noise_scale(subject: Subject | ImageSubject) -> Trace:
     return noise_scale(*asked, parts=parts, seed=subject.seed)
 
 
-def signal(subject: Subject | ImageSubject) -> Trace:
+def signal(subject: AnySubject) -> Trace:
     """Of one batch, beside an untrained network."""
     from glassworks.interpret.landscapes.signals import signal
 

@@ -22,8 +22,10 @@ from glassworks.interpret.probing import legends as probing
 from glassworks.interpret.transformer.legends import attribution, heads, health, predictions
 from glassworks.trace.legend import Legend
 
-Of = Literal["text", "images"]
-BOTH: tuple[Of, ...] = ("text", "images")
+Of = Literal["text", "images", "table"]
+EVERY: tuple[Of, ...] = ("text", "images", "table")
+READS: dict[Of, str] = {"text": "text", "images": "images", "table": "rows of a table"}
+"""What a network reads, in words."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Method:
     @property
     def of(self) -> tuple[Of, ...]:
         """What the networks read that it looks into."""
-        return BOTH if self.wing == "landscapes" else ("images",) if self.wing == "images" else ("text",)
+        return EVERY if self.wing == "landscapes" else ("images",) if self.wing == "images" else ("text",)
 
     @property
     def code(self) -> str:
@@ -261,7 +263,7 @@ FROM_PYTHON = {
 
 
 def choose(names: Sequence[str], of: Of = "text") -> list[str]:
-    """Methods by name, with hyphens or commas too; none = the quick ones of networks that read text, or images.
+    """Methods by name, with hyphens or commas too; none = the quick ones for text and images, all for a table.
 
     Raises: ValueError for a name that is not known, with the nearest, for one of Python alone, with where it is, and
         for a method of other networks.
@@ -279,10 +281,10 @@ def choose(names: Sequence[str], of: Of = "text") -> list[str]:
             )
         if name not in ours:
             raise ValueError(
-                f"method (={name!r}) looks into networks that read {METHODS[name].of[0]}, and this one reads {of} "
-                f"({command('look', '--list')})"
+                f"method (={name!r}) looks into networks that read {METHODS[name].of[0]}, and this one reads "
+                f"{READS[of]} ({command('look', '--list')})"
             )
-    return list(dict.fromkeys(chosen)) or [name for name in ours if METHODS[name].quick]
+    return list(dict.fromkeys(chosen)) or [name for name in ours if METHODS[name].quick or of == "table"]
 
 
 def function(method: Method) -> Callable[[Any], Any]:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from glassworks.core.runs import ROOT, Run
 from glassworks.interpret.catalogue.image_subject import open_image_subject
-from glassworks.interpret.catalogue.landscapes import problem
+from glassworks.interpret.catalogue.landscapes import AnySubject, examples_of, problem, unit_of
+from glassworks.interpret.catalogue.row_subject import open_row_subject
 from glassworks.interpret.catalogue.subject import open_subject
 from glassworks.interpret.landscapes.objective import lent
 from glassworks.interpret.landscapes.population import population_on_function, population_on_network, strongest
@@ -21,8 +22,8 @@ def populations(names: Sequence[str], on: str, *, generations: int = 40, seed: i
 
     Args:
         names: of optimizers.
-        on: a test function (`optim.functions.FUNCTIONS`), or a run of text or of images, whose loss on a batch of its
-            own data is taken along the two directions in which it is steepest.
+        on: a test function (`optim.functions.FUNCTIONS`), or a run of text, images or a table, whose loss on a batch
+            of its own data is taken along the two directions in which it is steepest.
         generations: steps of each.
         seed: of all that is drawn at random.
 
@@ -33,11 +34,22 @@ def populations(names: Sequence[str], on: str, *, generations: int = 40, seed: i
         return
     if not any((folder / "run.json").is_file() for folder in (Path(on), ROOT / on)):
         raise ValueError(f"on (={on!r}) is neither a run nor a test function: give one of {', '.join(FUNCTIONS)}")
-    run = Run.open(on, "look")
-    subject = open_image_subject(on) if run.kind_name == "images" else open_subject(on)
+    run = Run.open(on, "optimizers --on")
+    subject = open_any(run)
     asked = problem(subject)
     asked = asked._replace(batch=tuple(part[:EXAMPLES] for part in asked.batch))
     with lent(*asked, seed=seed) as objective:
         plane = strongest(objective, seed)
+    what = (
+        f"the mean loss of the run {run.name} on {len(asked.batch[0])} {examples_of(subject)} ({unit_of(subject)}), "
+        "along the two directions of its weights in which it is steepest"
+    )
     for name in names:
-        yield population_on_network(name, *asked, plane=plane, generations=generations, seed=seed)
+        yield population_on_network(name, *asked, plane=plane, generations=generations, seed=seed, what=what)
+
+
+def open_any(run: Run) -> AnySubject:
+    """The subject of a run, of its kind."""
+    if run.kind_name == "images":
+        return open_image_subject(run)
+    return open_row_subject(run) if run.kind_name == "table" else open_subject(str(run.path))

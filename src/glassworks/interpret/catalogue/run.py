@@ -8,6 +8,7 @@ from pathlib import Path
 from glassworks.core.errors import GlassworksError
 from glassworks.interpret.catalogue.image_subject import ImageSubject
 from glassworks.interpret.catalogue.methods import METHODS, function
+from glassworks.interpret.catalogue.row_subject import RowSubject
 from glassworks.interpret.catalogue.subject import Subject
 from glassworks.trace.trace import Trace
 
@@ -24,7 +25,7 @@ class Outcome:
 
 
 def run_methods(
-    subject: Subject | ImageSubject,
+    subject: Subject | ImageSubject | RowSubject,
     names: Sequence[str],
     *,
     traces: Path | None = None,
@@ -34,7 +35,7 @@ def run_methods(
     """Run some methods, one after the other.
 
     Args:
-        subject: the model with its texts or images.
+        subject: the model with its texts, images or rows.
         names: of `METHODS`.
         traces: a folder for <method>.json and .npz; None = they are not kept.
         mendable: whether an error is a method's refusal (a model without MLPs, a text too short for it), and not a

@@ -31,6 +31,8 @@ Rows = Callable[[Float[Tensor, "P 2"]], Float[Tensor, " P"]]
 POINTS = 61
 SIGMA = 0.1
 """Of a search's candidates at the start, in widths of the plane."""
+SPAN = 20.0
+"""Losses that span more than this factor are drawn on a logarithmic axis."""
 CONTROL = "random_search"
 PRODUCTS = 60  # with the Hessian, for two eigenvectors
 
@@ -73,6 +75,7 @@ def population_on_network(
     reach: float = 1.0,
     generations: int = 40,
     seed: int = 0,
+    what: str = "a network’s loss along two directions of its weights",
 ) -> Trace:
     """The candidates of a method that may move a network's weights along two directions alone; see `moved`.
 
@@ -86,6 +89,7 @@ def population_on_network(
         reach: how far the plane goes to all sides, in lengths of the directions.
         generations: steps of the method.
         seed: of the method.
+        what: what the loss is of, in words: which network, which batch, in which unit.
     """
     if not reach > 0:
         raise ValueError(f"reach (={reach}) must be above 0")
@@ -104,7 +108,7 @@ def population_on_network(
             np.linspace(-reach, reach, POINTS // 3),
             generations=generations,
             seed=seed,
-            what="a network’s loss along two directions of its weights",
+            what=what,
         )
 
 
@@ -171,8 +175,14 @@ def moved(
             "start_second": float(start[1]),
             "seed": seed,
         },
-        legend=population_legend(),
+        legend=population_legend(log=is_wide(np.concatenate([arrays["lowest"], arrays["lowest_random"]]))),
     )
+
+
+def is_wide(losses: np.ndarray) -> bool:
+    """Whether losses above 0 span so much that on a straight axis the low ones would all look like 0."""
+    finite = losses[np.isfinite(losses)]
+    return bool(finite.size and finite.min() > 0 and finite.max() > SPAN * finite.min())
 
 
 def walk(

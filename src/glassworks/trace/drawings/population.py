@@ -31,11 +31,11 @@ def population_figure(trace: Trace, token: Token) -> Markup:
         [float(trace.meta["start_second"]), *trace.arrays["centre_second"].tolist()],
         ["start", *(f"generation {label}" for label in trace.labels["generation"])],
     )
-    title = sentence("On {of}: {optimizer}", trace, token)
+    title = sentence("{optimizer}", trace, token)
     loss = trace.arrays["loss"]
     high = float(np.nanmax(loss, initial=-np.inf))
     is_wide = high > WIDE * float(np.nanmin(loss, initial=np.inf)) > -1e-9  # of a test function, whose least is 0
-    plot = Surface(loss, x, y, "first", "second", title, [way], (high / WIDE, high) if is_wide else (), is_wide)
+    plot = Surface(loss, x, y, "first", "second", title, [way], (high / WIDE, high) if is_wide else (), is_wide or None)
     frames = [places(trace, i, frame_of(plot)) for i in range(len(trace.labels["generation"]))]
     key = track_key([way, Track("candidates", [], [], colour=SPOT, style="points")])
     return tag(
