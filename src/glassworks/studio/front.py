@@ -55,13 +55,15 @@ def build(static: Path = STATIC, sources: Path = SOURCES) -> None:
     shutil.rmtree(made, ignore_errors=True)
     npm(["run", "build", "--silent"], sources, f"the front end does not build: see above; `{MEND}` tries again")
     (made / "stamp.txt").write_text(digest(sources), "utf-8")
-    old = static.with_name("static.old")
-    shutil.rmtree(old, ignore_errors=True)
+    new, old = static.with_name("static.new"), static.with_name("static.old")
+    for path in (new, old):
+        shutil.rmtree(path, ignore_errors=True)
+    shutil.copytree(made, new)  # the only step that a full disk can end; what was built is in its place all the while
     if static.exists():
         static.rename(old)
-    shutil.copytree(made, static)
-    shutil.rmtree(old, ignore_errors=True)
-    shutil.rmtree(made, ignore_errors=True)
+    new.rename(static)
+    for path in (old, made):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def check(sources: Path = SOURCES) -> None:
