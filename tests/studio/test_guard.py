@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -170,16 +169,6 @@ def test_a_report_can_ask_nothing(served) -> None:
 def test_what_is_too_large_is_refused_in_a_line(served) -> None:
     status, answer = question(served, "runs.run", b'{"name": "' + b"x" * LONGEST + b'"}')
     assert (status, b"larger than 24 MiB" in answer) == (400, True)
-
-
-def test_a_tab_that_is_closed_while_it_asks_is_no_fault(served, capsys: pytest.CaptureFixture[str]) -> None:
-    host = f"127.0.0.1:{served.port}"
-    with socket.create_connection(("127.0.0.1", served.port)) as tab:
-        lines = ["POST /api/ask/runs.runs HTTP/1.1", f"host: {host}", f"origin: http://{host}", "content-length: 99"]
-        tab.sendall("\r\n".join([*lines, f"cookie: {COOKIE}_{served.port}={TOKEN}", "", '{"na']).encode())
-    for _ in range(20):  # what goes through the same loop behind it
-        assert question(served, "runs.runs")[0] == 200
-    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

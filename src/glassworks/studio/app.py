@@ -1,10 +1,14 @@
 """The studio's server: the front end's files, questions with their answers, what happens to runs as it happens."""
 
+import asyncio
 import importlib
 import inspect
 import json
 import sys
+import threading
 import traceback
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.applications import Starlette
@@ -24,7 +28,7 @@ from glassworks.studio import front
 from glassworks.studio.guard import Guard
 from glassworks.studio.live import live
 from glassworks.studio.questions.table import QUESTIONS
-from glassworks.studio.studio import Studio
+from glassworks.studio.studio import LEFT, Left, Studio
 from glassworks.studio.wire import pack
 
 LONGEST = 24 * 2**20
@@ -98,11 +102,12 @@ async def ask(request: Request) -> Response:
         arguments = json.loads(await body_of(request) or b"{}")
         if not isinstance(arguments, dict):
             raise ValueError("a question's arguments are a JSON object")
-        data = await run_in_threadpool(answered, request.app.state.studio, QUESTIONS[name], arguments)
+        async with watched(request):
+            data = await run_in_threadpool(answered, request.app.state.studio, QUESTIONS[name], arguments)
     except (GlassworksError, ValueError, OSError, MemoryError, RecursionError) as error:
         return refused(" ".join(str(error).split()) or type(error).__name__, 400)
-    except ClientDisconnect:
-        return Response()  # the tab was closed while it asked: nobody reads this
+    except (ClientDisconnect, Left):
+        return Response()  # the tab was closed meanwhile: nobody reads this
     except Exception as error:
         print(f"glassworks studio: {name} failed; this is a bug of ours", file=sys.stderr)
         traceback.print_exc()
@@ -120,6 +125,24 @@ async def body_of(request: Request) -> bytes:
         if len(found) > LONGEST:
             raise ValueError(f"what was sent is larger than {LONGEST // 2**20} MiB: send a smaller one")
     return bytes(found)
+
+
+@asynccontextmanager
+async def watched(request: Request) -> AsyncIterator[None]:
+    """Notes in `LEFT`, for what is called within, that the page has left: else questions of closed tabs pile up."""
+    left = threading.Event()
+
+    async def wait() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        left.set()
+
+    LEFT.set(left)
+    waiting = asyncio.create_task(wait())
+    try:
+        yield
+    finally:
+        waiting.cancel()
 
 
 def answered(studio: Studio, where: str, arguments: dict[str, Any]) -> bytes:

@@ -5,6 +5,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,14 @@ TABLES = 64
 """Runs whose metrics are kept, the last ones asked for."""
 KEPT = 3
 """Models kept open, the last ones asked for."""
+
+
+LEFT: ContextVar[threading.Event | None] = ContextVar("left", default=None)
+"""Set once the page that asks the question of this thread has left."""
+
+
+class Left(Exception):
+    """Nobody waits for this answer any more."""
 
 
 def changed(run: Run) -> tuple[int, ...]:
@@ -87,7 +96,7 @@ class Studio:
 
     def keeps(self, shelf: str, key: Any, make: Callable[[], Any], most: int) -> Any:
         """What `make()` gives, made once for a key of a shelf, of which the last `most` asked for are kept."""
-        with self.lock:
+        with self.computing():
             kept = self.shelves.setdefault(shelf, OrderedDict())
             if key not in kept:
                 kept[key] = make()
@@ -108,6 +117,8 @@ class Studio:
 
     @contextmanager
     def computing(self) -> Iterator[None]:
-        """Held while a model computes."""
+        """Held while a model computes; a question whose page has left while it waited for that is given up: `Left`."""
         with self.lock:
+            if (left := LEFT.get()) is not None and left.is_set():
+                raise Left
             yield
