@@ -30,6 +30,11 @@ def test_it_rises_through_the_warmup_and_never_again(config: ScheduleConfig) -> 
     assert rest == sorted(rest, reverse=True)
 
 
+def test_a_warm_up_takes_no_more_than_half_of_a_short_run() -> None:
+    schedule = make_schedule(ScheduleConfig("constant", warmup=50))
+    assert [schedule(step, 8) for step in range(8)] == [0.25, 0.5, 0.75, 1, 1, 1, 1, 1]
+
+
 def test_wsd_is_flat_then_a_straight_line_that_ends_on_final() -> None:
     schedule = make_schedule(ScheduleConfig("wsd", decay=0.5, final=0.2))
     assert [schedule(step, 8) for step in range(9)] == pytest.approx([1, 1, 1, 1, 1, 0.8, 0.6, 0.4, 0.2])

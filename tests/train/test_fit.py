@@ -1,5 +1,6 @@
 """`fit`: one loop for every kind of training."""
 
+import itertools
 import math
 import os
 import signal
@@ -14,6 +15,10 @@ from torch import nn
 from glassworks.core.errors import RunError
 from glassworks.core.runs import Run
 from glassworks.objectives.losses import Summed
+from glassworks.optim.gradient_free.forward_gradient import ForwardGradient
+from glassworks.optim.gradient_free.mezo import MeZO
+from glassworks.optim.gradient_free.nelder_mead import NelderMead
+from glassworks.optim.rules.settling.predictive_coding import PredictiveCoding
 from glassworks.train.fit import Interrupted, fit
 
 
@@ -193,6 +198,29 @@ def test_a_diverging_loss_stops_the_run() -> None:
     model = line()
     with pytest.raises(RunError, match="the loss rose from"):
         fit(model, batch_of, squared, sgd(model, lr=1.5), steps=500, max_rise=5.0)
+
+
+@pytest.mark.parametrize(
+    ("made", "said", "never"),
+    [
+        (MeZO, "a lower learning rate (--optimizer.lr) or a smaller --optimizer.sigma", "clipped"),
+        (ForwardGradient, "a lower learning rate (--optimizer.lr)", "sigma"),
+        (PredictiveCoding, "a lower learning rate (--optimizer.lr)", "clipped"),
+        (NelderMead, "a smaller --optimizer.sigma", "learning rate"),
+        (sgd, "a lower learning rate, a longer warm-up or clipped gradients", "sigma"),
+    ],
+)
+def test_what_to_do_about_a_diverging_loss_is_of_what_the_optimizer_has(made: Any, said: str, never: str) -> None:
+    model, step = line(), itertools.count()
+
+    def rises(net: nn.Module, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        return squared(net, batch) + 10 * next(step)
+
+    optimizer = made(model) if made in (sgd, PredictiveCoding) else made(model.parameters())
+    with pytest.raises(RunError, match="the loss rose from") as stopped:
+        fit(model, batch_of, rises, optimizer, steps=20, max_rise=5.0, log_every=1)
+    assert said in str(stopped.value)
+    assert never not in str(stopped.value)
 
 
 def test_a_signal_ends_after_the_step_at_hand_and_handlers_are_put_back() -> None:

@@ -42,6 +42,30 @@ def test_given_steps_are_taken_whatever_they_cost() -> None:
     assert run_out(Pace(100), lambda now: 1.0 + now)[0] == 100
 
 
+@pytest.mark.parametrize("revisions", [[(4, 42)], [(2, 100), (7, 60)], [(6, 400)]])
+def test_a_warm_up_has_as_many_steps_however_much_longer_the_run_becomes(revisions: list[tuple[int, int]]) -> None:
+    pace = Pace(20, warmup=10)
+    positions = [0]
+    for step in range(1, revisions[-1][1]):
+        for when, steps in revisions:
+            if when == step:
+                pace.revise(Revision(step, steps, 1.0))
+        positions.append(pace.position(step))
+    assert positions[:11] == list(range(11))
+    assert positions == sorted(positions)
+    assert positions[-1] == 19
+    factors = [make_schedule(ScheduleConfig("cosine", warmup=50))(position, 20) for position in positions]
+    assert factors.index(1.0) == 9
+
+
+def test_a_warm_up_is_shortened_with_its_run() -> None:
+    pace = Pace(100, warmup=50)
+    pace.revise(Revision(4, 20, 1.0))
+    positions = [pace.position(step) for step in range(20)]
+    assert positions == sorted(positions)
+    assert positions[-1] == 99
+
+
 def test_a_plan_that_holds_is_not_revised() -> None:
     pace = Pace(1000, budget=100.0)
     assert run_out(pace, lambda now: 0.103)[0] == 1000

@@ -31,6 +31,7 @@ from glassworks.models.vision.config import fitted
 from glassworks.models.vision.files import save_vision
 from glassworks.objectives.labelled import class_loss, number_loss
 from glassworks.objectives.losses import LossFn
+from glassworks.optim.catalogue import METHODS
 from glassworks.optim.groups import make_optimizer
 from glassworks.train.device import pick_device
 from glassworks.train.distributed import Ranks
@@ -47,6 +48,8 @@ to evaluate: evaluation comes in this way, from a room above."""
 
 SHOWN = 4
 """Examples of the validation split that samples.jsonl follows."""
+FAR = 10.0
+"""Nats, or squared standard deviations: a search whose smoothed loss rose by so much does not come back."""
 SCALED_BY = 256
 """Examples by which LSUV scales a network's layers."""
 
@@ -148,6 +151,7 @@ def labelled_work(recipe: LabelledRecipe, examples: Labelled, place: Ranks) -> W
         batches=batches,
         loss_fn=loss_of(recipe, examples),
         operations=partial(operations, recipe),
+        max_rise=FAR if METHODS[recipe.optimizer.name].kind == "search" else None,
     )
 
 

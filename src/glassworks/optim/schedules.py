@@ -24,7 +24,7 @@ def make_schedule(config: ScheduleConfig) -> Schedule:
     """
 
     def schedule(step: int, steps: int) -> float:
-        warmup = min(config.warmup, steps)
+        warmup = warmup_of(config, steps)
         if step < warmup:
             return (step + 1) / warmup
         if config.name == "cosine":
@@ -34,6 +34,11 @@ def make_schedule(config: ScheduleConfig) -> Schedule:
         return constant(step, steps)
 
     return schedule
+
+
+def warmup_of(config: ScheduleConfig, steps: int) -> int:
+    """Steps of warm-up in so many: half of them at the most, as a short run is to learn, too."""
+    return min(config.warmup, steps // 2)
 
 
 def constant(step: int, steps: int) -> float:

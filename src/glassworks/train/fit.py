@@ -27,6 +27,7 @@ from glassworks.train.batch import move
 from glassworks.train.clock import Clock
 from glassworks.train.device import flushing_subnormals
 from glassworks.train.distributed import OnEveryRank, Ranks, data_parallel
+from glassworks.train.divergence import Divergence
 from glassworks.train.gradient import Gradient, weights_of
 from glassworks.train.pace import Often, Pace, is_due
 
@@ -142,7 +143,7 @@ def fit(
     gradient = partial(
         Gradient, net, loss_fn, optimizer, accumulate=accumulate, clip=clip, autocast=autocast, place=place
     )
-    watch = Divergence(max_rise)
+    watch = Divergence(max_rise, optimizer)
     rows: list[dict[str, int | float]] = []
     model.train()
     interrupted, step, clock = False, start, Clock(seconds)
@@ -221,23 +222,6 @@ def reported(row: Mapping[str, int | float], pace: Pace, left: float | None) -> 
     numbers = {name: row[name] for name in ("loss", "tokens_per_s") if name in row}
     total = {"total": pace.steps} if pace.revisions else {}
     return {**numbers, **total, **({} if left is None else {"left": left})}
-
-
-class Divergence:
-    """Raises when a loss can no longer be trusted: not finite, or far above the lowest it has been (smoothed)."""
-
-    def __init__(self, max_rise: float | None) -> None:
-        self.max_rise, self.smooth, self.lowest = max_rise, math.nan, math.inf
-
-    def __call__(self, loss: float, step: int) -> None:
-        """Look at one more loss."""
-        advice = "checkpoints are kept. Try a new run with a lower learning rate, a longer warm-up or clipped gradients"
-        if not math.isfinite(loss):
-            raise RunError(f"the loss became {loss} by step {step}; {advice}")
-        self.smooth = loss if math.isnan(self.smooth) else 0.8 * self.smooth + 0.2 * loss
-        self.lowest = min(self.lowest, self.smooth)
-        if self.max_rise is not None and self.smooth > self.lowest + self.max_rise:
-            raise RunError(f"the loss rose from {self.lowest:.3g} to {self.smooth:.3g} by step {step}; {advice}")
 
 
 def check_often(*often: Often) -> None:

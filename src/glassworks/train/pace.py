@@ -5,7 +5,8 @@ that a training logs, the steps left are compared with the time left, by what st
 together, the plan is revised: from this step on there are as many steps as the time will do.
 
 The learning rate never jumps for it. A schedule is followed over the steps of the first plan; a revised run goes on
-from where it is in it, in longer or shorter strides, and its last step is the schedule's last.
+from where it is in it, in longer or shorter strides, and its last step is the schedule's last. A warm-up is no part of
+that: it has as many steps in a run that became longer.
 
 Revisions depend on the clock, so they are written down before they hold, and a run that is resumed repeats them: up to
 the last step that was known of it before (`settled`) it does as it did, and decides anew from there.
@@ -66,6 +67,7 @@ class Pace:
         steps: int,
         *,
         budget: float | None = None,
+        warmup: int = 0,
         revisions: Sequence[Revision] = (),
         settled: int = 0,
         write: Callable[[list[Revision]], None] = lambda revisions: None,
@@ -76,6 +78,7 @@ class Pace:
         Args:
             steps: of the first plan, which the schedule is followed over.
             budget: seconds of training that the run may take; None = its steps are its steps.
+            warmup: steps at the beginning which a longer run has no more of.
             revisions: those made before, in order, when resuming.
             settled: up to this step everything was decided before.
             write: keeps all revisions, before the last of them holds.
@@ -84,12 +87,13 @@ class Pace:
         if steps < 0:
             raise ValueError(f"steps (={steps}) must be at least 0")
         self.first = self.steps = steps
+        self.warmup = warmup
         self.budget, self.settled, self.write, self.agree = budget, settled, write, agree
         self.pending = deque(revisions)
         """Those that are still to be repeated."""
         self.revisions: list[Revision] = []
-        self.anchor = (0, 0.0)
-        """A step, and where in the first plan it is; from there on strides are equal."""
+        self.anchor = (0.0, 0.0)
+        """A step, and where in the first plan it is; from there on strides are equal, and to there they are 1."""
         self.recent: deque[tuple[int, float]] = deque()
 
     def repeat(self, step: int) -> None:
@@ -108,6 +112,8 @@ class Pace:
             return float(step)
         if self.steps - 1 <= since:
             return self.first - 1.0
+        if step <= since:
+            return at + step - since
         return at + (step - since) * (self.first - 1 - at) / (self.steps - 1 - since)
 
     def look(self, step: int, seconds: float) -> None:
@@ -138,7 +144,10 @@ class Pace:
         return step + max(1, round((self.budget - seconds) / max(each, 1e-9)))
 
     def revise(self, revision: Revision) -> None:
-        """From here on there are so many steps."""
-        self.anchor = (revision.step, self.exact(revision.step))
+        """From here on there are so many steps; what is left of a warm-up is not stretched over them."""
+        at = self.exact(revision.step)
+        is_longer = revision.steps - revision.step > self.first - at
+        left = max(0.0, self.warmup - at) if is_longer else 0.0
+        self.anchor = (revision.step + left, at + left)
         self.revisions.append(revision)
         self.steps = revision.steps

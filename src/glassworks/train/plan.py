@@ -18,6 +18,7 @@ from glassworks.core.progress import tracked
 from glassworks.core.runs import Run
 from glassworks.objectives.losses import LossFn, mean_of, parted
 from glassworks.optim.catalogue import METHODS
+from glassworks.optim.schedules import warmup_of
 from glassworks.train.batch import move, split
 from glassworks.train.device import (
     can_compile,
@@ -90,6 +91,7 @@ def pace_of(run: Run, recipe: Training, plan: Plan, place: Ranks) -> Pace:
     return Pace(
         plan.steps,
         budget=60 * recipe.minutes,
+        warmup=warmup_of(recipe.schedule, plan.steps),
         revisions=revisions,
         settled=settled,
         write=write,

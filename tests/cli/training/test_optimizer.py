@@ -1,12 +1,14 @@
 """`train --optimizer NAME`."""
 
+import dataclasses
+
 import pytest
 
 from glassworks.classify.recipe import LabelledRecipe
 from glassworks.cli.arguments.parse import Arguments
 from glassworks.cli.main import run
 from glassworks.cli.training.optimizer import name_optimizer, with_optimizer
-from glassworks.optim.config import OptimizerConfig
+from glassworks.optim.config import OptimizerConfig, ScheduleConfig
 
 
 @pytest.mark.parametrize(
@@ -29,6 +31,9 @@ def test_another_method_keeps_nothing_of_the_recipes() -> None:
     assert with_optimizer(recipe, "sgd").optimizer == OptimizerConfig("sgd")
     assert with_optimizer(recipe, "sgd").clip == 1.0
     searched = with_optimizer(recipe, "openai-es")
+    assert searched.schedule == dataclasses.replace(recipe.schedule, warmup=0)
+    assert with_optimizer(recipe, "nelder-mead").schedule == ScheduleConfig("constant")
+    assert with_optimizer(recipe, "hebbian").schedule == recipe.schedule
     assert (searched.optimizer, searched.clip, searched.compile) == (OptimizerConfig("openai_es"), None, "auto")
 
 

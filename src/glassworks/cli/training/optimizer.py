@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from glassworks.cli.arguments.parse import Arguments
 from glassworks.optim.catalogue import METHODS
-from glassworks.optim.config import OptimizerConfig
+from glassworks.optim.config import OptimizerConfig, ScheduleConfig, settings_of
 from glassworks.train.training import Training
 
 R = TypeVar("R", bound=Training)
@@ -21,11 +21,18 @@ def name_optimizer(arguments: Arguments) -> None:
 def with_optimizer(recipe: R, name: str) -> R:
     """The recipe with another method, if one is named: with its own settings, as the recipe's are of its own method.
 
-    What is of gradients alone falls away where the other has none.
+    What is of gradients alone falls away where the other has none: so does the warm-up of a search, and all of the
+    schedule where there is no learning rate.
     """
     optimizer = OptimizerConfig(name) if name else recipe.optimizer
     if optimizer.name == recipe.optimizer.name:
         return recipe
     if METHODS[optimizer.name].kind == "gradient":
         return dataclasses.replace(recipe, optimizer=optimizer)
-    return dataclasses.replace(recipe, optimizer=optimizer, clip=None, compile="auto", precision="auto")
+    schedule = recipe.schedule
+    if METHODS[optimizer.name].kind == "search":
+        has_rate = "lr" in settings_of(optimizer.name)
+        schedule = dataclasses.replace(schedule, warmup=0) if has_rate else ScheduleConfig("constant")
+    return dataclasses.replace(
+        recipe, optimizer=optimizer, schedule=schedule, clip=None, compile="auto", precision="auto"
+    )
