@@ -1,6 +1,7 @@
 """What an initialisation does to signals, beside torch's default."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from glassworks.interpret.landscapes.signals import coordinate_check
 from glassworks.models.initialisation.draws import draw_default, draw_he
 from glassworks.models.initialisation.mup import draw_mup, mup_groups
 from glassworks.models.initialisation.names import SCHEMES
+from glassworks.trace.render import explained
 
 
 def test_the_weights_are_the_schemes_and_the_control_is_torchs_default() -> None:
@@ -114,3 +116,12 @@ def test_the_coordinate_check_is_flat_over_widths_under_mup_and_not_by_default()
     )
     assert np.abs(flat.arrays["slope"][:, -1]).max() < 0.2
     assert loose.arrays["slope"][-1, -1] > 0.4  # what the last layer says grows with the width
+
+
+def test_the_page_of_a_coordinate_check_names_layers_and_steps_in_their_order() -> None:
+    trace = coordinate_check(by_mup, (64, 128), class_loss, lambda step: batch_of(16, 64), steps=2)
+    page = str(explained(trace))
+    assert re.findall(r">(layer \d)</text>", page)[:3] == ["layer 0", "layer 2", "layer 4"]
+    keys = re.findall(r"</i>([^<]*)</span>", page)
+    assert keys[:6] == ["before training", "after step 1", "after step 2", "layer 0", "layer 2", "layer 4"]
+    assert "Under µP" in page

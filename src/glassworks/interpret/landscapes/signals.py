@@ -16,7 +16,7 @@ from glassworks.interpret.access.checks import check_count
 from glassworks.interpret.access.finite import is_finite
 from glassworks.interpret.control import randomised
 from glassworks.interpret.landscapes.layers import layers_of
-from glassworks.interpret.landscapes.legends.signals import COORDINATES, signal_legend
+from glassworks.interpret.landscapes.legends.signals import coordinate_legend, signal_legend
 from glassworks.interpret.landscapes.objective import lent
 from glassworks.objectives.losses import LossFn
 from glassworks.trace.trace import Trace
@@ -143,7 +143,7 @@ def coordinate_check(
     Arrays:
         size (layer, step, width): mean |x| of a layer's output; NaN from where training diverged.
         change (layer, step, width): mean |x - x at step 0|; 0 at step 0.
-        slope (layer, step): of log size by log width, by least squares: 0 = no growth, 0.5 = as the root; NaN where a
+        slope (layer, after): of log size by log width, by least squares: 0 = no growth, 0.5 = as the root; NaN where a
             size is 0 or there is none.
     """
     check_count("steps", steps, 1)
@@ -159,14 +159,15 @@ def coordinate_check(
     return Trace(
         "coordinate_check",
         arrays | {"slope": slopes(arrays["size"], np.array(widths, dtype=float))},
-        {"size": ("layer", "step", "width"), "change": ("layer", "step", "width"), "slope": ("layer", "step")},
+        {"size": ("layer", "step", "width"), "change": ("layer", "step", "width"), "slope": ("layer", "after")},
         {
             "layer": names,
-            "step": [str(t) for t in range(steps + 1)],
+            "step": (taken := [str(t) for t in range(steps + 1)]),
+            "after": taken,
             "width": [str(width) for width in widths],
         },
         {"steps": steps},
-        legend=COORDINATES,
+        legend=coordinate_legend(names, steps),
     )
 
 

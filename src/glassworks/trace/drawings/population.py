@@ -31,7 +31,7 @@ def population_figure(trace: Trace, token: Token) -> Markup:
         [float(trace.meta["start_second"]), *trace.arrays["centre_second"].tolist()],
         ["start", *(f"generation {label}" for label in trace.labels["generation"])],
     )
-    title = sentence("{optimizer}", trace, token)
+    title = sentence("The loss, and where {optimizer} looks", trace, token)
     loss = trace.arrays["loss"]
     high = float(np.nanmax(loss, initial=-np.inf))
     is_wide = high > WIDE * float(np.nanmin(loss, initial=np.inf)) > -1e-9  # of a test function, whose least is 0

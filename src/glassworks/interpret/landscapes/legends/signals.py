@@ -1,5 +1,7 @@
 """Legends of signals in layers, and of the gradient's noise."""
 
+from collections.abc import Sequence
+
 from glassworks.trace.legend import Dimension, Legend, Quantity
 
 
@@ -30,6 +32,14 @@ def signal_legend(controls: tuple[str, ...] = ("untrained",)) -> Legend:
     )
 
 
+def coordinate_legend(layers: Sequence[str], steps: int) -> Legend:
+    """The legend of a coordinate check: layers that are called by a number alone are said to be layers."""
+    return COORDINATES.with_axes(
+        layer=Dimension("class", ticks=tuple(f"layer {name}" if name.isdecimal() else name for name in layers)),
+        step=Dimension("class", "step", ticks=("before training", *(f"after step {i + 1}" for i in range(steps)))),
+    )
+
+
 COORDINATES = Legend(
     title="Coordinates over widths",
     question="Do the numbers in each layer keep their size as the network gets wider, while it trains?",
@@ -38,10 +48,12 @@ COORDINATES = Legend(
         "A panel a layer, widths from left to right, a line a step. Flat lines mean that what was tuned at a small "
         "width holds at a large one; lines that rise with the width after some steps, that the learning rate is too "
         "large for wide networks; lines that fall, that wide ones hardly learn there. The slope says it in a number: "
-        "0 is flat."
+        "0 is flat, 0.5 grows as the root of the width. Under µP, with its learning rates, slopes are about 0 in every "
+        "layer at every step, but for the last layer before training: there about −0.5 is right, as its weights are "
+        "drawn the smaller the wider the network, and it goes to 0 in the first steps."
     ),
-    nothing="Without training, every line lies on that of step 0.",
-    control="Step 0: what the initialisation alone does, before any training.",
+    nothing="Without training, every line lies on that of before training.",
+    control="Before training: what the initialisation alone does, before any training.",
     quantities={
         "size": Quantity("mean size", log=True),
         "change": Quantity("mean change since step 0", show="folded", log=True),
@@ -50,7 +62,8 @@ COORDINATES = Legend(
     numbers={"steps": ""},
     axes={
         "layer": Dimension("class"),
-        "step": Dimension("class", "step", controls=("0",)),
+        "step": Dimension("class", "step"),
+        "after": Dimension("step", "step"),
         "width": Dimension("value"),
     },
 )
