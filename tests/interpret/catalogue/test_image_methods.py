@@ -4,6 +4,7 @@ import importlib
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -166,3 +167,9 @@ def test_the_control_of_a_loss_surface_is_one_that_the_list_promises(subject: Im
         assert arrays <= set(trace.arrays)
         assert words in trace.legend.control
         assert words in promised
+
+
+def test_along_a_step_it_is_said_which_learning_rate_and_which_batch_it_is(subject: ImageSubject) -> None:
+    page = explained(function(METHODS["along_step"])(replace(subject, folder=Path("run"))))
+    assert "a step of gradient descent is 0.001 of the weights’ length, not the training’s" in page
+    assert "on a batch of 20 images of its test split" in page

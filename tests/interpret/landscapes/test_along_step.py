@@ -7,6 +7,7 @@ from tests.interpret.landscapes.networks import DOUBLE, Bowl, cross_entropy, dis
 from torch import nn
 
 from glassworks.interpret.landscapes.along_step import along_step, over_training, watching
+from glassworks.trace.render import explained
 from glassworks.train.fit import fit
 
 SIZES = (0.5, 1.0, 2.0, 4.0)
@@ -85,3 +86,8 @@ def test_steps_that_are_none_are_refused() -> None:
         along_step(model, quadratic, matrix, lr=0.0)
     with pytest.raises(ValueError, match=r"sizes \(=\[0.0, 1.0\]\) must be numbers above 0"):
         along_step(model, quadratic, matrix, lr=1.0, sizes=[0.0, 1.0])
+
+
+def test_the_page_says_of_which_batch_it_is_and_where_the_learning_rate_comes_from() -> None:
+    page = str(explained(along_step(disturbed().train(), cross_entropy, examples(), lr=0.1, sizes=(1.0, 2.0), draws=1)))
+    assert "the learning rate 0.1 (as given), on a batch of 24 examples, as given" in page

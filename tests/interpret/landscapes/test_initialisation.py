@@ -119,7 +119,7 @@ def test_the_coordinate_check_is_flat_over_widths_under_mup_and_not_by_default()
 
 
 def test_the_page_of_a_coordinate_check_names_layers_and_steps_in_their_order() -> None:
-    trace = coordinate_check(by_mup, (64, 128), class_loss, lambda step: batch_of(16, 64), steps=2)
+    trace = coordinate_check(by_mup, (64, 96, 128), class_loss, lambda step: batch_of(16, 64), steps=2)
     page = str(explained(trace))
     assert re.findall(r">(layer \d)</text>", page)[:3] == ["layer 0", "layer 2", "layer 4"]
     keys = re.findall(r"</i>([^<]*)</span>", page)

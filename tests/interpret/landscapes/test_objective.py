@@ -105,3 +105,26 @@ def test_a_summed_loss_is_its_mean_and_a_network_without_weights_is_refused() ->
         model.embed.weight[0, 0] = torch.nan
     with pytest.raises(ValueError, match="NaN.*embed"), lent(model, next_token_loss, (tokens, tokens)):
         pass
+
+
+def per_example(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+    return F.cross_entropy(model(batch[0]), batch[1], reduction="none")
+
+
+def as_a_float(model: nn.Module, batch: tuple[Tensor, Tensor]) -> float:
+    return float(cross_entropy(model, batch).detach())
+
+
+@pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
+@pytest.mark.parametrize(
+    ("loss_fn", "message"),
+    [
+        (as_a_float, r"^loss_fn gives a float: it must return the mean loss as a tensor"),
+        (per_example, r"^loss_fn gives numbers of shape \(24,\): it must return one, their mean \(reduction='mean'\)$"),
+    ],
+)
+def test_a_loss_that_is_no_mean_in_a_tensor_is_refused_in_a_line(
+    look: Callable[..., Trace], loss_fn: Callable[..., object], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        look(disturbed().eval(), loss_fn, examples())

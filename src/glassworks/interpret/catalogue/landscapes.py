@@ -107,7 +107,14 @@ def along_step(subject: AnySubject) -> Trace:
 
     asked = problem(subject)
     with trained(subject.model):
-        return along_step(*asked, lr=rate(asked, subject.seed), draws=3 - size(subject), seed=subject.seed)
+        return along_step(
+            *asked,
+            lr=rate(asked, subject.seed),
+            draws=3 - size(subject),
+            seed=subject.seed,
+            lr_from=f"chosen so that a step of gradient descent is {STEP:g} of the weights’ length, not the training’s",
+            batch_of=f"{len(asked.batch[0])} {examples_of(subject)}",
+        )
 
 
 def covariate_shift(subject: AnySubject) -> Trace:

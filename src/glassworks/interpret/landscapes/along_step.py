@@ -21,6 +21,7 @@ from glassworks.interpret.landscapes.legends.steps import ALONG_STEP, OVER_TRAIN
 from glassworks.interpret.landscapes.objective import Objective, check_loss, lent
 from glassworks.objectives.losses import LossFn
 from glassworks.trace.trace import Trace
+from glassworks.train.batch import tensors
 
 SIZES = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0)
 """Lengths of steps, in learning rates."""
@@ -54,6 +55,8 @@ def along_step(
     sizes: Sequence[float] = SIZES,
     draws: int = 5,
     seed: int = 0,
+    lr_from: str = "as given",
+    batch_of: str | None = None,
 ) -> Trace:
     """The loss and its gradient at points along the step of gradient descent, and along random directions as long.
 
@@ -70,6 +73,8 @@ def along_step(
         sizes: how long steps are, in learning rates.
         draws: random directions.
         seed: of these, and of dropout, which leaves out the same units at every point.
+        lr_from: where the learning rate comes from, in words.
+        batch_of: what the batch is of, in words; None = how many examples it has.
 
     Arrays:
         loss (direction, size), loss_error: the loss; along random directions the mean over draws, and its standard
@@ -99,7 +104,8 @@ def along_step(
         arrays,
         {**two, **dict.fromkeys(MEASURES, ("direction",))},
         {"direction": ["gradient", "random"], "size": [f"{s:g}" for s in sizes]},
-        {"loss_here": loss, "gradient_norm": float(gradient.norm()), "lr": lr, "draws": draws, "seed": seed},
+        {"loss_here": loss, "gradient_norm": float(gradient.norm()), "lr": lr, "draws": draws, "seed": seed}
+        | {"lr_from": lr_from, "batch_of": batch_of or f"{size_of(batch)} examples, as given"},
         legend=ALONG_STEP,
     )
 
@@ -129,6 +135,11 @@ def check_sizes(lr: float, sizes: Sequence[float]) -> None:
         raise ValueError(f"lr (={lr}) must be above 0: the learning rate whose step is looked along")
     if not len(sizes) or not min(sizes) > 0:
         raise ValueError(f"sizes (={list(sizes)}) must be numbers above 0, in learning rates")
+
+
+def size_of(batch: Any) -> int:
+    """How many examples a batch has: along axis 0 of its first tensor that has axes."""
+    return next((len(x) for x in tensors(batch) if x.ndim), 1)
 
 
 def error_of(draws: Float[np.ndarray, "N S"]) -> Float[np.ndarray, " S"]:

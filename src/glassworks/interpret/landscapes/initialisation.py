@@ -16,13 +16,13 @@ from glassworks.core.columns import aligned
 from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.finite import plain_name
 from glassworks.interpret.landscapes.legends.initialisation import DEFAULT, INITIALISATION
-from glassworks.interpret.landscapes.objective import lent
+from glassworks.interpret.landscapes.objective import lent, mean_loss
 from glassworks.interpret.landscapes.signals import variances
 from glassworks.models.initialisation.draws import draw_default
 from glassworks.models.initialisation.layers import ACTIVATIONS, Layer, critical_gain, layers_to_draw
 from glassworks.models.initialisation.names import Scheme
 from glassworks.models.initialisation.scheme import draw
-from glassworks.objectives.losses import LossFn, parted
+from glassworks.objectives.losses import LossFn
 from glassworks.trace.trace import Trace
 
 
@@ -60,8 +60,7 @@ def initialise(
     draw_default(plain, seed)
 
     def run() -> Tensor:
-        found = parted(loss_fn, model, batch)
-        return torch.as_tensor(found.total / found.number)
+        return mean_loss(loss_fn, model, batch)
 
     with torch.random.fork_rng():
         torch.manual_seed(seed)  # of dropout

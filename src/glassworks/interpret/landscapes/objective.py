@@ -47,8 +47,7 @@ class Objective:
         if self.training:  # dropout leaves out the same units, whatever else was computed before
             self.restore_buffers()
             reseed(self.seed)
-        found = parted(self.loss_fn, self.net, self.parts[0])
-        return found.total / found.number
+        return mean_loss(self.loss_fn, self.net, self.parts[0])
 
     def loss(self, at: Vector | None = None) -> float:
         """The loss at some weights; None = as they are."""
@@ -137,6 +136,23 @@ def lent(model: nn.Module, loss_fn: LossFn, batch: Any, *, seed: int = 0) -> Ite
             objective.restore_buffers()
             for module, mode in modes.items():
                 module.training = mode
+
+
+def mean_loss(loss_fn: LossFn, net: nn.Module, batch: Any) -> Tensor:
+    """The mean loss of a batch, a tensor of one number.
+
+    Raises: ValueError for a loss that is no tensor, as after `.item()`, and for one that is not reduced to its mean.
+    """
+    found = parted(loss_fn, net, batch)
+    if not isinstance(found.total, Tensor):
+        kind = type(found.total).__name__
+        raise ValueError(
+            f"loss_fn gives a {kind}: it must return the mean loss as a tensor, without float() or .item()"
+        )
+    if found.total.numel() != 1:
+        shape = tuple(found.total.shape)
+        raise ValueError(f"loss_fn gives numbers of shape {shape}: it must return one, their mean (reduction='mean')")
+    return found.total / found.number
 
 
 def check_loss(loss: Tensor | float) -> None:

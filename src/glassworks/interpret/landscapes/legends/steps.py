@@ -11,8 +11,8 @@ ALONG_STEP = Legend(
     question="How far can the gradient be trusted: what are loss and gradient a step, and several steps, ahead?",
     measure=(
         "At points from the weights against the gradient of the mean loss (length {gradient_norm}), up to several "
-        "times the learning rate {lr}; the loss at the weights themselves is {loss_here} (Santurkar et al. 2018, "
-        "figure 4)."
+        "times the learning rate {lr} ({lr_from}), on a batch of {batch_of}; the loss at the weights themselves is "
+        "{loss_here} (Santurkar et al. 2018, figure 4)."
     ),
     reading=(
         "Steps grow from left to right, in learning rates. A loss that goes down evenly, and a gradient that changes "
@@ -36,7 +36,8 @@ ALONG_STEP = Legend(
         "change_highest": Quantity("largest change of the gradient over the steps", show="folded"),
         "beta": Quantity("effective beta: change of the gradient by distance, at most"),
     },
-    numbers={"loss_here": "loss", "gradient_norm": "", "lr": "learning rate", "draws": "", "seed": ""},
+    numbers={"loss_here": "loss", "gradient_norm": "", "lr": "learning rate", "draws": "", "seed": ""}
+    | {"lr_from": "", "batch_of": ""},
     axes={"direction": DIRECTION, "size": Dimension("value", "learning rates")},
     entries=ENTRIES,
 )
