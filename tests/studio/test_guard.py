@@ -13,7 +13,7 @@ from websockets.sync.client import connect
 
 from glassworks.core.runs import Run
 from glassworks.studio.app import LONGEST
-from glassworks.studio.guard import COOKIE, local
+from glassworks.studio.guard import COOKIE, Guard, local
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +95,26 @@ def test_the_printed_address_gives_a_cookie_and_leaves_no_token_in_the_bar(serve
     assert asked(served, "/?token=wrong", cookie="")[0] == 403
     assert asked(served, f"//evil.example/?token={TOKEN}", cookie="")[1]["location"] == "/evil.example/"
     assert local("/\\evil.example") == "/evil.example"
+
+
+def test_the_address_that_the_browser_is_opened_with_lets_in_once() -> None:
+    """Other users of the machine see it, in the list of processes."""
+
+    async def app(*_: Any) -> None:
+        pytest.fail("let through")
+
+    guard = Guard(app, "token", 1, once="once")
+
+    def given(token: str) -> Any:
+        scope = {"type": "http", "method": "GET", "path": "/", "query_string": f"token={token}".encode()}
+        return guard.refusal(scope, {"host": "127.0.0.1:1"})
+
+    assert given("").status_code == given("on").status_code == 403
+    first = given("once")
+    assert first.status_code == 303
+    assert "glassworks_studio_1=token;" in first.headers["set-cookie"]
+    assert given("once").status_code == given("").status_code == 403
+    assert [given("token").status_code for _ in range(2)] == [303, 303]
 
 
 def test_every_answer_says_what_a_browser_may_do_with_it(served) -> None:

@@ -4,12 +4,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.request
 from pathlib import Path
 
 import pytest
 
 from glassworks.cli.main import run
+from glassworks.studio import serve
 from glassworks.studio.serve import PORT, TRIES, listening
 
 
@@ -53,6 +55,21 @@ def test_a_mistake_is_one_line(
     Path("file").touch()
     assert run(["studio", *words, "--no-browser"]) == 2
     assert capsys.readouterr().err == f"glassworks: {message}\n"
+
+
+def test_the_browsers_command_does_not_tell_the_token_that_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened, came = list[str](), threading.Event()
+    monkeypatch.setattr(serve.webbrowser, "open", lambda address: (opened.append(address), came.set()))
+    monkeypatch.setattr(serve.uvicorn.Server, "run", lambda *_: came.wait(20))
+    monkeypatch.setattr(serve, "load", lambda _: None)
+    serve.serve(tmp_path, 0)
+    start, token = capsys.readouterr().out.removeprefix("Studio: ").strip().split("token=")
+    (address,) = opened
+    assert address.startswith(f"{start}token=")
+    assert len(address) == len(f"{start}token={token}")
+    assert token not in address
 
 
 def test_two_studios_are_open_at_once_in_one_browser_and_each_ends_by_ctrl_c(tmp_path: Path) -> None:

@@ -45,8 +45,11 @@ NOT_BUILT = {
 }
 
 
-def make_app(studio: Studio, token: str, port: int) -> Starlette:
-    """The studio over a folder of runs; it answers to whoever has the token, on this machine and this port."""
+def make_app(studio: Studio, token: str, port: int, once: str = "") -> Starlette:
+    """The studio over a folder of runs; it answers to whoever has the token, on this machine and this port.
+
+    `once` is a token that lets in the first who comes with it; "" = there is none.
+    """
     static = StaticFiles(directory=front.STATIC / "assets", check_dir=False)
     app = Starlette(
         routes=[
@@ -58,7 +61,7 @@ def make_app(studio: Studio, token: str, port: int) -> Starlette:
             Route("/{path:path}", page),
         ],
         middleware=[
-            Middleware(Guard, token=token, port=port),
+            Middleware(Guard, token=token, port=port, once=once),
             Middleware(GZipMiddleware, minimum_size=1400, compresslevel=6),
         ],
     )

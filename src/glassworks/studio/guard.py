@@ -24,11 +24,12 @@ class Guard:
     """ASGI middleware: Host and Origin must be this machine's, and the token must be known, by cookie or by address.
 
     A page of another site can make a browser send requests here: their Origin, or their Host after DNS rebinding, says
-    so. The token keeps out other users of this machine.
+    so. The token keeps out other users of this machine. They see the command by which the browser is opened: its
+    address has a token of its own, `once`, which is worth nothing once the browser has come.
     """
 
-    def __init__(self, app: ASGIApp, token: str, port: int) -> None:
-        self.app, self.token = app, token
+    def __init__(self, app: ASGIApp, token: str, port: int, once: str = "") -> None:
+        self.app, self.token, self.once = app, token, once
         self.hosts = {f"{host}:{port}" for host in HOSTS}
         self.origins = {f"http://{host}" for host in self.hosts}
         self.cookie = f"{COOKIE}_{port}"
@@ -58,7 +59,7 @@ class Guard:
             return PlainTextResponse("Asked by another page: refused.", 403)
         query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         given = dict(query).get("token")
-        if given is not None and self.is_token(given) and scope["type"] == "http":
+        if given is not None and scope["type"] == "http" and (self.is_token(given) or self.is_once(given)):
             rest = urlencode([(name, value) for name, value in query if name != "token"])
             answer = RedirectResponse(local(scope["path"]) + (f"?{rest}" if rest else ""), 303)
             answer.set_cookie(self.cookie, self.token, httponly=True, samesite="strict", path="/")
@@ -70,6 +71,13 @@ class Guard:
     def is_token(self, given: str) -> bool:
         """Whether it is the token, in time that does not depend on how much of it is right."""
         return hmac.compare_digest(given.encode(), self.token.encode())
+
+    def is_once(self, given: str) -> bool:
+        """Whether it is the token that the browser was opened with, which it is only once."""
+        if not self.once or not hmac.compare_digest(given.encode(), self.once.encode()):
+            return False
+        self.once = ""
+        return True
 
 
 def cookie_of(header: str, name: str) -> str:

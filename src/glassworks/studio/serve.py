@@ -36,19 +36,22 @@ def serve(root: Path, port: int | None = None, *, browser: bool = True) -> None:
     """
     with listening(port) as listener:
         number = listener.getsockname()[1]
-        token = secrets.token_urlsafe(24)
+        token, once = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
         studio = Studio(root)
         config = uvicorn.Config(
-            make_app(studio, token, number), log_level="warning", ws="websockets-sansio", timeout_graceful_shutdown=2
+            make_app(studio, token, number, once),
+            log_level="warning",
+            ws="websockets-sansio",
+            timeout_graceful_shutdown=2,
         )
-        address = f"http://{HOST}:{number}/?token={token}"
-        print(f"Studio: {address}", flush=True)
+        address = f"http://{HOST}:{number}/?token="
+        print(f"Studio: {address}{token}", flush=True)
         if front.state() != "built":
             say(f"its front end is {front.state()}: `{front.MEND}` builds it")
         say("ctrl-C ends it; trainings that it started go on")
         threading.Thread(target=load, args=(studio,), daemon=True).start()
         if browser:
-            threading.Timer(0.2, webbrowser.open, [address]).start()
+            threading.Timer(0.2, webbrowser.open, [f"{address}{once}"]).start()  # others may read the command
         with suppress(KeyboardInterrupt):  # how it is ended
             uvicorn.Server(config).run([listener])
 
