@@ -1,10 +1,11 @@
 // Builds each file of src/mounts as one script that stands alone: dist/components/<name>.js defines Glassworks.mount.
 // Beside them lies studio.css, the style that their pages have.
 import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { build } from 'vite';
 
-const here = new URL('.', import.meta.url).pathname;
+const here = fileURLToPath(new URL('.', import.meta.url));
 for (const file of readdirSync(`${here}src/mounts`).filter((name) => name.endsWith('.ts'))) {
   await build({
     root: here,

@@ -65,6 +65,6 @@ def test_a_stroke_is_read_by_the_network_and_a_unit_shows_torchs_numbers(page: P
     expect(guess).to_have_text(f"{100 * probabilities.max().item():.1f} %")
     expect(box.locator("[data-value=output]")).to_have_attribute("title", re.compile(str(output)[:6]))
 
-    page.get_by_label(re.compile("Trained for")).fill("0")
+    page.get_by_role("slider", name="Checkpoint").fill("0")
     first = forward(own, "lenet5", pixels=drawn, step=0)["probabilities"].max().item()
     expect(guess).to_have_text(f"{100 * first:.1f} %")

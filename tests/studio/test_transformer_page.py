@@ -220,5 +220,5 @@ def test_an_address_that_makes_no_sense_shows_what_can_be_shown_and_mistakes_are
     expect(page.locator(".detail")).to_be_visible()
     page.goto(f"{served.address}/transformer?run=gone")
     expect(page.get_by_role("alert")).to_contain_text("no language model gone here")
-    page.get_by_label("Model").select_option("it")
+    page.get_by_label("Run").select_option("it")
     expect(page.locator(".detail")).to_be_visible()

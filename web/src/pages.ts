@@ -15,12 +15,12 @@ export interface Page {
 export const PAGES: Page[] = [
   { path: '/', title: 'Runs', what: 'Watch trainings as they go, compare them, go on with them.', load: () => import('./pages/Runs.svelte') },
   { path: '/run', title: 'Run', what: 'One run: its curves, samples, settings and checkpoints.', load: () => import('./pages/Run.svelte') },
+  { path: '/cnn', title: 'CNN', what: 'A convolutional network on an image: every layer, every window, every number.', opens: (run) => run.kind === 'images', load: () => import('./pages/Cnn.svelte') },
+  { path: '/digits', title: 'Draw a digit', what: 'Draw, and see every unit of a network that reads it: on the flat or in space.', opens: (run) => run.kind === 'images', load: () => import('./pages/Digits.svelte') },
   { path: '/transformer', title: 'Transformer', what: 'A language model at work: every vector and matrix from the text to the next token.', opens: (run) => run.kind === 'text', load: () => import('./pages/Transformer.svelte') },
   { path: '/translation', title: 'Translation', what: 'An encoder-decoder at work, as The Illustrated Transformer draws it: every word, head and number.', opens: (run) => run.kind === 'pairs', load: () => import('./pages/Translation.svelte') },
-  { path: '/digits', title: 'Draw a digit', what: 'Draw, and see every unit of a network that reads it: on the flat or in space.', opens: (run) => run.kind === 'images', load: () => import('./pages/Digits.svelte') },
-  { path: '/playground', title: 'Playground', what: 'Train a small network on points in a plane, by any optimizer, and touch every weight.', load: () => import('./pages/Playground.svelte') },
   { path: '/othello', title: 'Othello', what: 'Play against a network, see the board that it keeps, and change it.', opens: (run) => run.kind === 'othello', load: () => import('./pages/Othello.svelte') },
-  { path: '/cnn', title: 'CNN', what: 'A convolutional network on an image: every layer, every window, every number.', opens: (run) => run.kind === 'images', load: () => import('./pages/Cnn.svelte') },
+  { path: '/playground', title: 'Playground', what: 'Train a small network on points in a plane, by any optimizer, and touch every weight.', load: () => import('./pages/Playground.svelte') },
 ];
 
 /** Pages that the bar names; a run's is reached from the list. */

@@ -4,15 +4,15 @@ export const LEVELS = 16;
 
 const known = new Map<string, string[]>();
 const dark = matchMedia('(prefers-color-scheme: dark)');
-dark.addEventListener('change', () => known.clear());
 
 /** A scale's 16 colours on the paper in use. */
 export function scale(name: 'heat' | 'above' | 'below' | 'chance' | 'surprise'): string[] {
-  let found = known.get(name);
+  const key = `${name} ${dark.matches}`; // asked for each time: who paints anew may hear of the change before this file
+  let found = known.get(key);
   if (!found) {
     const style = getComputedStyle(document.documentElement);
     found = Array.from({ length: LEVELS }, (_, i) => style.getPropertyValue(`--${name}${i}`).trim());
-    known.set(name, found);
+    known.set(key, found);
   }
   return found;
 }

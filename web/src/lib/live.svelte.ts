@@ -83,7 +83,6 @@ function connect(): void {
       ({ status }) => (connection.refused = status === 403),
       () => (connection.refused = false),
     );
-    if (!watched.size && !heard.length) return;
     setTimeout(connect, wait);
     wait = Math.min(4000, wait * 2);
   };
