@@ -68,3 +68,4 @@ def test_a_stroke_is_read_by_the_network_and_a_unit_shows_torchs_numbers(page: P
     page.get_by_role("slider", name="Checkpoint").fill("0")
     first = forward(own, "lenet5", pixels=drawn, step=0)["probabilities"].max().item()
     expect(guess).to_have_text(f"{100 * first:.1f} %")
+    expect(page).to_have_url(re.compile("step=0"))

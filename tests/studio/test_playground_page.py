@@ -31,7 +31,7 @@ def of_link(page: Page) -> Experiment:
 
 def output_at(page: Page, x: float, y: float) -> float:
     """What the page says of a point of the plane, as the pointer reads it."""
-    box = page.get_by_role("img", name="over the plane").bounding_box()
+    box = page.get_by_role("application", name="over the plane").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + (x / 6 + 1) / 2 * box["width"], box["y"] + (1 - y / 6) / 2 * box["height"])
     text = page.get_by_test_id("readout").inner_text().replace("−", "-")
@@ -59,6 +59,12 @@ def test_numbers_of_the_page_are_torchs(opened: Page) -> None:
         assert float(opened.get_by_test_id(name).inner_text()) == pytest.approx(loss, rel=1e-3)
     for x, y in ((0.3, 5.7), (-5.7, -5.5), (5.8, 0.1)):  # away from points, whose own place would be told
         assert output_at(opened, x, y) == pytest.approx(told(experiment, x, y), abs=0.02)  # a pixel is 0.04 wide
+    opened.get_by_role("application", name="over the plane").focus()
+    for key in ("ArrowRight", *["Shift+ArrowUp"] * 6):
+        opened.keyboard.press(key)
+    expect(opened.get_by_test_id("readout")).to_have_text(
+        f"x₁ 0.00, x₂ 6.00: output {told(experiment, 0, 6):.4f}".replace("-", "−")
+    )
     weights = opened.locator("[data-edge='0:2:1']")
     weights.dispatch_event("pointermove")
     said = opened.locator(".tip").inner_text().replace("−", "-")
@@ -169,7 +175,7 @@ def test_points_of_ones_own_are_drawn_and_pasted(opened: Page) -> None:
     opened.get_by_label("A table of x1, x2, label").fill("a,b,c\n0,0,one\n1,1,two\n2,0,one")
     opened.get_by_role("button", name="Take it", exact=True).click()
     expect(opened.get_by_test_id("pasted")).to_contain_text("3 points: a from 0 to 2")
-    plane = opened.get_by_role("img", name="over the plane")
+    plane = opened.get_by_role("application", name="over the plane")
     plane.click(position={"x": 20, "y": 30})
     expect(opened.get_by_text("4 of at most")).to_be_visible()
     experiment = of_link(opened)

@@ -75,7 +75,13 @@ def test_a_run_is_drawn_as_it_trains_and_the_page_goes_on_by_itself(page: Page, 
     trained(served.studio.root, "a", 10)
     expect(page.get_by_role("alert")).to_be_hidden()
     expect(chart).to_have_attribute("aria-label", re.compile("training batches 0.8 at the end"))
+    page.get_by_role("link", name="Draw a digit").click()  # a page that watches nothing
+    expect(page.get_by_text("There is no network here yet")).to_be_visible()
     again.stop()
+    expect(page.get_by_text("The studio does not answer")).to_be_visible()
+    last = serve(served.studio.root, served.port)
+    expect(page.get_by_text("The studio does not answer")).to_be_hidden()
+    last.stop()
 
 
 def test_a_page_of_an_earlier_start_says_where_to_go_and_goes_on_once_somebody_went_there(page: Page, served) -> None:

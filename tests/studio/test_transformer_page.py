@@ -147,11 +147,16 @@ def test_the_other_views_show_the_models_own_weights_scores_and_guesses(page: Pa
     order = model.unembed(seen["blocks.0.resid_post"][0, 6]).argsort(descending=True).tolist()
     ranks = [order.index(id) + 1 for id in logits[6].topk(5).indices.tolist()]
     assert numbers(page, "[data-rank]", "data-rank")[:10] == [1, 2, 3, 4, 5, *ranks]
+    page.locator(".lens td[tabindex='0']").focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator(".tip")).to_contain_text("block 0, after ")
 
     page.get_by_role("button", name="All heads").click()
     page.get_by_role("button", name="Head 2 of block 0").click()
     expect(page).to_have_url(re.compile("block=0.*head=2"))
     expect(page.get_by_role("heading", name="Attention")).to_be_visible()
+    page.mouse.move(1, 1)
+    expect(page.locator(".tip")).to_be_hidden()  # the button that it was about is no more
     page.go_back()
     expect(page.get_by_role("button", name="Head 2 of block 0")).to_be_visible()
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
+import { spread, stages } from '../src/lib/cnn/functions';
 import { arranged, box, channelAt } from '../src/lib/cnn/layout';
-import { between, broadcast, origin, products, read, shared, softmax, sources, spread, stages, terms, type Layer, type Network } from '../src/lib/cnn/network';
+import { between, broadcast, origin, products, read, shared, softmax, sources, terms, type Layer, type Network } from '../src/lib/cnn/network';
 import type { NDArray } from '../src/lib/wire';
 
 const array = (shape: number[], data: number[]): NDArray => ({ shape, data: new Float32Array(data) });

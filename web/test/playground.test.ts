@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { grid, layersOf, probabilities, score, units, withWeight, type Net } from '../src/components/playground/net';
 import { added, countOf, decoded, encoded, shortened } from '../src/components/playground/own';
-import { edited, folded } from '../src/components/playground/look';
+import { askedOf, edited, folded, nameOf, type Choices, type Settings } from '../src/components/playground/look';
 
 const array = (shape: number[], ...data: number[]) => ({ shape, data: new Float32Array(data) });
 const net: Net = {
@@ -59,9 +59,9 @@ test('points of one’s own are as Python writes them', () => {
   expect(shortened(shortened(own))).toBe('');
   expect(added('n.', 0, 0, 1)).toBe('n.gAgA__');
   const back = decoded('c3.gAgAB6q6qC');
-  expect([...back.targets]).toEqual([1, 2]);
-  expect([...back.inputs].map((x) => Math.round(100 * x) / 100)).toEqual([0, 0, 5, 5]);
-  expect(decoded('').targets.length).toBe(0);
+  expect([...back.targets.data]).toEqual([1, 2]);
+  expect([...back.inputs.data].map((x) => Math.round(100 * x) / 100)).toEqual([0, 0, 5, 5]);
+  expect(decoded('').targets.data.length).toBe(0);
 });
 
 test('what a hand changed is kept by its step, and a new beginning has the rates of the last one', () => {
@@ -70,4 +70,15 @@ test('what a hand changed is kept by its step, and a new beginning has the rates
   edits = edited(edits, 40, '0:1:b', '-1');
   expect(edits).toBe('20:lr:0.3,40:0:1:b:-1');
   expect(folded({ edits, step: '50', data: 'xor' })).toEqual({ data: 'xor', lr: '0.3', edits: undefined, step: undefined });
+});
+
+test('Python is asked for settings and edits, not for how they are looked at', () => {
+  expect(askedOf({ data: 'xor', lr: '', step: '40', edits: '20.lr.1', view: 'surface', speed: '5', discrete: '1', test: '1', point: '3' })).toEqual({ link: { data: 'xor' }, edits: '20.lr.1' });
+});
+
+test('a unit is called by its feature, its place, or its class', () => {
+  const [choices, settings] = [{ features: { x1: 'X₁' } } as unknown as Choices, { features: ['x1'] } as Settings];
+  const name = (depth: number, row: number, classes: string[]) => nameOf({ depth, row }, choices, settings, layers, classes);
+  const layers = [1, 2].map(() => ({ weight: array([2, 2], 0, 0, 0, 0), bias: array([2], 0, 0) }));
+  expect([name(0, 0, []), name(1, 1, []), name(2, 1, ['a', 'b']), name(2, 0, [])]).toEqual(['X₁', 'neuron 1.2', 'output for b', 'output']);
 });

@@ -22,7 +22,7 @@ export const ask: Ask = async (question, args = {}, signal) => {
     });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new Refused('The studio does not answer: was it ended? Start it again; this page goes on by itself.', 0);
+    throw new Refused('The studio does not answer: was it ended? Start it again, then load this page anew.', 0);
   }
   if (answer.ok) return unpack(await answer.arrayBuffer()) as never;
   const text = await answer.text();

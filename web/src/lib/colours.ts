@@ -32,6 +32,12 @@ export function signedName(value: number, most: number): string {
   return `${value < 0 ? 'below' : 'above'}${level(most > 0 ? Math.abs(value) / most : 0)}`;
 }
 
+/** The place of a signed number's colour among the 32 of `signedBytes`, by its share of `most`; what is no number is 0. */
+export function signedPlace(value: number, most: number): number {
+  const far = level(most > 0 ? Math.abs(value) / most : 0);
+  return value < 0 ? LEVELS - 1 - far : LEVELS + far;
+}
+
 /** Red, green, blue of #rrggbb, each 0 to 255. */
 export function rgb(colour: string): [number, number, number] {
   return [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16)) as [number, number, number];

@@ -1,6 +1,6 @@
 // Colours of units and edges: signed, each stage by its own largest number.
 
-import { LEVELS, rgb, scale } from '../../lib/colours';
+import { LEVELS, rgb, scale, signedPlace } from '../../lib/colours';
 import { largest, type Plane } from './layout';
 
 /** 32 colours as texts, from the most below zero to the most above. */
@@ -20,19 +20,12 @@ export function bytes(): Uint8Array {
   return Uint8Array.from(texts().flatMap((colour) => rgb(colour)));
 }
 
-/** Which of the 32 a number has, by its share of the most. */
-export function place(value: number, most: number): number {
-  const share = most > 0 ? Math.min(1, Math.abs(value) / most) : 0;
-  const far = Math.round(share * (LEVELS - 1));
-  return value < 0 ? LEVELS - 1 - far : LEVELS + far;
-}
-
 /** The colour of every unit, as one of the 32. */
 export function coloured(planes: Plane[], values: Float32Array): Uint8Array {
   const found = new Uint8Array(values.length);
   for (const { first, count } of planes) {
     const most = largest(values.subarray(first, first + count));
-    for (let i = first; i < first + count; i++) found[i] = place(values[i], most);
+    for (let i = first; i < first + count; i++) found[i] = signedPlace(values[i], most);
   }
   return found;
 }

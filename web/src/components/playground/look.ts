@@ -113,3 +113,33 @@ export function edited(edits: string, step: number, what: string, value: string)
   const kept = edits.split(',').filter((part) => part && !part.startsWith(`${step}:${what}:`));
   return [...kept, `${step}:${what}:${value}`].join(',');
 }
+
+/** What can be looked at beside the network. */
+export const VIEWS = { surface: 'Loss surface', candidates: 'Candidates', scalar: 'Scalar graph', export: 'Take it away' } as const;
+export type View = keyof typeof VIEWS;
+
+export interface PlaygroundData {
+  choices: Choices;
+  /** What the address says: settings by their names, the step, the edits, what is open. */
+  link: Link;
+  /** Where it stands, for a page that has no Python to ask. */
+  look?: Look;
+}
+
+/** What an address asks Python for: the settings, and the edits on the way; the rest is how it is looked at. */
+export function askedOf(link: Link): { link: Link; edits: string } {
+  const { step: _, edits = '', speed: _s, view: _v, discrete: _d, test: _t, point: _p, ...settings } = link;
+  return { link: Object.fromEntries(Object.entries(settings).filter(([, value]) => value)), edits };
+}
+
+export interface Unit {
+  depth: number; // 0: a feature; behind the last hidden layer: an output
+  row: number;
+}
+
+/** What a unit is called. */
+export function nameOf({ depth, row }: Unit, choices: Choices, settings: Settings, layers: Layer[], classes: string[]): string {
+  if (!depth) return choices.features[settings.features[row]];
+  if (depth < layers.length) return `neuron ${depth}.${row + 1}`;
+  return classes.length && layers[depth - 1].bias.data.length > 1 ? `output for ${classes[row]}` : 'output';
+}

@@ -1,5 +1,6 @@
 // Points of one's own as a text of a link (glassworks/studio/playground/points.py): two digits a coordinate.
 
+import type { Points } from './look';
 import { REACH } from './net';
 
 const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
@@ -50,7 +51,7 @@ export function encoded(inputs: Float32Array, targets: ArrayLike<number>, classe
 }
 
 /** The points of a text, as far as it is one: what is drawn before Python has seen it. */
-export function decoded(own: string): { inputs: Float32Array; targets: Float32Array } {
+export function decoded(own: string): Points {
   const classes = classesOf(own);
   const rest = own.slice(own.indexOf('.') + 1);
   const size = classes ? 5 : 6;
@@ -62,5 +63,5 @@ export function decoded(own: string): { inputs: Float32Array; targets: Float32Ar
     inputs[2 * i + 1] = (2 * share(size * i + 2) - 1) * REACH;
     targets[i] = classes ? DIGITS.indexOf(rest[size * i + 4]) : 2 * share(size * i + 4) - 1;
   }
-  return { inputs, targets };
+  return { inputs: { shape: [count, 2], data: inputs }, targets: { shape: [count], data: targets }, train: count };
 }

@@ -1,6 +1,6 @@
 // Heat maps on a canvas, in the report's colours: a number's sign and size, or which class is likely.
 
-import { rgb, signedBytes } from '../../lib/colours';
+import { rgb, signedBytes, signedPlace } from '../../lib/colours';
 
 /** Colours of classes, from the palette's lines. */
 export function classColours(): string[] {
@@ -26,8 +26,7 @@ export function paintSigned(canvas: HTMLCanvasElement, side: number, values: Arr
   for (let i = 0; i < values.length; i++) {
     const value = values[i];
     if (Number.isNaN(value)) continue;
-    const share = discrete ? 0.55 * Math.sign(value) : Math.max(-1, Math.min(1, most > 0 ? value / most : 0));
-    target[i] = colours[share < 0 ? 15 - Math.round(-share * 15) : 16 + Math.round(share * 15)];
+    target[i] = colours[discrete ? signedPlace(0.55 * Math.sign(value), 1) : signedPlace(value, most)];
   }
   context.putImageData(pixels, 0, 0);
 }

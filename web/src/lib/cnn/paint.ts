@@ -1,15 +1,8 @@
 // Maps of numbers as pixels of a canvas.
 
-import { LEVELS, signedBytes } from '../colours';
+import { signedBytes, signedPlace } from '../colours';
 
 export type Ink = 'signed' | 'grey' | 'rgb';
-
-/** The place of a number's colour among those of `signedBytes`. */
-export function colourOf(value: number, most: number): number {
-  const share = most > 0 ? Math.min(1, Math.abs(value) / most) : 0;
-  const level = Number.isNaN(share) ? 0 : Math.round(share * (LEVELS - 1));
-  return value < 0 ? LEVELS - 1 - level : LEVELS + level;
-}
 
 /** A map's numbers as an image of a pixel each. `most` ends the scale; of grey, that is white. */
 export function pixels(data: ArrayLike<number>, rows: number, columns: number, most: number, ink: Ink): ImageData {
@@ -17,7 +10,10 @@ export function pixels(data: ArrayLike<number>, rows: number, columns: number, m
   const colours = ink === 'signed' ? signedBytes() : undefined;
   const places = rows * columns;
   for (let i = 0; i < places; i++) {
-    if (colours) image.data.set(colours.subarray(colourOf(data[i], most) * 4, colourOf(data[i], most) * 4 + 4), i * 4);
+    if (colours) {
+      const from = 4 * signedPlace(data[i], most);
+      for (let k = 0; k < 4; k++) image.data[4 * i + k] = colours[from + k];
+    }
     else {
       const light = (c: number) => (255 * data[ink === 'rgb' ? c * places + i : i]) / (most || 1);
       image.data.set([light(0), light(1), light(2), 255], i * 4);
