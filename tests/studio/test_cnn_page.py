@@ -71,8 +71,8 @@ def test_a_cell_that_is_pointed_at_is_worked_out_and_a_link_reopens_it(page: Pag
     assert total == pytest.approx(float((window * weight).sum()), abs=1e-6)
 
     page.get_by_role("button", name="Play").first.click()
-    expect(page.get_by_role("button", name="Stop")).to_be_visible()
-    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    page.get_by_role("button", name="Pause").click()
     page.goto(page.url)
     expect(unit.get_by_role("heading", level=2)).to_contain_text("block1.conv2, channel 2")
     page.get_by_role("button", name="Network").click()

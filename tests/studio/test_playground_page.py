@@ -63,7 +63,7 @@ def test_numbers_of_the_page_are_torchs(opened: Page) -> None:
     for key in ("ArrowRight", *["Shift+ArrowUp"] * 6):
         opened.keyboard.press(key)
     expect(opened.get_by_test_id("readout")).to_have_text(
-        f"x₁ 0.00, x₂ 6.00: output {told(experiment, 0, 6):.4f}".replace("-", "−")
+        f"x₁ 0.00, x₂ 6.00: output {told(experiment, 0.0, 6.0):.4f}".replace("-", "−")
     )
     weights = opened.locator("[data-edge='0:2:1']")
     weights.dispatch_event("pointermove")
