@@ -61,6 +61,10 @@ def test_the_page_shows_every_part(done: tuple[Path, Finding]) -> None:
     assert ">nan<" not in text
     assert "{steps}" not in text
     assert "the deepest network that trains, of up to 4 layers" in text
+    schemes = re.search(r"<figure>(?:(?!<figure).)*?tanh: the deepest network", text, re.DOTALL)
+    assert schemes is not None
+    assert ">orthogonal</text>" in schemes[0]
+    assert "thread" not in schemes[0]  # schemes have no order that a line could follow
 
 
 def test_traces_are_drawn_by_their_legends_alone(done: tuple[Path, Finding]) -> None:
@@ -95,7 +99,8 @@ def test_without_words_there_is_no_chain(
 
     monkeypatch.setattr(initialisation, "measured", measured)
     found = initialisation.run(quick=True, folder=folder, steps=3)
-    assert all(row.ours is None for row in found.rows if row.what.endswith((": dev", ": train")))
+    assert not [row for row in found.rows if row.what.endswith((": dev", ": train", ": first batch"))]
+    assert all(row.ours is not None or row.note.startswith("no loss was finite") for row in found.rows)
     assert any("Without the chain of fixes: give a file of words" in note for note in found.notes)
     assert "The chain of fixes" not in write_finding_page(folder).read_text(encoding="utf-8")
 

@@ -10,6 +10,7 @@ from glassworks.core.errors import FileDamaged
 from glassworks.core.files import read_json
 from glassworks.core.runs import Run
 from glassworks.draw.chart import chart_figure, draw_legend
+from glassworks.draw.dot_plot import DotPlot, Marks, dot_plot
 from glassworks.draw.line_chart import Chart, Line
 from glassworks.draw.markup import Markup, join, tag
 from glassworks.draw.scales import span
@@ -27,6 +28,8 @@ WORST = 3.4
 """Nats a character: a curve of the chain is cut off above. Guessing among 27 costs 3.30."""
 FLOOR, CEILING = 1e-12, 1e12
 """Of variances that are drawn: beyond, a signal is gone, or would be infinite a few layers on."""
+
+FORETOLD = "foretold, at most as deep as was tried"
 
 
 def initialisation_story(run: Run, finding: Finding) -> Story:
@@ -152,16 +155,25 @@ def depths_section(depths: Trace) -> Markup:
     figures = [about(depths)]
     for a, activation in enumerate(depths.labels["activation"]):
         figures.append(
-            against_theory(
+            by_scheme(
                 names,
                 np.median(depths.arrays["deepest"][a], axis=-1),
                 depths.arrays["foretold"][a],
                 largest,
-                "scheme",
                 f"{FUNCTION[activation]}: the deepest network that trains, of up to {largest} layers.",
             )
         )
     return join([*figures, array_figure(depths, "loss", str)])
+
+
+def by_scheme(names: Sequence[str], ours: np.ndarray, theory: np.ndarray, largest: int, caption: str) -> Markup:
+    """A row a scheme: what theory foretells and ours on one axis, both at most as deep as was tried."""
+    marks = [
+        Marks("ours", ours.tolist(), colour=OURS),
+        Marks(FORETOLD, np.minimum(theory, largest).tolist(), colour="control0", hollow=True),
+    ]
+    plot = DotPlot(names, marks, "layers", ends=(0.0, float(largest)))
+    return tag("figure", dot_plot(plot), tag("figcaption", caption))
 
 
 def variances_section(variances: Trace) -> Markup:
@@ -184,7 +196,7 @@ def against_theory(
     """Ours as dots, what theory foretells as a line; both end at the deepest network that was tried."""
     places = range(len(labels))
     lines = [
-        Line("foretold, at most as deep as was tried", places, np.minimum(theory, largest), PUBLISHED),
+        Line(FORETOLD, places, np.minimum(theory, largest), PUBLISHED),
         Line("ours", places, ours, OURS, "dots"),
     ]
     chart = Chart(lines, x_title, "layers", y_range=(0, largest * 1.05), x_labels=list(labels))

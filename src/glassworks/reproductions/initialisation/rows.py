@@ -39,13 +39,14 @@ def finding(
     Args:
         results: what each part measured.
         traces: those of deep networks.
-        words: the chain's data; None = it was left out.
+        words: the chain's data; None = it was left out, and so are its rows.
         steps: of each training of the chain.
         full: whether these are the lecture's.
         quick: whether less was computed of deep networks.
     """
+    chain = () if words is None else chain_rows(results, SPREAD if full and words.are_names else None)
     rows = (
-        *chain_rows(results, SPREAD if full and words is not None and words.are_names else None),
+        *chain,
         *factor_rows(traces["signals"]),
         *depth_rows(traces["depths"]),
         *variance_rows(traces["variances"]),
