@@ -173,7 +173,28 @@ def make_plan(recipe: Training, work: Work, device: torch.device, place: Ranks) 
         with flushing_subnormals(device):  # once, and not anew in every step's `fit`
             step_seconds, token_seconds = measure_step(recipe, work, device, dtype, compiles, place)
         steps = place.agree(max(1, int(recipe.minutes * 60 / step_seconds)))
+    elif has_no_gradient(recipe):
+        with flushing_subnormals(device):
+            try_step(recipe, work, device, dtype, place)
     return Plan(steps, str(dtype).removeprefix("torch."), compiles, step_seconds, token_seconds)
+
+
+def try_step(recipe: Training, work: Work, device: torch.device, dtype: torch.dtype, place: Ranks) -> None:
+    """A step without a gradient, on a model that is thrown away: ValueError for a network that it is not for.
+
+    Else a run would be begun that can do nothing but refuse.
+    """
+    model, optimizer = work.build(device, dtype)
+    fit(
+        model,
+        work.batches,
+        work.loss_fn,
+        optimizer,
+        steps=1,
+        accumulate=recipe.accumulate,
+        autocast=dtype,
+        ranks=place,
+    )
 
 
 def measure_step(

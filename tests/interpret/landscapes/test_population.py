@@ -4,9 +4,16 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.autograd import forward_ad
 
 from glassworks.interpret.landscapes.objective import lent
-from glassworks.interpret.landscapes.population import population_on_function, population_on_network, strongest
+from glassworks.interpret.landscapes.population import (
+    is_followed,
+    population_on_function,
+    population_on_network,
+    strongest,
+    tangent,
+)
 from glassworks.optim.functions import FUNCTIONS
 from glassworks.trace.render import trace_figure
 
@@ -73,6 +80,32 @@ def test_by_default_the_plane_is_of_the_strongest_curvature() -> None:
     trace = population_on_network("snes", model, squared, batch, generations=2)
     given = population_on_network("snes", model, squared, batch, plane=plane, generations=2)
     assert np.array_equal(trace.arrays["loss"], given.arrays["loss"])
+
+
+@pytest.mark.parametrize("method", ["forward_gradient", "mezo", "spsa", "sgd", "adamw"])
+def test_a_method_of_slopes_goes_down_on_a_networks_plane(method: str) -> None:
+    model = network()
+    plane = torch.eye(sum(p.numel() for p in model.parameters()))[:2]
+    trace = population_on_network(method, model, squared, BATCH, plane=plane, generations=60)
+    losses = trace.arrays["lowest"]
+    assert losses[-1] < losses[0]
+
+
+def test_the_slope_on_a_networks_plane_is_the_losss() -> None:
+    model = network().double()
+    batch = tuple(x.double() for x in BATCH)
+    generator = torch.Generator().manual_seed(0)
+    with lent(model, squared, batch) as objective:
+        way = torch.randn(len(objective.point), generator=generator, dtype=torch.float64)
+        with forward_ad.dual_level(), torch.no_grad():
+            at = forward_ad.make_dual(objective.point.clone(), way)
+            assert is_followed(at)
+            found = forward_ad.unpack_dual(tangent(objective, at))
+        far = 1e-5 * way
+        expected = (objective.loss(objective.point + far) - objective.loss(objective.point - far)) / 2e-5
+        assert found.primal.item() == pytest.approx(objective.loss(objective.point))
+        assert found.tangent.item() == pytest.approx(expected, rel=1e-6)
+        assert not is_followed(objective.point)
 
 
 def test_the_drawing_has_every_generation_and_a_dot_a_candidate() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 
 from glassworks.interpret.access.arguments import public
 from glassworks.interpret.access.checks import check_count
@@ -98,7 +99,8 @@ def population_on_network(
         across = plane.to(objective.point)
 
         def rows(places: Tensor) -> Tensor:
-            return objective.losses(torch.addmm(objective.point, places.to(objective.point), across))
+            points = torch.addmm(objective.point, places.to(objective.point), across)
+            return tangent(objective, points[0])[None] if is_followed(points) else objective.losses(points)
 
         return moved(
             method,
@@ -110,6 +112,19 @@ def population_on_network(
             seed=seed,
             what=what,
         )
+
+
+def is_followed(x: Tensor) -> bool:
+    """Whether a derivative is taken of what is made of it, backward or forward."""
+    return x.requires_grad or forward_ad.unpack_dual(x).tangent is not None  # type: ignore[no-untyped-call]
+
+
+def tangent(objective: Objective, at: Float[Tensor, " D"]) -> Float[Tensor, ""]:
+    """The loss at some weights, with its gradient there as the derivative of either kind."""
+    here = forward_ad.unpack_dual(at).primal.detach()  # type: ignore[no-untyped-call]
+    loss, gradient = objective.gradient(here)
+    found: Tensor = loss + (at - here) @ gradient.to(here)
+    return found
 
 
 def strongest(objective: Objective, seed: int) -> Float[Tensor, "2 D"]:

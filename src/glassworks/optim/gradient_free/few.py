@@ -27,7 +27,8 @@ class Sequential(Search):
         if number > most:
             raise ValueError(
                 f"the model has {number:,} weights to move, and {type(self).__name__} is for {most:,} at most: take "
-                "sep_cma_es or openai_es, or freeze what need not move"
+                "sep_cma_es or openai_es, freeze what need not move, or a smaller network (--model.width and "
+                "--model.depth of images and tables, --model.n-embd of text)"
             )
         self.memory["mean"] = self.memory["mean"].double()
         self.memory["lowest"] = math.inf

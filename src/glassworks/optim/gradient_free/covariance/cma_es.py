@@ -100,5 +100,6 @@ def check_covariance(mean: Float[Tensor, " D"]) -> None:
         raise ValueError(
             f"params (={D:,} weights) make a covariance of {D:,} x {D:,}, which takes "
             f"{2 * D * D * mean.element_size() / 1e9:.1f} GB with its copy, and {(free or 0) / 1e9:.1f} GB are free: "
-            "take sep_cma_es or lm_cma_es"
+            "take sep_cma_es or lm_cma_es, or a smaller network (--model.width and --model.depth of images and tables, "
+            "--model.n-embd of text)"
         )
