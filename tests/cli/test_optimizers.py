@@ -20,6 +20,9 @@ def test_every_optimizer_is_listed_and_one_is_shown_in_full(home: Path, capsys: 
     assert all(f"{name}: " in listed for name in METHODS)
     assert run(["optimizers", "sep-cma-es"]) == 0
     assert "--optimizer.sigma" in capsys.readouterr().out
+    assert run(["optimizers", "mezo, forward-gradient,spsa"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert [line for line in shown if line in METHODS] == ["mezo", "forward_gradient", "spsa"]
 
 
 def test_candidates_move_over_a_function_on_a_page(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -37,6 +40,7 @@ def test_candidates_move_over_a_function_on_a_page(home: Path, capsys: pytest.Ca
     ("words", "line"),
     [
         (["cma-ess"], "there is no optimizer 'cma-ess': did you mean cma_es?"),
+        (["snes,cma-ess"], "there is no optimizer 'cma-ess': did you mean cma_es?"),
         (["--on", "rosenbrock"], "--on goes with an optimizer"),
         (["snes", "--on", "rosenbrok"], "neither a run nor a test function"),
         (["snes,", "--on", "sphere"], "there is no optimizer ''"),

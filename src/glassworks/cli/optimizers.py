@@ -18,7 +18,7 @@ class Optimizers:
     """
 
     name: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[NAME]")] = None
-    """The optimizer to show in full; with --on, several with commas between."""
+    """The optimizer to show in full, or several with commas between."""
     on: Annotated[str | None, tyro.conf.arg(metavar="FUNCTION_OR_RUN")] = None
     """Write a page on which its candidates move over a loss of two numbers: a test function, such as rosenbrock or
     rastrigin, or a run's loss along the two directions of its weights in which it is steepest."""
@@ -42,7 +42,11 @@ def run(arguments: Arguments) -> None:
         watch(args, [known(name.strip()) for name in args.name.split(",")])
         return
     width = terminal_width()
-    print("\n".join(all_methods(width) if args.name is None else method_in_full(args.name, width)))
+    if args.name is None:
+        print("\n".join(all_methods(width)))
+        return
+    names = [known(name.strip()) for name in args.name.split(",")]  # all, before one is shown
+    print("\n\n".join("\n".join(method_in_full(name, width)) for name in names))
 
 
 def watch(args: Optimizers, names: list[str]) -> None:

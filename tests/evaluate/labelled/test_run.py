@@ -121,6 +121,7 @@ def test_advice_goes_by_the_training_examples(there: float, word: str) -> None:
     result = judge(rightly(360, 300), None, [rival("line", rightly(360, 330))], CLASSES)
     result["training"] = {"accuracy": there}
     assert word in advice(result)
+    assert "train longer" not in advice(result, "extreme_learning_machine")
     result["rivals"][0]["difference"]["accuracy"]["verdict"] = "beats"
     assert advice(result) is None
 

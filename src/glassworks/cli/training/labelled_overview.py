@@ -16,6 +16,8 @@ from glassworks.models.vision.config import VisionConfig
 from glassworks.train.distributed import Ranks
 from glassworks.train.plan import Plan, plan_of
 
+EXACT = ("nelder_mead", "cobyqa", "bobyqa")
+"""Searches that take losses for exact (`optim.gradient_free.few`)."""
 NAMED = 12
 """Classes whose names are said."""
 
@@ -39,8 +41,17 @@ def facts(run: Run, place: Ranks, begin: int) -> Iterator[tuple[str, str]]:
     yield "plan", f"{counted(steps, 'step')} of {counted(recipe.batch_size, 'example')}: {number:,} in all"
     if examples.get("train"):
         yield "", repeated(number / examples["train"], "the training split")
+        yield from changing(recipe, examples["train"])
     yield "time left" if begin else "time", duration(recipe, plan, steps, examples.get("validation", 1), begin)
     yield "", "checkpoints and measuring it at the end come on top"
+
+
+def changing(recipe: LabelledRecipe, train: int) -> Iterator[tuple[str, str]]:
+    """Why a search that takes losses for exact is misled: each step's examples are others."""
+    name = recipe.optimizer.name
+    if name in EXACT and recipe.batch_size % train:
+        yield "note", f"{name} takes losses for exact, and each step reads other examples:"
+        yield "", f"--batch-size {train} reads all of the training split in each"
 
 
 def splits_of(counts: Mapping[str, Any], name: str) -> Iterator[tuple[str, str]]:

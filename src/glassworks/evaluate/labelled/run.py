@@ -46,13 +46,16 @@ def evaluate_labelled(run: Run) -> dict[str, Any]:
     path = run.eval_path("test")
     refuse_unwritable(path)
     opened = open_run(run, pick_device(), use="eval")
-    result = measure(opened.model, opened.data)
+    optimizer = run.record.get("recipe", {}).get("optimizer", {}).get("name", "")
+    result = measure(opened.model, opened.data, optimizer=optimizer)
     path.parent.mkdir(exist_ok=True)
     write_json(path, result)
     return result
 
 
-def measure(model: nn.Module, data: Labelled, part: Part | None = None, *, seed: int = 0) -> dict[str, Any]:
+def measure(
+    model: nn.Module, data: Labelled, part: Part | None = None, *, seed: int = 0, optimizer: str = ""
+) -> dict[str, Any]:
     """What `evaluate_labelled` writes, of any model and prepared data.
 
     Args:
@@ -60,6 +63,7 @@ def measure(model: nn.Module, data: Labelled, part: Part | None = None, *, seed:
         data: what it was trained on: the rivals are, too.
         part: what is judged; None = the data's own test part.
         seed: of the resamples, and of what rivals draw.
+        optimizer: what it was trained by, for what is advised; "" = unknown.
 
     Raises: ValueError for a part without examples.
     """
@@ -70,7 +74,7 @@ def measure(model: nn.Module, data: Labelled, part: Part | None = None, *, seed:
     result = judge(ours, held, found, data.classes, seed=seed)
     result["training"] = on_training(model, data.train)
     result["verdict"] = verdict(result, "hold out more, by --test" if part is None else "measure on more")
-    result["advice"] = advice(result)
+    result["advice"] = advice(result, optimizer)
     result["notes"] += copied(judged, data.train)
     result["seconds"] = time.monotonic() - began
     return result

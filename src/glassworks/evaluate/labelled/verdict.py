@@ -86,11 +86,12 @@ def away(difference: Mapping[str, Any], name: str) -> str:
     return f"{digits(abs(value))} ({digits(low)} to {digits(high)})"
 
 
-def advice(result: Mapping[str, Any]) -> str | None:
+def advice(result: Mapping[str, Any], optimizer: str = "") -> str | None:
     """What to do next about a network that does not beat every rival; None for one that does, or where it is unknown.
 
     By how it does on its own training examples: much better there, it knows them by heart; else it has learned too
-    little of them. Of fewer than `LEAST` mistakes nothing follows.
+    little of them. Of fewer than `LEAST` mistakes nothing follows. `optimizer` is what it was trained by, if that is
+    known: of an extreme learning machine, whose answer is there after an epoch, more steps are no remedy.
     """
     name, training = JUDGED_BY[result["task"]], result["training"]
     ours, there = result["metrics"][name]["value"], training[name]
@@ -101,7 +102,8 @@ def advice(result: Mapping[str, Any]) -> str | None:
     said = f"{number(there, name)} on what it was trained on, {number(ours, name)} on what it has not seen"
     if wrong_there < BY_HEART[result["task"]] * wrong:
         return f"Next: more examples, augmentation, or a smaller network; it knows its own examples by heart ({said})."
-    return f"Next: train longer, or a larger network; it has learned too little of its own examples ({said})."
+    longer = "a wider network" if optimizer == "extreme_learning_machine" else "train longer, or a larger network"
+    return f"Next: {longer}; it has learned too little of its own examples ({said})."
 
 
 def conclusions(result: Mapping[str, Any]) -> list[str]:
