@@ -120,6 +120,7 @@ def test_the_list_names_every_method_with_its_control_and_loads_no_torch() -> No
     told = " ".join(out.split())  # however it is folded
     assert "tuned_lens (slow: 2 minutes on the demo's model" in told
     assert "Times are processor time of one core" in told
+    assert "rows of a table, all in a first look: loss_surface, along_step, covariate_shift" in told
     for name, method in METHODS.items():
         assert re.search(rf"^{name}\b", out, re.M)
         if "{" not in method.legend.question + method.legend.control:
