@@ -1,4 +1,4 @@
-// A network's pass as Python traced it (glassworks/studio/network.py), and what each of its numbers was computed of.
+// A network's pass as Python traced it (glassworks/studio/networks/network.py), and what each of its numbers was computed of.
 
 import type { NDArray } from '../wire';
 
