@@ -18,11 +18,18 @@ def noise_figure(trace: Trace, token: Token) -> Markup:
     parts = [*unmeasured(trace, known)]
     if known.any():
         parts.append(scales(trace, known, token))
-    parts.append(array_figure(trace, "gradient", token))
+    parts.append(gradients(trace, token))
     if known.any():
         share = np.where(known[:, None], trace.arrays["step_share"], np.nan)
         parts.append(array_figure(replace(trace, arrays={**trace.arrays, "step_share": share}), "step_share", token))
     return join(parts)
+
+
+def gradients(trace: Trace, token: Token) -> Markup:
+    """Squared lengths of mean gradients with their errors, beside what random signs give."""
+    about = replace(trace.legend.of("gradient"), controls=("gradient_chance",), error="gradient_error")
+    legend = replace(trace.legend, quantities={**trace.legend.quantities, "gradient": about})
+    return array_figure(replace(trace, legend=legend), "gradient", token)
 
 
 def measured(trace: Trace) -> np.ndarray:
