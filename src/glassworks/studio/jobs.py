@@ -12,8 +12,9 @@ import re
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from subprocess import DEVNULL, STDOUT, Popen
+from subprocess import DEVNULL, STDOUT, Popen, TimeoutExpired
 from typing import Any
 
 from glassworks.core.errors import FileDamaged, RunError
@@ -23,6 +24,8 @@ from glassworks.studio.studio import Studio
 FOLDER = ".jobs"
 TAIL = 2**15
 """Bytes of what a training printed that are shown."""
+LEAVING = 10.0
+"""Seconds that a process which has let go of its lock is given to be gone."""
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -62,9 +65,12 @@ def stop(studio: Studio, name: str) -> None:
 
 def is_on(studio: Studio, name: str) -> bool:
     """Whether a process that a studio started for that run is alive."""
-    if (child := studio.children.get(name)) is not None and child.poll() is not None:
-        studio.children.pop(name, None)  # nobody else waits for it; of two questions at once the first has
-    return is_locked(log_of(studio, name))
+    on = is_locked(log_of(studio, name))
+    if (child := studio.children.get(name)) is not None:
+        with suppress(TimeoutExpired):
+            child.wait(0 if on else LEAVING)  # nobody else waits for it
+            studio.children.pop(name, None)  # of two questions at once the first has
+    return on
 
 
 def terminal(studio: Studio, name: str) -> dict[str, Any] | None:
