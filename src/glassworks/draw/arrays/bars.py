@@ -7,7 +7,7 @@ import numpy as np
 from glassworks.draw.arrays.array import Drawn, caption, key, looks_of, place_name, title
 from glassworks.draw.arrays.axes import MAX_BARS, MOST, Plan, panel_places
 from glassworks.draw.arrays.heatmap import colour_bar, colours_for, exact
-from glassworks.draw.markup import Markup, join, tag
+from glassworks.draw.markup import Markup, tag
 from glassworks.draw.scales import figure, minus
 from glassworks.draw.tokens import groups
 
@@ -56,9 +56,9 @@ def rows(
     return found
 
 
-def breakable(label: str) -> Markup:
-    """A label that is broken after an underscore, if it has to be."""
-    return Markup("_<wbr>".join(join([piece]) for piece in label.split("_")))
+def breakable(label: str) -> str:
+    """A label that is broken after an underscore, if it has to be: behind it is a space without width."""
+    return label.replace("_", "_\u200b")
 
 
 def bar(value: float, ends: tuple[float, float], colour: str) -> Markup:
