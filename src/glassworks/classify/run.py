@@ -21,7 +21,7 @@ from glassworks.classify.history import history, remembering
 from glassworks.classify.recipe import LabelledRecipe, labelled_recipe_of
 from glassworks.core.machine.memory import keep_freed_memory
 from glassworks.core.progress import Report, silent
-from glassworks.core.runs import Run, check_run, refuse_existing
+from glassworks.core.runs import Run, check_run
 from glassworks.data.labelled.batches import Examples
 from glassworks.data.labelled.prepare import Labelled
 from glassworks.data.labelled.source import SPLITS
@@ -33,12 +33,11 @@ from glassworks.objectives.labelled import class_loss, number_loss
 from glassworks.objectives.losses import LossFn
 from glassworks.optim.catalogue import METHODS
 from glassworks.optim.groups import make_optimizer
-from glassworks.train.device import pick_device
+from glassworks.train.begin import begin, check_begin
 from glassworks.train.distributed import Ranks
 from glassworks.train.fit import Every, Interrupted
 from glassworks.train.opening import OpenedLabelled, open_vision
 from glassworks.train.pace import Often
-from glassworks.train.plan import make_plan
 from glassworks.train.run import load_newest, train_run
 from glassworks.train.work import EVALUATIONS, Work
 
@@ -57,39 +56,22 @@ SCALED_BY = 256
 def start(path: str | Path, recipe: LabelledRecipe, command: list[str], ranks: Ranks | None = None) -> Run:
     """Prepare the examples, plan the steps and write run.json; nothing is trained yet."""
     path, place = Path(path), ranks or Ranks()
-    refuse_existing(path)
-    if recipe.batch_size % (place.world * recipe.accumulate):
-        raise ValueError(
-            f"batch_size (={recipe.batch_size}) must be a multiple of ranks (={place.world}) times accumulate "
-            f"(={recipe.accumulate})"
-        )
+    check_begin(path, recipe, place)
     examples = examples_of(recipe, source_of(recipe), path.parent, place)
     check_fits(recipe, examples)
     shape = fitted(recipe.model, examples.shape, len(examples.classes) or 1, examples.task)
     recipe = dataclasses.replace(recipe, model=shape)
-    plan = make_plan(recipe, labelled_work(recipe, examples, place), pick_device(recipe.device), place)
-    recipe = dataclasses.replace(recipe, steps=plan.steps)
-    if place.first:
-        path.mkdir(parents=True, exist_ok=True)
-        Run.create(
-            path,
-            kind=examples.kind,
-            command=command,
-            recipe=dataclasses.asdict(recipe),
-            seed=recipe.seed,
-            plan=dataclasses.asdict(plan),
-            examples={
-                "path": os.path.relpath(examples.path, path),
-                "digest": examples.digest,
-                "what": examples.what,
-                "task": examples.task,
-                "classes": list(examples.classes),
-                "notes": list(examples.notes),
-                **{split: len(getattr(examples, split)) for split in SPLITS},
-            },
-        )
-    place.wait()
-    return Run(path)
+    facts: dict[str, Any] = {
+        "path": os.path.relpath(examples.path, path),
+        "digest": examples.digest,
+        "what": examples.what,
+        "task": examples.task,
+        "classes": list(examples.classes),
+        "notes": list(examples.notes),
+        **{split: len(getattr(examples, split)) for split in SPLITS},
+    }
+    work = labelled_work(recipe, examples, place)
+    return begin(path, examples.kind, recipe, work, command, place, examples=facts)
 
 
 def train(run: Run, *, watch: Watch | None = None, ranks: Ranks | None = None, report: Report = silent) -> bool:

@@ -8,13 +8,14 @@ import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from glassworks.core.errors import RunError
 from glassworks.core.progress import Report, going_on, silent
-from glassworks.core.runs import Run, check_run, refuse_existing
+from glassworks.core.runs import Run, check_run
 from glassworks.data.batches import Windows
 from glassworks.data.text.shards import Corpus, prepare
 from glassworks.data.tokenizers.build import load_tokenizer
@@ -29,13 +30,13 @@ from glassworks.pretraining import network
 from glassworks.pretraining.base import continued, lineage, weights_of
 from glassworks.pretraining.recipe import Recipe, recipe_of
 from glassworks.pretraining.seen import corpus_at_hand, seen_before
+from glassworks.train.begin import begin, check_begin
 from glassworks.train.checkpoint import newest_checkpoint
-from glassworks.train.device import pick_device
 from glassworks.train.distributed import Ranks
 from glassworks.train.fit import Every, Interrupted
 from glassworks.train.opening import OpenedText
 from glassworks.train.pace import Often
-from glassworks.train.plan import make_plan, plan_of
+from glassworks.train.plan import plan_of
 from glassworks.train.run import train_run
 from glassworks.train.work import EVALUATIONS, Work
 
@@ -53,12 +54,7 @@ Show = Callable[[int, str, str], object]
 def start(path: str | Path, recipe: Recipe, command: list[str], ranks: Ranks | None = None) -> Run:
     """Prepare the corpus, plan the steps and write run.json; nothing is trained yet."""
     path, place = Path(path), ranks or Ranks()
-    refuse_existing(path)
-    if recipe.batch_size % (place.world * recipe.accumulate):
-        raise ValueError(
-            f"batch_size (={recipe.batch_size}) must be a multiple of ranks (={place.world}) times accumulate "
-            f"(={recipe.accumulate})"
-        )
+    check_begin(path, recipe, place)
     if recipe.start_from is not None:
         with going_on("load the model to start from"):
             recipe = continued(recipe)
@@ -70,32 +66,19 @@ def start(path: str | Path, recipe: Recipe, command: list[str], ranks: Ranks | N
                 f"vocab_size (={recipe.model.vocab_size}) is not the tokenizer's ({vocab_size}): leave it out"
             )
         recipe = dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, vocab_size=vocab_size))
-    plan = make_plan(recipe, text_work(recipe, corpus, place), pick_device(recipe.device), place)
-    recipe = dataclasses.replace(recipe, steps=plan.steps)
-    if place.first:
-        path.mkdir(parents=True, exist_ok=True)
-        Run.create(
-            path,
-            kind="text",
-            command=command,
-            recipe=dataclasses.asdict(recipe),
-            seed=recipe.seed,
-            **lineage(recipe),
-            plan=dataclasses.asdict(plan),
-            corpus={
-                "path": os.path.relpath(corpus.path, path),
-                "digest": corpus.digest,
-                "train_tokens": corpus.train.num_tokens,
-                "held_out_tokens": corpus.val.num_tokens,
-                "train_documents": corpus.train.num_documents,
-                "held_out_documents": corpus.val.num_documents,
-                "lost": corpus.val.lost,
-                **{key: corpus.meta[key] for key in ("columns", "skipped", "passed", "seen") if key in corpus.meta},
-                **seen_before(corpus, recipe.start_from),
-            },
-        )
-    place.wait()
-    return Run(path)
+    facts: dict[str, Any] = {
+        "path": os.path.relpath(corpus.path, path),
+        "digest": corpus.digest,
+        "train_tokens": corpus.train.num_tokens,
+        "held_out_tokens": corpus.val.num_tokens,
+        "train_documents": corpus.train.num_documents,
+        "held_out_documents": corpus.val.num_documents,
+        "lost": corpus.val.lost,
+        **{key: corpus.meta[key] for key in ("columns", "skipped", "passed", "seen") if key in corpus.meta},
+        **seen_before(corpus, recipe.start_from),
+    }
+    work = text_work(recipe, corpus, place)
+    return begin(path, "text", recipe, work, command, place, **lineage(recipe), corpus=facts)
 
 
 def pretrain(

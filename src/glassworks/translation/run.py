@@ -15,7 +15,7 @@ from torch import nn
 
 from glassworks.core.machine.memory import keep_freed_memory
 from glassworks.core.progress import Report, silent
-from glassworks.core.runs import Run, check_run, refuse_existing
+from glassworks.core.runs import Run, check_run
 from glassworks.data.pairs.batches import PairBatches
 from glassworks.data.pairs.prepare import Pairs
 from glassworks.data.pairs.splits import SPLITS
@@ -25,12 +25,11 @@ from glassworks.models.seq2seq.files import save_seq2seq
 from glassworks.models.seq2seq.model import Seq2Seq
 from glassworks.objectives.losses import pair_loss
 from glassworks.optim.groups import make_optimizer
-from glassworks.train.device import pick_device
+from glassworks.train.begin import begin, check_begin
 from glassworks.train.distributed import Ranks
 from glassworks.train.fit import Every, Interrupted
 from glassworks.train.opening import OpenedPairs, open_seq2seq
 from glassworks.train.pace import Often
-from glassworks.train.plan import make_plan
 from glassworks.train.run import load_newest, train_run
 from glassworks.train.work import Work
 from glassworks.translation.pairs import pairs_of, pairs_of_run
@@ -50,35 +49,17 @@ EVALUATIONS = 8
 def start(path: str | Path, recipe: PairRecipe, command: list[str], ranks: Ranks | None = None) -> Run:
     """Prepare the pairs, plan the steps and write run.json; nothing is trained yet."""
     path, place = Path(path), ranks or Ranks()
-    refuse_existing(path)
-    if recipe.batch_size % (place.world * recipe.accumulate):
-        raise ValueError(
-            f"batch_size (={recipe.batch_size}) must be a multiple of ranks (={place.world}) times accumulate "
-            f"(={recipe.accumulate})"
-        )
+    check_begin(path, recipe, place)
     pairs = pairs_of(recipe, path.parent, place)
     recipe = dataclasses.replace(recipe, model=fitted(recipe.model, pairs))
-    plan = make_plan(recipe, pair_work(recipe, pairs, place), pick_device(recipe.device), place)
-    recipe = dataclasses.replace(recipe, steps=plan.steps)
-    if place.first:
-        path.mkdir(parents=True, exist_ok=True)
-        Run.create(
-            path,
-            kind="pairs",
-            command=command,
-            recipe=dataclasses.asdict(recipe),
-            seed=recipe.seed,
-            plan=dataclasses.asdict(plan),
-            pairs={
-                "path": os.path.relpath(pairs.path, path),
-                "digest": pairs.digest,
-                "what": pairs.meta["what"],
-                "notes": pairs.meta["notes"],
-                **{split: len(getattr(pairs, split)) for split in SPLITS},
-            },
-        )
-    place.wait()
-    return Run(path)
+    facts: dict[str, Any] = {
+        "path": os.path.relpath(pairs.path, path),
+        "digest": pairs.digest,
+        "what": pairs.meta["what"],
+        "notes": pairs.meta["notes"],
+        **{split: len(getattr(pairs, split)) for split in SPLITS},
+    }
+    return begin(path, "pairs", recipe, pair_work(recipe, pairs, place), command, place, pairs=facts)
 
 
 def fitted(shape: Seq2SeqConfig, pairs: Pairs) -> Seq2SeqConfig:

@@ -15,14 +15,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.core.files import at_home, atomic_folder, locked, read_sealed_json, sweep, write_sealed_json
+from glassworks.core.files import at_home, atomic_folder, write_sealed_json
 from glassworks.core.progress import going_on, tell
-from glassworks.data.arrays import check_sizes, file_table
+from glassworks.data.arrays import file_table
 from glassworks.data.labelled.measures import channel_moments, in_train, row_moments
 from glassworks.data.labelled.pour import Poured, divide, pour
 from glassworks.data.labelled.source import SPLITS, Source, Task
 from glassworks.data.labelled.splits import Shares
 from glassworks.data.labelled.store import Part
+from glassworks.data.prepared import made_once, read_meta
 
 FORMAT = 1  # of the files, and of how examples are split
 
@@ -79,26 +80,20 @@ def prepare(source: Source, root: Path | str, *, validation: float = 0.1, test: 
     shares = Shares(validation, test, seed)
     digest = digest_of(source, shares)
     folder = at_home(root) / digest
-    if not (folder / "meta.json").exists():
-        with locked(folder.parent / f".{folder.name}.lock"):  # ranks of one job: the first makes it, the others wait
-            sweep(folder.parent, folder.name)
-            if not (folder / "meta.json").exists():
-                tell(f"read {source.what}")
-                with going_on("prepare the examples"):
-                    write_labelled(folder, source, shares)
+
+    def make() -> None:
+        tell(f"read {source.what}")
+        with going_on("prepare the examples"):
+            write_labelled(folder, source, shares)
+
+    made_once(folder, make)
     return open_labelled(folder)
 
 
 def open_labelled(path: Path | str) -> Labelled:
     """Prepared data by their folder. Sizes are checked at once, contents when they are first touched."""
     path = Path(path)
-    if not (path / "meta.json").is_file():
-        raise ValueError(f"{path} is not prepared data: it has no meta.json")
-    remedy = f"delete the folder {path}; it is made again from the source"
-    meta = read_sealed_json(path / "meta.json", remedy)
-    if meta["format"] != FORMAT:
-        raise ValueError(f"{path} has format {meta['format']}, and this version reads {FORMAT}: {remedy}")
-    check_sizes(path, meta["files"], remedy)
+    meta = read_meta(path, "prepared data", FORMAT)
     shape = tuple(meta["shape"])
     train, validation, test = (
         Part(path, split, meta["examples"][split], shape, meta["shard_rows"], meta["files"]) for split in SPLITS

@@ -24,14 +24,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassworks.core.errors import RunError
-from glassworks.core.files import at_home, atomic_folder, locked, read_sealed_json, sweep, write_sealed_json
+from glassworks.core.files import at_home, atomic_folder, write_sealed_json
 from glassworks.core.progress import counted, going_on, tell
 from glassworks.core.text import check_text
-from glassworks.data.arrays import ArrayWriter, FileTable, check_file, check_sizes, file_table
+from glassworks.data.arrays import ArrayWriter, FileTable, check_file, file_table
 from glassworks.data.pairs.pair import Pair
 from glassworks.data.pairs.read import SIDES, PairSource
 from glassworks.data.pairs.splits import SPLITS, Splitter
 from glassworks.data.pairs.tokens import marks, with_start_and_padding
+from glassworks.data.prepared import made_once, read_meta
 from glassworks.data.tokenizers.build import Tokenizer, load_tokenizer
 from glassworks.data.tokenizers.specs import make_tokenizer, tokenizer_files
 
@@ -123,30 +124,24 @@ def prepare(
     for file in tokenizer_files(tokenizer_spec):
         digest.update(file.read_bytes())
     folder = at_home(root) / digest.hexdigest()[:32]
-    if not (folder / "meta.json").exists():
-        with locked(folder.parent / f".{folder.name}.lock"):  # ranks of one job: the first makes it, the others wait
-            sweep(folder.parent, folder.name)
-            if not (folder / "meta.json").exists():
-                tell(f"read {', '.join(source.data)}")
-                with going_on("prepare the pairs"):
-                    before = source.fingerprint()
-                    write_pairs(folder, source, tokenizer_spec, n_ctx, (validation, test))
-                    if source.fingerprint() != before:
-                        raise RunError(f"{', '.join(source.data)} changed while it was read: prepare it again")
+
+    def make() -> None:
+        tell(f"read {', '.join(source.data)}")
+        with going_on("prepare the pairs"):
+            before = source.fingerprint()
+            write_pairs(folder, source, tokenizer_spec, n_ctx, (validation, test))
+            if source.fingerprint() != before:
+                raise RunError(f"{', '.join(source.data)} changed while it was read: prepare it again")
+
+    made_once(folder, make)
     return open_pairs(folder)
 
 
 def open_pairs(path: Path | str) -> Pairs:
     """Prepared pairs by their folder. Sizes are checked at once, contents when they are first touched."""
     path = Path(path)
-    if not (path / "meta.json").is_file():
-        raise ValueError(f"{path} is not prepared pairs: it has no meta.json")
-    remedy = f"delete the folder {path}; it is made again from the source"
-    meta = read_sealed_json(path / "meta.json", remedy)
-    if meta["format"] != FORMAT:
-        raise ValueError(f"{path} has format {meta['format']}, and this version reads {FORMAT}: {remedy}")
+    meta = read_meta(path, "prepared pairs", FORMAT)
     table = meta["files"]
-    check_sizes(path, table, remedy)
     tokenizer = load_tokenizer(check_file(path, "tokenizer.json", table))
     train, held, test = (Part(path, split, meta["pairs"][split], table) for split in SPLITS)
     return Pairs(path, path.name, tokenizer, *marks(tokenizer), train, held, test, meta)

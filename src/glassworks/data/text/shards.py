@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from glassworks.core.errors import RunError
-from glassworks.core.files import at_home, atomic_folder, locked, read_sealed_json, sweep, write_sealed_json
+from glassworks.core.files import at_home, atomic_folder, write_sealed_json
 from glassworks.core.progress import going_on, tell, tracked
-from glassworks.data.arrays import check_file, check_sizes, file_table
+from glassworks.data.arrays import check_file, file_table
+from glassworks.data.prepared import made_once, read_meta
 from glassworks.data.store import SplitWriter, Tokens
 from glassworks.data.text.corpora import Source, as_list, fingerprint
 from glassworks.data.text.overlap import share_within
@@ -86,27 +87,21 @@ def prepare(
     reading = Reading(column, skip_unreadable)
     digest = digest_of(source, tokenizer_spec, held_out, split, reading)
     folder = at_home(root) / digest
-    if not (folder / "meta.json").exists():
-        with locked(folder.parent / f".{folder.name}.lock"):  # ranks of one job: the first makes it, the others wait
-            sweep(folder.parent, folder.name)
-            if not (folder / "meta.json").exists():
-                with going_on("read the text"):
-                    splitter = Splitter(source, held_out, split, reading)
-                write_corpus(folder, splitter, tokenizer_spec)
+
+    def make() -> None:
+        with going_on("read the text"):
+            splitter = Splitter(source, held_out, split, reading)
+        write_corpus(folder, splitter, tokenizer_spec)
+
+    made_once(folder, make)
     return open_corpus(folder)
 
 
 def open_corpus(path: Path | str) -> Corpus:
     """A prepared corpus by its folder. Sizes are checked at once, contents when they are first touched."""
     path = Path(path)
-    if not (path / "meta.json").is_file():
-        raise ValueError(f"{path} is not a prepared corpus: it has no meta.json")
-    remedy = f"delete the folder {path}; it is made again from the source"
-    meta = read_sealed_json(path / "meta.json", remedy)
-    if meta["format"] != FORMAT:
-        raise ValueError(f"{path} has format {meta['format']}, and this version reads {FORMAT}: {remedy}")
+    meta = read_meta(path, "a prepared corpus", FORMAT)
     table = meta["files"]
-    check_sizes(path, table, remedy)
     tokenizer = load_tokenizer(check_file(path, "tokenizer.json", table))
     train, val = (
         Tokens(path, split, meta["vocab_size"], meta[split], table, meta["dtype"]) for split in ("train", "val")
