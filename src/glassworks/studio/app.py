@@ -1,12 +1,8 @@
 """The studio's server: the front end's files, questions with their answers, what happens to runs as it happens."""
 
 import asyncio
-import importlib
-import inspect
 import json
-import sys
 import threading
-import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -25,9 +21,9 @@ from glassworks.draw.colours import theme
 from glassworks.draw.markup import tag
 from glassworks.draw.page import document, root
 from glassworks.studio import front
+from glassworks.studio.answers import answer_of, refusal
 from glassworks.studio.guard import Guard
 from glassworks.studio.live import live
-from glassworks.studio.questions.table import QUESTIONS
 from glassworks.studio.studio import LEFT, Left, Studio
 from glassworks.studio.wire import pack
 
@@ -99,22 +95,16 @@ async def report(request: Request) -> Response:
 async def ask(request: Request) -> Response:
     """The answer to a question of `QUESTIONS`, computed off the loop; a mistake is one line, as in a terminal."""
     name = request.path_params["question"]
-    if name not in QUESTIONS:
-        return refused(f"this studio has no question {name!r}: is the page of another version? Reload it", 404)
     try:
         arguments = json.loads(await body_of(request) or b"{}")
         if not isinstance(arguments, dict):
             raise ValueError("a question's arguments are a JSON object")
         async with watched(request):
-            data = await run_in_threadpool(answered, request.app.state.studio, QUESTIONS[name], arguments)
-    except (GlassworksError, ValueError, OSError, MemoryError, RecursionError) as error:
-        return refused(" ".join(str(error).split()) or type(error).__name__, 400)
+            data = await run_in_threadpool(answered, request.app.state.studio, name, arguments)
     except (ClientDisconnect, Left):
         return Response()  # the tab was closed meanwhile: nobody reads this
     except Exception as error:
-        print(f"glassworks studio: {name} failed; this is a bug of ours", file=sys.stderr)
-        traceback.print_exc()
-        return refused(f"the studio failed at this ({type(error).__name__}): its terminal says where", 500)
+        return refused(*refusal(error, name))
     # Floats hardly become smaller, and to try takes longer than to send them to the same machine.
     headers = {"cache-control": "no-store", "content-encoding": "identity"}
     return Response(data, media_type=BINARY, headers=headers)
@@ -148,15 +138,9 @@ async def watched(request: Request) -> AsyncIterator[None]:
         waiting.cancel()
 
 
-def answered(studio: Studio, where: str, arguments: dict[str, Any]) -> bytes:
-    """The answer's bytes. `where` is module:function; it is imported when it is first asked."""
-    module, name = where.split(":")
-    function = getattr(importlib.import_module(module), name)
-    try:
-        inspect.signature(function).bind(studio, **arguments)
-    except TypeError as error:
-        raise ValueError(f"the page asked wrongly ({error}): reload it") from None
-    return pack(function(studio, **arguments))
+def answered(studio: Studio, question: str, arguments: dict[str, Any]) -> bytes:
+    """The answer's bytes."""
+    return pack(answer_of(studio, question, arguments))
 
 
 def refused(message: str, status: int) -> Response:

@@ -56,6 +56,8 @@ class Studio:
         self.tables_lock = threading.Lock()
         self.shelves: dict[str, OrderedDict[Any, Any]] = {}
         """What is kept: models, and what a page keeps beside them."""
+        self.held: dict[str, Any] = {}
+        """Opened networks that Python gave itself, by name: they are of no run (`shown.show`)."""
         self.lock = threading.RLock()
         """Held while a model is opened or computes: torch's threads are the machine's, so one question at a time."""
 

@@ -2,6 +2,9 @@
 
 import { mount as begin, unmount, type Component } from 'svelte';
 import type { Ask } from './ask';
+import { askIt } from './glossary';
+import { rendering } from './notebook';
+import { unpack } from './wire';
 
 export interface Props<Data> {
   data: Data;
@@ -12,10 +15,13 @@ export interface Props<Data> {
 /** Puts a component into an element; returns how to take it out again. */
 export type Mount<Data> = (element: Element, data: Data, ask?: Ask) => () => void;
 
-export function mounting<Data>(Content: Component<Props<Data>>): Mount<Data> {
-  return (element, data, ask) => {
+/** What a file of src/mounts exports: `mount` and `unpack` for a page of one file, `render` for a notebook. */
+export function mounting<Data>(Content: Component<Props<Data>>) {
+  const mount: Mount<Data> = (element, data, ask) => {
+    if (ask) askIt(ask);
     const props = ask ? { data, ask } : { data };
     const content = begin(Content, { target: element, props: props as Props<Data> });
     return () => void unmount(content);
   };
+  return { mount, render: rendering(mount), unpack };
 }

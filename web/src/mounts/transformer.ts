@@ -2,5 +2,4 @@ import Transformer from '../components/transformer/Transformer.svelte';
 import type { Data } from '../components/transformer/types';
 import { mounting } from '../lib/mount';
 
-export const mount = mounting<Data>(Transformer);
-export { unpack } from '../lib/wire';
+export const { mount, render, unpack } = mounting<Data>(Transformer);

@@ -2,5 +2,4 @@ import Translation from '../components/translation/Translation.svelte';
 import type { Data } from '../components/translation/types';
 import { mounting } from '../lib/mount';
 
-export const mount = mounting<Data>(Translation);
-export { unpack } from '../lib/wire';
+export const { mount, render, unpack } = mounting<Data>(Translation);

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from glassworks.core.errors import GlassworksError, RunError
 from glassworks.core.places import is_model
@@ -71,6 +71,8 @@ def open_at(studio: Studio, name: str, step: int | None = None) -> "OpenedText":
 
     Raises: RunError for what is none, or a checkpoint that is gone; ValueError for weights that are not finite.
     """
+    if (held := studio.held.get(name)) is not None:
+        return cast("OpenedText", held)
     of = named(studio, name)
     opened: OpenedText = studio.opens(("text", name, step, state_of(of)), lambda: opened_text(of, step))
     return opened
@@ -81,7 +83,8 @@ def untrained_at(studio: Studio, name: str, step: int | None = None) -> "GPT":
     from glassworks.interpret.transformer.lens import untrained
 
     model = open_at(studio, name, step).model
-    found: GPT = studio.opens(("untrained", name, step, state_of(named(studio, name))), lambda: untrained(model))
+    state = () if name in studio.held else state_of(named(studio, name))
+    found: GPT = studio.opens(("untrained", name, step, state), lambda: untrained(model))
     return found
 
 
@@ -110,10 +113,12 @@ def opened_text(of: Named, step: int | None) -> "OpenedText":
     return opened
 
 
-def stops_of(of: Named, opened: "OpenedText", most: int) -> "dict[str, GPT]":
+def stops_of(studio: Studio, name: str, most: int) -> "dict[str, GPT]":
     """The network before its training, at some of its checkpoints, at most so many, and now; by what each is called."""
     from glassworks.models.gpt.model import GPT
 
+    opened = open_at(studio, name)
+    of = Named(Path(name), None) if name in studio.held else named(studio, name)
     steps = steps_of(of.run) if of.run else []
     steps = [steps[round(i * (len(steps) - 1) / (most - 1))] for i in range(most)] if len(steps) > most else steps
     seed = (of.run.record.get("seed") or 0) if of.run else 0

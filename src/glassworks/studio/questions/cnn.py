@@ -105,13 +105,7 @@ def explain(
     opened, model = images_of(studio, run), model_of(studio, run, step)
     x, _ = input_of(opened, example, image, pixels)
     with studio.computing():
-        units = find_units(model, x, point)
-        units.check([unit])
-        return {
-            **projected(units, x, unit, place),
-            "cam": cam_map(model, x, target, point=point if len(units.grid) == 2 and max(units.grid) > 1 else None)[0],
-            **covered(model, units, x[0], unit),
-        }
+        return explained(model, x, point, unit, target, place)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -169,6 +163,19 @@ def input_of(opened: OpenedLabelled, example: int | None, image: str | None, pix
 
 # ----------------------------------------------------------------------------------------------------------------------
 # What a unit sees
+
+
+def explained(
+    model: nn.Module, x: Tensor, point: str, unit: int, target: int = 0, place: int | None = None
+) -> dict[str, Any]:
+    """The same of any network and one image (1, C, H, W)."""
+    units = find_units(model, x, point)
+    units.check([unit])
+    return {
+        **projected(units, x, unit, place),
+        "cam": cam_map(model, x, target, point=point if len(units.grid) == 2 and max(units.grid) > 1 else None)[0],
+        **covered(model, units, x[0], unit),
+    }
 
 
 def projected(units: Units, x: Tensor, unit: int, place: int | None) -> dict[str, Any]:

@@ -231,14 +231,14 @@ def training(
     `chance` (stop, token) is of tokens that are among the likeliest at some stop, and of the one that follows.
     """
     from glassworks.studio.networks.layers import chances_of, likeliest_of
-    from glassworks.studio.networks.texts import named, stops_of
+    from glassworks.studio.networks.texts import stops_of
 
     opened = open_at(studio, run)
     read = ids_of(opened, text, written or ())[-opened.model.config.n_ctx :]
     place = len(read) - 1 if position is None else position
     refuse_beyond("position", place, len(read))
     with studio.computing():
-        stops = stops_of(named(studio, run), opened, STOPS)
+        stops = stops_of(studio, run, STOPS)
         chance = chances_of(stops.values(), read[: place + 1])
     follows = read[place + 1] if place + 1 < len(read) else None
     listed = list(dict.fromkeys([*([] if follows is None else [follows]), *likeliest_of(chance)]))[:14]
