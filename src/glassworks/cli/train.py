@@ -151,7 +151,7 @@ def say_finished(run: Run) -> None:
     print(f"{run.path} is finished already, with all of its {counted(run.steps or 0, 'step')}\n")
     if (page := run.path / "report.html").exists():
         print(f"report:    {page}")
-    if "train --start-from" in run.kind.commands:
+    if run.kind_name == "text":
         data = run.record["recipe"]["data"]
         further = [data] if isinstance(data, str) else data
         print(f"further:   {command('train', '--start-from', run.path, '--data', *further)}")

@@ -122,7 +122,10 @@ def labelled(what: str, look: Measure | None = None) -> Kind:
 KINDS = {
     "text": Kind(
         "a run of text",
-        ("sample", "eval", "look", "report", "tokenizer", "optimizers --on", "train --resume", "train --start-from"),
+        (
+            *("sample", "eval", "look", "report", "tokenizer", "optimizers --on", "tune", "train --resume"),
+            "train --start-from",
+        ),
         "glassworks.pretraining.run:opened",
         ("model/config.json", "model/model.safetensors", "model/tokenizer.json"),
         {
@@ -171,6 +174,33 @@ KINDS = {
             "glassworks.evaluate.translation.verdict:table",
             "glassworks.evaluate.translation.verdict:conclusions",
         ),
+    ),
+    "tuned": Kind(
+        "a tuned model",
+        (
+            *("sample", "eval", "look", "report", "tokenizer", "optimizers --on", "tune", "train --resume"),
+            "train --start-from",
+        ),
+        "glassworks.tune.run:opened",
+        ("model/config.json", "model/model.safetensors", "model/tokenizer.json"),
+        {
+            "its score": Measure(
+                ("evals/tuning.json",), "glassworks.evaluate.tuning.run:evaluate_tuned", "measuring it"
+            ),
+            "the look inside": Measure(
+                TEXT_TRACES, "glassworks.interpret.catalogue.run_traces:trace_run", "looking inside"
+            ),
+            "its report": Measure(("report.html",), "glassworks.report.run_page:write_report", "writing its report"),
+        },
+        Stages(
+            "glassworks.tune.recipe:TuneRecipe",
+            "glassworks.tune.run:check_sources",
+            "glassworks.tune.run:start",
+            "glassworks.cli.training.tuned:train",
+            "glassworks.cli.training.tuned_overview:facts",
+            "glassworks.cli.training.tuned:further",
+        ),
+        Score("tuning", "glassworks.evaluate.tuning.verdict:table", "glassworks.evaluate.tuning.verdict:conclusions"),
     ),
     "images": labelled("a run of images", IMAGE_LOOK),
     "table": labelled("a run of a table"),

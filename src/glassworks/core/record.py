@@ -17,6 +17,7 @@ RECORD = {
         "path?": str,
         **{f"{split}_{what}?": int for split in ("train", "held_out") for what in ("tokens", "documents")},
     },
+    "tuning?": {"base": str, "examples": str, "form": str, "train": int, "held_out": int, "notes": [str]},
     "kept?": {"step": int, "score": float},
     "result?": {"step?": int, "num_params?": int, "tokens?": int, "tokens_per_s?": float},
     "reproduction?": {"name": str},

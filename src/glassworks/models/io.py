@@ -118,12 +118,19 @@ def tensor_files(folder: Path) -> list[Path]:
 # Folders
 
 
-def save_model(model: nn.Module, folder: str | Path, tokenizer: str | Path | None = None) -> None:
+def save_model(
+    model: nn.Module,
+    folder: str | Path,
+    tokenizer: str | Path | None = None,
+    *,
+    settings: Mapping[str, Any] | None = None,
+) -> None:
     """Write a model folder that `transformers.AutoModelForCausalLM.from_pretrained` opens as it is, atomically.
 
     `tokenizer` is the path of a tokenizer.json to put beside the weights, with which `AutoTokenizer` works too. What it
-    ends a text with, or what the files beside it declare, becomes the folder's first and last token. `ValueError` if it
-    has more tokens than the model, or if the model is no `GPT`, compiled or not.
+    ends a text with, or what the files beside it declare, becomes the folder's first and last token. `settings` go
+    into tokenizer_config.json: a chat template, say. `ValueError` if it has more tokens than the model, or if the model
+    is no `GPT`, compiled or not.
     """
     folder, model = Path(folder), uncompiled(model)
     refuse_meta(model)
@@ -135,8 +142,8 @@ def save_model(model: nn.Module, folder: str | Path, tokenizer: str | Path | Non
         if tokenizer is not None:
             shutil.copyfile(tokenizer, temporary / "tokenizer.json")
             special = dict.fromkeys(("bos_token", "eos_token"), ends[0][1]) if ends else {}
-            settings = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": model.config.n_ctx, **special}
-            write_json(temporary / "tokenizer_config.json", settings)
+            made = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": model.config.n_ctx, **special}
+            write_json(temporary / "tokenizer_config.json", {**made, **(settings or {})})
         write_json(temporary / "checksums.json", {file.name: sha256(file) for file in sorted(temporary.iterdir())})
 
 

@@ -38,9 +38,10 @@ def lineage(recipe: Recipe) -> dict[str, Any]:
 
 
 def run_of(model: str) -> Run | None:
-    """The run that a model in a folder is of, if it is of one that is still there."""
+    """The run that a model in a folder is of, or that the folder is, if there is one."""
     path = Path(model)
-    return Run(path.parent) if path.name == "model" and (path.parent / "run.json").is_file() else None
+    folder = path.parent if path.name == "model" else path
+    return Run(folder) if (folder / "run.json").is_file() else None
 
 
 def weights_of(path: str, shape: GPTConfig) -> dict[str, Tensor]:

@@ -7,7 +7,6 @@ from glassworks.core.runs import Run
 from glassworks.data.text.overlap import share_within
 from glassworks.data.text.shards import Corpus, open_corpus
 from glassworks.pretraining.base import run_of
-from glassworks.pretraining.recipe import recipe_of
 
 
 def corpus_at_hand(run: Run) -> Corpus | None:
@@ -21,7 +20,7 @@ def runs_before(start_from: str | None) -> list[Run]:
     runs: list[Run] = []
     while start_from is not None and (run := run_of(start_from)) is not None and run not in runs:
         runs.append(run)
-        start_from = recipe_of(run).start_from
+        start_from = run.record.get("recipe", {}).get("start_from")  # of text, or of a tuning
     return runs
 
 

@@ -51,7 +51,25 @@ TRANSLATION_SCORE = {
     "mistakes": [{"source": str, "target": str, "says": str, "probability": float}],
 }
 """What a page reads of evals/translation.json."""
-SHAPES: dict[str, dict[str, Any]] = {"test": LABELLED_SCORE, "translation": TRANSLATION_SCORE}
+CHANGE = {
+    "before": float,
+    "after": float,
+    "difference": float,
+    "low": float | None,
+    "high": float | None,
+    "number": int,
+}
+TUNING_SCORE = {
+    "gain": [{"what": str, "is_sure": bool, **CHANGE}],
+    "forgetting": [{"text": str, "is_sure": bool, **CHANGE}],
+    "moved": {"tensors": float, "relative": float},
+}
+"""What a page reads of evals/tuning.json."""
+SHAPES: dict[str, dict[str, Any]] = {
+    "test": LABELLED_SCORE,
+    "translation": TRANSLATION_SCORE,
+    "tuning": TUNING_SCORE,
+}
 """By the task."""
 
 

@@ -9,7 +9,7 @@ from glassworks.core.files import write_text
 from glassworks.core.runs import Run, check_run
 from glassworks.draw.markup import Markup, tag
 from glassworks.draw.page import document
-from glassworks.report import sections
+from glassworks.report import sections, tuned
 from glassworks.report.contents import Contents, read_contents
 from glassworks.report.labelled import classes, inside, score
 from glassworks.report.translation import page as translation
@@ -44,14 +44,22 @@ PAIRS: tuple[Section, ...] = (
     ("inside", "Where it looks", translation.inside),
     ("again", "How to repeat it", sections.again),
 )
+TUNED: tuple[Section, ...] = (
+    ("learning", "How it learned", tuned.learning),
+    ("comparison", "What it gained, and what it forgot", tuned.comparison),
+    ("writing", "What it says", sections.writing),
+    ("reading", "What surprises it", sections.reading),
+    ("inside", "Inside, on one sentence", sections.inside),
+    ("again", "How to repeat it", sections.again),
+)
 AGAIN: Section = ("again", "How to repeat it", sections.again)
 
 
 def sections_of(contents: Contents) -> tuple[Section, ...]:
     """What stands on a run's page, by its kind, and whether it tells classes apart."""
     kind, task = contents.record.get("kind", "text"), contents.task
-    if kind == "pairs":
-        return PAIRS
+    if kind in ("pairs", "tuned"):
+        return PAIRS if kind == "pairs" else TUNED
     if kind not in ("images", "table"):
         return TEXT
     pictures = kind == "images"
@@ -82,6 +90,7 @@ def page(contents: Contents) -> str:
     body = [tag("section", tag("h2", title), draw(contents), id=name) for name, title, draw in shown]
     verdict, figures = {
         TEXT: (sections.verdict, sections.key_figures),
+        TUNED: (tuned.verdict, tuned.key_figures),
         PAIRS: (translation.verdict, translation.key_figures),
     }.get(shown, (score.verdict, score.key_figures))
     return document(

@@ -1,0 +1,1 @@
+"""What a tuning has gained on its examples, and what the model forgot of the text before."""

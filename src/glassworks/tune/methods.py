@@ -1,0 +1,53 @@
+"""The methods by which a language model is tuned: what each is, the examples it learns from, and what makes its `Work`.
+
+A new method has its entry here. Its function lies in a file of this room and is named by a text, "module:function",
+which is imported when it is called for; it takes a `Material` (tune/material.py) and returns a `Work` (train/work.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Literal
+
+from glassworks.data.dialogues.rows import Form
+
+
+@dataclass(frozen=True)
+class Method:
+    """What can be known of a method before anything is loaded."""
+
+    what: str
+    """What it is, in a line."""
+    forms: tuple[Form, ...]
+    """The forms of examples that it learns from (data/dialogues/rows.py)."""
+    work: str
+    """Where its `(Material) -> Work` is."""
+    rate: float
+    """AdamW's learning rate where none is given, of all weights, for a width of 768; of others it goes as 1 / width."""
+    adapter_rate: float
+    """That of an adapter alone, whatever the width."""
+    gain: Literal["likelihood", "preference", "reward"]
+    """By what it is judged on held-out examples (evaluate/tuning/)."""
+    kind: Literal["tuned", "reward"] = "tuned"
+    """The kind of run that it makes: a language model, or a reward model."""
+
+
+METHODS: Mapping[str, Method] = {
+    "sft": Method(
+        "supervised fine-tuning: the likelihood of texts, completions or answers",
+        ("text", "completion", "messages"),
+        "glassworks.tune.sft:work",
+        rate=1e-4,
+        adapter_rate=1e-3,
+        gain="likelihood",
+    ),
+}
+
+
+def method_named(name: str) -> Method:
+    """The method of a name; ValueError, with the nearest one, where there is none."""
+    if name not in METHODS:
+        near = get_close_matches(name, METHODS, 1)
+        hint = f"did you mean {near[0]}?" if near else f"give one of {', '.join(METHODS)}"
+        raise ValueError(f"method (={name!r}) is no way to tune: {hint}")
+    return METHODS[name]

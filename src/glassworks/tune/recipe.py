@@ -1,0 +1,79 @@
+"""A recipe of a tuning: everything that decides what it computes, as one frozen dataclass of plain values."""
+
+from dataclasses import dataclass, field
+
+from glassworks.core.errors import RunError
+from glassworks.core.runs import Run
+from glassworks.core.text import RENAME, check_text
+from glassworks.data.dialogues.tokens import Learned
+from glassworks.optim.config import OptimizerConfig, ScheduleConfig
+from glassworks.train.training import UTF8, Training, recipe_in
+from glassworks.tune.methods import method_named
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Which model, and which examples."""
+
+    start_from: str = ""
+    """The model that is tuned: a run, a model folder or a GGUF file."""
+    data: str | tuple[str, ...] = ""
+    """The examples: rows (.jsonl, .json, .parquet) with text; prompt and completion; messages; prompt, chosen and
+    rejected; prompt, completion and label; or prompt and ranked; or files, folders or globs of plain text."""
+    held_out: float | str | tuple[str, ...] = 0.1
+    """The examples that are held out: a share of the prompts, or files of their own."""
+    method: str = "sft"
+    """How it learns from them: sft. The data must be of a form that the method takes."""
+    general: str | tuple[str, ...] | None = None
+    """The text by which it is measured what the model forgets. None = what the run held out that it goes back to; for
+    a model that is of no run, the sources of Python's standard library."""
+    template: str | None = None
+    """A file with the chat template, in Jinja, by which messages are written. None = the model's own; User: and
+    Assistant: where it has none."""
+    n_ctx: int | None = None
+    """The longest example in tokens; longer ones are cut, and texts parted. None = the model's context, of no more
+    than 512."""
+    learned: Learned = "answers"
+    """answers = of completions and conversations only what the assistant says; all = everything."""
+    packing: bool = False
+    """Fill every row of a batch with as many examples as fit; none sees another."""
+    recompute: bool = False
+    """Compute activations again in the backward pass instead of keeping them: less memory, slower."""
+
+
+@dataclass(frozen=True)
+class TuneRecipe(Training, Examples):
+    """What model to tune, on what examples, and how."""
+
+    optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig("adamw", betas=(0.9, 0.95)))
+    """AdamW; a rate that is left out is the method's own."""
+    schedule: ScheduleConfig = field(default_factory=lambda: ScheduleConfig("cosine", warmup=10, final=0.1))
+    batch_size: int = 8
+    """Examples in a step, over all ranks and parts together; rows, if they are packed."""
+    steps: int = 200
+    """Steps to take; where minutes are given, as many as there is time for."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained, naming the field, its value and the remedy."""
+        super().__post_init__()
+        for name in ("start_from", "data", "held_out", "method", "general", "template"):
+            value = getattr(self, name)
+            for text in value if isinstance(value, tuple) else (value,):
+                check_text(text if isinstance(text, str) else "", name, RENAME if name == "data" else UTF8)
+        if isinstance(self.held_out, float) and not 0 < self.held_out < 1:
+            raise ValueError(f"held_out (={self.held_out}) is a share of the prompts: give a number between 0 and 1")
+        if self.n_ctx is not None and self.n_ctx < 2:
+            raise ValueError(f"n_ctx (={self.n_ctx}) must be at least 2")
+        method_named(self.method)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What its data are, one or several."""
+        return (self.data,) if isinstance(self.data, str) else self.data
+
+
+def tune_recipe_of(run: Run) -> TuneRecipe:
+    """The recipe of a tuned run; RunError for a run of another kind, FileDamaged where it is none."""
+    if run.kind_name not in ("tuned", "reward"):
+        raise RunError(f"{run.path} is {run.kind.what}: it has no recipe of a tuning")
+    return recipe_in(run, TuneRecipe)

@@ -1,0 +1,62 @@
+"""Supervised fine-tuning: the likelihood of what the examples say.
+
+    loss = - sum over learned tokens of log p(token | tokens before it) / their number
+
+over all of a batch, so that a token counts the same in whichever example it stands. Of a text every token is learned,
+of a completion or a conversation what the assistant says, with its end, unless the recipe says all.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+
+from glassworks.data.dialogues.batches import ByLength, TokenBatch, token_batch
+from glassworks.data.dialogues.tokens import Tokens
+from glassworks.models.modes import evaluating
+from glassworks.objectives.losses import next_token_loss, parted
+from glassworks.train.work import Work
+from glassworks.tune.material import Material
+from glassworks.tune.network import build, sample
+
+EVALUATIONS = 8
+"""Of a run at most, if its recipe does not say after how many steps."""
+
+
+def work(material: Material) -> Work:
+    """What fine-tuning does."""
+    recipe, place = material.recipe, material.place
+    return Work(
+        build=partial(build, material),
+        batches=batches(material.sequences("train"), material, recipe.batch_size, place.rank, place.world),
+        loss_fn=next_token_loss,
+        sample=partial(sample, material),
+        width=material.base.model.config.n_embd,
+        one_shape=False,
+        evaluations=EVALUATIONS,
+    )
+
+
+def batches(rows: Sequence[Tokens], material: Material, size: int, rank: int, world: int) -> ByLength[TokenBatch]:
+    """Step to batch, of examples about as long."""
+    filler = material.base.tokenizer.eot
+
+    def make(chosen: list[int]) -> TokenBatch:
+        return token_batch([rows[i] for i in chosen], filler)
+
+    return ByLength([len(row.ids) for row in rows], make, size, material.recipe.seed, rank, world)
+
+
+@torch.no_grad()
+def held_out_loss(model: nn.Module, rows: Sequence[Tokens], filler: int, at_once: int = 16) -> dict[str, Any]:
+    """Mean nats of the learned tokens of some examples, for a look on the way."""
+    device = next(model.parameters()).device
+    total, number = 0.0, 0
+    with evaluating(model):
+        for start in range(0, len(rows), at_once):
+            batch = TokenBatch(*(x.to(device) for x in token_batch(rows[start : start + at_once], filler)))
+            found = parted(next_token_loss, model, batch)
+            total, number = total + float(found.total), number + int(found.number)
+    return {"val_nats_per_token": total / number}
