@@ -19,6 +19,7 @@ from glassworks.core.progress import Report, silent
 from glassworks.core.runs import Run, check_run
 from glassworks.data.dialogues.corpus import corpus_of
 from glassworks.data.dialogues.read import files_of_rows
+from glassworks.data.dialogues.shipped import is_shipped
 from glassworks.data.text.corpora import fingerprint
 from glassworks.data.text.reading import Reading
 from glassworks.data.text.shards import Corpus
@@ -51,6 +52,8 @@ def check_sources(recipe: TuneRecipe) -> None:
     if not recipe.data:
         raise ValueError("data (='') must name the examples to learn from: files of rows, or of text")
     for name in recipe.sources:
+        if is_shipped(name):
+            continue
         for file in files_of_rows(name) or ():
             file.stat()
         if files_of_rows(name) is None:
