@@ -17,7 +17,7 @@ from glassworks.core.runs import Run
 from glassworks.data.tokenizers.build import byte_tokenizer
 from glassworks.interpret.access.hooks import capture
 from glassworks.interpret.transformer.lens import logit_lens, untrained
-from glassworks.interpret.transformer.saliency import token_saliency
+from glassworks.interpret.transformer.saliency import saliency_of
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
 from glassworks.models.io import save_model
@@ -241,7 +241,7 @@ def test_saliency_is_of_the_written_token_and_has_an_untrained_network_beside_it
     found = transformer.saliency(studio, "it", TEXT, position=5)
     assert ("".join(found["tokens"]), found["target"]) == (TEXT[:5], TEXT[5])
     for name, of in (("model", model), ("untrained", untrained(model))):
-        expected = token_saliency(of, ids()[0, :5], ord(TEXT[5]))
+        expected = saliency_of(of, ids()[0, :5], ord(TEXT[5]))
         for measure in ("cut", "replaced", "gradient"):
             close(found[name][measure], getattr(expected, measure))
     likeliest = int(model(ids())[0, -1].argmax())
@@ -255,7 +255,7 @@ def test_saliency_leaves_out_what_is_far_before(tmp_path: Path) -> None:
     studio, model = studio_of(tmp_path, n_ctx=128)
     found = transformer.saliency(studio, "it", "ab" * 50)
     assert (found["first"], len(found["tokens"])) == (36, 64)
-    expected = token_saliency(model, ids("ab" * 32)[0], int(model(ids("ab" * 32))[0, -1].argmax()))
+    expected = saliency_of(model, ids("ab" * 32)[0], int(model(ids("ab" * 32))[0, -1].argmax()))
     close(found["model"]["cut"], expected.cut)
 
 

@@ -9,7 +9,7 @@ from tests.studio.test_transformer import ids, studio_of
 
 from glassworks.interpret.access.hooks import capture
 from glassworks.interpret.transformer.lens import untrained
-from glassworks.interpret.transformer.saliency import token_saliency
+from glassworks.interpret.transformer.saliency import saliency_of
 from glassworks.models.generation.choice import Sampling, candidates
 
 
@@ -165,7 +165,7 @@ def test_what_counts_and_training_show_what_was_measured(page: Page, served) -> 
     _, model = studio_of(served.studio.root, "qwen3")
     page.goto(f"{served.address}/transformer?run=it&text=a+cat+sat&view=saliency&of=5")
     expect(page.locator("[data-nats]")).to_have_count(10)
-    found, control = (token_saliency(of, ids()[0, :5], ord(" ")) for of in (model, untrained(model)))
+    found, control = (saliency_of(of, ids()[0, :5], ord(" ")) for of in (model, untrained(model)))
     for name, measure in (("Replaced", "replaced"), ("Cut", "cut"), ("Gradient × input", "gradient")):
         page.get_by_role("button", name=name).click()
         expected = [*getattr(found, measure).tolist(), *getattr(control, measure).tolist()]

@@ -19,6 +19,7 @@ from glassworks.interpret.transformer.attribution import logit_attribution, neur
 from glassworks.interpret.transformer.decomposition import residual_decomposition
 from glassworks.interpret.transformer.lens import attention_patterns, logit_lens, surprise
 from glassworks.interpret.transformer.rollout import attention_rollout
+from glassworks.interpret.transformer.saliency import token_saliency
 from glassworks.interpret.transformer.tuned_lens import TunedLens, lens_divergence, tuned_lens
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
@@ -59,6 +60,7 @@ LOOKS = [
     neuron_attribution,
     residual_decomposition,
     attention_rollout,
+    token_saliency,
     lambda model, *rest: tuned_lens(model, TunedLens(1, 8), *rest),
 ]
 

@@ -109,6 +109,7 @@ METHODS: dict[str, Method] = {
         "transformer.decomposition:residual_decomposition",
     ),
     "rollout": Method(heads.ROLLOUT, "transformer:rollout", "transformer.rollout:attention_rollout"),
+    "token_saliency": Method(heads.TOKEN_SALIENCY, "transformer:token_saliency", "transformer.saliency:token_saliency"),
     "activation_patching": Method(
         causes.ACTIVATION_PATCHING,
         "causes:activation_patching",

@@ -96,3 +96,10 @@ def rollout(subject: Subject) -> Trace:
     from glassworks.interpret.transformer.rollout import attention_rollout
 
     return attention_rollout(subject.model, subject.tokens, subject.labels, seed=subject.seed)
+
+
+def token_saliency(subject: Subject) -> Trace:
+    """What each token of the sentence does for the one that comes next."""
+    from glassworks.interpret.transformer.saliency import token_saliency
+
+    return token_saliency(subject.model, subject.tokens, subject.labels, seed=subject.seed)

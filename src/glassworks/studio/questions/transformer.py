@@ -185,14 +185,14 @@ def saliency(
     written: list[int] | None = None,
     position: int | None = None,
 ) -> dict[str, Any]:
-    """How much each token did for the one at `position` (None = the likeliest next one); see `token_saliency`.
+    """How much each token did for the one at `position` (None = the likeliest next one); see `saliency_of`.
 
     The control is an untrained network of the same shape, of which the same is asked. Edits are not made here.
     """
     import torch
 
     from glassworks.data.tokenizers.spans import in_order
-    from glassworks.interpret.transformer.saliency import token_saliency
+    from glassworks.interpret.transformer.saliency import saliency_of
 
     opened = open_at(studio, run, step)
     model, read = opened.model, ids_of(opened, text, written or ())[-opened.model.config.n_ctx :]
@@ -204,7 +204,7 @@ def saliency(
     with studio.computing(), torch.no_grad():
         control = untrained_at(studio, run, step)
         target = read[end] if end < len(read) else int(model(prompt[None], last=True)[0, -1].argmax())
-        found, fresh = (token_saliency(of, prompt, target) for of in (model, control))
+        found, fresh = (saliency_of(of, prompt, target) for of in (model, control))
     names = ("cut", "replaced", "gradient", "log_probability", "correlation")
     return {
         "tokens": in_order(opened.tokenizer, read)[first:end],

@@ -228,3 +228,46 @@ ROLLOUT = Legend(
     },
     ids=("target",),
 )
+
+TOKEN_SALIENCY = Legend(
+    title="What the next token hangs on",
+    question="Which tokens of the sentence speak for the next token, and does its gradient tell?",
+    reading=(
+        "In nats of the next token’s log-probability, for each token before it: orange where it spoke for the next "
+        "token, whose chance falls without it, and blue where it spoke against. It is measured by putting others in "
+        "its place, and by keeping later tokens from reading it. The gradient, times what enters the first block, is a "
+        "guess at the same that costs one backward pass."
+    ),
+    nothing=(
+        "If the model used nothing of what it reads, its row would be no stronger than the untrained network’s, whose "
+        "chances move a little with any token. If the gradient told nothing, its correlation with what is measured "
+        "would be about 0."
+    ),
+    control="An untrained network of the same shape, asked about the same next token: the second row of each figure.",
+    quantities={
+        "replaced": Quantity(
+            "fall of its log-probability with other tokens in the place of each, in nats",
+            note="The mean over {samples} tokens drawn at random. This also takes what later tokens made of it.",
+        ),
+        "cut": Quantity(
+            "fall of its log-probability where no later token may read each, in nats",
+            note="The last is 0: what it hands over itself cannot be cut.",
+        ),
+        "gradient": Quantity(
+            "what the gradient guesses, in nats (gradient times input)",
+            note="By how much it would fall as the token’s vector goes to zero, if all were linear, which it is not.",
+        ),
+        "correlation": Quantity(
+            "how well the gradient’s sizes rank the tokens: Spearman’s correlation with those replaced",
+            note="Over all tokens. 1 is the same order, 0 none.",
+            ends=(-1.0, 1.0),
+        ),
+    },
+    numbers={"target": "", "log_probability": "", "log_probability_untrained": "", "samples": ""},
+    axes={
+        "source": Dimension("token"),
+        "network": Dimension("class", controls=("untrained",)),
+    },
+    entries={"model": "this model", "untrained": "an untrained network"},
+    ids=("target",),
+)
