@@ -83,7 +83,7 @@ def test_two_questions_at_once_about_an_earlier_step_both_have_an_answer(
         yield from rest
 
     monkeypatch.setattr(digits, "checkpoints_of", read)
-    digits.opened(studio, "lenet5").earlier.clear()
+    studio.kept.entries.clear()
     answers.append(forward(studio, "lenet5", example=1, step=0))
     second.join()
     assert len(answers) == 2

@@ -1,7 +1,9 @@
 """What the Transformer page is told is what torch computes, in every architecture; edits change it."""
 
 import math
+import threading
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
 from glassworks.models.io import save_model
 from glassworks.pretraining.recipe import Recipe
+from glassworks.studio import turns
 from glassworks.studio.networks.passes import WINDOW
 from glassworks.studio.networks.texts import open_at
 from glassworks.studio.questions import transformer
@@ -276,3 +279,44 @@ def test_training_shows_the_network_as_it_began_and_at_its_checkpoints(tmp_path:
 def test_ids_without_a_token_are_named_so_that_none_is_drawn(tmp_path: Path) -> None:
     studio, _ = studio_of(tmp_path, vocab_size=260)
     assert transformer.forward(studio, "it", TEXT)["unknown"].tolist() == [257, 258, 259]
+
+
+def test_a_question_between_the_parts_of_another_about_the_same_model_leaves_both_as_they_are_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both write hooks and modes into modules: each has its own."""
+    studio, _ = studio_of(tmp_path)
+    edits = [{"part": "head", "block": 0, "unit": 1, "scale": 0}]
+    alone = transformer.saliency(studio, "it", TEXT)
+    forward = transformer.forward(studio, "it", TEXT, edits=edits)
+    pause, between = studio.turns.pause, list[dict[str, Any]]()
+
+    def asking() -> None:
+        between.append(transformer.forward(studio, "it", TEXT, edits=edits))
+
+    def pausing() -> None:
+        """Another question comes at the first pauses, and is waited for."""
+        if len(between) < 5:
+            other = threading.Thread(target=asking)
+            other.start()
+            with studio.turns.news:
+                assert studio.turns.news.wait_for(lambda: bool(studio.turns.waiting), 20)
+            pause()
+            other.join(20)
+
+    monkeypatch.setattr(turns, "PART", 0)
+    monkeypatch.setattr(studio.turns, "pause", pausing)
+    monkeypatch.setattr(studio.turns, "choose", partial(told, studio.turns.choose, studio.turns.news))
+    found = transformer.saliency(studio, "it", TEXT)
+    assert len(between) == 5
+    for name in ("cut", "replaced", "gradient"):
+        assert torch.equal(torch.as_tensor(found["model"][name]), torch.as_tensor(alone["model"][name]))
+    for answer in between:
+        assert torch.equal(answer["patterns"], forward["patterns"])
+        assert torch.equal(answer["logits"], forward["logits"])
+
+
+def told(choose: Any, news: threading.Condition) -> None:
+    """Also tell the test that somebody waits."""
+    choose()
+    news.notify_all()

@@ -29,6 +29,9 @@ SHOWN: ContextVar[bool | None] = ContextVar("shown", default=None)
 VIEW: ContextVar["Progress | None"] = ContextVar("view", default=None)
 """The terminal's bars, while there are some."""
 
+BETWEEN: ContextVar[Callable[[], None] | None] = ContextVar("between", default=None)
+"""What is done at each report of long work, in the place of telling it: in the studio, others go first."""
+
 EVERY = 10.0
 """Seconds between two lines, where there is no terminal."""
 
@@ -122,7 +125,9 @@ def tracked(label: str | None, total: int) -> Iterator[Report]:
 
     Without a label it is part of something that is told already.
     """
-    if not SHOWN.get() or label is None:
+    if (between := BETWEEN.get()) is not None:
+        yield lambda *_, **__: between()
+    elif not SHOWN.get() or label is None:
         yield silent
     elif sys.stderr.isatty():
         yield from bar(label, total, 0, brief=True)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -24,7 +23,8 @@ from glassworks.studio import front
 from glassworks.studio.answers import answer_of, refusal
 from glassworks.studio.guard import Guard
 from glassworks.studio.live import live
-from glassworks.studio.studio import LEFT, Left, Studio
+from glassworks.studio.studio import Studio
+from glassworks.studio.turns import ASKED, Left, Question
 from glassworks.studio.wire import pack
 
 LONGEST = 24 * 2**20
@@ -122,15 +122,15 @@ async def body_of(request: Request) -> bytes:
 
 @asynccontextmanager
 async def watched(request: Request) -> AsyncIterator[None]:
-    """Notes in `LEFT`, for what is called within, that the page has left: else questions of closed tabs pile up."""
-    left = threading.Event()
+    """Notes in `ASKED`, for what is called within, that the page has left: else questions of closed tabs pile up."""
+    question = Question()
 
     async def wait() -> None:
         while (await request.receive())["type"] != "http.disconnect":
             pass
-        left.set()
+        question.left.set()
 
-    LEFT.set(left)
+    ASKED.set(question)
     waiting = asyncio.create_task(wait())
     try:
         yield

@@ -1,35 +1,29 @@
-"""What the studio holds: the folder of runs, and the models that were opened last."""
+"""What the studio holds: the folder of runs, what was opened of it, and whose turn it is to compute."""
 
 import subprocess
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from glassworks.core.errors import RunError
 from glassworks.core.runs import Run
 from glassworks.studio.columns import Columns
+from glassworks.studio.kept import Kept
 from glassworks.studio.listing import Listing, leads_out, outside
+from glassworks.studio.turns import HOLDS, Turns
+
+if TYPE_CHECKING:
+    from torch import nn
 
 TABLES = 64
 """Runs whose metrics are kept, the last ones asked for."""
-KEPT = 3
-"""Models kept open, the last ones asked for."""
-
-
-LEFT: ContextVar[threading.Event | None] = ContextVar("left", default=None)
-"""Set once the page that asks the question of this thread has left."""
-
-
-class Left(Exception):
-    """Nobody waits for this answer any more."""
 
 
 def changed(run: Run) -> tuple[int, ...]:
-    """When a run's record and its weights changed last: part of a model's key.
+    """When a run's record and its weights changed last: the state by which a model is kept.
 
     It is opened anew as the run goes on, and where another run has taken the name, also at the same step.
     """
@@ -54,12 +48,13 @@ class Studio:
         """Trainings that this start of the studio has begun, which wait to be waited for."""
         self.tables: dict[str, Columns] = {}
         self.tables_lock = threading.Lock()
+        self.kept = Kept()
+        """Models, and what was made of them."""
+        self.turns = Turns()
         self.shelves: dict[str, OrderedDict[Any, Any]] = {}
-        """What is kept: models, and what a page keeps beside them."""
+        """What pages keep that changes: trainings of the playground, which only who has the turn may touch."""
         self.held: dict[str, Any] = {}
         """Opened networks that Python gave itself, by name: they are of no run (`shown.show`)."""
-        self.lock = threading.RLock()
-        """Held while a model is opened or computes: torch's threads are the machine's, so one question at a time."""
 
     def run(self, name: str) -> Run:
         """The run of that name in this studio's folder; a path to anywhere else is no name."""
@@ -92,20 +87,13 @@ class Studio:
             raise RunError(away)
         return path
 
-    def opens(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
-        """What `make()` gives, made once for a key: (what it is, run, step, ...), of which the last few are kept."""
-        return self.keeps("models", key, make, KEPT)
+    def keeps(self, key: Hashable, state: Hashable, make: Callable[[], Any]) -> Any:
+        """What `make()` gives, made once for a key until the state changes, and kept as memory allows (`Kept`).
 
-    def keeps(self, shelf: str, key: Any, make: Callable[[], Any], most: int) -> Any:
-        """What `make()` gives, made once for a key of a shelf, of which the last `most` asked for are kept."""
-        with self.computing():
-            kept = self.shelves.setdefault(shelf, OrderedDict())
-            if key not in kept:
-                kept[key] = make()
-            kept.move_to_end(key)
-            while len(kept) > most:
-                kept.popitem(last=False)
-            return kept[key]
+        It is asked for before a turn, not within one: who waits for it must not hold up the others.
+        """
+        assert HOLDS.get() is None, "what is kept is asked for before one's turn to compute"
+        return self.kept.get(key, state, make)
 
     def columns(self, name: str) -> Columns:
         """A run's metrics as columns, as far as they were read."""
@@ -117,10 +105,18 @@ class Studio:
         found.read(self.inside(self.run(name).path / "metrics.jsonl"))
         return found
 
+    def computing(self) -> AbstractContextManager[None]:
+        """One's turn, for what takes a moment; what is asked by a page that has left is given up: `Left`."""
+        return self.turns.turn()
+
     @contextmanager
-    def computing(self) -> Iterator[None]:
-        """Held while a model computes; a question whose page has left while it waited for that is given up: `Left`."""
-        with self.lock:
-            if (left := LEFT.get()) is not None and left.is_set():
-                raise Left
-            yield
+    def at_length(self, *models: "nn.Module") -> Iterator[list[Any]]:
+        """One's turn, for what takes longer: between its parts it lets others go first.
+
+        The parts are the layers of the models that it is given in their place, which have the same weights and hooks of
+        their own, and what the house's functions report as they go on (`core.progress.tracked`).
+        """
+        from glassworks.studio.networks.twin import twin
+
+        with self.turns.turn(at_length=True):
+            yield [twin(model, self.turns.pause) for model in models]

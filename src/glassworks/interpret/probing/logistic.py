@@ -16,6 +16,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from glassworks.core.progress import tracked
+
 IGNORE = -100
 MEMORY = 10  # pairs of L-BFGS
 SEARCH = 2  # evaluations of a line search
@@ -209,20 +211,22 @@ def minimise(problem: Problem, at: Pair, inverse: Tensor, tolerance: float, iter
     history: list[tuple[Pair, Pair]] = []
     logits = problem.logits(*at)
     before: tuple[Pair, Pair] | None = None
-    for _ in range(iterations):
-        gradient = problem.gradient(logits, at[0])
-        if before is not None:
-            step, old = before
-            history = [*history, (step, plus(gradient, old, -torch.ones_like(old[1][:, 0])))][-MEMORY:]
-        direction = two_loops(gradient, history, lambda g: precondition(g, inverse, likely, rows))
-        promised = inner(gradient, direction)
-        along = problem.logits(*direction).neg_()
-        size = problem.line_search(logits, along, at[0], -direction[0])
-        logits.addcmul_(size[:, None, None], along)
-        step = (-size[:, None, None] * direction[0], -size[:, None] * direction[1])
-        at, before = plus(at, step, torch.ones_like(size)), (step, gradient)
-        if bool((promised <= enough).all()):
-            break
+    with tracked(None, iterations) as report:
+        for done in range(iterations):
+            gradient = problem.gradient(logits, at[0])
+            if before is not None:
+                step, old = before
+                history = [*history, (step, plus(gradient, old, -torch.ones_like(old[1][:, 0])))][-MEMORY:]
+            direction = two_loops(gradient, history, lambda g: precondition(g, inverse, likely, rows))
+            promised = inner(gradient, direction)
+            along = problem.logits(*direction).neg_()
+            size = problem.line_search(logits, along, at[0], -direction[0])
+            logits.addcmul_(size[:, None, None], along)
+            step = (-size[:, None, None] * direction[0], -size[:, None] * direction[1])
+            at, before = plus(at, step, torch.ones_like(size)), (step, gradient)
+            if bool((promised <= enough).all()):
+                break
+            report(done + 1)
     return at
 
 

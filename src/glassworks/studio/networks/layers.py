@@ -1,6 +1,5 @@
 """What a text's next token is said to be, for the Transformer page: by each layer, and by a model as it was trained."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -50,10 +49,10 @@ def read_layers_of(done: Pass, place: int) -> dict[str, Any]:
 
 
 @torch.no_grad()
-def chances_of(models: Iterable[GPT], read: list[int]) -> Float[Tensor, "stops V"]:
-    """What each of some models says behind the same tokens."""
-    tokens = torch.tensor([read])
-    return torch.stack([model(tokens, last=True)[0, -1].float().softmax(-1) for model in models])
+def chances_of(model: GPT, read: list[int]) -> Float[Tensor, " V"]:
+    """What a model says behind some tokens."""
+    found: Tensor = model(torch.tensor([read]), last=True)[0, -1].float().softmax(-1)
+    return found
 
 
 def likeliest_of(chance: Float[Tensor, "stops V"]) -> list[int]:

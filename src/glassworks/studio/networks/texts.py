@@ -1,6 +1,6 @@
 """Language models as the studio opens them: a run of text at any of its checkpoints, or a folder beside the runs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -74,7 +74,7 @@ def open_at(studio: Studio, name: str, step: int | None = None) -> "OpenedText":
     if (held := studio.held.get(name)) is not None:
         return cast("OpenedText", held)
     of = named(studio, name)
-    opened: OpenedText = studio.opens(("text", name, step, state_of(of)), lambda: opened_text(of, step))
+    opened: OpenedText = studio.keeps(("text", name, step), state_of(of), lambda: opened_text(of, step))
     return opened
 
 
@@ -84,7 +84,7 @@ def untrained_at(studio: Studio, name: str, step: int | None = None) -> "GPT":
 
     model = open_at(studio, name, step).model
     state = () if name in studio.held else state_of(named(studio, name))
-    found: GPT = studio.opens(("untrained", name, step, state), lambda: untrained(model))
+    found: GPT = studio.keeps(("untrained", name, step), state, lambda: untrained(model))
     return found
 
 
@@ -113,8 +113,8 @@ def opened_text(of: Named, step: int | None) -> "OpenedText":
     return opened
 
 
-def stops_of(studio: Studio, name: str, most: int) -> "dict[str, GPT]":
-    """The network before its training, at some of its checkpoints, at most so many, and now; by what each is called."""
+def stops_of(studio: Studio, name: str, most: int) -> "Iterator[tuple[str, GPT]]":
+    """The network before its training, at some of its checkpoints, at most so many, and now; each by its name."""
     from glassworks.models.gpt.model import GPT
 
     opened = open_at(studio, name)
@@ -122,8 +122,10 @@ def stops_of(studio: Studio, name: str, most: int) -> "dict[str, GPT]":
     steps = steps_of(of.run) if of.run else []
     steps = [steps[round(i * (len(steps) - 1) / (most - 1))] for i in range(most)] if len(steps) > most else steps
     seed = (of.run.record.get("seed") or 0) if of.run else 0
-    before = {"untrained": GPT(opened.model.config, seed=seed).eval()}
-    return before | {f"step {step:,}": opened_text(of, step).model for step in steps} | {"now": opened.model}
+    yield "untrained", GPT(opened.model.config, seed=seed).eval()
+    for step in steps:
+        yield f"step {step:,}", opened_text(of, step).model
+    yield "now", opened.model
 
 
 def load_step(run: Run, step: int, model: Any) -> None:

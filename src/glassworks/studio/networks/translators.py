@@ -9,6 +9,7 @@ from glassworks.studio.networks.texts import LONGEST, load_step
 from glassworks.studio.studio import Studio, changed
 
 if TYPE_CHECKING:
+    from glassworks.data.tokenizers.build import Tokenizer
     from glassworks.interpret.translation.steps import TranslationSteps
     from glassworks.models.seq2seq.model import Seq2Seq
     from glassworks.train.opening import OpenedPairs
@@ -17,8 +18,6 @@ MOST = 64
 """Tokens of a text, its start or its end among them, that a page draws."""
 EXAMPLES = 6
 """Held-out pairs that are offered."""
-KEPT = 3
-"""Translations whose numbers are kept, the last ones asked for."""
 
 
 def pair_runs(studio: Studio) -> list[dict[str, Any]]:
@@ -52,7 +51,7 @@ def open_pairs_at(studio: Studio, name: str, step: int | None = None) -> "Opened
     Raises: RunError for a run of another kind or a checkpoint that is gone, ValueError for weights that are not finite.
     """
     run = studio.whole(name)
-    opened: OpenedPairs = studio.opens(("pairs", name, step, changed(run)), lambda: opened_pairs(run, step))
+    opened: OpenedPairs = studio.keeps(("pairs", name, step), changed(run), lambda: opened_pairs(run, step))
     return opened
 
 
@@ -87,7 +86,7 @@ def untrained_of(studio: Studio, name: str) -> "Seq2Seq":
     def drawn() -> Seq2Seq:
         return Seq2Seq(recipe.model, seed=recipe.seed).eval().requires_grad_(False)
 
-    found: Seq2Seq = studio.opens(("untrained pairs", name, changed(run)), drawn)
+    found: Seq2Seq = studio.keeps(("untrained pairs", name), changed(run), drawn)
     return found
 
 
@@ -104,7 +103,7 @@ def wanted_of(studio: Studio, name: str, opened: "OpenedPairs", source: str) -> 
             pass  # what the samples follow is known without them
         return pairs
 
-    pairs: dict[str, str] = studio.keeps("held-out pairs", (name, changed(run)), made, KEPT)
+    pairs: dict[str, str] = studio.keeps(("held-out pairs", name), changed(run), made)
     return pairs.get(source.strip())
 
 
@@ -118,23 +117,24 @@ def steps_for(
     from glassworks.interpret.translation.steps import translation_steps
     from glassworks.translation.recipe import pair_recipe_of
 
-    run, opened = studio.run(name), open_pairs_at(studio, name, step)
+    run, opened, control = studio.run(name), open_pairs_at(studio, name, step), untrained_of(studio, name)
     recipe = pair_recipe_of(run)
     for what, text in (("source", source), ("target", target or "")):
         refuse_long(opened, what, text)
 
     def made() -> "TranslationSteps":
-        return translation_steps(
-            opened.model,
-            opened.tokenizer,
-            source,
-            own_of(opened, source) if target is None else target,
-            untrained=untrained_of(studio, name),
-            beams=recipe.beams,
-            alpha=recipe.length_penalty,
-        )
+        with studio.at_length(opened.model, control) as (model, untrained):
+            return translation_steps(
+                model,
+                opened.tokenizer,
+                source,
+                own_of(model, opened.tokenizer, source) if target is None else target,
+                untrained=untrained,
+                beams=recipe.beams,
+                alpha=recipe.length_penalty,
+            )
 
-    found: TranslationSteps = studio.keeps("translations", (name, step, changed(run), source, target), made, KEPT)
+    found: TranslationSteps = studio.keeps(("translation", name, step, source, target), changed(run), made)
     return found
 
 
@@ -148,13 +148,13 @@ def refuse_long(opened: "OpenedPairs", what: str, text: object) -> None:
         raise ValueError(f"the {what} has {tokens} tokens with its mark, and {most} can be drawn: give a shorter one")
 
 
-def own_of(opened: "OpenedPairs", source: str) -> list[int]:
+def own_of(model: "Seq2Seq", tokenizer: "Tokenizer", source: str) -> list[int]:
     """What the network writes greedily, as far as it is drawn."""
     import torch
 
     from glassworks.models.seq2seq.decode import greedy
     from glassworks.translation.translate import source_ids
 
-    ids = torch.tensor([source_ids(opened.model, opened.tokenizer, source)])
-    most = min(MOST, opened.model.config.n_ctx) - 1
-    return list(greedy(opened.model, ids)[0].ids[:most])
+    ids = torch.tensor([source_ids(model, tokenizer, source)])
+    most = min(MOST, model.config.n_ctx) - 1
+    return list(greedy(model, ids)[0].ids[:most])

@@ -45,22 +45,21 @@ def about(studio: Studio, run: str) -> dict[str, Any]:
 def examples(studio: Studio, run: str, page: int = 0) -> dict[str, Any]:
     """Some of the run's held-out examples, as different as there are: the first of each class, then the second, ..."""
     opened = images_of(studio, run)
-    with studio.computing():
-        part = opened.data.test
-        targets = np.asarray(part.targets)
-        place = np.zeros(len(targets), np.int64)  # how many of its class come before it
-        if opened.classes:
-            for k in range(len(opened.classes)):
-                place[targets == k] = np.arange((targets == k).sum())
-        order = np.lexsort((targets, place)) if opened.classes else np.arange(len(targets))
-        pages = max(1, -(-len(order) // OFFERED))
-        chosen = order[page % pages * OFFERED :][:OFFERED]
-        return {
-            "numbers": chosen.tolist(),
-            "truths": [truth_of(opened, target) for target in targets[chosen]],
-            "pixels": part.inputs(chosen),
-            "pages": pages,
-        }
+    part = opened.data.test
+    targets = np.asarray(part.targets)
+    place = np.zeros(len(targets), np.int64)  # how many of its class come before it
+    if opened.classes:
+        for k in range(len(opened.classes)):
+            place[targets == k] = np.arange((targets == k).sum())
+    order = np.lexsort((targets, place)) if opened.classes else np.arange(len(targets))
+    pages = max(1, -(-len(order) // OFFERED))
+    chosen = order[page % pages * OFFERED :][:OFFERED]
+    return {
+        "numbers": chosen.tolist(),
+        "truths": [truth_of(opened, target) for target in targets[chosen]],
+        "pixels": part.inputs(chosen),
+        "pages": pages,
+    }
 
 
 def forward(
@@ -104,7 +103,7 @@ def explain(
     """
     opened, model = images_of(studio, run), model_of(studio, run, step)
     x, _ = input_of(opened, example, image, pixels)
-    with studio.computing():
+    with studio.at_length(model) as (model,):
         return explained(model, x, point, unit, target, place)
 
 
@@ -122,7 +121,7 @@ def images_of(studio: Studio, run: str) -> OpenedLabelled:
             raise RunError(f"{run} has no network that reads images: choose another run")
         return opened
 
-    opened: OpenedLabelled = studio.opens(("images", run, changed(found)), make)
+    opened: OpenedLabelled = studio.keeps(("images", run), changed(found), make)
     return opened
 
 
@@ -131,7 +130,7 @@ def model_of(studio: Studio, run: str, step: int | None) -> nn.Module:
     if step is None:
         return images_of(studio, run).model
     found = studio.whole(run)
-    model: nn.Module = studio.opens(("network", run, step, changed(found)), lambda: network_at(found, step))
+    model: nn.Module = studio.keeps(("network", run, step), changed(found), lambda: network_at(found, step))
     return model
 
 

@@ -1,7 +1,7 @@
 """A network that reads images, unit by unit: its stages, what they hold for a drawing, how one unit comes of others."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 from typing import Any
@@ -44,7 +44,6 @@ class Drawn:
     stages: list[Stage]
     part: Part | None
     """The held-out examples; None where the data are gone."""
-    earlier: dict[int, list[Stage]] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -60,18 +59,6 @@ class Drawn:
             return []
         powers = [4**n for n in range(16)]
         return [0, *(step for step in powers if step < run.steps and file_of(run, step).is_file()), run.steps]
-
-    def at(self, step: int | None) -> list[Stage]:
-        """The stages of the network after some step of its training; None = as it was kept in the end."""
-        if step is None or (self.steps and step == self.steps[-1]):
-            return self.stages
-        if step not in self.steps:
-            raise ValueError(f"step (={step}) must be one of {', '.join(map(str, self.steps))}")
-        if not self.earlier:
-            assert self.opened.run is not None
-            for past, model in checkpoints_of(self.opened.run):
-                self.earlier[past] = stages_of(model.eval(), noise_like(self.shape))
-        return self.earlier[step]
 
 
 def network(studio: Studio, run: str) -> dict[str, Any]:
@@ -106,9 +93,9 @@ def forward(
     its `pixels` (C, H, W) and what it is, `truth`.
     """
     drawn = opened(studio, run)
-    image = image_of(drawn, pixels, example)
+    stages, image = stages_at(studio, drawn, step), image_of(drawn, pixels, example)
     with studio.computing(), evaluating(drawn.opened.model):
-        values = run_stages(drawn.at(step), as_pixels(image[None]))
+        values = run_stages(stages, as_pixels(image[None]))
     outputs = values[-1].flatten()
     found = {
         "values": torch.cat([value.flatten() for value in values]),
@@ -132,8 +119,7 @@ def unit(
 ) -> dict[str, Any]:
     """How one unit comes of the stage before it, for a drawing or an example: see `interpret.images.stages.Unit`."""
     drawn = opened(studio, run)
-    with studio.computing():  # all steps are read at the first one
-        stages = drawn.at(step)
+    stages = stages_at(studio, drawn, step)
     if not isinstance(stage, int) or not isinstance(unit, int) or not 0 < stage < len(stages):
         raise ValueError(f"stage (={stage}) must be from 1 to {len(stages) - 1}")
     image = image_of(drawn, pixels, example)
@@ -154,8 +140,28 @@ def unit(
 
 def opened(studio: Studio, run: str) -> Drawn:
     """A run's network, kept open."""
-    drawn: Drawn = studio.opens(("digits", run, changed(studio.whole(run))), lambda: open_drawn(studio, run))
+    drawn: Drawn = studio.keeps(("digits", run), changed(studio.whole(run)), lambda: open_drawn(studio, run))
     return drawn
+
+
+def stages_at(studio: Studio, drawn: Drawn, step: int | None) -> list[Stage]:
+    """The stages of the network after some step of its training; None = as it was kept in the end."""
+    if step is None or (drawn.steps and step == drawn.steps[-1]):
+        return drawn.stages
+    if step not in drawn.steps:
+        raise ValueError(f"step (={step}) must be one of {', '.join(map(str, drawn.steps))}")
+    run = drawn.opened.run
+    assert run is not None
+
+    def read() -> dict[int, list[Stage]]:
+        found = {}
+        for past, model in checkpoints_of(run):
+            with studio.computing():
+                found[past] = stages_of(model.eval(), noise_like(drawn.shape))
+        return found
+
+    earlier: dict[int, list[Stage]] = studio.keeps(("digits at all steps", run.path), changed(run), read)
+    return earlier[step]
 
 
 def open_drawn(studio: Studio, run: str) -> Drawn:
@@ -163,7 +169,8 @@ def open_drawn(studio: Studio, run: str) -> Drawn:
     network = open_labelled_model(studio.run(run))
     if network.is_table:
         raise RunError(f"{run} reads rows of a table, and here one draws images: choose a run of images")
-    stages = stages_of(network.model, noise_like(network.model.config.shape))
+    with studio.computing():
+        stages = stages_of(network.model, noise_like(network.model.config.shape))
     units = sum(prod(stage.shape) for stage in stages)
     if units > MOST_UNITS:
         raise ValueError(

@@ -15,8 +15,7 @@ from glassworks.models.modes import evaluating
 from glassworks.reproductions.othello.edits import Cases, LastToken, legal_squares, mistakes
 from glassworks.reproductions.othello.lines import EMPTY, lines, middle
 from glassworks.reproductions.othello.probe_edits import Edit, edits_of
-from glassworks.reproductions.othello.world import kept_probes
-from glassworks.studio.networks.boards import LOOKED_AT, Table, opened
+from glassworks.studio.networks.boards import LOOKED_AT, Neurons, Table, opened
 from glassworks.studio.studio import Studio
 
 
@@ -25,8 +24,6 @@ def network(studio: Studio, run: str) -> dict[str, Any]:
     table = opened(studio, run)
     scores, patterns = table.part("world/probes"), table.part("heuristics/patterns_trained")
     config, names = table.opened.model.config, lines(table.size).names
-    with studio.computing(), evaluating(table.opened.model):
-        kept = kept_probes(table.run.path / "evals" / "world", table.opened.model) is not None
     return {
         "run": run,
         "size": table.size,
@@ -35,7 +32,7 @@ def network(studio: Studio, run: str) -> dict[str, Any]:
         "parameters": table.opened.model.num_params(),
         "plies": config.n_ctx,
         "games": len(table.opened.data),
-        "kept": kept,
+        "kept": table.kept is not None,
         "accuracy": {
             "trained": scores["mine"]["accuracy"][1:],
             "scrambled": scores["scrambled"]["accuracy"][1:],
@@ -75,11 +72,10 @@ def position(studio: Studio, run: str, moves: Sequence[Any]) -> dict[str, Any]:
     model, played = table.opened.model, replayed(table, moves)
     inputs, _ = tokens_of(played.moves, table.size, len(moves) + 1)
     legal = played.legal[0, -1]
-    with studio.computing(), evaluating(model):
-        probes = table.probes  # before the pass below: fitting them runs the model, too
-        with torch.no_grad(), capture(model, table.points) as seen:
-            chances = model(inputs)[0, -1].float().softmax(-1)
-            says = torch.stack([probes(point, seen[point][0, -1]).softmax(-1) for point in table.points])
+    probes = table.probes
+    with studio.computing(), evaluating(model), torch.no_grad(), capture(model, table.points) as seen:
+        chances = model(inputs)[0, -1].float().softmax(-1)
+        says = torch.stack([probes(point, seen[point][0, -1]).softmax(-1) for point in table.points])
     return {
         "ply": len(moves),
         "black": bool(played.black_moves[0, -1]),
@@ -114,9 +110,10 @@ def edit(
     cases = with_change(table, moves, square, state)
     chosen = checked(table, how, first, last, strength)
     legal, far = legal_squares(cases.after, table.size), dict[str, float]()
+    readers = table.readers
     with studio.computing():
         runner = LastToken(table.opened.model, cases)
-        edits = edits_of(chosen, table.readers, cases)
+        edits = edits_of(chosen, readers, cases)
         found = [
             runner.logits({}),
             runner.logits({point: measured(move, far, point) for point, move in edits.items()}),
@@ -140,15 +137,14 @@ def neuron(studio: Studio, run: str, layer: int, neuron: int, moves: Sequence[An
             raise ValueError(f"{name} (={value}) must be from 0 to {most - 1}")
     inputs, _ = tokens_of(replayed(table, moves).moves, table.size, len(moves) + 1)
     point = f"blocks.{layer}.mlp.post"
-    with studio.computing(), evaluating(model):
-        known = table.neurons[layer]
-        told = known.rules(neuron)
-        with torch.no_grad(), capture(model, point) as seen:
-            model(inputs)
+    known = Neurons(table, layer)
+    told, over_games = known.rules(neuron), known.seen[:, neuron]
+    with studio.computing(), evaluating(model), torch.no_grad(), capture(model, point) as seen:
+        model(inputs)
     return {
         "value": float(seen[point][0, -1, neuron]),
-        "mean": float(known.seen[:, neuron].mean()),
-        "highest": float(known.seen[:, neuron].max()),
+        "mean": float(over_games.mean()),
+        "highest": float(over_games.max()),
         "states": known.by_state[neuron],
         "writes": known.writes[neuron, : table.size**2],
         "games": LOOKED_AT,

@@ -165,8 +165,8 @@ def lens(
     model = opened.model
     window = window_of(ids_of(opened, text, written or ()), model.config.n_ctx, start)
     place = window.place(position)
+    control = untrained_at(studio, run, step)
     with studio.computing():
-        control = untrained_at(studio, run, step)
         found = read_layers_of(run_pass(model, window, edits or (), blocks=()), place)
         found["kl_untrained"] = read_layers_of(run_pass(control, window, blocks=()), place)["kl"]
     names = sorted({int(id) for name in ("top_ids", "watched") for id in found[name].flatten().tolist()})
@@ -201,10 +201,9 @@ def saliency(
         raise ValueError(f"position (={position!r}) must be from 1 to {len(read) - 1}: the first token has no prompt")
     first = max(0, end - READ)
     prompt = torch.tensor(read[first:end])
-    with studio.computing(), torch.no_grad():
-        control = untrained_at(studio, run, step)
+    with studio.at_length(model, untrained_at(studio, run, step)) as both, torch.no_grad():
         target = read[end] if end < len(read) else int(model(prompt[None], last=True)[0, -1].argmax())
-        found, fresh = (saliency_of(of, prompt, target) for of in (model, control))
+        found, fresh = (saliency_of(of, prompt, target) for of in both)
     names = ("cut", "replaced", "gradient", "log_probability", "correlation")
     return {
         "tokens": in_order(opened.tokenizer, read)[first:end],
@@ -230,6 +229,8 @@ def training(
 
     `chance` (stop, token) is of tokens that are among the likeliest at some stop, and of the one that follows.
     """
+    import torch
+
     from glassworks.studio.networks.layers import chances_of, likeliest_of
     from glassworks.studio.networks.texts import stops_of
 
@@ -237,13 +238,16 @@ def training(
     read = ids_of(opened, text, written or ())[-opened.model.config.n_ctx :]
     place = len(read) - 1 if position is None else position
     refuse_beyond("position", place, len(read))
-    with studio.computing():
-        stops = stops_of(studio, run, STOPS)
-        chance = chances_of(stops.values(), read[: place + 1])
+    stops, chances = [], []
+    for name, model in stops_of(studio, run, STOPS):
+        with studio.computing():
+            chances.append(chances_of(model, read[: place + 1]))
+        stops.append(name)
+    chance = torch.stack(chances)
     follows = read[place + 1] if place + 1 < len(read) else None
     listed = list(dict.fromkeys([*([] if follows is None else [follows]), *likeliest_of(chance)]))[:14]
     return {
-        "stops": list(stops),
+        "stops": stops,
         "chance": chance[:, listed],
         "ids": listed,
         "texts": [opened.tokenizer.token(id) for id in listed],
