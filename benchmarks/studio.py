@@ -65,6 +65,7 @@ class Bench:
         """A page that was let in, and the address without its token."""
         context = self.browser.new_context(viewport={"width": 1280, "height": 800})
         page = context.new_page()
+        page.set_default_timeout(300_000)  # of a busy machine
         page.goto(address)
         yield page, address.split("/?")[0]
         context.close()
