@@ -6,15 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from tests.tune.models import echoes, rows_file, small_base
 
 from glassworks.core.errors import RunError
 from glassworks.core.runs import Run
 from glassworks.evaluate.loss import split_loss
 from glassworks.evaluate.tuning.run import evaluate_tuned
-from glassworks.models.io import load_model, save_model
+from glassworks.evaluate.tuning.verdict import conclusions
+from glassworks.models.adapters.config import AdapterConfig
+from glassworks.models.adapters.peft import load_adapter
+from glassworks.models.io import load_model, read_tensors, save_model
+from glassworks.optim.config import OptimizerConfig
 from glassworks.pretraining.run import corpus_of_run, model_of
-from glassworks.train.checkpoint import save_checkpoint
+from glassworks.train.checkpoint import complete_checkpoints, save_checkpoint
 from glassworks.train.opening import OpenedText, open_run, open_text
 from glassworks.tune.recipe import TuneRecipe
 from glassworks.tune.run import start, tune
@@ -65,12 +70,16 @@ def test_learns_its_examples_and_says_what_it_forgot(root: Path, base: Run, reci
     assert run.rows("samples")[-1]["step"] == 60
 
 
+@pytest.mark.parametrize("kind", ["none", "lora", "dora"])
 def test_killed_as_it_saves_it_ends_with_the_same_weights_rows_and_samples(
-    root: Path, recipe: TuneRecipe, monkeypatch: pytest.MonkeyPatch
+    root: Path, recipe: TuneRecipe, monkeypatch: pytest.MonkeyPatch, kind: Any
 ) -> None:
-    full = dataclasses.replace(recipe, ema=0.9, accumulate=2, clip=1.0)
-    whole, broken = (start(root / "runs" / name, full, []) for name in ("whole", "broken"))
+    adapter = AdapterConfig(kind, dropout=0.0 if kind == "none" else 0.1)
+    full = dataclasses.replace(recipe, ema=0.9, accumulate=2, clip=1.0, adapter=adapter)
+    whole, broken = (start(root / "runs" / f"{name}-{kind}", full, []) for name in ("whole", "broken"))
+    torch.manual_seed(1)  # of dropout, as the command seeds it
     assert tune(whole)
+    torch.manual_seed(1)
     for kill, kept in ((12, 11), (24, 24)):
 
         def killed(run: Run, step: int, *rest: Any, kill: int = kill, kept: int = kept) -> None:
@@ -88,6 +97,33 @@ def test_killed_as_it_saves_it_ends_with_the_same_weights_rows_and_samples(
     assert weights(whole) == weights(broken)
     assert rows(whole) == rows(broken)
     assert whole.rows("samples") == broken.rows("samples")
+
+
+def test_an_adapter_alone_is_trained_and_the_model_kept_is_whole(root: Path, base: Run, recipe: TuneRecipe) -> None:
+    lora = dataclasses.replace(recipe, adapter=AdapterConfig("lora", r=4), steps=60)
+    run = start(root / "runs" / "adapter", lora, [])
+    assert tune(run)
+    result = evaluate_tuned(run)
+    assert result["gain"][0]["after"] < result["gain"][0]["before"] - 0.5
+    before, after = model_of(base), open_text(run).model
+    assert torch.equal(before.embed.weight, after.embed.weight)
+    assert after.head.weight is after.embed.weight
+    unmerged = load_adapter(before, run.path / "adapter")
+    tokens = torch.arange(40)[None]
+    assert torch.allclose(unmerged(tokens), after(tokens), atol=1e-5)
+    names = read_tensors(complete_checkpoints(run)[-1] / "model.safetensors").keys()
+    assert {name.rpartition(".")[2] for name in names} == {"lora_a", "lora_b"}  # the rest need not be written again
+    with pytest.raises(ValueError, match="is an adapter for other weights"):
+        load_adapter(open_text(run).model, run.path / "adapter")
+
+
+def test_a_model_that_has_not_moved_is_called_so(root: Path, recipe: TuneRecipe) -> None:
+    still = dataclasses.replace(recipe, optimizer=OptimizerConfig("adamw", lr=0.0), steps=2)
+    run = start(root / "runs" / "still", still, [])
+    assert tune(run)
+    result = evaluate_tuned(run)
+    assert result["moved"] == {"tensors": 0.0, "relative": 0.0}
+    assert conclusions(result)[0].startswith("No weight has moved")
 
 
 def test_a_run_goes_on_though_its_file_of_examples_is_gone(root: Path, recipe: TuneRecipe) -> None:

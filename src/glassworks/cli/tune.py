@@ -39,6 +39,7 @@ def run(arguments: Arguments) -> int:
     typed = list(arguments)
     name_positions(arguments)
     name_optimizer(arguments)
+    name_optimizer(arguments, "--adapter", "kind")
     default: Any = with_optimizer(TuneRecipe(), arguments.typed("--optimizer.name"))
     args = arguments.parse(Tune, "tune", default=Tune(recipe=default))
     recipe = timed(args.recipe, arguments)

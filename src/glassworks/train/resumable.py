@@ -36,6 +36,7 @@ def resumable(
     average: tuple[nn.Module, float] | None = None,
     pace: Pace | None = None,
     ranks: Ranks | None = None,
+    stored: Callable[[nn.Module], nn.Module] = lambda model: model,
     **how: Any,
 ) -> Fit:
     """Train `model` in place, from the run's newest checkpoint, or as it is given, to the plan's last step.
@@ -54,6 +55,7 @@ def resumable(
             checkpoints as "average", and is what to evaluate and to keep.
         pace: the plan's steps where they are counted anew on the way (`pace_of`); None = they are as planned.
         ranks: this process's place under torchrun; None = alone.
+        stored: of a model, what a checkpoint holds of it.
         how: what else `fit` takes, such as schedule, accumulate, clip, max_rise, log_every, stop and report.
 
     Returns: what `fit` does. What is kept of the finished model is the caller's to write.
@@ -61,7 +63,7 @@ def resumable(
     Raises: as `fit`: Interrupted where it was asked to stop, with a checkpoint of where it did; RunError where the loss
         or the weights have become useless. FileDamaged if the checkpoint is not as it was written.
     """
-    modules = {"model": model} if average is None else {"model": model, "average": average[0]}
+    modules = {"model": stored(model)} | ({} if average is None else {"average": stored(average[0])})
     checkpoint = newest_checkpoint(run)
     start = load_checkpoint(checkpoint, modules, optimizer) if checkpoint is not None else 0
     if (ranks or Ranks()).first:

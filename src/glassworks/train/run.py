@@ -100,6 +100,7 @@ def carry_on(run: Run, recipe: Training, work: Work, place: Ranks, report: Repor
             average=None if recipe.ema is None else (judged, recipe.ema),
             pace=pace,
             ranks=place,
+            stored=work.stored,
             schedule=make_schedule(recipe.schedule),
             accumulate=recipe.accumulate,
             clip=recipe.clip,

@@ -31,6 +31,8 @@ class Work:
     """After some step, what the model to judge makes: rows for samples.jsonl."""
     keep: Callable[[nn.Module], object] | None = None
     """Writes the finished model into the run's folder, as its kind is opened."""
+    stored: Callable[[nn.Module], nn.Module] = lambda model: model
+    """Of a model, what a checkpoint holds: all of it, or its adapter alone."""
     tokens_per_step: int | None = None
     """Tokens in a global batch, where a run is measured by them."""
     operations: Callable[[], float] = lambda: 0.0

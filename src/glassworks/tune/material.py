@@ -1,14 +1,8 @@
 """What a method works with: the model that is tuned, its examples and its chat template, opened once for a process."""
 
-import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor, nn
 
 from glassworks.core.errors import RunError
 from glassworks.core.files import at_home, read_text
@@ -17,6 +11,7 @@ from glassworks.core.runs import Run
 from glassworks.data.dialogues.prepare import Dialogues, open_dialogues, prepare
 from glassworks.data.dialogues.tokens import Cut, Tokens, Writer
 from glassworks.data.tokenizers.chat import PLAIN, Chat, Template, read_template
+from glassworks.models.adapters.digest import digest_of
 from glassworks.train.distributed import Ranks
 from glassworks.train.opening import OpenedText, open_text
 from glassworks.tune.methods import Method, method_named
@@ -108,18 +103,3 @@ def template_of(recipe: TuneRecipe, base: OpenedText) -> Template:
         source = read_text(at_home(recipe.template))
         return Template(source, own.bos if own else end, own.eos if own else end)
     return own or Template(PLAIN, "", end)
-
-
-def digest_of(model: nn.Module) -> str:
-    """SHA-256 of a module's weights, by name: what an adapter or a run that is gone on with must find again."""
-    return digest_of_tensors(model.state_dict())
-
-
-def digest_of_tensors(tensors: Mapping[str, Any]) -> str:
-    """The same of tensors by name, in the order of their names."""
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        tensor: Tensor = tensors[name].detach().cpu().contiguous()
-        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
-        digest.update(tensor.flatten().view(dtype=torch.uint8).numpy().data)
-    return digest.hexdigest()

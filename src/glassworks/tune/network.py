@@ -12,6 +12,8 @@ from glassworks.data.dialogues.tokens import messages_of
 from glassworks.data.tokenizers.chat import Template
 from glassworks.data.tokenizers.codec import Tokenizer
 from glassworks.data.tokenizers.spans import whole_characters
+from glassworks.models.adapters.lora import AdapterOnly, adapt, as_merged
+from glassworks.models.adapters.peft import save_adapter
 from glassworks.models.generation.sampling import continue_ids
 from glassworks.models.generation.text import text_behind
 from glassworks.models.gpt.model import GPT
@@ -27,15 +29,26 @@ def build(material: Material, device: torch.device, dtype: torch.dtype) -> tuple
     """The model and its optimizer, as they are before the first step; `dtype` is of matrix products."""
     if device.type == "cpu":
         keep_freed_memory()
-    recipe = material.recipe
-    model = copy.deepcopy(material.base.model).to(device)
+    recipe, base = material.recipe, material.base.model
+    frozen = {} if recipe.adapter.kind == "none" else {id(x): x for x in (*base.parameters(), *base.buffers())}
+    model = copy.deepcopy(base, frozen).to(device)  # weights that stay as they are need no memory of their own
     model.recompute = recipe.recompute
+    if recipe.adapter.kind != "none":
+        adapt(model, recipe.adapter, seed=recipe.seed)
     return model, make_optimizer(model, recipe.optimizer, dtype=dtype, seed=recipe.seed)
 
 
+def stored(material: Material, model: nn.Module) -> nn.Module:
+    """Of a model, what a checkpoint holds."""
+    return model if material.recipe.adapter.kind == "none" else AdapterOnly(model)
+
+
 def keep(material: Material, folder: Path, judged: nn.Module) -> None:
-    """Write the finished model, whole, as it opens anywhere: its weights, tokenizer and chat template."""
-    with_tokenizer(folder, judged, material.base.tokenizer, material.template)
+    """Write what has come out into a run's folder: model, whole, as it opens anywhere; and adapter, if there is one."""
+    if material.recipe.adapter.kind != "none":
+        save_adapter(judged, folder / "adapter", material.recipe.start_from)
+    with as_merged(judged) as plain:
+        with_tokenizer(folder / "model", plain, material.base.tokenizer, material.template)
 
 
 def with_tokenizer(folder: Path, model: nn.Module, tokenizer: Tokenizer, template: Template) -> None:
@@ -52,9 +65,10 @@ def sample(material: Material, step: int, judged: nn.Module) -> list[dict[str, s
     assert isinstance(judged, GPT)
     prompts = shown_prompts(material)
     tokenizer = material.base.tokenizer
-    continued = continue_ids(
-        judged, tokenizer, [ids for _, ids in prompts], max_tokens=120, temperature=0.8, seed=material.recipe.seed
-    )
+    with as_merged(judged):
+        continued = continue_ids(
+            judged, tokenizer, [ids for _, ids in prompts], max_tokens=120, temperature=0.8, seed=material.recipe.seed
+        )
     return [
         {"prompt": text, "text": text_behind(tokenizer, ids, said)}
         for (text, ids), said in zip(prompts, continued, strict=True)

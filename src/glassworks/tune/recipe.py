@@ -6,6 +6,7 @@ from glassworks.core.errors import RunError
 from glassworks.core.runs import Run
 from glassworks.core.text import RENAME, check_text
 from glassworks.data.dialogues.tokens import Learned
+from glassworks.models.adapters.config import AdapterConfig
 from glassworks.optim.config import OptimizerConfig, ScheduleConfig
 from glassworks.train.training import UTF8, Training, recipe_in
 from glassworks.tune.methods import method_named
@@ -42,7 +43,15 @@ class Examples:
 
 
 @dataclass(frozen=True)
-class TuneRecipe(Training, Examples):
+class Adapted:
+    """What of the model is trained."""
+
+    adapter: AdapterConfig = field(default_factory=AdapterConfig)
+    """The whole model, or an adapter; `--adapter lora` says the same as `--adapter.kind lora`."""
+
+
+@dataclass(frozen=True)
+class TuneRecipe(Training, Adapted, Examples):
     """What model to tune, on what examples, and how."""
 
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig("adamw", betas=(0.9, 0.95)))

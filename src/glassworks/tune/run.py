@@ -24,6 +24,8 @@ from glassworks.data.text.corpora import fingerprint
 from glassworks.data.text.reading import Reading
 from glassworks.data.text.shards import Corpus
 from glassworks.data.tokenizers.build import load_tokenizer
+from glassworks.models.adapters.digest import digest_of
+from glassworks.models.adapters.lora import merge
 from glassworks.models.gpt.model import GPT
 from glassworks.models.io import load_model
 from glassworks.train.begin import begin, check_begin
@@ -33,9 +35,9 @@ from glassworks.train.opening import OpenedText
 from glassworks.train.pace import Often
 from glassworks.train.run import load_newest, train_run
 from glassworks.train.work import Work
-from glassworks.tune.material import Material, digest_of, material_for, material_of
+from glassworks.tune.material import Material, material_for, material_of
 from glassworks.tune.methods import method_named
-from glassworks.tune.network import keep
+from glassworks.tune.network import keep, stored
 from glassworks.tune.recipe import TuneRecipe, tune_recipe_of
 
 Watch = Callable[[Material, nn.Module, Often], Every]
@@ -102,7 +104,8 @@ def with_rate(recipe: TuneRecipe, width: int) -> TuneRecipe:
     optimizer, method = recipe.optimizer, method_named(recipe.method)
     if optimizer.name != "adamw" or optimizer.lr is not None:
         return recipe
-    return dataclasses.replace(recipe, optimizer=dataclasses.replace(optimizer, lr=method.rate * 768 / width))
+    rate = method.rate * 768 / width if recipe.adapter.kind == "none" else method.adapter_rate
+    return dataclasses.replace(recipe, optimizer=dataclasses.replace(optimizer, lr=rate))
 
 
 def work_of(material: Material) -> Work:
@@ -127,7 +130,7 @@ def tune(run: Run, *, watch: Watch | None = None, ranks: Ranks | None = None, re
     if work.watch is None:
         work = dataclasses.replace(work, watch=look)
     if work.keep is None:
-        work = dataclasses.replace(work, keep=partial(keep, material, run.path / "model"))
+        work = dataclasses.replace(work, keep=partial(keep, material, run.path))
     try:
         train_run(run, material.recipe, work, ranks=place, report=report)
     except Interrupted:
@@ -148,8 +151,9 @@ def opened(run: Run, device: torch.device) -> OpenedText:
         return OpenedText(model=model, tokenizer=tokenizer, path=path, run=run, load=partial(corpus_of_run, run))
     material = material_of(run)
     unfinished, _ = work_of(material).build(device, torch.float32)
-    load_newest(run, tune_recipe_of(run), unfinished)
+    load_newest(run, tune_recipe_of(run), stored(material, unfinished))
     assert isinstance(unfinished, GPT)
+    merge(unfinished)
     return OpenedText(
         model=unfinished, tokenizer=material.base.tokenizer, path=path, run=run, load=partial(corpus_of_run, run)
     )

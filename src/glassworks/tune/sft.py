@@ -19,7 +19,7 @@ from glassworks.models.modes import evaluating
 from glassworks.objectives.losses import next_token_loss, parted
 from glassworks.train.work import Work
 from glassworks.tune.material import Material
-from glassworks.tune.network import build, sample
+from glassworks.tune.network import build, sample, stored
 
 EVALUATIONS = 8
 """Of a run at most, if its recipe does not say after how many steps."""
@@ -33,6 +33,7 @@ def work(material: Material) -> Work:
         batches=batches(material.sequences("train"), material, recipe.batch_size, place.rank, place.world),
         loss_fn=next_token_loss,
         sample=partial(sample, material),
+        stored=partial(stored, material),
         width=material.base.model.config.n_embd,
         one_shape=False,
         evaluations=EVALUATIONS,

@@ -11,11 +11,11 @@ from glassworks.train.training import Training
 R = TypeVar("R", bound=Training)
 
 
-def name_optimizer(arguments: Arguments) -> None:
-    """Let `--optimizer NAME` be `--optimizer.name NAME`, in place."""
+def name_optimizer(arguments: Arguments, flag: str = "--optimizer", field: str = "name") -> None:
+    """Let `--optimizer NAME` be `--optimizer.name NAME`, in place; or another flag be its field likewise."""
     for i, word in enumerate(arguments):
-        if word.split("=")[0] == "--optimizer":
-            arguments[i] = word.replace("--optimizer", "--optimizer.name", 1)
+        if word.split("=")[0] == flag:
+            arguments[i] = word.replace(flag, f"{flag}.{field}", 1)
 
 
 def with_optimizer(recipe: R, name: str) -> R:

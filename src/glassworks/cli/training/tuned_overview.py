@@ -5,10 +5,18 @@ from collections.abc import Iterator
 from glassworks.cli.training.words import computed, repeated
 from glassworks.core.progress import counted, seconds
 from glassworks.core.runs import Run, started_from
+from glassworks.models.adapters.config import AdapterConfig
 from glassworks.train.distributed import Ranks
 from glassworks.train.plan import plan_of
 from glassworks.tune.methods import method_named
 from glassworks.tune.recipe import tune_recipe_of
+
+
+def adapter_in_words(adapter: AdapterConfig) -> str:
+    """Which adapter, of what rank, on which layers."""
+    where = adapter.targets if isinstance(adapter.targets, str) else ", ".join(adapter.targets)
+    on = "every linear layer but the head" if where == "all" else where
+    return f"{adapter.kind} of rank {adapter.r}, alpha {adapter.alpha:g}, on {on}"
 
 
 def facts(run: Run, place: Ranks, begin: int) -> Iterator[tuple[str, str]]:
@@ -21,6 +29,8 @@ def facts(run: Run, place: Ranks, begin: int) -> Iterator[tuple[str, str]]:
     yield "train on", counted(about["train"], "example")
     yield "held out", counted(about["held_out"], "example")
     yield "method", method_named(recipe.method).what
+    if recipe.adapter.kind != "none":
+        yield "adapter", adapter_in_words(recipe.adapter)
     yield "computed", computed(recipe, plan, place)
     steps = run.steps or plan.steps
     number = steps * recipe.batch_size
