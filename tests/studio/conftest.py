@@ -3,7 +3,7 @@
 import shutil
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,3 +113,25 @@ def page(browser: Browser, served: Served) -> Iterator[Page]:
     inside = (served.address, served.address.replace("http", "ws"), "data:", "blob:")
     assert [url for url in asked if not url.startswith(inside)] == []
     assert failures == []
+
+
+@pytest.fixture
+def kept(browser: Browser, tmp_path: Path) -> Iterator[Callable[[Page], Page]]:
+    """A page that is kept as one file, opened from there without the studio: it may ask nobody for anything."""
+    context = browser.new_context(offline=True, viewport={"width": 1280, "height": 800})
+    asked: list[str] = []
+
+    def keep(page: Page) -> Page:
+        with page.expect_download() as coming:
+            page.get_by_role("button", name="Keep as a page").click()
+        path = tmp_path / "kept.html"
+        coming.value.save_as(path)
+        alone = context.new_page()
+        alone.on("request", lambda request: asked.append(request.url))
+        alone.on("pageerror", lambda error: asked.append(str(error)))
+        alone.goto(path.as_uri())
+        return alone
+
+    yield keep
+    context.close()
+    assert [what for what in asked if not what.startswith("file:")] == []

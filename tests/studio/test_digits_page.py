@@ -15,7 +15,7 @@ def test_a_folder_without_networks_for_images_says_what_to_do(page: Page, served
     expect(page.get_by_text("glassworks train digits --size 28")).to_be_visible()
 
 
-def test_a_stroke_is_read_by_the_network_and_a_unit_shows_torchs_numbers(page: Page, served) -> None:
+def test_a_stroke_is_read_by_the_network_and_a_unit_shows_torchs_numbers(page: Page, served, kept) -> None:
     image_run(served.studio.root / "lenet5", architecture="lenet5")
     own = Studio(served.studio.root)
     page.goto(f"{served.address}/digits")
@@ -54,6 +54,21 @@ def test_a_stroke_is_read_by_the_network_and_a_unit_shows_torchs_numbers(page: P
     output = float(box.locator("[data-value=output]").get_attribute("title"))
     assert output == pytest.approx(torchs["values"][-1], abs=1e-6)
     expect(box).to_contain_text("1.7159 tanh(2/3 · ")
+
+    alone = kept(page)  # one file reads this drawing, without the studio
+    expect(alone.locator("[data-guess='0']")).to_have_text(f"{100 * probabilities.max().item():.1f} %")
+    expect(alone.get_by_role("button", name="Clear")).to_have_count(0)
+    expect(alone.get_by_role("region", name="The unit")).to_contain_text("1.7159 tanh(2/3 · ")
+    assert float(alone.locator("[data-value=output]").get_attribute("title")) == pytest.approx(output, abs=1e-6)
+    alone.get_by_role("application").focus()
+    for _ in range(2):
+        alone.keyboard.press("PageUp")
+    expect(alone.get_by_role("application")).to_have_attribute("data-unit", re.compile("^6"))
+    last = alone.get_by_role("application").get_attribute("data-unit").split(".")
+    end = unit(own, "lenet5", int(last[0]), int(last[1]), pixels=drawn)["values"][-1]
+    assert float(alone.locator("[data-value=output]").get_attribute("title")) == pytest.approx(end, abs=1e-6)
+    alone.get_by_role("button", name="3-D").click()
+    expect(alone.get_by_text("c3", exact=True).last).to_be_visible()
 
     page.get_by_role("checkbox", name="c1").uncheck()
     page.get_by_role("button", name="3-D").click()

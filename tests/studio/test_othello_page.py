@@ -15,7 +15,7 @@ def test_a_folder_without_games_says_what_to_do(page: Page, served) -> None:
     expect(page.get_by_text("glassworks reproduce othello --quick")).to_be_visible()
 
 
-def test_one_plays_against_the_network_and_changes_its_board(page: Page, served) -> None:
+def test_one_plays_against_the_network_and_changes_its_board(page: Page, served, kept) -> None:
     game_run(served.studio.root / "othello", probes=True)
     own = Studio(served.studio.root)
     page.emulate_media(reduced_motion="reduce")
@@ -43,3 +43,14 @@ def test_one_plays_against_the_network_and_changes_its_board(page: Page, served)
         text = page.locator(f"[data-legal='{i}']")
         expect(text).to_be_visible()
         assert float(text.inner_text().removesuffix(" %")) == pytest.approx(share, abs=0.051)
+
+    alone = kept(page)  # one file holds the game and the edit, without the studio
+    for i in range(3):
+        expect(alone.locator(f"[data-legal='{i}']")).to_have_text(page.locator(f"[data-legal='{i}']").inner_text())
+    expect(alone.get_by_role("button", name="New game")).to_have_count(0)
+    alone.get_by_role("slider").first.fill("3")
+    earlier = position(own, "othello", MOVES[:3])
+    expect(alone.locator("[data-value=illegal]")).to_have_text(f"{100 * earlier['illegal']:.1f} %")
+    right = (earlier["says"].argmax(-1) == earlier["board"]).sum(-1).tolist()
+    for layer, number in enumerate(right):
+        expect(alone.locator(f"[data-right='{layer}']")).to_have_text(f"{number} of 36 right")

@@ -116,7 +116,7 @@ def test_ten_tabs_over_two_hundred_runs_are_all_told_at_once(page: Page, served)
     expect(page.get_by_role("row")).to_have_count(11)
 
 
-def test_curves_are_read_zoomed_and_linked(page: Page, served) -> None:
+def test_curves_are_read_zoomed_linked_and_kept(page: Page, served, kept) -> None:
     trained(served.studio.root, "a", 100)
     trained(served.studio.root, "b", 50, recipe={"batch_size": 16})
     page.reload()
@@ -144,6 +144,13 @@ def test_curves_are_read_zoomed_and_linked(page: Page, served) -> None:
     page.reload()
     expect(page.get_by_role("button", name="Logarithmic")).to_have_attribute("aria-pressed", "true")
     expect(chart).to_be_visible()
+    alone = kept(page)  # one file has all that was logged, without the studio
+    drawn = alone.get_by_label(re.compile("^Loss by seconds"))
+    expect(drawn).to_have_attribute("aria-label", str(chart.get_attribute("aria-label")))
+    alone.get_by_role("button", name="Steps").click()
+    alone.get_by_label("Also").select_option("lr")
+    rate = alone.get_by_label(re.compile("^learning rate by step"))
+    expect(rate).to_have_attribute("aria-label", re.compile("a 1 at the end, b 0.5 at the end"))
     page.get_by_role("button", name="Choose none").click()
     expect(chart).to_be_hidden()
 

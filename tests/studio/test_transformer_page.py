@@ -181,19 +181,10 @@ def test_what_counts_and_training_show_what_was_measured(page: Page, served) -> 
 
 
 @torch.no_grad()
-def test_a_page_of_one_file_opens_without_the_studio_and_shows_the_same_numbers(
-    page: Page, served, browser, tmp_path
-) -> None:
+def test_a_page_of_one_file_opens_without_the_studio_and_shows_the_same_numbers(page: Page, served, kept) -> None:
     _, model = studio_of(served.studio.root, "gpt2")
     page.goto(f"{served.address}/transformer?run=it&text=a+cat+sat")
-    with page.expect_download() as kept:
-        page.get_by_role("button", name="Keep as a page").click()
-    kept.value.save_as(tmp_path / "page.html")
-    context = browser.new_context(offline=True)
-    alone = context.new_page()
-    failures: list[str] = []
-    alone.on("pageerror", lambda error: failures.append(str(error)))
-    alone.goto((tmp_path / "page.html").as_uri())
+    alone = kept(page)
     top = float(model(ids())[0, -1].div(0.8).softmax(-1).max())
     assert numbers(alone, "[data-chance]", "data-chance")[0] == pytest.approx(top, rel=1e-3)
     alone.get_by_role("button", name="The next block").click()
@@ -206,8 +197,6 @@ def test_a_page_of_one_file_opens_without_the_studio_and_shows_the_same_numbers(
     expect(alone.locator("[data-top]").first).to_be_visible()
     alone.get_by_role("slider", name="temperature").fill("1")
     expect(alone.get_by_role("button", name="Silence head 0")).to_have_count(0)
-    context.close()
-    assert failures == []
 
 
 def test_an_address_that_makes_no_sense_shows_what_can_be_shown_and_mistakes_are_lines(page: Page, served) -> None:

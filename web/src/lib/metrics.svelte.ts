@@ -1,8 +1,8 @@
 // The logged numbers of runs, as columns that grow while the runs train.
 
-import { ask } from './ask';
+import type { Ask } from './ask';
 import { Points } from './curves';
-import { watch, type Row } from './live.svelte';
+import type { Row, watch } from './live.svelte';
 import type { NDArray } from './wire';
 
 interface Answer {
@@ -30,6 +30,11 @@ export class Metrics {
     readonly runs: string[],
     readonly columns: string[],
     readonly axis: Axis,
+    private readonly ask: Ask,
+    /** How appended rows are heard of; not at all where nobody tells. */
+    private readonly follow?: typeof watch,
+    /** What is asked for, where that is more than what is drawn. */
+    private readonly whole?: string[],
   ) {
     void this.#load(runs);
   }
@@ -45,7 +50,8 @@ export class Metrics {
 
   async #load(runs: string[]): Promise<void> {
     try {
-      const answers = await ask<Answer[]>('runs.curves', { names: runs, columns: [...new Set([this.axis, 'step', ...this.columns])] });
+      const columns = this.whole ?? [...new Set([this.axis, 'step', ...this.columns])];
+      const answers = await this.ask<Answer[]>('runs.curves', { names: runs, columns });
       if (this.#ended) return;
       for (const answer of answers) {
         const x = answer.columns[this.axis] ?? answer.columns.step;
@@ -54,7 +60,7 @@ export class Metrics {
           this.#points.set(`${answer.name}\n${column}`, x && y ? Points.of(x.data, y.data) : new Points());
         }
         this.names = [...new Set([...this.names, ...answer.names])];
-        this.#stops.push(watch(answer.name, 'metrics', [answer.to, answer.file], (rows, again) => this.#append(answer.name, rows, again)));
+        if (this.follow) this.#stops.push(this.follow(answer.name, 'metrics', [answer.to, answer.file], (rows, again) => this.#append(answer.name, rows, again)));
       }
       this.failure = undefined;
       this.loaded = true;

@@ -3,12 +3,13 @@
 import { mount as begin, unmount, type Component } from 'svelte';
 import type { Ask } from './ask';
 import { askIt } from './glossary';
+import { replaying, type Kept } from './kept';
 import { rendering } from './notebook';
 import { unpack } from './wire';
 
 export interface Props<Data> {
   data: Data;
-  /** The only way to Python; there is none in a page of one file. */
+  /** The only way to Python; in a page of one file there is none, or what it was kept with answers. */
   ask?: Ask;
 }
 
@@ -17,8 +18,10 @@ export type Mount<Data> = (element: Element, data: Data, ask?: Ask) => () => voi
 
 /** What a file of src/mounts exports: `mount` and `unpack` for a page of one file, `render` for a notebook. */
 export function mounting<Data>(Content: Component<Props<Data>>) {
-  const mount: Mount<Data> = (element, data, ask) => {
-    if (ask) askIt(ask);
+  const mount: Mount<Data> = (element, data, python) => {
+    if (python) askIt(python);
+    const { answers } = data as Kept;
+    const ask = python ?? (answers && replaying(answers));
     const props = ask ? { data, ask } : { data };
     const content = begin(Content, { target: element, props: props as Props<Data> });
     return () => void unmount(content);

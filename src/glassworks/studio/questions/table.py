@@ -4,6 +4,7 @@ QUESTIONS: dict[str, str] = {
     f"{page}.{name}": f"glassworks.studio.questions.{page}:{name}"
     for page, names in {
         "glossary": ("words",),
+        "pages": ("keep",),
         "jobs": ("offers", "start", "stop", "resume", "terminal"),
         "runs": ("runs", "run", "compare", "curves", "score", "trace"),
         "transformer": ("models", "forward", "block", "matrix", "norms", "lens", "saliency", "training", "page"),

@@ -1,5 +1,6 @@
 // What Python says of a network that is drawn unit by unit (glassworks/studio/questions/digits.py).
 
+import type { Kept } from '../../lib/kept';
 import type { NDArray } from '../../lib/wire';
 
 export interface Stage {
@@ -20,7 +21,7 @@ export interface Style {
   column: number;
 }
 
-export interface Network {
+export interface Network extends Kept {
   run: string;
   architecture: string;
   parameters: number;

@@ -1,5 +1,6 @@
 // What Python says of a network that plays Othello (glassworks/studio/questions/othello.py).
 
+import type { Kept } from '../../lib/kept';
 import type { NDArray } from '../../lib/wire';
 
 export interface EditSettings {
@@ -9,7 +10,7 @@ export interface EditSettings {
   size: number;
 }
 
-export interface Network {
+export interface Network extends Kept {
   run: string;
   size: number;
   layers: number;
