@@ -113,6 +113,8 @@ def revised(contents: Contents) -> str:
     changes = [(number(row.get("step")), number(row.get("steps"))) for row in found or [] if isinstance(row, dict)]
     if not changes or not math.isfinite(planned + sum(map(sum, changes))):
         return ""
+    if isinstance(contents.record.get("stopped"), str):
+        return f" {planned:,.0f} steps were planned; it was stopped {contents.record['stopped']}."
     shown = changes if len(changes) <= REVISIONS else [*changes[: REVISIONS - 1], changes[-1]]
     after = ", ".join(f"{steps:,.0f} after step {step:,.0f}" for step, steps in shown)
     times = "" if len(changes) <= REVISIONS else f" ({len(changes)} times in all)"

@@ -143,6 +143,14 @@ class Pace:
             return self.steps
         return step + max(1, round((self.budget - seconds) / max(each, 1e-9)))
 
+    def end(self, step: int, seconds: float) -> None:
+        """After `step` steps: one more is the last, whatever time there is."""
+        if step > self.settled and step + 1 < self.steps:
+            revision = Revision(step, step + 1, seconds)
+            self.write([*self.revisions, revision])
+            self.revise(revision)
+            self.budget = None
+
     def revise(self, revision: Revision) -> None:
         """From here on there are so many steps; what is left of a warm-up is not stretched over them."""
         at = self.exact(revision.step)

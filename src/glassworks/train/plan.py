@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -76,27 +77,28 @@ def plan_once(run: Run, make: Callable[[], Plan], place: Ranks | None = None) ->
 
 def pace_of(run: Run, recipe: Training, plan: Plan, place: Ranks) -> Pace:
     """The pace of a run, begun or gone on with: call it before the run is rewound, while what is known is all there."""
-    if recipe.minutes is None:
-        return Pace(plan.steps)
     revisions = revisions_of(run)
+    if recipe.minutes is None:
+        return Pace(plan.steps, revisions=revisions, write=partial(write_revisions, run, place))
     reached = [row["step"] for row in run.rows("metrics")[-1:]] + [revision.step for revision in revisions]
     settled = place.agree(max([run.record.get("settled", 0), *reached]))
     if place.first:
         run.update(settled=settled)
-
-    def write(now: list[Revision]) -> None:
-        if place.first:
-            run.update(revisions=[dataclasses.asdict(revision) for revision in now])
-
     return Pace(
         plan.steps,
         budget=60 * recipe.minutes,
         warmup=warmup_of(recipe.schedule, plan.steps),
         revisions=revisions,
         settled=settled,
-        write=write,
+        write=partial(write_revisions, run, place),
         agree=place.agree,
     )
+
+
+def write_revisions(run: Run, place: Ranks, now: list[Revision]) -> None:
+    """Keep all revisions of a run in its run.json."""
+    if place.first:
+        run.update(revisions=[dataclasses.asdict(revision) for revision in now])
 
 
 def revisions_of(run: Run) -> list[Revision]:

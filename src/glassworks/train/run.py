@@ -5,7 +5,9 @@ A kind of run is one short file over it: a recipe (train/training.py), its `Work
 """
 
 import copy
+from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 
 import torch
 from torch import nn
@@ -17,9 +19,9 @@ from glassworks.core.runs import Run, being_trained
 from glassworks.optim.schedules import make_schedule
 from glassworks.train.checkpoint import load_checkpoint, newest_checkpoint
 from glassworks.train.device import pick_device
-from glassworks.train.distributed import Ranks
+from glassworks.train.distributed import OnEveryRank, Ranks
 from glassworks.train.fit import Fit, Interrupted
-from glassworks.train.pace import Times
+from glassworks.train.pace import Pace, Times
 from glassworks.train.plan import make_plan, pace_of, plan_once, result
 from glassworks.train.resumable import check_finite, resumable
 from glassworks.train.training import Training
@@ -87,6 +89,8 @@ def carry_on(run: Run, recipe: Training, work: Work, place: Ranks, report: Repor
     every = [] if work.watch is None else [*work.watch(judged, recipe.eval_every or Times(pace, work.evaluations))]
     if work.sample is not None:
         every.append((recipe.sample_every or Times(pace, SAMPLES), sample))
+    if work.done is not None:
+        every.append((1, OnEveryRank(partial(end_early, run, work.done, pace, place))))
     try:
         ended = resumable(
             run,
@@ -114,6 +118,19 @@ def carry_on(run: Run, recipe: Training, work: Work, place: Ranks, report: Repor
         raise
     finish(ended)
     return ended
+
+
+def end_early(
+    run: Run, done: Callable[[], str | None], pace: Pace, place: Ranks, step: int, _: nn.Module
+) -> dict[str, float]:
+    """After a step: let the next be the last one, where the work says so, and write down why."""
+    reason = done() if place.first and step + 1 < pace.steps else None
+    if place.agree(reason is not None):
+        rows = run.rows("metrics")
+        pace.end(step, rows[-1]["seconds"] if rows else 0.0)
+        if reason is not None:
+            run.update(stopped=f"after step {step:,}: {reason}")
+    return {}
 
 
 def load_newest(run: Run, recipe: Training, model: nn.Module) -> None:

@@ -47,5 +47,8 @@ class Work:
     """Likewise."""
     log_every: int | None = None
     """Steps between rows of metrics; None = 100 rows in a run, and at least every tenth step."""
+    done: Callable[[], str | None] | None = None
+    """Asked after each step: why the run has come to its end sooner than planned, in words; None = it goes on. One more
+    step then is its last, and all that is due after a last step is done."""
     max_rise: float | None = None
     """The run is stopped as diverged where its smoothed loss rises so far above its lowest; None = never."""

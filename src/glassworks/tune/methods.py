@@ -32,6 +32,20 @@ class Method:
     """The kind of run that it makes: a language model, or a reward model."""
 
 
+POLICIES: Mapping[str, str] = {
+    "ppo": "proximal policy optimisation: what completions are worth, beside what the policy expects",
+    "grpo": "group relative policy optimisation: what completions are worth, beside others of their prompt",
+    "dapo": "GRPO with all tokens alike, a later clip above, and no flat groups (Yu et al. 2025)",
+    "dr_grpo": "GRPO in which neither lengths nor deviations weigh (Liu et al. 2025)",
+    "gspo": "GRPO with ratios of whole completions (Zheng et al. 2025)",
+    "gmpo": "GRPO with geometric means of clipped ratios (Zhao et al. 2025)",
+    "cispo": "GRPO in which no token loses its gradient (MiniMax 2025)",
+    "sapo": "GRPO with a soft gate in the place of the clip (Gao et al. 2025)",
+    "rloo": "REINFORCE leave-one-out: completions beside the mean of the others of their prompt",
+    "reinforce_pp": "REINFORCE++: what comes from each token on, whitened over the batch",
+}
+"""Methods that learn from what the model itself writes."""
+
 METHODS: Mapping[str, Method] = {
     "sft": Method(
         "supervised fine-tuning: the likelihood of texts, completions or answers",
@@ -41,6 +55,17 @@ METHODS: Mapping[str, Method] = {
         adapter_rate=1e-3,
         gain="likelihood",
     ),
+    **{
+        name: Method(
+            what,
+            ("prompt", "completion"),
+            "glassworks.tune.policy.work:work",
+            rate=2e-5,
+            adapter_rate=3e-4,
+            gain="reward",
+        )
+        for name, what in POLICIES.items()
+    },
 }
 
 

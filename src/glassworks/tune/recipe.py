@@ -1,5 +1,6 @@
 """A recipe of a tuning: everything that decides what it computes, as one frozen dataclass of plain values."""
 
+import math
 from dataclasses import dataclass, field
 
 from glassworks.core.errors import RunError
@@ -10,6 +11,7 @@ from glassworks.models.adapters.config import AdapterConfig
 from glassworks.optim.config import OptimizerConfig, ScheduleConfig
 from glassworks.train.training import UTF8, Training, recipe_in
 from glassworks.tune.methods import method_named
+from glassworks.tune.policy.settings import Completing
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,10 @@ class Examples:
     held_out: float | str | tuple[str, ...] = 0.1
     """The examples that are held out: a share of the prompts, or files of their own."""
     method: str = "sft"
-    """How it learns from them: sft. The data must be of a form that the method takes."""
+    """How it learns from them: sft; or from what it writes itself: grpo, dapo, dr_grpo, gspo, gmpo, cispo, sapo, rloo,
+    reinforce_pp, ppo. The data must be of a form that the method takes."""
+    beta: float | None = None
+    """What a nat from the model before costs. None = the method's own."""
     general: str | tuple[str, ...] | None = None
     """The text by which it is measured what the model forgets. None = what the run held out that it goes back to; for
     a model that is of no run, the sources of Python's standard library."""
@@ -51,7 +56,7 @@ class Adapted:
 
 
 @dataclass(frozen=True)
-class TuneRecipe(Training, Adapted, Examples):
+class TuneRecipe(Training, Adapted, Completing, Examples):
     """What model to tune, on what examples, and how."""
 
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig("adamw", betas=(0.9, 0.95)))
@@ -71,9 +76,14 @@ class TuneRecipe(Training, Adapted, Examples):
                 check_text(text if isinstance(text, str) else "", name, RENAME if name == "data" else UTF8)
         if isinstance(self.held_out, float) and not 0 < self.held_out < 1:
             raise ValueError(f"held_out (={self.held_out}) is a share of the prompts: give a number between 0 and 1")
+        if self.beta is not None and not 0 <= self.beta < math.inf:
+            raise ValueError(f"beta (={self.beta}) must be at least 0, and finite")
         if self.n_ctx is not None and self.n_ctx < 2:
             raise ValueError(f"n_ctx (={self.n_ctx}) must be at least 2")
-        method_named(self.method)
+        self.check_completing()
+        method = method_named(self.method)
+        if method.gain != "reward" and self.reward is not None:
+            raise ValueError(f"reward (={self.reward!r}) is for methods such as grpo, and {self.method} has none")
 
     @property
     def sources(self) -> tuple[str, ...]:

@@ -37,8 +37,9 @@ from glassworks.train.run import load_newest, train_run
 from glassworks.train.work import Work
 from glassworks.tune.material import Material, material_for, material_of
 from glassworks.tune.methods import method_named
-from glassworks.tune.network import keep, stored
+from glassworks.tune.network import keep
 from glassworks.tune.recipe import TuneRecipe, tune_recipe_of
+from glassworks.tune.rewards.named import check_reward
 
 Watch = Callable[[Material, nn.Module, Often], Every]
 """What else to do during training, given the material, the model to judge (the averaged one, if there is one) and how
@@ -53,6 +54,11 @@ def check_sources(recipe: TuneRecipe) -> None:
         Run.open(recipe.start_from, "tune")
     if not recipe.data:
         raise ValueError("data (='') must name the examples to learn from: files of rows, or of text")
+    if method_named(recipe.method).gain == "reward":
+        if recipe.reward is None:
+            raise ValueError(f"reward must say what completions are worth to {recipe.method}: arithmetic, for example")
+        for reward in filter(None, (recipe.reward, recipe.gold)):
+            check_reward(reward)
     for name in recipe.sources:
         if is_shipped(name):
             continue
@@ -150,8 +156,10 @@ def opened(run: Run, device: torch.device) -> OpenedText:
         model, tokenizer = load_model(path, device=device), load_tokenizer(path)
         return OpenedText(model=model, tokenizer=tokenizer, path=path, run=run, load=partial(corpus_of_run, run))
     material = material_of(run)
-    unfinished, _ = work_of(material).build(device, torch.float32)
-    load_newest(run, tune_recipe_of(run), stored(material, unfinished))
+    work = work_of(material)
+    unfinished, _ = work.build(device, torch.float32)
+    load_newest(run, tune_recipe_of(run), work.stored(unfinished))
+    unfinished = getattr(unfinished, "policy", unfinished)  # of one with values
     assert isinstance(unfinished, GPT)
     merge(unfinished)
     return OpenedText(

@@ -13,6 +13,9 @@ from glassworks.models.gpt.model import GPT
 from glassworks.models.modes import evaluating
 from glassworks.objectives.losses import token_losses
 from glassworks.tune.material import Material
+from glassworks.tune.policy.draw import write
+from glassworks.tune.policy.work import prompts_of, rewards_of
+from glassworks.tune.rewards.ask import ask
 
 MOST = 512
 """Held-out examples that are measured, at most."""
@@ -24,6 +27,37 @@ def likelihood(material: Material, before: GPT, after: GPT) -> dict[str, Change]
     totals = [example_nats(model, rows, filler) for model in (before, after)]
     sizes = np.array([sum(row.learned) for row in rows])
     return {"nats per token": change(totals[0], totals[1], sizes)}
+
+
+WRITTEN = 256
+"""Held-out prompts that are gone on with, at most."""
+
+
+def rewards(material: Material, before: GPT, after: GPT) -> dict[str, Change]:
+    """The reward of a completion of each held-out prompt, and the gold one, where there is one."""
+    recipe, (reward, gold) = material.recipe, rewards_of(material)
+    prompts = list(prompts_of(material, material.examples.held_out))[:WRITTEN]
+    found: dict[str, list[np.ndarray]] = {"reward": [], "gold reward": []}
+    for model in (before, after):
+        written = write(
+            model,
+            material.base.tokenizer,
+            prompts,
+            max_tokens=recipe.max_tokens,
+            temperature=recipe.temperature,
+            seed=recipe.seed,
+        )
+        texts = [one.prompt.text for one in written], [one.text for one in written]
+        found["reward"].append(ask(reward, *texts).values.double().numpy())
+        if gold is not None:
+            found["gold reward"].append(ask(gold, *texts).values.double().numpy())
+    return {what: paired(*values) for what, values in found.items() if values}
+
+
+def paired(before: np.ndarray, after: np.ndarray) -> Change:
+    """The change of what is there before and after."""
+    there = ~np.isnan(before) & ~np.isnan(after)
+    return change(before[there], after[there], np.ones(int(there.sum())))
 
 
 @torch.no_grad()

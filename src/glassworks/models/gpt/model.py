@@ -297,12 +297,17 @@ class GPT(nn.Module):
             initialise(self, seed)
 
     def forward(
-        self, tokens: Int[Tensor, "B T"], cache: Cache | None = None, *, last: bool = False
+        self, tokens: Int[Tensor, "B T"], cache: Cache | None = None, *, last: bool = False, since: int = 0
     ) -> Float[Tensor, "B Q V"]:
-        """Logits of the next token at every position (Q = T), or, if `last`, at the last one only (Q = 1).
+        """Logits of the next token at every position from `since` on, or, if `last`, at the last one only (Q = 1).
 
         With a cache, `tokens` continue what it holds, and it grows by T positions.
         """
+        x = self.stream(tokens, cache)
+        return self.unembed(x[:, -1:] if last else x[:, since:] if since else x)
+
+    def stream(self, tokens: Int[Tensor, "B T"], cache: Cache | None = None) -> Float[Tensor, "B T C"]:
+        """The residual stream behind the last block."""
         x, rope, mask = self.inputs(tokens, cache)
         for block in self.blocks:
             if self.recompute and self.training and cache is None:
@@ -311,7 +316,7 @@ class GPT(nn.Module):
                 x = block(x, rope, mask, cache)
         if cache is not None:
             cache.length += tokens.size(1)
-        return self.unembed(x[:, -1:] if last else x)
+        return x
 
     def run_blocks(self, tokens: Int[Tensor, "B T"]) -> None:
         """Run for what passes points in the blocks: only the logits of the last position are made."""
