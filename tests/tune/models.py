@@ -36,3 +36,8 @@ def echoes(count: int = 40) -> list[dict[str, Any]]:
     """Prompts that name an animal, and completions that name it again."""
     names = random.Random(1).choices(["ant", "bee", "cat", "dog", "eel"], k=2 * count)
     return [{"prompt": f"{a} {b}: ", "completion": f"{b}."} for a, b in zip(names[::2], names[1::2], strict=True)]
+
+
+def preferred(count: int = 40) -> list[dict[str, Any]]:
+    """Prompts that name two animals, after which an ant is to be named, and an eel not."""
+    return [{"prompt": row["prompt"], "chosen": "ant.", "rejected": "eel."} for row in echoes(count)]

@@ -28,6 +28,8 @@ class Method:
     """That of an adapter alone, whatever the width."""
     gain: Literal["likelihood", "preference", "reward"]
     """By what it is judged on held-out examples (evaluate/tuning/)."""
+    look: str | None = None
+    """Where its `(Material) -> (model) -> numbers` is, what is measured on the way; None = its work says so itself."""
     kind: Literal["tuned", "reward"] = "tuned"
     """The kind of run that it makes: a language model, or a reward model."""
 
@@ -46,6 +48,15 @@ POLICIES: Mapping[str, str] = {
 }
 """Methods that learn from what the model itself writes."""
 
+PREFERENCES: Mapping[str, str] = {
+    "dpo": "direct preference optimisation: what was chosen rises against what was not, beside a reference",
+    "ipo": "identity preference optimisation: the same, up to a difference, and not for ever",
+    "kto": "Kahneman-Tversky optimisation: from single completions that are good or bad",
+    "orpo": "odds ratio preference optimisation: fine-tuning and preferring in one, without a reference",
+    "simpo": "simple preference optimisation: likelihoods a token, and a margin, without a reference",
+}
+"""Methods that learn from preferences themselves."""
+
 METHODS: Mapping[str, Method] = {
     "sft": Method(
         "supervised fine-tuning: the likelihood of texts, completions or answers",
@@ -54,7 +65,20 @@ METHODS: Mapping[str, Method] = {
         rate=1e-4,
         adapter_rate=1e-3,
         gain="likelihood",
+        look="glassworks.tune.sft:look",
     ),
+    **{
+        name: Method(
+            what,
+            ("preference", "ranking", *(("unpaired",) if name == "kto" else ())),
+            "glassworks.tune.preferences:work",
+            rate=1e-5,
+            adapter_rate=2e-4,
+            gain="preference",
+            look="glassworks.tune.preferences:look",
+        )
+        for name, what in PREFERENCES.items()
+    },
     **{
         name: Method(
             what,

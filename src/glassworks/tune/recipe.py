@@ -2,11 +2,12 @@
 
 import math
 from dataclasses import dataclass, field
+from typing import Literal
 
 from glassworks.core.errors import RunError
 from glassworks.core.runs import Run
 from glassworks.core.text import RENAME, check_text
-from glassworks.data.dialogues.tokens import Learned
+from glassworks.data.dialogues.rows import Learned
 from glassworks.models.adapters.config import AdapterConfig
 from glassworks.optim.config import OptimizerConfig, ScheduleConfig
 from glassworks.train.training import UTF8, Training, recipe_in
@@ -26,8 +27,8 @@ class Examples:
     held_out: float | str | tuple[str, ...] = 0.1
     """The examples that are held out: a share of the prompts, or files of their own."""
     method: str = "sft"
-    """How it learns from them: sft; or from what it writes itself: grpo, dapo, dr_grpo, gspo, gmpo, cispo, sapo, rloo,
-    reinforce_pp, ppo. The data must be of a form that the method takes."""
+    """How it learns from them: sft; from preferences: dpo, ipo, kto, orpo, simpo; or from what it writes itself: grpo,
+    dapo, dr_grpo, gspo, gmpo, cispo, sapo, rloo, reinforce_pp, ppo. The data must be of a form that it takes."""
     beta: float | None = None
     """What a nat from the model before costs. None = the method's own."""
     general: str | tuple[str, ...] | None = None
@@ -56,7 +57,33 @@ class Adapted:
 
 
 @dataclass(frozen=True)
-class TuneRecipe(Training, Adapted, Completing, Examples):
+class Preferring:
+    """How it learns from preferences."""
+
+    reference: str | None = None
+    """The model that it is kept near to: a run, a folder or a GGUF file. None = the one that it starts from."""
+    dpo: Literal["sigmoid", "hinge", "robust"] = "sigmoid"
+    """dpo only: the loss of a difference; robust = unbiased where a share of the choices, smoothing, is wrong."""
+    smoothing: float = 0.0
+    """dpo only: the share of choices that are taken to be wrong."""
+    ipo_by_token: bool = True
+    """ipo only: compare log-probabilities a token, as its authors advise."""
+    gamma: float = 1.0
+    """simpo only: how far the chosen one is to be ahead."""
+    also_sft: float = 0.0
+    """Weight of the likelihood of what was chosen, beside the method's own loss."""
+
+    def check_preferring(self) -> None:
+        """Refuse what cannot be, naming the field, its value and the remedy."""
+        for name in ("smoothing", "also_sft", "gamma"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} (={getattr(self, name)}) must be 0 or more, and finite")
+        if self.smoothing >= 0.5:
+            raise ValueError(f"smoothing (={self.smoothing}) must be below 0.5: at half, choices say nothing")
+
+
+@dataclass(frozen=True)
+class TuneRecipe(Training, Adapted, Preferring, Completing, Examples):
     """What model to tune, on what examples, and how."""
 
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig("adamw", betas=(0.9, 0.95)))
@@ -81,6 +108,7 @@ class TuneRecipe(Training, Adapted, Completing, Examples):
         if self.n_ctx is not None and self.n_ctx < 2:
             raise ValueError(f"n_ctx (={self.n_ctx}) must be at least 2")
         self.check_completing()
+        self.check_preferring()
         method = method_named(self.method)
         if method.gain != "reward" and self.reward is not None:
             raise ValueError(f"reward (={self.reward!r}) is for methods such as grpo, and {self.method} has none")

@@ -6,9 +6,8 @@ over all of a batch, so that a token counts the same in whichever example it sta
 of a completion or a conversation what the assistant says, with its end, unless the recipe says all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 import torch
 from torch import nn
@@ -21,6 +20,8 @@ from glassworks.train.work import Work
 from glassworks.tune.material import Material
 from glassworks.tune.network import build, sample, stored
 
+LOOK = 64
+"""Held-out examples that are looked at on the way, at most."""
 EVALUATIONS = 8
 """Of a run at most, if its recipe does not say after how many steps."""
 
@@ -50,8 +51,13 @@ def batches(rows: Sequence[Tokens], material: Material, size: int, rank: int, wo
     return ByLength([len(row.ids) for row in rows], make, size, material.recipe.seed, rank, world)
 
 
+def look(material: Material) -> Callable[[nn.Module], dict[str, float]]:
+    """What is measured on the way: the first held-out examples."""
+    return partial(held_out_loss, rows=material.sequences("held_out")[:LOOK], filler=material.base.tokenizer.eot)
+
+
 @torch.no_grad()
-def held_out_loss(model: nn.Module, rows: Sequence[Tokens], filler: int, at_once: int = 16) -> dict[str, Any]:
+def held_out_loss(model: nn.Module, rows: Sequence[Tokens], filler: int, at_once: int = 16) -> dict[str, float]:
     """Mean nats of the learned tokens of some examples, for a look on the way."""
     device = next(model.parameters()).device
     total, number = 0.0, 0

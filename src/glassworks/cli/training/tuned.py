@@ -1,8 +1,11 @@
 """A tuning, at the command line: what is told on the way, and what can be done with the model."""
 
+from collections.abc import Callable
+
 from torch import nn
 
 from glassworks.core.called import command
+from glassworks.core.kinds import found
 from glassworks.core.progress import Report, say
 from glassworks.core.runs import Run
 from glassworks.train.distributed import Ranks
@@ -10,10 +13,9 @@ from glassworks.train.fit import Every
 from glassworks.train.pace import Often
 from glassworks.tune.material import Material
 from glassworks.tune.run import tune
-from glassworks.tune.sft import held_out_loss
 
-LOOK = 64
-"""Held-out examples that are looked at on the way, at most."""
+SAID = {"nats_per_token": "nats/token", "loss": "loss", "accuracy": "accuracy", "reward_margin": "margin"}
+"""Of what is measured on the way, what is said, and how it is called."""
 
 
 def train(run: Run, place: Ranks, report: Report) -> bool:
@@ -28,11 +30,15 @@ def further(run: Run) -> list[tuple[str, str]]:
 
 def watch(material: Material, judged: nn.Module, often: Often) -> Every:
     """Evaluation, for the training loop."""
-    rows, filler = material.sequences("held_out")[:LOOK], material.base.tokenizer.eot
+    if material.method.look is None:
+        return []
+    looks: Callable[[nn.Module], dict[str, float]] = found(material.method.look)(material)
 
     def validate(step: int, model: object) -> dict[str, float]:
-        scores = held_out_loss(judged, rows, filler)
-        say(f"step {step:,}: held-out examples {scores['val_nats_per_token']:.4f} nats/token")
+        scores = looks(judged)
+        told = {name: scores[f"val_{name}"] for name in SAID if f"val_{name}" in scores}
+        numbers = ", ".join(f"{SAID[name]} {value:.4f}" for name, value in told.items())
+        say(f"step {step:,}: held-out examples, {numbers}")
         return scores
 
     return [(often, validate)]

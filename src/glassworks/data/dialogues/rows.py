@@ -20,6 +20,8 @@ from glassworks.core.text import check_text
 
 Form = Literal["text", "completion", "messages", "preference", "unpaired", "ranking", "prompt"]
 Row = dict[str, Any]
+Learned = Literal["answers", "all"]
+"""What of an example is learned: completions and what the assistant says; or all, prompts and other turns, too."""
 
 FIELDS: dict[Form, tuple[str, ...]] = {
     "preference": ("prompt", "chosen", "rejected"),

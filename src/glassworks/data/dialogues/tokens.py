@@ -6,15 +6,12 @@ and has the end of text behind it; messages are as the chat template writes them
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from glassworks.core.progress import counted
-from glassworks.data.dialogues.rows import Row
+from glassworks.data.dialogues.rows import Learned, Row
 from glassworks.data.tokenizers.chat import Chat, Message
 from glassworks.data.tokenizers.codec import Tokenizer
-
-Learned = Literal["answers", "all"]
-"""answers = completions, or what the assistant says; all = prompts and the other turns, too."""
 
 
 class Tokens(NamedTuple):

@@ -13,8 +13,10 @@ from glassworks.models.gpt.model import GPT
 from glassworks.models.modes import evaluating
 from glassworks.objectives.losses import token_losses
 from glassworks.tune.material import Material
+from glassworks.tune.pairs import pairs_of, reference_logprobs, row_logprobs
 from glassworks.tune.policy.draw import write
 from glassworks.tune.policy.work import prompts_of, rewards_of
+from glassworks.tune.preferences import FREE, right
 from glassworks.tune.rewards.ask import ask
 
 MOST = 512
@@ -58,6 +60,26 @@ def paired(before: np.ndarray, after: np.ndarray) -> Change:
     """The change of what is there before and after."""
     there = ~np.isnan(before) & ~np.isnan(after)
     return change(before[there], after[there], np.ones(int(there.sum())))
+
+
+def preferences(material: Material, before: GPT, after: GPT) -> dict[str, Change]:
+    """How often a held-out pair is put right, by log-probabilities against the reference's, or a token without one.
+
+    The reference itself is ahead of itself by nothing: half of the pairs are right by it. And nats a token of what was
+    chosen, which may fall while the difference rises.
+    """
+    pairs, filler = pairs_of(material, "held_out")[:MOST], material.base.tokenizer.eot
+    rows = [row for pair in pairs for row in (pair.chosen, pair.rejected)]
+    free = material.recipe.method in FREE
+    told = [row_logprobs(model, rows, filler, mean=free).view(-1, 2).double() for model in (before, after)]
+    reference = 0.0 if free else reference_logprobs(material, rows).view(-1, 2).double()
+    ahead = [right((one - reference) @ torch.tensor([1.0, -1.0], dtype=torch.float64)) for one in told]
+    sizes = np.array([sum(pair.chosen.learned) for pair in pairs])
+    nats = [-one[:, 0].numpy() * (sizes if free else 1) for one in told]
+    return {
+        "accuracy": change(ahead[0].numpy(), ahead[1].numpy(), np.ones(len(pairs))),
+        "nats per token of the chosen": change(nats[0], nats[1], sizes),
+    }
 
 
 @torch.no_grad()

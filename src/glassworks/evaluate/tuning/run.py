@@ -8,12 +8,12 @@ from typing import Any
 from glassworks.core.files import refuse_unwritable, write_json
 from glassworks.core.runs import Run, check_run
 from glassworks.evaluate.tuning.forgetting import forgetting, moved
-from glassworks.evaluate.tuning.gain import likelihood, rewards
+from glassworks.evaluate.tuning.gain import likelihood, preferences, rewards
 from glassworks.train.device import pick_device
 from glassworks.train.opening import open_text
 from glassworks.tune.material import material_of
 
-GAINS = {"likelihood": likelihood, "reward": rewards}
+GAINS = {"likelihood": likelihood, "preference": preferences, "reward": rewards}
 """What is measured on held-out examples, by what a method says of itself."""
 
 

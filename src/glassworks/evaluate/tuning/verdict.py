@@ -6,7 +6,13 @@ from typing import Any
 from glassworks.core.columns import aligned, fold
 from glassworks.core.progress import counted
 
-LOWER = {"nats per token": True, "accuracy": False, "reward": False, "gold reward": False}
+LOWER = {
+    "nats per token": True,
+    "nats per token of the chosen": True,
+    "accuracy": False,
+    "reward": False,
+    "gold reward": False,
+}
 """Of what is measured on examples, whether less is better."""
 NOTABLE = 0.05
 """Nats a token from which what was forgotten is told as more than a little."""
