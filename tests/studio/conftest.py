@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from glassworks.studio import front, live
 from glassworks.studio.app import make_app
+from glassworks.studio.keys import Keys, keys_of
 from glassworks.studio.serve import listening
 from glassworks.studio.studio import Studio
 
@@ -44,13 +45,19 @@ class Served:
         self.listener.close()
 
 
-def serve(root: Path, port: int = 0, token: str = TOKEN) -> Served:
-    """Serve the studio over `root`."""
+def serve(root: Path, port: int = 0, token: str = TOKEN, keys: Keys | None = None) -> Served:
+    """Serve the studio over `root`; the token is also a key. Browsers are known again unless `keys` says which are."""
     listener = listening(port)
     number = listener.getsockname()[1]
     studio = Studio(root)
+    if keys is None:
+        keys = keys_of(root, number)
+        keys.add(token)
     config = uvicorn.Config(
-        make_app(studio, token, number), log_level="warning", ws="websockets-sansio", timeout_graceful_shutdown=1
+        make_app(studio, token, number, keys=keys),
+        log_level="warning",
+        ws="websockets-sansio",
+        timeout_graceful_shutdown=1,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)

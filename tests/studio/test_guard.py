@@ -14,6 +14,7 @@ from websockets.sync.client import connect
 from glassworks.core.runs import Run
 from glassworks.studio.app import LONGEST
 from glassworks.studio.guard import COOKIE, Guard, local
+from glassworks.studio.keys import hashed
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +113,10 @@ def test_the_address_that_the_browser_is_opened_with_lets_in_once() -> None:
     assert given("").status_code == given("on").status_code == 403
     first = given("once")
     assert first.status_code == 303
-    assert "glassworks_studio_1=token;" in first.headers["set-cookie"]
+    key = first.headers["set-cookie"].split("glassworks_studio_1=")[1].split(";")[0]
+    assert guard.keys.know(key)
+    assert not {"once", "token"} & {key}
+    assert not any(guard.keys.know(one) for one in ("once", "token", "", hashed(key)))
     assert given("once").status_code == given("").status_code == 403
     assert [given("token").status_code for _ in range(2)] == [303, 303]
 

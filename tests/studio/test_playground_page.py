@@ -1,6 +1,7 @@
 """The playground in a browser: what it draws equals torch, a weight moves under a hand, and a link opens it again."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -139,7 +140,20 @@ def test_it_plays_and_pauses_and_every_control_is_in_the_link(opened: Page) -> N
         str(experiment.optimizer.settings["population"])
     )
     opened.get_by_role("button", name="Loss surface").click()
-    expect(opened.get_by_role("img", name="The loss on a plane")).to_be_visible()
+    plane = opened.get_by_role("img", name="The loss on a plane")
+    plane.focus()
+    for key in ("ArrowUp", "ArrowRight", "ArrowRight", "End"):  # the first press is in the middle
+        opened.keyboard.press(key)
+    tip = opened.locator(".tip")
+    link = link_of(opened)
+    found = playground.surface(Studio(Path()), "a", link, to=int(link["step"]))
+    expect(tip).to_have_text(re.compile(rf"^{found['ticks'][30]:.2f}, {found['ticks'][15]:.2f}: loss "))
+    said = float(tip.inner_text().split("loss ")[1].replace(",", ""))
+    assert said == pytest.approx(float(found["loss"][15, 30]), rel=1e-3)
+    opened.keyboard.press("ArrowDown")
+    expect(tip).to_have_text(re.compile(rf"^{found['ticks'][30]:.2f}, {found['ticks'][14]:.2f}: loss "))
+    opened.keyboard.press("Tab")
+    expect(tip).to_be_hidden()
     opened.get_by_label("Optimizer").select_option("extreme_learning_machine")
     expect(opened.get_by_role("alert")).to_contain_text("solves for the last layer")
     opened.get_by_label("Optimizer").select_option("sgd")

@@ -3,13 +3,15 @@
 import json
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from tests.studio.conftest import serve
 
 from glassworks.core.files import locked
 from glassworks.core.runs import Run
+from glassworks.studio.keys import Keys
 from glassworks.trace.trace import Trace
 
 
@@ -88,14 +90,34 @@ def test_a_page_of_an_earlier_start_says_where_to_go_and_goes_on_once_somebody_w
     trained(served.studio.root, "a", 3)
     expect(page.get_by_role("link", name="a", exact=True)).to_be_visible()
     served.stop()
-    again = serve(served.studio.root, served.port, "another-token")
-    expect(page.get_by_text("The studio was started anew: open the address")).to_be_visible()
+    again = serve(served.studio.root, served.port, "another-token", Keys())
+    expect(page.get_by_text("A studio was started here that does not know this browser")).to_be_visible()
     trained(served.studio.root, "b", 3)
     newer = page.context.new_page()
     newer.goto(f"{served.address}/?token=another-token")
     expect(page.get_by_role("link", name="b", exact=True)).to_be_visible()
-    expect(page.get_by_text("The studio was started anew")).to_be_hidden()
+    expect(page.get_by_text("A studio was started here")).to_be_hidden()
     again.stop()
+
+
+def test_a_studio_that_was_killed_knows_its_tabs_again_and_what_they_asked_meanwhile_is_asked_anew(
+    browser: Browser, tmp_path: Path
+) -> None:
+    first = serve(tmp_path, token="first")
+    page = browser.new_context().new_page()
+    page.goto(f"{first.address}/playground?token=first")
+    expect(page.get_by_test_id("step")).to_have_attribute("data-step", "0")
+    first.stop()
+    expect(page.get_by_text(f"glassworks studio --port {first.port}")).to_be_visible()
+    page.get_by_role("button", name="spirals").click()
+    expect(page.get_by_role("alert")).to_contain_text("The studio does not answer. This page goes on by itself")
+    second = serve(tmp_path, first.port, "second")
+    expect(page.get_by_role("alert")).to_be_hidden()
+    expect(page.get_by_text("The studio does not answer")).to_be_hidden()
+    expect(page.get_by_role("button", name="spirals")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_test_id("step")).to_have_attribute("data-step", "0")
+    page.context.close()
+    second.stop()
 
 
 def test_ten_tabs_over_two_hundred_runs_are_all_told_at_once(page: Page, served) -> None:

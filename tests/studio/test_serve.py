@@ -1,5 +1,6 @@
 """Starting the studio: its port, its address, two of them, and what it says where it cannot."""
 
+import json
 import signal
 import socket
 import subprocess
@@ -46,6 +47,10 @@ def test_when_every_port_is_taken_it_says_which(monkeypatch: pytest.MonkeyPatch)
     [
         (["--port", "70000"], "--port (=70000) must be from 0, any that is free, to 65535"),
         (["--runs", "file"], "--runs (=file) is not a folder: give the one that holds runs"),
+        (["--model", "x"], "--model (=x) is no folder of a language model or an encoder-decoder: give one"),
+        (["--model", "pixels"], "--model (=pixels) is no folder of a language model or an encoder-decoder: give one"),
+        (["--model", "gpt"], "--model (=gpt) has the name of runs/gpt: give a link to it that has another name"),
+        (["--model", "a/b", "a/../a/b"], "--model (=a/../a/b) has the name of"),
     ],
 )
 def test_a_mistake_is_one_line(
@@ -53,8 +58,21 @@ def test_a_mistake_is_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("file").touch()
+    for folder, kind in (("gpt", "gpt2"), ("a/b", "marian"), ("pixels", "glassworks-vision"), ("runs/gpt", "gpt2")):
+        Path(folder).mkdir(parents=True)
+        (Path(folder) / "config.json").write_text(json.dumps({"model_type": kind}), encoding="utf-8")
     assert run(["studio", *words, "--no-browser"]) == 2
-    assert capsys.readouterr().err == f"glassworks: {message}\n"
+    said = capsys.readouterr().err
+    assert said.startswith(f"glassworks: {message}")
+    assert len(said.splitlines()) == 1
+
+
+def test_a_model_folder_is_known_by_its_own_name_also_if_it_is_a_link(tmp_path: Path) -> None:
+    (tmp_path / "snapshot").mkdir()
+    (tmp_path / "snapshot" / "config.json").write_text('{"model_type": "marian"}', encoding="utf-8")
+    (tmp_path / "opus").symlink_to(tmp_path / "snapshot")
+    found = serve.model_folders([tmp_path / "snapshot", tmp_path / "x" / ".." / "opus"], tmp_path / "runs")
+    assert found == {"snapshot": tmp_path / "snapshot", "opus": tmp_path / "opus"}
 
 
 def test_the_browsers_command_does_not_tell_the_token_that_stays(

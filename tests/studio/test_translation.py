@@ -1,5 +1,7 @@
 """What the Translation page is told is what torch computes, and bad questions are refused in a line."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from glassworks.core.errors import GlassworksError
+from glassworks.core.errors import GlassworksError, RunError
 from glassworks.core.runs import Run
 from glassworks.interpret.access.hooks import capture
 from glassworks.models.seq2seq.config import Seq2SeqConfig
 from glassworks.models.seq2seq.decode import beam_search, greedy
 from glassworks.models.seq2seq.model import Seq2Seq
 from glassworks.models.seq2seq.positions import sinusoids
+from glassworks.studio.networks.translators import MOST_NUMBERS, most_tokens
 from glassworks.studio.questions import translation
 from glassworks.studio.studio import Studio
 from glassworks.studio.wire import pack
@@ -163,12 +166,12 @@ def test_what_cannot_be_drawn_is_refused_in_a_line(known: tuple[Studio, OpenedPa
     studio, _ = known
     for text, why in (
         ("  ", "an empty text has nothing to translate"),
-        ("z" * 200, "can be drawn: give a shorter one"),
+        ("z" * 200, "this network reads 48: give a shorter one"),
         ("one " * 20_000, "must be a text of at most"),
     ):
         with pytest.raises(ValueError, match=why):
             translation.forward(studio, "dates", text)
-    with pytest.raises(ValueError, match="the target has .* tokens with its mark, and 48 can be drawn"):
+    with pytest.raises(ValueError, match="the target has .* tokens with its mark, and this network reads 48"):
         translation.forward(studio, "dates", TEXT, "9" * 60)
     with pytest.raises(ValueError, match="must be encoder or decoder"):
         translation.layer(studio, "dates", TEXT, "middle", 0)
@@ -183,3 +186,46 @@ def test_what_cannot_be_drawn_is_refused_in_a_line(known: tuple[Studio, OpenedPa
     (tmp_path / "words").mkdir()
     Run.create(tmp_path / "words", kind="text", recipe={}, command=[])
     assert translation.models(Studio(tmp_path)) == []
+
+
+def test_a_text_is_as_long_as_the_network_reads_and_every_pattern_of_it_is_there(tmp_path: Path) -> None:
+    recipe = PairRecipe(
+        data="dates:300", tokenizer="bytes", model=replace(SHAPE, n_ctx=160), steps=1, batch_size=8, device="cpu"
+    )
+    train(start(tmp_path / "long", recipe, ["glassworks", "train"]))
+    studio, text = Studio(tmp_path), "nineteen hundred and five, " * 5
+    found = translation.forward(studio, "long", text, TARGET)
+    size = len(text.strip()) + 1
+    assert size > 128
+    assert len(found["source"]["ids"]) == size
+    assert found["patterns"]["encoder"][1].shape == (2, size, size)
+    close(found["patterns"]["cross"][0].sum(-1), torch.ones(2, len(TARGET) + 1))
+    with pytest.raises(ValueError, match="the source has 201 tokens with its mark, and this network reads 160"):
+        translation.forward(studio, "long", "x" * 200)
+    config = replace(SHAPE, n_ctx=512, n_layer=6, n_head=8)
+    assert most_tokens(config) ** 2 * 8 * 18 <= MOST_NUMBERS < (most_tokens(config) + 1) ** 2 * 8 * 18
+
+
+def test_a_folder_in_marians_layout_is_opened_by_its_name_and_no_other_path_is(
+    known: tuple[Studio, OpenedPairs], tmp_path: Path
+) -> None:
+    studio, _ = known
+    folder = shutil.copytree(studio.root / "dates" / "model", tmp_path / "elsewhere" / "mine")
+    (tmp_path / "runs").mkdir()
+    shutil.copytree(folder, tmp_path / "runs" / "beside")
+    of = Studio(tmp_path / "runs", {"mine": folder})
+    assert [(one["name"], one["steps"], one["finished"]) for one in translation.models(of)] == [
+        ("mine", [], True),
+        ("beside", [], True),
+    ]
+    expected = translation.forward(studio, "dates", TEXT, TARGET)
+    for name in ("mine", "beside"):
+        found = translation.forward(of, name, TEXT, TARGET)
+        close(found["last"], expected["last"])
+        assert (found["wanted"], found["of_run"], found["smoothing"]) == (TARGET, False, 0)
+        assert translation.layer(of, name, TEXT, "encoder", 0)["attn.q"].shape[1] == 2
+    with pytest.raises(RunError, match="no checkpoints"):
+        translation.forward(of, "mine", TEXT, step=3)
+    for name in (str(folder), "../elsewhere/mine", "elsewhere", "other"):
+        with pytest.raises(GlassworksError):
+            translation.forward(of, name, TEXT)

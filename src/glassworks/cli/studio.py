@@ -14,6 +14,8 @@ class Studio:
     """The folder of runs."""
     port: int | None = None
     """Of this machine; nobody else can reach it. None = 8400, or the next that is free."""
+    model: tuple[Path, ...] = ()
+    """Model folders in the Hugging Face layout, anywhere on this machine, for its pages Transformer and Translation."""
     browser: bool = True
     """Open the page; else only print its address."""
 
@@ -25,6 +27,6 @@ def run(arguments: Arguments) -> None:
         raise ValueError(f"port (={args.port}) must be from 0, any that is free, to 65535")
     if args.runs.exists() and not args.runs.is_dir():
         raise ValueError(f"runs (={args.runs}) is not a folder: give the one that holds runs")
-    from glassworks.studio.serve import serve
+    from glassworks.studio.serve import model_folders, serve
 
-    serve(args.runs, args.port, browser=args.browser)
+    serve(args.runs, args.port, models=model_folders(args.model, args.runs), browser=args.browser)

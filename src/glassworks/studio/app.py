@@ -22,6 +22,7 @@ from glassworks.draw.page import document, root
 from glassworks.studio import front
 from glassworks.studio.answers import answer_of, refusal
 from glassworks.studio.guard import Guard
+from glassworks.studio.keys import Keys
 from glassworks.studio.live import live
 from glassworks.studio.studio import Studio
 from glassworks.studio.turns import ASKED, Left, Question
@@ -41,10 +42,11 @@ NOT_BUILT = {
 }
 
 
-def make_app(studio: Studio, token: str, port: int, once: str = "") -> Starlette:
+def make_app(studio: Studio, token: str, port: int, once: str = "", keys: Keys | None = None) -> Starlette:
     """The studio over a folder of runs; it answers to whoever has the token, on this machine and this port.
 
-    `once` is a token that lets in the first who comes with it; "" = there is none.
+    `once` is a token that lets in the first who comes with it; "" = there is none. `keys` are the browsers that were
+    let in, also by earlier starts; None = none so far.
     """
     static = StaticFiles(directory=front.STATIC / "assets", check_dir=False)
     app = Starlette(
@@ -57,7 +59,7 @@ def make_app(studio: Studio, token: str, port: int, once: str = "") -> Starlette
             Route("/{path:path}", page),
         ],
         middleware=[
-            Middleware(Guard, token=token, port=port, once=once),
+            Middleware(Guard, token=token, port=port, once=once, keys=keys),
             Middleware(GZipMiddleware, minimum_size=1400, compresslevel=6),
         ],
     )

@@ -8,6 +8,8 @@ from urllib.parse import parse_qsl, urlencode
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from glassworks.studio.keys import Keys
+
 COOKIE = "glassworks_studio"
 HOSTS = ("127.0.0.1", "localhost", "[::1]")
 POLICY = (
@@ -15,21 +17,23 @@ POLICY = (
     "connect-src 'self'; font-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 OTHER_START = (
-    "This page needs the address that `glassworks studio` printed as it started: each start has its own token. "
-    "Open that address, or start it again."
+    "This studio does not know this browser. Open the address that `glassworks studio` printed as it started, in this "
+    "browser: each start has its own. Tabs that are open then go on by themselves."
 )
 
 
 class Guard:
-    """ASGI middleware: Host and Origin must be this machine's, and the token must be known, by cookie or by address.
+    """ASGI middleware: Host and Origin must be this machine's; who comes must have a key, or the token of this start.
 
     A page of another site can make a browser send requests here: their Origin, or their Host after DNS rebinding, says
-    so. The token keeps out other users of this machine. They see the command by which the browser is opened: its
-    address has a token of its own, `once`, which is worth nothing once the browser has come.
+    so. The token keeps out other users of this machine; whoever has it is given a key, as a cookie (`keys`). They see
+    the command by which the browser is opened: its address has a token of its own, `once`, which is worth nothing once
+    the browser has come.
     """
 
-    def __init__(self, app: ASGIApp, token: str, port: int, once: str = "") -> None:
+    def __init__(self, app: ASGIApp, token: str, port: int, once: str = "", keys: Keys | None = None) -> None:
         self.app, self.token, self.once = app, token, once
+        self.keys = Keys() if keys is None else keys
         self.hosts = {f"{host}:{port}" for host in HOSTS}
         self.origins = {f"http://{host}" for host in self.hosts}
         self.cookie = f"{COOKIE}_{port}"
@@ -62,9 +66,9 @@ class Guard:
         if given is not None and scope["type"] == "http" and (self.is_token(given) or self.is_once(given)):
             rest = urlencode([(name, value) for name, value in query if name != "token"])
             answer = RedirectResponse(local(scope["path"]) + (f"?{rest}" if rest else ""), 303)
-            answer.set_cookie(self.cookie, self.token, httponly=True, samesite="strict", path="/")
+            answer.set_cookie(self.cookie, self.keys.new(), httponly=True, samesite="strict", path="/")
             return answer
-        if not self.is_token(cookie_of(headers.get("cookie", ""), self.cookie)):
+        if not self.keys.know(cookie_of(headers.get("cookie", ""), self.cookie)):
             return PlainTextResponse(OTHER_START, 403)
         return None
 

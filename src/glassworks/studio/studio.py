@@ -3,7 +3,7 @@
 import subprocess
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,8 +39,10 @@ def changed(run: Run) -> tuple[int, ...]:
 class Studio:
     """One start of the studio."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, folders: Mapping[str, Path] | None = None) -> None:
         self.root = root
+        self.folders = dict(folders or {})
+        """Model folders anywhere on the machine that its user gave, by the names that pages have for them."""
         self.listing = Listing(root)
         self.seen = threading.Event()
         """Set once a page has come."""

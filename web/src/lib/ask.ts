@@ -5,6 +5,9 @@ import { unpack } from './wire';
 /** Asks a question by its name; an Error's message is one line for the reader. `signal` gives an older question up. */
 export type Ask = <Answer>(question: string, args?: Record<string, unknown>, signal?: AbortSignal) => Promise<Answer>;
 
+/** Whether a question was lost because the studio was away: what is shown then may lack its answer. */
+export const missed = { any: false };
+
 export class Refused extends Error {
   constructor(message: string, readonly status: number) {
     super(message);
@@ -22,9 +25,11 @@ export const ask: Ask = async (question, args = {}, signal) => {
     });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new Refused('The studio does not answer: was it ended? Start it again, then load this page anew.', 0);
+    missed.any = true;
+    throw new Refused('The studio does not answer. This page goes on by itself once it does.', 0);
   }
   if (answer.ok) return unpack(await answer.arrayBuffer()) as never;
+  if (answer.status === 403) missed.any = true;
   const text = await answer.text();
   let message = text;
   try {

@@ -1,5 +1,6 @@
 // What happens to runs, as it happens: one WebSocket a page, which comes back by itself when the studio does.
 
+import { missed } from './ask';
 import type { Facts } from './runs';
 
 export type Row = Record<string, number | string | null>;
@@ -17,8 +18,9 @@ interface Changes {
   gone: string[];
 }
 
-/** `refused`: a studio is there, of another start, whose token this page does not have. */
-export const connection = $state({ open: false, lost: false, refused: false });
+/** `refused`: a studio is there that does not know this browser. `again` counts how often a page is to begin anew, as
+ *  questions of its own were lost while the studio was away. */
+export const connection = $state({ open: false, lost: false, refused: false, again: 0 });
 
 interface Watched {
   run: string;
@@ -63,7 +65,8 @@ function connect(): void {
   const opened = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/api/live`);
   socket = opened;
   opened.onopen = () => {
-    Object.assign(connection, { open: true, lost: false, refused: false });
+    Object.assign(connection, { open: true, lost: false, refused: false, again: connection.again + Number(missed.any) });
+    missed.any = false;
     wait = 250;
     tell();
   };

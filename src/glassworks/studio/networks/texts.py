@@ -1,15 +1,15 @@
-"""Language models as the studio opens them: a run of text at any of its checkpoints, or a folder beside the runs."""
+"""Language models as the studio opens them: a run of text at any of its checkpoints, or a model folder."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from glassworks.core.errors import GlassworksError, RunError
 from glassworks.core.places import is_model
 from glassworks.core.runs import Run
-from glassworks.studio.listing import leads_out, outside, steps_of
-from glassworks.studio.studio import Studio, changed
+from glassworks.studio.listing import steps_of
+from glassworks.studio.networks.named import Named, all_of, named
+from glassworks.studio.studio import Studio
 
 if TYPE_CHECKING:
     from glassworks.models.gpt.model import GPT
@@ -19,42 +19,16 @@ LONGEST = 20_000
 """Characters of a prompt: it is part of the page's address."""
 
 
-@dataclass(frozen=True)
-class Named:
-    """What a page names: a run, or a folder in the Hugging Face layout that lies among the runs."""
-
-    path: Path
-    run: Run | None
-
-
-def named(studio: Studio, name: str) -> Named:
-    """The run of that name, or the model folder; RunError for anything else, and for links that lead elsewhere."""
-    try:
-        run = studio.whole(name)
-    except RunError:
-        path = studio.root / studio.checked(name)
-        elsewhere = outside(studio.root, path) or leads_out(studio.root, path)
-        if elsewhere or (path / "run.json").exists() or not is_model(path):
-            raise
-        return Named(path, None)
-    return Named(run.path, run)
-
-
 def text_models(studio: Studio) -> list[dict[str, Any]]:
     """Every run of text that has a network, and every model folder: its checkpoints, and texts to try; newest first."""
     found = []
-    for path in studio.root.glob("*"):
-        try:
-            run = named(studio, path.name).run
-            folder, steps = (path, []) if run is None else (path / "model", steps_of(run))
-            finished = is_model(folder)
-            if (run is None or run.kind_name == "text") and (steps or finished):
-                facts = {"name": path.name, "steps": steps, "finished": finished}
-                facts |= {"examples": [] if run is None else prompts_of(run)}
-                found.append((path.stat().st_mtime, facts))
-        except (GlassworksError, OSError):
-            continue  # no model; or damaged, or deleted meanwhile: the list of runs says so
-    return [facts for _, facts in sorted(found, key=lambda one: -one[0])]
+    for name, of in all_of(studio, "text"):
+        steps = steps_of(of.run) if of.run else []
+        finished = is_model(of.path / "model" if of.run else of.path)
+        if steps or finished:
+            examples = prompts_of(of.run) if of.run else []
+            found.append({"name": name, "steps": steps, "finished": finished, "examples": examples})
+    return found
 
 
 def prompts_of(run: Run, most: int = 3) -> list[str]:
@@ -74,7 +48,7 @@ def open_at(studio: Studio, name: str, step: int | None = None) -> "OpenedText":
     if (held := studio.held.get(name)) is not None:
         return cast("OpenedText", held)
     of = named(studio, name)
-    opened: OpenedText = studio.keeps(("text", name, step), state_of(of), lambda: opened_text(of, step))
+    opened: OpenedText = studio.keeps(("text", name, step), of.state, lambda: opened_text(of, step))
     return opened
 
 
@@ -83,14 +57,9 @@ def untrained_at(studio: Studio, name: str, step: int | None = None) -> "GPT":
     from glassworks.interpret.transformer.lens import untrained
 
     model = open_at(studio, name, step).model
-    state = () if name in studio.held else state_of(named(studio, name))
+    state = () if name in studio.held else named(studio, name).state
     found: GPT = studio.keeps(("untrained", name, step), state, lambda: untrained(model))
     return found
-
-
-def state_of(of: Named) -> tuple[int, ...]:
-    """When its weights changed last; see `changed`."""
-    return changed(of.run) if of.run else (of.path.stat().st_mtime_ns,)
 
 
 def opened_text(of: Named, step: int | None) -> "OpenedText":

@@ -1,38 +1,40 @@
-"""Encoder-decoders as the studio opens them: a run of pairs at any of its checkpoints, and what it was held out."""
+"""Encoder-decoders as the studio opens them: a run of pairs at any of its checkpoints, or a folder of Marian's."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from glassworks.core.errors import GlassworksError, RunError
+from glassworks.core.places import is_model
 from glassworks.core.runs import Run
 from glassworks.studio.listing import steps_of
+from glassworks.studio.networks.named import Named, all_of, named
 from glassworks.studio.networks.texts import LONGEST, load_step
-from glassworks.studio.studio import Studio, changed
+from glassworks.studio.studio import Studio
 
 if TYPE_CHECKING:
     from glassworks.data.tokenizers.build import Tokenizer
     from glassworks.interpret.translation.steps import TranslationSteps
+    from glassworks.models.seq2seq.config import Seq2SeqConfig
     from glassworks.models.seq2seq.model import Seq2Seq
     from glassworks.train.opening import OpenedPairs
+    from glassworks.translation.recipe import PairRecipe
 
-MOST = 64
-"""Tokens of a text, its start or its end among them, that a page draws."""
+MOST_NUMBERS = 12_000_000
+"""Numbers of all heads' patterns that a page is sent at most: 48 MB."""
 EXAMPLES = 6
 """Held-out pairs that are offered."""
 
 
-def pair_runs(studio: Studio) -> list[dict[str, Any]]:
-    """Every run of pairs that has a network: its checkpoints, and held-out pairs to try; newest first."""
+def pair_models(studio: Studio) -> list[dict[str, Any]]:
+    """Every run of pairs that has a network, and every folder of one: checkpoints, and held-out pairs to try."""
     found = []
-    for path in studio.root.glob("*/run.json"):
-        try:
-            run = studio.whole(path.parent.name)
-            steps, finished = steps_of(run), (run.path / "model" / "config.json").is_file()
-            if run.kind_name == "pairs" and (steps or finished):
-                facts = {"name": run.path.name, "steps": steps, "finished": finished, "examples": sampled(run)}
-                found.append((path.parent.stat().st_mtime, facts))
-        except (GlassworksError, OSError):
-            continue  # damaged, or deleted meanwhile: the list of runs says so
-    return [facts for _, facts in sorted(found, key=lambda one: -one[0])]
+    for name, of in all_of(studio, "pairs"):
+        steps = steps_of(of.run) if of.run else []
+        finished = is_model(of.path / "model" if of.run else of.path)
+        if steps or finished:
+            examples = sampled(of.run) if of.run else []
+            found.append({"name": name, "steps": steps, "finished": finished, "examples": examples})
+    return found
 
 
 def sampled(run: Run) -> list[dict[str, str]]:
@@ -46,53 +48,71 @@ def sampled(run: Run) -> list[dict[str, str]]:
 
 
 def open_pairs_at(studio: Studio, name: str, step: int | None = None) -> "OpenedPairs":
-    """A run's encoder-decoder with its tokenizer, kept open; `step` = a checkpoint's, None = the finished or newest.
+    """A run's or a folder's encoder-decoder, kept open; `step` = a checkpoint's, None = the finished or newest one.
 
-    Raises: RunError for a run of another kind or a checkpoint that is gone, ValueError for weights that are not finite.
+    Raises: RunError for another kind or a checkpoint that is gone, ValueError for weights that are not finite.
     """
-    run = studio.whole(name)
-    opened: OpenedPairs = studio.keeps(("pairs", name, step), changed(run), lambda: opened_pairs(run, step))
+    of = named(studio, name)
+    opened: OpenedPairs = studio.keeps(("pairs", name, step), of.state, lambda: opened_pairs(of, step))
     return opened
 
 
-def opened_pairs(run: Run, step: int | None) -> "OpenedPairs":
+def opened_pairs(of: Named, step: int | None) -> "OpenedPairs":
     """Opened anew; without dropout, and with weights that are numbers."""
     from dataclasses import replace
 
     from glassworks.interpret.access.finite import check_weights
     from glassworks.models.seq2seq.model import Seq2Seq
-    from glassworks.train.opening import OpenedPairs, open_run, unlike
+    from glassworks.train.opening import OpenedPairs, open_run, open_seq2seq, unlike
 
-    opened = open_run(run)
+    opened = open_run(of.run) if of.run else open_seq2seq(of.path)
     if not isinstance(opened, OpenedPairs):
         raise unlike(opened, "it has no encoder-decoder, as is needed here")
     if step is not None:
+        if of.run is None:
+            raise RunError(f"{of.path.name} is a model folder and has no checkpoints: leave the step out")
         model = Seq2Seq(opened.model.config)
-        load_step(run, step, model)
+        load_step(of.run, step, model)
         opened = replace(opened, model=model)
     check_weights(opened.model)
     opened.model.eval().requires_grad_(False)
     return opened
 
 
-def untrained_of(studio: Studio, name: str) -> "Seq2Seq":
-    """The network that a run began with: its weights as its own seed draws them."""
-    from glassworks.models.seq2seq.model import Seq2Seq
-    from glassworks.translation.recipe import pair_recipe_of
+def ways_of(studio: Studio, name: str) -> "PairRecipe":
+    """How it was trained and is searched: as its run's recipe says; of a folder, which does not say it, by default.
 
-    run = studio.run(name)
-    recipe = pair_recipe_of(run)
+    A folder's targets are not smoothed.
+    """
+    from dataclasses import replace
+
+    from glassworks.translation.recipe import PairRecipe, pair_recipe_of
+
+    of = named(studio, name)
+    if of.run is not None:
+        return pair_recipe_of(of.run)
+    return replace(PairRecipe(), model=open_pairs_at(studio, name).model.config, label_smoothing=0.0)
+
+
+def untrained_of(studio: Studio, name: str) -> "Seq2Seq":
+    """The network that a run began with, its weights as its own seed draws them; of a folder one of its shape."""
+    from glassworks.models.seq2seq.model import Seq2Seq
+
+    ways = ways_of(studio, name)
 
     def drawn() -> Seq2Seq:
-        return Seq2Seq(recipe.model, seed=recipe.seed).eval().requires_grad_(False)
+        return Seq2Seq(ways.model, seed=ways.seed).eval().requires_grad_(False)
 
-    found: Seq2Seq = studio.keeps(("untrained pairs", name), changed(run), drawn)
+    found: Seq2Seq = studio.keeps(("untrained pairs", name), named(studio, name).state, drawn)
     return found
 
 
 def wanted_of(studio: Studio, name: str, opened: "OpenedPairs", source: str) -> str | None:
     """What the source of a held-out pair should become; None for any other text, and where the pairs are gone."""
-    run = studio.run(name)
+    of = named(studio, name)
+    run = of.run
+    if run is None:
+        return None
 
     def made() -> dict[str, str]:
         pairs = {one["source"]: one["target"] for one in sampled(run)}
@@ -103,7 +123,7 @@ def wanted_of(studio: Studio, name: str, opened: "OpenedPairs", source: str) -> 
             pass  # what the samples follow is known without them
         return pairs
 
-    pairs: dict[str, str] = studio.keeps(("held-out pairs", name), changed(run), made)
+    pairs: dict[str, str] = studio.keeps(("held-out pairs", name), of.state, made)
     return pairs.get(source.strip())
 
 
@@ -112,13 +132,11 @@ def steps_for(
 ) -> "TranslationSteps":
     """Every number of a translation, kept: the decoder reads `target`, or, where that is None, what it writes itself.
 
-    Raises: ValueError for an empty text, and one of more than 64 tokens.
+    Raises: ValueError for an empty text, and one of more tokens than the network reads or a page holds.
     """
     from glassworks.interpret.translation.steps import translation_steps
-    from glassworks.translation.recipe import pair_recipe_of
 
-    run, opened, control = studio.run(name), open_pairs_at(studio, name, step), untrained_of(studio, name)
-    recipe = pair_recipe_of(run)
+    opened, control, ways = open_pairs_at(studio, name, step), untrained_of(studio, name), ways_of(studio, name)
     for what, text in (("source", source), ("target", target or "")):
         refuse_long(opened, what, text)
 
@@ -130,22 +148,29 @@ def steps_for(
                 source,
                 own_of(model, opened.tokenizer, source) if target is None else target,
                 untrained=untrained,
-                beams=recipe.beams,
-                alpha=recipe.length_penalty,
+                beams=ways.beams,
+                alpha=ways.length_penalty,
             )
 
-    found: TranslationSteps = studio.keeps(("translation", name, step, source, target), changed(run), made)
+    key = ("translation", name, step, source, target)
+    found: TranslationSteps = studio.keeps(key, named(studio, name).state, made)
     return found
 
 
+def most_tokens(config: "Seq2SeqConfig") -> int:
+    """Tokens of a text, its end among them, that the network reads and of which a page holds every head's pattern."""
+    heads = config.n_head * (config.n_layer + 2 * config.decoder_layers)
+    return min(config.n_ctx, math.isqrt(MOST_NUMBERS // heads))
+
+
 def refuse_long(opened: "OpenedPairs", what: str, text: object) -> None:
-    """ValueError for what is no text, or one that the page could not draw."""
+    """ValueError for what is no text, or one that is too long for the network or the page."""
     if not isinstance(text, str) or len(text) > LONGEST:
         raise ValueError(f"the {what} must be a text of at most {LONGEST:,} characters: give a shorter one")
-    tokens = len(opened.tokenizer.encode(text.strip())) + 1
-    most = min(MOST, opened.model.config.n_ctx)
+    tokens, most = len(opened.tokenizer.encode(text.strip())) + 1, most_tokens(opened.model.config)
     if tokens > most:
-        raise ValueError(f"the {what} has {tokens} tokens with its mark, and {most} can be drawn: give a shorter one")
+        can = "this network reads" if most == opened.model.config.n_ctx else "a page of this network holds"
+        raise ValueError(f"the {what} has {tokens} tokens with its mark, and {can} {most}: give a shorter one")
 
 
 def own_of(model: "Seq2Seq", tokenizer: "Tokenizer", source: str) -> list[int]:
@@ -156,5 +181,5 @@ def own_of(model: "Seq2Seq", tokenizer: "Tokenizer", source: str) -> list[int]:
     from glassworks.translation.translate import source_ids
 
     ids = torch.tensor([source_ids(model, tokenizer, source)])
-    most = min(MOST, model.config.n_ctx) - 1
+    most = most_tokens(model.config) - 1
     return list(greedy(model, ids)[0].ids[:most])

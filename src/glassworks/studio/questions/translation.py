@@ -2,8 +2,16 @@
 
 from typing import Any
 
+from glassworks.studio.networks.named import named
 from glassworks.studio.networks.shapes import refuse_beyond
-from glassworks.studio.networks.translators import open_pairs_at, pair_runs, steps_for, untrained_of, wanted_of
+from glassworks.studio.networks.translators import (
+    open_pairs_at,
+    pair_models,
+    steps_for,
+    untrained_of,
+    wanted_of,
+    ways_of,
+)
 from glassworks.studio.studio import Studio
 
 LIKELIEST = 8
@@ -14,7 +22,7 @@ POSITIONS = 64
 
 def models(studio: Studio) -> list[dict[str, Any]]:
     """The encoder-decoders in the folder of runs, newest first, with their checkpoints and held-out pairs to try."""
-    return pair_runs(studio)
+    return pair_models(studio)
 
 
 def forward(studio: Studio, run: str, text: str, target: str | None = None, step: int | None = None) -> dict[str, Any]:
@@ -32,10 +40,8 @@ def forward(studio: Studio, run: str, text: str, target: str | None = None, step
     """
     import torch
 
-    from glassworks.translation.recipe import pair_recipe_of
-
     opened = open_pairs_at(studio, run, step)
-    found, recipe = steps_for(studio, run, text, target, step), pair_recipe_of(studio.run(run))
+    found, ways = steps_for(studio, run, text, target, step), ways_of(studio, run)
     arrays, model, token = found.arrays, opened.model, opened.tokenizer.token
     known = wanted_of(studio, run, opened, text) if target is None else target
     wanted = [] if known is None else [*opened.tokenizer.encode(known.strip()), model.config.end_id]
@@ -43,7 +49,7 @@ def forward(studio: Studio, run: str, text: str, target: str | None = None, step
     listed = listed_of(found, wanted)
     stacks = {"encoder": ("attn", model.encoder), "decoder": ("attn", model.decoder), "cross": ("cross", model.decoder)}
     hypotheses = [found.greedy, *found.beams, *(one for going in found.searched for one in going)]
-    named = sorted({*listed, *wanted, *(id for one in hypotheses for id in one.ids), model.config.end_id})
+    told_of = sorted({*listed, *wanted, *(id for one in hypotheses for id in one.ids), model.config.end_id})
     return {
         "model": facts_of(model),
         "source": {"ids": found.source_ids, "tokens": found.source},
@@ -66,18 +72,17 @@ def forward(studio: Studio, run: str, text: str, target: str | None = None, step
         "probabilities": arrays["probabilities"][:, listed],
         "untrained": arrays["untrained.probabilities"][:, listed],
         "unembed": model.embed.weight[listed],
-        "smoothing": recipe.label_smoothing,
-        "loss": losses_of(arrays["probabilities"], found.target_ids, wanted, recipe.label_smoothing),
-        "untrained_loss": losses_of(
-            arrays["untrained.probabilities"], found.target_ids, wanted, recipe.label_smoothing
-        ),
-        "seed": recipe.seed,
-        "alpha": recipe.length_penalty,
-        "width_of_beam": recipe.beams,
+        "smoothing": ways.label_smoothing,
+        "loss": losses_of(arrays["probabilities"], found.target_ids, wanted, ways.label_smoothing),
+        "untrained_loss": losses_of(arrays["untrained.probabilities"], found.target_ids, wanted, ways.label_smoothing),
+        "of_run": named(studio, run).run is not None,
+        "seed": ways.seed,
+        "alpha": ways.length_penalty,
+        "width_of_beam": ways.beams,
         "greedy": told(found.greedy),
         "beams": [told(one) for one in found.beams],
         "searched": [[told(one) for one in going] for going in found.searched],
-        "texts": {id: token(id) for id in named},
+        "texts": {id: token(id) for id in told_of},
     }
 
 

@@ -53,6 +53,7 @@ export interface Forward {
   smoothing: number;
   loss: (number | null)[];
   untrained_loss: (number | null)[];
+  of_run: boolean; // or of a folder, of which it is not known how it was trained
   seed: number;
   alpha: number;
   width_of_beam: number;
