@@ -1,7 +1,6 @@
 """The playground in a browser: what it draws equals torch, a weight moves under a hand, and a link opens it again."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ from glassworks.studio.offline import offline_page
 from glassworks.studio.playground.edits import edits_from
 from glassworks.studio.playground.experiment import Experiment
 from glassworks.studio.playground.settings import settings_from
+from glassworks.studio.playground.surface import surface
 from glassworks.studio.questions import playground
 from glassworks.studio.studio import Studio
 
@@ -145,8 +145,7 @@ def test_it_plays_and_pauses_and_every_control_is_in_the_link(opened: Page) -> N
     for key in ("ArrowUp", "ArrowRight", "ArrowRight", "End"):  # the first press is in the middle
         opened.keyboard.press(key)
     tip = opened.locator(".tip")
-    link = link_of(opened)
-    found = playground.surface(Studio(Path()), "a", link, to=int(link["step"]))
+    found = surface(of_link(opened))
     expect(tip).to_have_text(re.compile(rf"^{found['ticks'][30]:.2f}, {found['ticks'][15]:.2f}: loss "))
     said = float(tip.inner_text().split("loss ")[1].replace(",", ""))
     assert said == pytest.approx(float(found["loss"][15, 30]), rel=1e-3)

@@ -32,6 +32,7 @@ const watched = new Map<string, Watched>();
 let count = 0;
 let heard: ((changes: Changes) => void)[] = [];
 let socket: WebSocket | undefined;
+let told = false; // whether this connection has told which runs there are
 let wait = 250;
 
 /** Be told of rows appended to a run's table, from where it was read to. Returns how to stop. */
@@ -47,11 +48,11 @@ export function watch(run: string, table: Watched['table'], from: Place, told: W
 }
 
 /** Be told when runs begin, change, or go. Returns how to stop. */
-export function listen(told: (changes: Changes) => void): () => void {
-  heard = [...heard, told];
-  if (socket) socket.close(); // a new connection tells all runs anew
+export function listen(hears: (changes: Changes) => void): () => void {
+  heard = [...heard, hears];
+  if (told) socket?.close(); // a new connection tells all runs anew
   connect();
-  return () => (heard = heard.filter((other) => other !== told));
+  return () => (heard = heard.filter((other) => other !== hears));
 }
 
 function tell(): void {
@@ -60,8 +61,10 @@ function tell(): void {
   socket.send(JSON.stringify({ watch }));
 }
 
-function connect(): void {
+/** Hear of the studio from now on, and whether it is there. */
+export function connect(): void {
   if (socket && socket.readyState <= WebSocket.OPEN) return;
+  told = false;
   const opened = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/api/live`);
   socket = opened;
   opened.onopen = () => {
@@ -77,7 +80,10 @@ function connect(): void {
       if (!of || (!message.again && message.at !== of.from[0])) return; // sent twice, as what is watched changed meanwhile
       of.from = message.from;
       of.told(message.rows, message.again);
-    } else heard.forEach((told) => told(message));
+    } else {
+      told = true;
+      heard.forEach((hears) => hears(message));
+    }
   };
   opened.onclose = () => {
     if (socket !== opened) return;
