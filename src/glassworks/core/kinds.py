@@ -202,6 +202,27 @@ KINDS = {
         ),
         Score("tuning", "glassworks.evaluate.tuning.verdict:table", "glassworks.evaluate.tuning.verdict:conclusions"),
     ),
+    "reward": Kind(
+        "a reward model",
+        ("eval", "report", "tune --reward", "train --resume"),
+        "glassworks.tune.reward:opened",
+        ("model/config.json", "model/model.safetensors", "model/tokenizer.json"),
+        {
+            "its score": Measure(
+                ("evals/tuning.json",), "glassworks.evaluate.tuning.reward:evaluate_reward", "measuring it"
+            ),
+            "its report": Measure(("report.html",), "glassworks.report.run_page:write_report", "writing its report"),
+        },
+        Stages(
+            "glassworks.tune.recipe:TuneRecipe",
+            "glassworks.tune.run:check_sources",
+            "glassworks.tune.run:start",
+            "glassworks.cli.training.tuned:train",
+            "glassworks.cli.training.tuned_overview:facts",
+            "glassworks.cli.training.tuned:further",
+        ),
+        Score("tuning", "glassworks.evaluate.tuning.verdict:table", "glassworks.evaluate.tuning.verdict:conclusions"),
+    ),
     "images": labelled("a run of images", IMAGE_LOOK),
     "table": labelled("a run of a table"),
     "othello": Kind(

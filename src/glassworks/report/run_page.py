@@ -52,14 +52,17 @@ TUNED: tuple[Section, ...] = (
     ("inside", "Inside, on one sentence", sections.inside),
     ("again", "How to repeat it", sections.again),
 )
+REWARD: tuple[Section, ...] = (TUNED[0], ("comparison", "How often it is right", tuned.comparison), TUNED[-1])
+ALONE = {"pairs": PAIRS, "tuned": TUNED, "reward": REWARD}
+"""Of kinds whose pages are all alike."""
 AGAIN: Section = ("again", "How to repeat it", sections.again)
 
 
 def sections_of(contents: Contents) -> tuple[Section, ...]:
     """What stands on a run's page, by its kind, and whether it tells classes apart."""
     kind, task = contents.record.get("kind", "text"), contents.task
-    if kind in ("pairs", "tuned"):
-        return PAIRS if kind == "pairs" else TUNED
+    if kind in ALONE:
+        return ALONE[kind]
     if kind not in ("images", "table"):
         return TEXT
     pictures = kind == "images"
@@ -90,6 +93,7 @@ def page(contents: Contents) -> str:
     body = [tag("section", tag("h2", title), draw(contents), id=name) for name, title, draw in shown]
     verdict, figures = {
         TEXT: (sections.verdict, sections.key_figures),
+        REWARD: (tuned.verdict, tuned.key_figures),
         TUNED: (tuned.verdict, tuned.key_figures),
         PAIRS: (translation.verdict, translation.key_figures),
     }.get(shown, (score.verdict, score.key_figures))

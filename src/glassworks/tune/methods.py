@@ -26,7 +26,7 @@ class Method:
     """AdamW's learning rate where none is given, of all weights, for a width of 768; of others it goes as 1 / width."""
     adapter_rate: float
     """That of an adapter alone, whatever the width."""
-    gain: Literal["likelihood", "preference", "reward"]
+    gain: Literal["likelihood", "preference", "reward", "score"]
     """By what it is judged on held-out examples (evaluate/tuning/)."""
     look: str | None = None
     """Where its `(Material) -> (model) -> numbers` is, what is measured on the way; None = its work says so itself."""
@@ -79,6 +79,16 @@ METHODS: Mapping[str, Method] = {
         )
         for name, what in PREFERENCES.items()
     },
+    "reward": Method(
+        "a reward model: how good a completion is, from what was preferred",
+        ("preference", "ranking"),
+        "glassworks.tune.reward:work",
+        rate=1e-4,
+        adapter_rate=1e-3,
+        gain="score",
+        look="glassworks.tune.reward:look",
+        kind="reward",
+    ),
     **{
         name: Method(
             what,

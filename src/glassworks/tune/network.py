@@ -27,6 +27,13 @@ SHOWN = 3
 
 def build(material: Material, device: torch.device, dtype: torch.dtype) -> tuple[GPT, torch.optim.Optimizer]:
     """The model and its optimizer, as they are before the first step; `dtype` is of matrix products."""
+    recipe = material.recipe
+    model = network_of(material, device, seed=recipe.seed)
+    return model, make_optimizer(model, recipe.optimizer, dtype=dtype, seed=recipe.seed)
+
+
+def network_of(material: Material, device: torch.device, *, seed: int) -> GPT:
+    """A copy of the model that is tuned, with an adapter if the recipe says so."""
     if device.type == "cpu":
         keep_freed_memory()
     recipe, base = material.recipe, material.base.model
@@ -34,8 +41,8 @@ def build(material: Material, device: torch.device, dtype: torch.dtype) -> tuple
     model = copy.deepcopy(base, frozen).to(device)  # weights that stay as they are need no memory of their own
     model.recompute = recipe.recompute
     if recipe.adapter.kind != "none":
-        adapt(model, recipe.adapter, seed=recipe.seed)
-    return model, make_optimizer(model, recipe.optimizer, dtype=dtype, seed=recipe.seed)
+        adapt(model, recipe.adapter, seed=seed)
+    return model
 
 
 def stored(material: Material, model: nn.Module) -> nn.Module:

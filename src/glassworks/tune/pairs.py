@@ -25,9 +25,9 @@ from glassworks.models.adapters.digest import digest_of
 from glassworks.models.gpt.model import GPT
 from glassworks.models.io import read_tensors, write_tensors
 from glassworks.models.modes import evaluating
-from glassworks.objectives.policy.logprobs import sequence_logprobs, token_logprobs
 from glassworks.train.device import pick_device
 from glassworks.train.opening import open_text
+from glassworks.tune.likelihood import row_sums
 from glassworks.tune.material import Material
 
 AT_ONCE = 16
@@ -140,8 +140,8 @@ def row_logprobs(
         for start in range(0, len(rows), AT_ONCE):
             some = order[start : start + AT_ONCE]
             batch = TokenBatch(*(x.to(device) for x in token_batch([rows[i] for i in some], filler)))
-            logprobs = token_logprobs(model(batch.inputs), batch.targets)
-            found[some] = sequence_logprobs(logprobs, batch.targets, mean=mean).cpu()
+            logprobs, lengths = row_sums(model, batch.inputs, batch.targets)
+            found[some] = (logprobs / lengths.clamp(min=1) if mean else logprobs).cpu()
             if callable(report):
                 report(start + len(some))
     return found

@@ -17,7 +17,6 @@ from glassworks.data.dialogues.rows import Row
 from glassworks.data.dialogues.tokens import Tokens
 from glassworks.models.modes import evaluating
 from glassworks.objectives.losses import Summed, mean_of, parted
-from glassworks.objectives.policy.logprobs import sequence_logprobs, token_logprobs
 from glassworks.objectives.preferences.dpo import dpo_loss
 from glassworks.objectives.preferences.ipo import ipo_loss
 from glassworks.objectives.preferences.kto import kto_loss
@@ -25,6 +24,7 @@ from glassworks.objectives.preferences.orpo import orpo_loss
 from glassworks.objectives.preferences.simpo import simpo_loss
 from glassworks.train.batch import move
 from glassworks.train.work import Work
+from glassworks.tune.likelihood import row_sums
 from glassworks.tune.material import Material
 from glassworks.tune.network import build, sample, stored
 from glassworks.tune.pairs import JudgedBatch, Pair, PairBatch, completed, pair_batch, pair_rows, pairs_of, two_by_two
@@ -143,9 +143,9 @@ def pair_loss(method: str, beta: float, recipe: Any) -> Callable[[nn.Module, Any
 
 def both(model: nn.Module, inputs: Tensor, targets: Tensor, *, mean: bool = False) -> tuple[Tensor, Tensor]:
     """Log-probabilities (B, 2) of two completions each, together or a token, and their lengths in tokens."""
-    flat = targets.flatten(0, 1)
-    logprobs = sequence_logprobs(token_logprobs(model(inputs.flatten(0, 1)), flat), flat, mean=mean)
-    return logprobs.view(-1, 2), (targets >= 0).sum(-1)
+    logprobs, lengths = row_sums(model, inputs.flatten(0, 1), targets.flatten(0, 1))
+    logprobs = logprobs / lengths.clamp(min=1) if mean else logprobs
+    return logprobs.view(-1, 2), lengths.view(-1, 2)
 
 
 def right(difference: Tensor) -> Tensor:
@@ -219,8 +219,8 @@ def judged_loss(beta: float, weights: tuple[float, float]) -> Callable[[nn.Modul
 
     def loss(model: nn.Module, batch: JudgedBatch) -> Summed:
         with torch.no_grad():
-            strange, _ = logprobs_of(model, batch.inputs[:, 1], batch.targets[:, 1])
-        own, _ = logprobs_of(model, batch.inputs[:, 0], batch.targets[:, 0])
+            strange, _ = row_sums(model, batch.inputs[:, 1], batch.targets[:, 1])
+        own, _ = row_sums(model, batch.inputs[:, 0], batch.targets[:, 0])
         ours, theirs = batch.reference.unbind(1)
         losses = kto_loss(
             own, ours, batch.good, strange - theirs, beta=beta, good_weight=weights[0], bad_weight=weights[1]
@@ -234,8 +234,3 @@ def judged_loss(beta: float, weights: tuple[float, float]) -> Callable[[nn.Modul
         return Summed(losses.sum(), len(losses), logs)
 
     return mean_of(loss)
-
-
-def logprobs_of(model: nn.Module, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Log-probabilities (B,) of whole completions, and their lengths in tokens."""
-    return sequence_logprobs(token_logprobs(model(inputs), targets), targets), (targets >= 0).sum(-1)

@@ -27,8 +27,9 @@ class Examples:
     held_out: float | str | tuple[str, ...] = 0.1
     """The examples that are held out: a share of the prompts, or files of their own."""
     method: str = "sft"
-    """How it learns from them: sft; from preferences: dpo, ipo, kto, orpo, simpo; or from what it writes itself: grpo,
-    dapo, dr_grpo, gspo, gmpo, cispo, sapo, rloo, reinforce_pp, ppo. The data must be of a form that it takes."""
+    """How it learns from them: sft; from preferences: dpo, ipo, kto, orpo, simpo, reward; or from what it writes
+    itself: grpo, dapo, dr_grpo, gspo, gmpo, cispo, sapo, rloo, reinforce_pp, ppo. The data must be of a form that it
+    takes."""
     beta: float | None = None
     """What a nat from the model before costs. None = the method's own."""
     general: str | tuple[str, ...] | None = None
@@ -73,11 +74,20 @@ class Preferring:
     also_sft: float = 0.0
     """Weight of the likelihood of what was chosen, beside the method's own loss."""
 
+    members: int = 1
+    """reward only: models of the ensemble; where they differ, it is not known what is better."""
+    centre: float = 0.0
+    """reward only: weight of (sum of both scores)², which keeps scores near 0; 0.01 is usual."""
+    in_pairs: bool = False
+    """reward only: learn a ranking as all of its pairs, and not as one order."""
+
     def check_preferring(self) -> None:
         """Refuse what cannot be, naming the field, its value and the remedy."""
-        for name in ("smoothing", "also_sft", "gamma"):
+        for name in ("smoothing", "also_sft", "gamma", "centre"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} (={getattr(self, name)}) must be 0 or more, and finite")
+        if self.members < 1:
+            raise ValueError(f"members (={self.members}) must be at least 1")
         if self.smoothing >= 0.5:
             raise ValueError(f"smoothing (={self.smoothing}) must be below 0.5: at half, choices say nothing")
 

@@ -25,6 +25,9 @@ def train(run: Run, place: Ranks, report: Report) -> bool:
 
 def further(run: Run) -> list[tuple[str, str]]:
     """What can be done with the model."""
+    if run.kind_name == "reward":
+        base = run.record["recipe"]["start_from"]
+        return [("tune by it", command("tune", base, "PROMPTS", "--method", "grpo", "--reward", run.path))]
     return [("write", command("sample", run.path))]
 
 

@@ -80,7 +80,8 @@ def on_text(name: str, tokens: Tokens, before: GPT, after: GPT) -> Change:
 def moved(before: GPT, after: GPT) -> dict[str, float]:
     """Whether the weights moved: the share of tensors that did, and how far in all, against their length."""
     old, new = before.state_dict(), after.state_dict()
-    pairs = [(old[name].double(), new[name].double()) for name in old if old[name].shape == new[name].shape]
+    names = [name for name in old if name != "head.weight" or before.config.is_tied == after.config.is_tied]
+    pairs = [(old[name].double(), new[name].double()) for name in names]
     length = torch.stack([a.square().sum() for a, _ in pairs]).sum().sqrt()
     distance = torch.stack([(b - a).square().sum() for a, b in pairs]).sum().sqrt()
     return {

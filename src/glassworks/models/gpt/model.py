@@ -297,18 +297,27 @@ class GPT(nn.Module):
             initialise(self, seed)
 
     def forward(
-        self, tokens: Int[Tensor, "B T"], cache: Cache | None = None, *, last: bool = False, since: int = 0
+        self,
+        tokens: Int[Tensor, "B T"],
+        cache: Cache | None = None,
+        *,
+        last: bool = False,
+        since: int = 0,
+        segments: Int[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, "B Q V"]:
         """Logits of the next token at every position from `since` on, or, if `last`, at the last one only (Q = 1).
 
-        With a cache, `tokens` continue what it holds, and it grows by T positions.
+        With a cache, `tokens` continue what it holds, and it grows by T positions. With `segments`, several texts stand
+        in a row, one after the other: those of one number are a text, which sees no other.
         """
-        x = self.stream(tokens, cache)
+        x = self.stream(tokens, cache, segments)
         return self.unembed(x[:, -1:] if last else x[:, since:] if since else x)
 
-    def stream(self, tokens: Int[Tensor, "B T"], cache: Cache | None = None) -> Float[Tensor, "B T C"]:
+    def stream(
+        self, tokens: Int[Tensor, "B T"], cache: Cache | None = None, segments: Int[Tensor, "B T"] | None = None
+    ) -> Float[Tensor, "B T C"]:
         """The residual stream behind the last block."""
-        x, rope, mask = self.inputs(tokens, cache)
+        x, rope, mask = self.inputs(tokens, cache, segments)
         for block in self.blocks:
             if self.recompute and self.training and cache is None:
                 x = checkpoint(block, x, rope, mask, None, use_reentrant=False)
@@ -322,7 +331,9 @@ class GPT(nn.Module):
         """Run for what passes points in the blocks: only the logits of the last position are made."""
         self(tokens, last=True)
 
-    def inputs(self, tokens: Tensor, cache: Cache | None) -> tuple[Tensor, tuple[Tensor, Tensor] | None, Tensor | None]:
+    def inputs(
+        self, tokens: Tensor, cache: Cache | None, segments: Tensor | None = None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor] | None, Tensor | None]:
         """What the first block receives: the residual stream (B, T, C), the rotary table's rows, and the mask."""
         start, T = cache.length if cache is not None else 0, tokens.size(1)
         if start + T > self.config.n_ctx:
@@ -331,7 +342,9 @@ class GPT(nn.Module):
         x = self.embed(tokens)
         position: slice | Tensor = slice(start, start + T)
         mask = None
-        if padding is not None or (start and T > 1):
+        if segments is not None:
+            position, mask = apart(segments)
+        elif padding is not None or (start and T > 1):
             query = torch.arange(start, start + T, device=x.device)
             key = torch.arange(start + T, device=x.device)
             mask = (key <= query[:, None])[None, None]  # (1, 1, T, S)
@@ -370,6 +383,15 @@ class GPT(nn.Module):
         config, T = self.config, n_ctx or self.config.n_ctx
         weights = sum(p.numel() for p in self.blocks.parameters() if p.ndim == 2) + self.head.weight.numel()
         return 6.0 * weights + 12.0 * config.n_layer * config.n_head * config.width_of_head * (T + 1) / 2
+
+
+def apart(segments: Int[Tensor, "B T"]) -> tuple[Tensor, Tensor]:
+    """Of texts that stand one after the other: each token's place in its own (B, T), and what it sees (B, 1, T, T)."""
+    place = torch.arange(segments.size(1), device=segments.device)
+    begins = torch.ones_like(segments, dtype=torch.bool)
+    begins[:, 1:] = segments[:, 1:] != segments[:, :-1]
+    first = torch.where(begins, place, 0).cummax(1).values
+    return place - first, (segments[:, :, None] == segments[:, None, :]).tril()[:, None]
 
 
 def empty_embedding(rows: int, width: int) -> nn.Embedding:
