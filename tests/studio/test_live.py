@@ -1,7 +1,6 @@
 """What happens to runs, as it happens: what a page is told over its connection."""
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -181,15 +180,3 @@ def test_only_what_changed_is_read_again_however_many_runs_and_tabs(
     told = [sorted(run["name"] for message in one.news() for run in message["runs"]) for one in tabs]
     assert told == [["run-000-b", "run-007"]] * 10
     assert len(read) == 202
-
-
-def test_a_clock_that_jumps_back_hides_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listing, "LONGEST", 0)
-    run, watcher = made(tmp_path, "a", 1), Watcher(Studio(tmp_path))
-    watcher.watch(watching("metrics"))
-    assert len(watcher.news()) == 2
-    run.append("metrics", {"step": 2, "seconds": -5.0})
-    os.utime(run.path / "metrics.jsonl", (1, 1))
-    told, rows = watcher.news()
-    assert told["runs"][0]["step"] == 2
-    assert rows["rows"] == [{"step": 2, "seconds": -5.0}]

@@ -44,6 +44,9 @@ class Guard:
             await self.app(scope, receive, send)
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        given = [name for name, _ in scope["headers"]]
+        if given.count(b"host") > 1 or given.count(b"origin") > 1:  # as no browser sends them
+            headers |= {"host": ""}
         refusal = self.refusal(scope, headers)
         if refusal is None:
             await self.app(scope, receive, with_policy(send))
