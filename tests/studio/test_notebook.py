@@ -22,7 +22,7 @@ import glassworks.studio
 from glassworks.core.errors import RunError
 from glassworks.studio.answers import answer_of
 from glassworks.studio.networks.texts import open_at
-from glassworks.studio.notebook import style, widget, widget_class
+from glassworks.studio.notebook import css, widget, widget_class
 
 
 class Kernel(BaseComm):
@@ -98,7 +98,7 @@ def test_what_is_no_question_is_left_alone_and_nothing_is_asked_of_a_widget_that
 def test_components_have_their_own_classes_and_the_studios_style_leaves_a_notebook_alone() -> None:
     assert widget_class("cnn") is widget_class("cnn")
     assert widget_class("cnn").__qualname__ != widget_class("transformer").__qualname__
-    outside = style().split("@scope (.glassworks)")[0]
+    outside = css().split("@scope (.glassworks)")[0]
     assert set(re.findall(r"([^@{};()\s]+)\s*{", outside)) == {":root", ".tip"}
 
 

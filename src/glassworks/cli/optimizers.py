@@ -57,6 +57,7 @@ def watch(args: Optimizers, names: list[str]) -> None:
     refuse_unwritable(args.out)
     from glassworks.interpret.catalogue.populations import populations
     from glassworks.report.population import write_populations
+    from glassworks.studio.offline import living
 
     assert args.on is not None
     traces = []
@@ -67,4 +68,4 @@ def watch(args: Optimizers, names: list[str]) -> None:
     for trace in traces:
         lowest = trace.arrays["lowest"][-1], trace.arrays["lowest_random"][-1]
         print(f"{trace.meta['optimizer']}: lowest loss {lowest[0]:.4g}, of a random search {lowest[1]:.4g}")
-    print(f"saved: {write_populations(traces, args.out)}")
+    print(f"saved: {write_populations(traces, args.out, living('population', 'figure.population'))}")

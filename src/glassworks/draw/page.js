@@ -143,41 +143,4 @@
     figure.querySelector(".large").addEventListener("pointerdown", point);
     choose(buttons.find((button) => button.getAttribute("aria-pressed") === "true"));
   }
-
-  // Populations: a generation at a time, by hand or by themselves.
-  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  for (const figure of document.querySelectorAll("figure.population")) {
-    const frames = JSON.parse(figure.dataset.frames), dots = [...figure.querySelectorAll(".members circle")];
-    const player = figure.querySelector(".player"), output = player.querySelector("output");
-    const [button, slider] = player.querySelectorAll("button, input");
-    let timer = 0;
-    function show(number) {
-      slider.value = number;
-      output.textContent = `generation ${number} of ${frames.length}`;
-      frames[number - 1].forEach((place, i) => {
-        dots[i].removeAttribute("transform");
-        dots[i].style.display = place ? "inline" : "none";
-        if (place) dots[i].style.transform = `translate(${place[0]}px, ${place[1]}px)`;
-      });
-    }
-    function stop() {
-      clearInterval(timer);
-      timer = 0;
-      button.textContent = "Play";
-    }
-    function play() {
-      button.textContent = "Pause";
-      if (Number(slider.value) === frames.length) show(1);
-      timer = setInterval(() => {
-        const next = Number(slider.value) + 1;
-        if (next > frames.length) stop();
-        else show(next);
-      }, 500);
-    }
-    button.addEventListener("click", () => (timer ? stop() : play()));
-    slider.addEventListener("input", () => { stop(); show(Number(slider.value)); });
-    player.hidden = false;
-    figure.classList.toggle("moves", !calm);
-    show(1);
-  }
 })();

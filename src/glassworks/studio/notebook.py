@@ -12,7 +12,7 @@ from glassworks.core.errors import RunError
 from glassworks.draw.colours import classes, schemes
 from glassworks.draw.page import root
 from glassworks.studio.answers import refusal
-from glassworks.studio.offline import built, script
+from glassworks.studio.offline import script, style
 from glassworks.studio.wire import pack
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 Ask = Callable[[str, dict[str, Any]], Any]
 """What answers a question by its name, as `answers.answer_of` does of a studio; a ValueError is a line in the cell."""
-EVERYWHERE = (":root", ".tip")
-"""Rules of the studio's style that hold beyond a component: its variables, and what is said beside the pointer."""
 
 
 def widget(component: str, data: Any, ask: Ask | None = None) -> "AnyWidget":
@@ -55,7 +53,7 @@ def widget_class(component: str) -> type["AnyWidget"]:
 
     class Component(AnyWidget):  # type: ignore[misc, unused-ignore]
         _esm = f"{script(component)}\nexport default {{ render: Glassworks.render }};"
-        _css = style()
+        _css = css()
         data = Bytes().tag(sync=True)
         answers = Bool().tag(sync=True)
 
@@ -76,18 +74,15 @@ def heard(view: Any, message: Any, _: Any, *, ask: Ask) -> None:
         view.send({"answer": message["ask"]}, [answer])
 
 
-def style() -> str:
+def css() -> str:
     """The studio's style and the report's colours, which leave the rest of the notebook alone."""
-    rules = built("studio.css").splitlines()
-    outer = "\n".join(rule for rule in rules if rule.startswith(EVERYWHERE))
-    inner = "\n".join(rule for rule in rules if not rule.startswith(EVERYWHERE)).replace("body {", ":scope {")
-    light, dark = schemes()
-    scheme = "color-scheme: light dark;"
+    (outer, inner), (light, dark), scheme = style(), schemes(), "color-scheme: light dark;"
     return "\n".join(
         [
             root().replace(scheme, ""),
             f":root{{{light}}}\n@media (prefers-color-scheme: dark){{:root{{{dark}}}}}",
             outer,
-            f"@scope (.glassworks) {{\n:scope {{ {scheme} padding: 12px; }}\n{inner}\n{classes()}\n}}",
+            f"@scope (.glassworks) {{\n:scope {{ {scheme} padding: 12px; }}\n{classes()}\n}}",
+            inner,
         ]
     )

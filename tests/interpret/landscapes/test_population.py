@@ -108,12 +108,13 @@ def test_the_slope_on_a_networks_plane_is_the_losss() -> None:
         assert not is_followed(objective.point)
 
 
-def test_the_drawing_has_every_generation_and_a_dot_a_candidate() -> None:
+def test_the_drawing_has_a_dot_for_each_candidate_of_the_last_generation() -> None:
     trace = population_on_function("openai_es", "ackley", generations=3)
     figure = str(trace_figure(trace))
-    assert figure.count("<circle") >= trace.arrays["member_first"].shape[1]
-    assert 'max="3"' in figure
-    assert "data-frames" in figure
+    places = np.stack([trace.arrays["member_first"][-1], trace.arrays["member_second"][-1]])
+    inside = (np.abs(places) <= float(trace.labels["first"][-1])).all(0).sum()
+    assert figure.count('class="line line2 dots edged"') == inside > 0
+    assert "Candidates of generation 3, the last." in figure
 
 
 @pytest.mark.parametrize(("factor", "log"), [(1.0, False), (1e3, True)])

@@ -14,6 +14,7 @@ export function say(text: string, x: number, y: number): void {
   if (!tip) {
     tip = document.createElement('div');
     tip.className = 'tip';
+    tip.style.position = 'fixed'; // also on a page of the report, whose own tips are not
     tip.setAttribute('role', 'status');
     document.body.append(tip);
     for (const kind of ['pointerover', 'focusin', 'keyup']) document.addEventListener(kind, look, true);
