@@ -15,7 +15,6 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from glassworks.classify.best import keeping_best, take_best
 from glassworks.classify.examples import examples_of, examples_of_run, source_of
 from glassworks.classify.history import history, remembering
 from glassworks.classify.recipe import LabelledRecipe, labelled_recipe_of
@@ -34,6 +33,7 @@ from glassworks.objectives.losses import LossFn
 from glassworks.optim.catalogue import METHODS
 from glassworks.optim.groups import make_optimizer
 from glassworks.train.begin import begin, check_begin
+from glassworks.train.best import keeping_best, take_best
 from glassworks.train.distributed import Ranks
 from glassworks.train.fit import Every, Interrupted
 from glassworks.train.opening import OpenedLabelled, open_vision

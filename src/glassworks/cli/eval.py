@@ -42,6 +42,7 @@ def run(arguments: Arguments) -> None:
 
     run_named(args.run, "eval")  # what is neither is refused before torch is loaded
     say(f"measuring {args.run}")
+    from glassworks.agents.opened import OpenedPolicy
     from glassworks.evaluate.text import evaluate_text
     from glassworks.train.device import pick_device
     from glassworks.train.opening import OpenedLabelled, OpenedPairs, OpenedText, open_run
@@ -50,6 +51,8 @@ def run(arguments: Arguments) -> None:
     if isinstance(opened, OpenedLabelled):
         on_examples(args, opened)
         return
+    if isinstance(opened, OpenedPolicy):
+        raise ValueError(f"data (={args.data[0]!r}) is not for an agent, which is measured where it acts: leave it out")
     if isinstance(opened, OpenedPairs):
         on_pairs(args, opened)
         return

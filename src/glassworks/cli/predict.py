@@ -12,12 +12,13 @@ from glassworks.cli.arguments.parse import Arguments
 class Predict:
     """Say what a network sees in files: a line for each, with its likeliest classes and their probabilities.
 
-    An encoder-decoder says what becomes of each line of files, or of texts: its likeliest translations. A file that
-    cannot be read is named on stderr, the others follow, and the command ends with 2.
+    A policy says what it does where it observes what a row of a table holds (.csv). An encoder-decoder says what
+    becomes of each line of files, or of texts: its likeliest translations. A file that cannot be read is named on
+    stderr, the others follow, and the command ends with 2.
     """
 
     model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN_OR_FOLDER")]
-    """A run of images, of a table or of pairs of texts, or the folder of such a model."""
+    """A run of images, of a table, of pairs of texts or of an agent, or the folder of such a model."""
     files: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FILES")]
     """Images or IDX files; tables (.csv, .tsv, .parquet), a line for each row; folders and globs of them. For pairs of
     texts: files with a source a line, or - for what is piped in."""
@@ -41,7 +42,9 @@ def run(arguments: Arguments) -> int:
     from glassworks.core.places import run_named
 
     run_named(args.model, "predict")  # what is neither is refused before torch is loaded
+    from glassworks.agents.opened import OpenedPolicy
     from glassworks.cli.main import describe, say
+    from glassworks.cli.predicting.agents import print_actions
     from glassworks.cli.predicting.labelled import print_predictions
     from glassworks.cli.predicting.pairs import print_translations
     from glassworks.train.device import pick_device
@@ -54,7 +57,11 @@ def run(arguments: Arguments) -> int:
         broken.append(error)
         say(arguments.in_flags(describe(error, arguments)))
 
-    if isinstance(opened, OpenedPairs):
+    if isinstance(opened, OpenedPolicy):
+        if args.text:
+            raise ValueError(f"text (={args.text[0]!r}) is for pairs of texts, and {args.model} reads files: give some")
+        print_actions(opened, args.files, top=args.top, as_json=args.json, broken=tell)
+    elif isinstance(opened, OpenedPairs):
         print_translations(opened, args.files, args.text, top=args.top, as_json=args.json, broken=tell)
     elif not isinstance(opened, OpenedLabelled):
         raise unlike(opened, "it has no network for images or tables, nor an encoder-decoder, as is needed here")

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from glassworks.core.runs import Run
 
 
-SHOWN_AS = {"accuracy": (100, ".1f", " %"), "exact": (100, ".1f", " % exact"), "rmse": (1, ".4g", " RMSE")}
+SHOWN_AS = {
+    "accuracy": (100, ".1f", " %"),
+    "exact": (100, ".1f", " % exact"),
+    "rmse": (1, ".4g", " RMSE"),
+    "return": (1, ".1f", " return"),
+}
 """Of a test: what it is multiplied by, its digits and its unit."""
 
 

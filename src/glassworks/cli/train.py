@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from glassworks.agents.recipe import PolicyRecipe
 from glassworks.classify.recipe import LabelledRecipe
 from glassworks.cli.arguments.flags import flags_of
 from glassworks.cli.arguments.parse import Arguments
@@ -49,7 +50,8 @@ class Train(Common):
     """Train a GPT on text, or a network on labelled data or pairs of texts, by a recipe with flags over it; or go on.
 
     The data say which. Below are the flags for text; `glassworks train --data digits --help` shows those for images,
-    and for tables, of which --target names the column to be said; `--data dates --help` those for pairs of texts.
+    and for tables, of which --target names the column to be said; `--data dates --help` those for pairs of texts,
+    `--data env:CartPole-v1 --help` those for agents.
     Evaluates the model on all that was held out, looks inside it, and writes the run's report. Ctrl-C stops cleanly.
     """
 
@@ -76,7 +78,19 @@ class TrainPairs(Common):
     recipe: Annotated[PairRecipe, tyro.conf.arg(name="")] = dataclasses.field(default_factory=PairRecipe)
 
 
-SHOWN_BY = {"text": (), "pairs": ("--data", "dates")}
+@dataclasses.dataclass(frozen=True)
+class TrainPolicy(Common):
+    """Train an agent in an environment, by a recipe with flags over it; or go on with a run.
+
+    Plays a hundred episodes with its policy, beside chance and a rule, and looks inside one. Ctrl-C stops cleanly.
+    """
+
+    recipe: Annotated[PolicyRecipe, tyro.conf.arg(name="")] = dataclasses.field(default_factory=PolicyRecipe)
+
+
+TAKEN = {"text": Train, "pairs": TrainPairs, "policy": TrainPolicy}
+"""The flags of a kind; of labelled data they are `TrainLabelled`."""
+SHOWN_BY = {"text": (), "pairs": ("--data", "dates"), "policy": ("--data", "env:CartPole-v1")}
 """The words by which help shows the flags of a kind; those of labelled data by digits."""
 
 
@@ -87,7 +101,7 @@ def run(arguments: Arguments) -> int:
     values = {} if file is None else read_toml(file)
     arguments.flags = tuple(flags_of(TrainLabelled))  # for what is refused before it is known which there are
     kind, reason = kind_asked_for(arguments, values)
-    words, taken = list(arguments), {"text": Train, "pairs": TrainPairs}.get(kind, TrainLabelled)
+    words, taken = list(arguments), TAKEN.get(kind, TrainLabelled)
     name_optimizer(arguments)
     recipe_of_kind: Any = with_optimizer(recipe_for(kind, values, file), arguments.typed("--optimizer.name"))
     shown_by = SHOWN_BY.get(kind, ("--data", "digits"))

@@ -10,9 +10,11 @@ from glassworks.core.runs import Run
 
 SCORE = {"bits_per_byte?": float | None, "bits_per_byte_se?": float | None}
 FIGURE = {"value?": float | None, "low?": float | None, "high?": float | None}
-TEST = {"metrics?": {"accuracy?": FIGURE, "rmse?": FIGURE, "exact?": FIGURE, "bleu?": FIGURE}}
+TEST = {"metrics?": {"accuracy?": FIGURE, "rmse?": FIGURE, "exact?": FIGURE, "bleu?": FIGURE, "return?": FIGURE}}
 ROW = {"step?": int, "seconds?": float | None}
 """What is read of a score, of text or of labelled data, and of a row of metrics, as `check_shape` takes it."""
+TASKS = {"pairs": "translation", "policy": "return"}
+"""Where a kind's score is that `runs` shows, if it is neither of text nor of labelled data."""
 
 
 def facts(run: Run) -> dict[str, Any]:
@@ -20,7 +22,7 @@ def facts(run: Run) -> dict[str, Any]:
     named = {"name": run.name, "path": str(run.path)}
     try:
         record, last, steps = run.record, run.last("metrics"), run.steps
-        score, task = run.read_eval("held_out"), "translation" if run.kind_name == "pairs" else "test"
+        score, task = run.read_eval("held_out"), TASKS.get(run.kind_name, "test")
         test = run.read_eval(task)
         check_shape(score or {}, SCORE, str(run.eval_path("held_out")))
         check_shape(test or {}, TEST, str(run.eval_path(task)))

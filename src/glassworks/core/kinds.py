@@ -223,6 +223,30 @@ KINDS = {
         ),
         Score("tuning", "glassworks.evaluate.tuning.verdict:table", "glassworks.evaluate.tuning.verdict:conclusions"),
     ),
+    "policy": Kind(
+        "a run of an agent",
+        ("eval", "predict", "report", "train --resume"),
+        "glassworks.agents.run:opened",
+        ("model/config.json", "model/model.safetensors"),
+        {
+            "its score": Measure(
+                ("evals/return.json",), "glassworks.evaluate.agents.run:evaluate_agent", "playing episodes"
+            ),
+            "the look inside": Measure(
+                ("traces/episode.json",), "glassworks.agents.episode:trace_episode", "looking inside"
+            ),
+            "its report": Measure(("report.html",), "glassworks.report.run_page:write_report", "writing its report"),
+        },
+        Stages(
+            "glassworks.agents.recipe:PolicyRecipe",
+            "glassworks.agents.run:check_data",
+            "glassworks.agents.run:start",
+            "glassworks.cli.training.agents:train",
+            "glassworks.cli.training.agents_overview:facts",
+            "glassworks.cli.training.agents:further",
+        ),
+        Score("return", "glassworks.evaluate.agents.verdict:table", "glassworks.evaluate.agents.verdict:conclusions"),
+    ),
     "images": labelled("a run of images", IMAGE_LOOK),
     "table": labelled("a run of a table"),
     "othello": Kind(

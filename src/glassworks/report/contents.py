@@ -65,10 +65,18 @@ TUNING_SCORE = {
     "moved": {"tensors": float, "relative": float},
 }
 """What a page reads of evals/tuning.json."""
+RETURN_SCORE = {
+    "verdict": str,
+    "episodes": int,
+    "metrics": {"return": INTERVAL},
+    "rivals": [{"name": str, "note": str, "metrics": {"return": INTERVAL}, "difference": {}}],
+}
+"""What a page reads of evals/return.json."""
 SHAPES: dict[str, dict[str, Any]] = {
     "test": LABELLED_SCORE,
     "translation": TRANSLATION_SCORE,
     "tuning": TUNING_SCORE,
+    "return": RETURN_SCORE,
 }
 """By the task."""
 

@@ -10,6 +10,7 @@ from glassworks.core.runs import Run, check_run
 from glassworks.draw.markup import Markup, tag
 from glassworks.draw.page import document
 from glassworks.report import sections, tuned
+from glassworks.report.agents import page as agents
 from glassworks.report.contents import Contents, read_contents
 from glassworks.report.labelled import classes, inside, score
 from glassworks.report.translation import page as translation
@@ -53,7 +54,14 @@ TUNED: tuple[Section, ...] = (
     ("again", "How to repeat it", sections.again),
 )
 REWARD: tuple[Section, ...] = (TUNED[0], ("comparison", "How often it is right", tuned.comparison), TUNED[-1])
-ALONE = {"pairs": PAIRS, "tuned": TUNED, "reward": REWARD}
+POLICY: tuple[Section, ...] = (
+    ("learning", "How it learned", agents.learning),
+    ("comparison", "Against chance and a rule", agents.comparison),
+    ("episode", "An episode", agents.episode),
+    ("inside", "What it thinks meanwhile", agents.inside),
+    ("again", "How to repeat it", sections.again),
+)
+ALONE = {"pairs": PAIRS, "tuned": TUNED, "reward": REWARD, "policy": POLICY}
 """Of kinds whose pages are all alike."""
 AGAIN: Section = ("again", "How to repeat it", sections.again)
 
@@ -95,6 +103,7 @@ def page(contents: Contents) -> str:
         TEXT: (sections.verdict, sections.key_figures),
         REWARD: (tuned.verdict, tuned.key_figures),
         TUNED: (tuned.verdict, tuned.key_figures),
+        POLICY: (agents.verdict, agents.key_figures),
         PAIRS: (translation.verdict, translation.key_figures),
     }.get(shown, (score.verdict, score.key_figures))
     return document(

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from glassworks.agents.recipe import PolicyRecipe
 from glassworks.classify.recipe import LabelledRecipe
 from glassworks.cli.arguments.parse import Arguments
+from glassworks.data.environments.signs import environment_why
 from glassworks.data.labelled.kinds import kind_of
 from glassworks.data.pairs.signs import pairs_why
 from glassworks.pretraining.recipe import Recipe
@@ -17,6 +19,7 @@ from glassworks.translation.recipe import PairRecipe
 RECIPES: dict[str, type[Training]] = {
     "text": Recipe,
     "pairs": PairRecipe,
+    "policy": PolicyRecipe,
     "images": LabelledRecipe,
     "table": LabelledRecipe,
 }
@@ -38,6 +41,8 @@ def kind_asked_for(arguments: Arguments, values: Mapping[str, Any]) -> tuple[str
     data = typed or values.get("data") or Recipe.data
     sources = [data] if isinstance(data, str) else list(data)
     if isinstance(first := next(iter(sources), None), str):
+        if why := environment_why(first):
+            return "policy", why
         source = arguments.typed("--source") or values.get("source")
         if why := pairs_why(first, source if isinstance(source, str) else None):
             return "pairs", why

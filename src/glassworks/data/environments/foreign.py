@@ -15,7 +15,7 @@ from glassworks.core.errors import RunError
 from glassworks.data.environments.spaces import Box, Discrete, Row, Several, Space, box, flat
 from glassworks.data.environments.vector import Stepped
 
-KEPT = 2**14
+KEPT = 2**12
 """Steps of all environments that are kept as actions."""
 
 
@@ -103,11 +103,12 @@ class Foreign:
 
     def state(self) -> dict[str, NDArray[Any]]:
         """How it got here: the seed, how often all began, and all actions since."""
-        shape = (0, self.number) if isinstance(self.actions, Discrete) else (0, self.number, self.actions.width)
-        past = np.stack(self.past) if self.past else np.zeros(shape)
-        padded = np.zeros((KEPT, *past.shape[1:]), dtype=past.dtype)
-        padded[: len(past)] = past
-        counted = {"seed": self.seed, "begun": self.begun, "steps": len(past)}
+        is_choice = isinstance(self.actions, Discrete)
+        shape = (KEPT, self.number) if is_choice else (KEPT, self.number, self.actions.width)
+        padded = np.zeros(shape, dtype=np.int64 if is_choice else np.float32)
+        if self.past:
+            padded[: len(self.past)] = np.stack(self.past)
+        counted = {"seed": self.seed, "begun": self.begun, "steps": len(self.past)}
         return {name: np.array(value) for name, value in counted.items()} | {"past": padded}
 
     def restore(self, state: dict[str, NDArray[Any]]) -> Row:

@@ -8,10 +8,10 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from glassworks.classify import best
 from glassworks.classify.recipe import LabelledRecipe
 from glassworks.classify.run import start, train
 from glassworks.core.runs import Run
+from glassworks.train import best
 from glassworks.train.fit import Every
 
 SCORES = {5: 0.9, 10: 0.4, 15: 0.7, 20: 0.8}

@@ -1,4 +1,4 @@
-"""The best weights on the way, by the validation part: a network that goes on learning its own examples gets worse.
+"""The best weights on the way, by what is held out: a network that goes on learning its own examples gets worse.
 
     runs/<name>/best/step_000026.safetensors     the judged weights at the step that was best so far
 
@@ -20,8 +20,8 @@ from glassworks.train.fit import Every
 
 Evaluate = Callable[[int, nn.Module], Mapping[str, float | int]]
 
-JUDGED_BY = ("val_loss", "val_rmse")
-"""What is lower where the network is better, of classes and of numbers."""
+JUDGED_BY = {"val_loss": 1, "val_rmse": 1, "val_return": -1}
+"""What a network is judged by, of classes, of numbers and of an agent; -1 where more is better."""
 
 
 def keeping_best(run: Run, judged: nn.Module, every: Every) -> Every:
@@ -41,7 +41,10 @@ def keeping_best(run: Run, judged: nn.Module, every: Every) -> Every:
 
 
 def take_best(run: Run, judged: nn.Module) -> tuple[int, float] | None:
-    """Let the network have its best weights; the step they are of, and their score. None = it was never judged."""
+    """Let the network have its best weights; the step they are of, and their score, negative where more is better.
+
+    None = it was never judged.
+    """
     score, step = best_of(run)
     file = file_of(run, step)
     if not math.isfinite(score) or not file.is_file():
@@ -56,12 +59,12 @@ def file_of(run: Run, step: int) -> Path:
 
 
 def best_of(run: Run, below: int | None = None) -> tuple[float, int]:
-    """The lowest score among the rows logged of steps below some, and the first step that has it."""
+    """The best score, the lowest, among the rows logged of steps below some, and the first step that has it."""
     rows = [row for row in run.rows("metrics") if below is None or row["step"] < below]
     return min(((score_of(row), int(row["step"])) for row in rows), default=(math.inf, 0))
 
 
 def score_of(row: Mapping[str, Any]) -> float:
-    """What a row is judged by; infinite where it has no number of it."""
-    scores = [row[name] for name in JUDGED_BY if isinstance(row.get(name), int | float)]
+    """What a row is judged by, lower where it is better; infinite where it has no number of it."""
+    scores = [sign * row[name] for name, sign in JUDGED_BY.items() if isinstance(row.get(name), int | float)]
     return float(scores[0]) if scores and math.isfinite(scores[0]) else math.inf

@@ -1,0 +1,1 @@
+"""How good an agent is: returns of whole episodes, with their interval, beside chance and a rule."""

@@ -1,0 +1,1 @@
+"""Policies: networks, tables and linear functions that say what to do in an environment."""
