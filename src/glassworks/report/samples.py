@@ -30,4 +30,6 @@ def sample(row: dict[str, Any], longest: int = MAX_SAMPLE) -> Markup:
     """One sample: the prompt, then the continuation."""
     text = str(row["text"])
     cut = text if len(text) <= longest else text[:longest] + " …"
-    return tag("blockquote", tag("b", str(row.get("prompt") or "")), cut)
+    worth = [f"{name} {row[name]:.2f}" for name in ("reward", "gold") if isinstance(row.get(name), float)]
+    note = [tag("small", f" {', '.join(worth)}")] if worth else []
+    return tag("blockquote", tag("b", str(row.get("prompt") or "")), cut, *note)

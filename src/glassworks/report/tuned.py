@@ -10,6 +10,7 @@ from glassworks.draw.markup import Markup, join, scrolling, tag
 from glassworks.draw.scales import fixed, minus, number, numbers, smooth
 from glassworks.evaluate.tuning.verdict import conclusions
 from glassworks.report.contents import Contents
+from glassworks.report.policy_curves import of_policy
 from glassworks.report.sections import key_figures as of_text
 from glassworks.report.training_curves import missing
 from glassworks.tune.methods import METHODS
@@ -61,7 +62,7 @@ def learning(contents: Contents) -> Markup:
     lines += [Line("held-out examples", held_steps, held, colour="line1", style="dots")] if held_steps else []
     chart = Chart(lines, "step", "loss")
     parts.append(chart_figure(chart, "Lower is better: the loss of what is learned, by step.", legend=True))
-    return join([*parts, *logged(contents)])
+    return join([*parts, *of_policy(contents), *logged(contents)])
 
 
 def sentence(contents: Contents) -> str:

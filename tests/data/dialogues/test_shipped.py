@@ -5,7 +5,7 @@ import pytest
 
 import glassworks.data.dialogues.shipped as module
 from glassworks.data.dialogues.read import read_rows
-from glassworks.data.dialogues.shipped import SUMS, is_shipped
+from glassworks.data.dialogues.shipped import BELOW, is_shipped
 
 
 def test_the_first_is_as_it_is_shown() -> None:
@@ -15,8 +15,8 @@ def test_the_first_is_as_it_is_shown() -> None:
 
 def test_sums_are_right_and_none_comes_twice() -> None:
     rows = list(read_rows(["arithmetic"]))
-    assert len(rows) == SUMS
-    assert len({row["prompt"] for row in rows}) == SUMS
+    assert len(rows) == 2 * BELOW**2
+    assert len({row["prompt"] for row in rows}) == len(rows)
     for row in rows[:200]:
         first, sign, second, _ = row["prompt"].split()
         assert int(row["completion"]) == (int(first) + int(second) if sign == "+" else int(first) - int(second))

@@ -1,6 +1,6 @@
 """Examples that come with the package, by name, made when they are asked for: small sums, and prompts from a corpus.
 
-arithmetic       sums and differences of whole numbers below a hundred, each with its result
+arithmetic       sums and differences of whole numbers below twenty, each with its result
 forms            the same, with results in <answer>...</answer>
 prompts:SOURCE   how the documents of a corpus begin, to be gone on with
 """
@@ -14,8 +14,8 @@ from glassworks.data.dialogues.rows import Row
 from glassworks.data.text.corpora import documents
 from glassworks.data.text.reading import Reading
 
-SUMS, PROMPTS = 4000, 2000
-"""Examples of each at most."""
+BELOW, PROMPTS = 20, 2000
+"""Numbers of sums; prompts of a corpus at most."""
 
 SHORTEST, LONGEST = 20, 80
 """Characters of a prompt from a corpus; it ends with a word."""
@@ -25,7 +25,7 @@ def arithmetic() -> Iterator[Row]:
     """Sums and differences, none twice, in an order that is always the same.
 
     >>> next(arithmetic())
-    {'prompt': '58 - 19 =', 'completion': ' 39'}
+    {'prompt': '18 - 19 =', 'completion': ' -1'}
     """
     for first, second, sign in drawn():
         value = first + second if sign == "+" else first - second
@@ -39,10 +39,10 @@ def forms() -> Iterator[Row]:
 
 
 def drawn() -> Iterator[tuple[int, int, str]]:
-    """Two numbers below a hundred and what is done with them."""
-    for place in np.random.default_rng(0).permutation(2 * 100 * 100)[:SUMS].tolist():
+    """Two numbers and what is done with them."""
+    for place in np.random.default_rng(0).permutation(2 * BELOW**2).tolist():
         rest, sign = divmod(place, 2)
-        first, second = divmod(rest, 100)
+        first, second = divmod(rest, BELOW)
         yield first, second, "+-"[sign]
 
 
