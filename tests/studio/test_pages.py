@@ -44,7 +44,7 @@ def test_a_page_holds_its_data_each_question_with_its_answer_and_what_was_chosen
 
 
 def test_what_cannot_be_kept_is_one_line(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
-    for question in ("transformer.page", "pages.keep"):
+    for question in ("translation.page", "pages.keep", "pages.transformer"):
         with pytest.raises(ValueError, match=f"{question} is a page itself"):
             keep(studio, "curves", "A", asked=[{"question": question, "args": {}}])
     for wrong in ({"question": "runs.runs"}, {"question": "runs.runs", "args": []}):

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { emptyPad, inkOf, line, pixelsOf, read, written } from '../src/components/digits/drawing';
-import { beside, middle, planes, shares, unitAt, within } from '../src/components/digits/layout';
+import { beside, middle, planes, products, edges, unitAt, within } from '../src/components/digits/layout';
 
 const MNIST = { paper: 0, size: 20 / 28, row: 0.5, column: 0.5 };
 
@@ -75,7 +75,9 @@ test('the unit beside another lies in the next map at a map’s edge', () => {
 });
 
 test('what a source brings is its weight times its value', () => {
-  const { each, most } = shares(new Float32Array([9, 2, -3, 4]), 1, Int32Array.from([0, 2]), Float32Array.from([0.5, -2]));
-  expect([...each]).toEqual([1, -8]);
-  expect(most).toBe(8);
+  const values = new Float32Array([9, 2, -3, 4]);
+  const sum = { sources: { shape: [2], data: Int32Array.from([2, 0]) }, slopes: { shape: [2], data: Float32Array.from([-2, 0.5]) } };
+  expect([...products(values, 1, sum)]).toEqual([-8, 1]);
+  expect(edges(values, 1, sum)).toEqual([{ source: 0, share: 0.125 }, { source: 2, share: -1 }]);
+  expect(edges(new Float32Array(4), 1, sum).map(({ share }) => Math.abs(share))).toEqual([0, 0]);
 });

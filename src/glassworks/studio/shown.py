@@ -24,7 +24,7 @@ from glassworks.studio.answers import NoQuestion, answer_of, called
 from glassworks.studio.networks.network import network
 from glassworks.studio.notebook import Ask, widget
 from glassworks.studio.offline import offline_page
-from glassworks.studio.questions import cnn, transformer
+from glassworks.studio.questions import cnn, pages
 from glassworks.studio.studio import Studio
 from glassworks.train.opening import OpenedText
 
@@ -139,13 +139,13 @@ def shown_text(model: GPT, text: Any, tokenizer: Tokenizer | None, name: str) ->
     studio.held[name] = OpenedText(model=model, tokenizer=tokenizer, path=Path(name))
 
     def ask(question: str, arguments: dict[str, Any]) -> Any:
-        if not question.startswith(("transformer.", "glossary.")):
+        if not question.startswith(("transformer.", "glossary.", "pages.transformer")):
             raise NoQuestion(f"this page has no question {question!r}")
         with evaluating(model):
             return answer_of(studio, question, arguments)
 
     with evaluating(model):
-        data = transformer.whole(studio, name, text)
+        data = pages.whole_prompt(studio, name, text)
     return Shown(f"{name} reads", "transformer", data, ask, {"run": name, "text": text})
 
 

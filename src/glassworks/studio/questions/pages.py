@@ -5,6 +5,7 @@ from typing import Any
 
 from glassworks.studio.answers import answer_of
 from glassworks.studio.offline import offline_page
+from glassworks.studio.questions import transformer as prompts
 from glassworks.studio.studio import Studio
 
 COMPONENTS = ("curves", "digits", "othello")
@@ -13,6 +14,11 @@ MOST = 600
 """Questions of a page."""
 LARGEST = 48 * 2**20
 """Bytes of a page."""
+
+NUMBERS = 2**22
+"""Of all blocks of a GPT that a page holds; of larger models it holds one block."""
+LISTED = 24
+"""Tokens whose columns of the unembedding it holds."""
 
 
 def keep(
@@ -51,6 +57,55 @@ def answer(studio: Studio, asked: Mapping[str, Any]) -> Any:
     """The answer to one question; ValueError for what is none, and for one that would keep a page in a page."""
     if set(asked) != {"question", "args"} or not isinstance(asked["args"], dict):
         raise ValueError("a question to keep has its name and its arguments: reload the page")
-    if str(asked["question"]).endswith((".page", ".keep")):
-        raise ValueError(f"{asked['question']} is a page itself: leave it out")
-    return answer_of(studio, asked["question"], asked["args"])
+    name = str(asked["question"])
+    if name.startswith("pages.") or name.endswith(".page"):
+        raise ValueError(f"{name} is a page itself: leave it out")
+    return answer_of(studio, name, asked["args"])
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# A GPT's prompt, every value of it
+
+
+def transformer(
+    studio: Studio,
+    run: str,
+    text: str,
+    block: int = 0,
+    step: int | None = None,
+    written: list[int] | None = None,
+    edits: list[dict[str, Any]] | None = None,
+    start: int | None = None,
+) -> dict[str, Any]:
+    """The Transformer page as it stands: {"html"}."""
+    data = whole_prompt(studio, run, text, block, step=step, written=written, edits=edits, start=start)
+    return {"html": offline_page(f"{run} reads", "transformer", data)}
+
+
+def whole_prompt(studio: Studio, run: str, text: str, chosen: int = 0, **more: Any) -> dict[str, Any]:
+    """All that the component shows without a studio: the pass, its blocks, weights (the first columns) and lens."""
+    passed = prompts.forward(studio, run, text, **more)
+    facts, step = passed["model"], more.get("step")
+    layers = range(facts["layers"])
+    size = len(passed["tokens"]) * (10 * facts["width"] + 3 * facts["neurons"]) * len(layers)
+    blocks = layers if size <= NUMBERS else [chosen]
+    parts = ["up", "down", *(["gate"] if facts["gated"] else [])] if facts["neurons"] else []
+    matrices = {
+        f"{name}.{i}.0.0": prompts.matrix(studio, run, name, i, step=step) for i in blocks for name in ("proj", *parts)
+    }
+    matrices |= {
+        f"{name}.{i}.{head}.0": prompts.matrix(studio, run, name, i, head, step)
+        for i in blocks
+        for head in range(facts["heads"])
+        for name in ("q", "k", "v")
+    }
+    matrices["unembed.0.0.0"] = prompts.matrix(studio, run, "unembed", step=step, ids=passed["listed"][:LISTED])
+    return {
+        "run": run,
+        "text": text,
+        "forward": passed,
+        "blocks": {i: prompts.block(studio, run, text, i, **more) for i in blocks},
+        "matrices": matrices,
+        "norms": {i: prompts.norms(studio, run, i, step) for i in blocks},
+        "lens": prompts.lens(studio, run, text, **more),
+    }

@@ -4,10 +4,10 @@ QUESTIONS: dict[str, str] = {
     f"{page}.{name}": f"glassworks.studio.questions.{page}:{name}"
     for page, names in {
         "glossary": ("words",),
-        "pages": ("keep",),
+        "pages": ("keep", "transformer"),
         "jobs": ("offers", "start", "stop", "resume", "terminal"),
         "runs": ("runs", "run", "compare", "curves", "score", "trace"),
-        "transformer": ("models", "forward", "block", "matrix", "norms", "lens", "saliency", "training", "page"),
+        "transformer": ("models", "forward", "block", "matrix", "norms", "lens", "saliency", "training"),
         "translation": ("models", "forward", "layer", "weights", "positions", "page"),
         "digits": ("network", "forward", "unit"),
         "playground": ("controls", "look", "surface", "graph", "paste", "export"),

@@ -1,17 +1,29 @@
 """The Transformer page: a prompt through every vector and matrix of a GPT, with edits on the way."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from glassworks.studio.networks.shapes import facts_of, norms_of, refuse_beyond, rows_of, unknown_ids
 from glassworks.studio.networks.texts import ids_of, open_at, text_models, untrained_at
 from glassworks.studio.studio import Studio
 
+if TYPE_CHECKING:
+    from glassworks.studio.networks.passes import Window
+    from glassworks.train.opening import OpenedText
+
 SHOWN = 50
 """Tokens whose probabilities are listed."""
-LISTED = 24
-"""Tokens whose columns of the unembedding are shown."""
 COLUMNS = 64
 """Columns of a matrix that are sent at once."""
+
+
+def read(
+    studio: Studio, run: str, text: str, step: int | None, written: list[int] | None, start: int | None
+) -> "tuple[OpenedText, Window]":
+    """The model, and what of a prompt it reads and a page draws; no question by itself."""
+    from glassworks.studio.networks.passes import window_of
+
+    opened = open_at(studio, run, step)
+    return opened, window_of(ids_of(opened, text, written or ()), opened.model.config.n_ctx, start)
 
 
 def models(studio: Studio) -> list[dict[str, Any]]:
@@ -42,13 +54,10 @@ def forward(
         position: the token whose prediction is wanted, among those that are read; None = the last.
     """
     from glassworks.data.tokenizers.spans import in_order
-    from glassworks.studio.networks.passes import logits_at, patterns_of, plain_logits, run_pass, window_of
+    from glassworks.studio.networks.passes import logits_at, patterns_of, plain_logits, run_pass
 
-    opened = open_at(studio, run, step)
-    model, tokenizer = opened.model, opened.tokenizer
-    ids = ids_of(opened, text, written or ())
-    window = window_of(ids, model.config.n_ctx, start)
-    place = window.place(position)
+    opened, window = read(studio, run, text, step, written, start)
+    model, tokenizer, place = opened.model, opened.tokenizer, window.place(position)
     with studio.computing():
         done = run_pass(model, window, edits or (), blocks=())
         found = logits_at(done, place)
@@ -65,7 +74,7 @@ def forward(
         "dropped": window.dropped,
         "start": window.start,
         "read": len(window.ids),
-        "ended": ids[-1] in tokenizer.ends,
+        "ended": window.ids[-1] in tokenizer.ends,
         "position": place,
         "patterns": patterns,
         "before": before,
@@ -90,11 +99,10 @@ def block(
     start: int | None = None,
 ) -> dict[str, Any]:
     """Every value of a block at the tokens that are drawn: streams, norms, q, k, v, z, neurons, what is added."""
-    from glassworks.studio.networks.passes import block_of, run_pass, window_of
+    from glassworks.studio.networks.passes import block_of, run_pass
 
-    opened = open_at(studio, run, step)
+    opened, window = read(studio, run, text, step, written, start)
     refuse_beyond("block", block, opened.model.config.n_layer)
-    window = window_of(ids_of(opened, text, written or ()), opened.model.config.n_ctx, start)
     with studio.computing():
         return block_of(run_pass(opened.model, window, edits or (), blocks=[block]), block)
 
@@ -159,12 +167,10 @@ def lens(
     `kl_untrained` the same in an untrained network of this shape: its control.
     """
     from glassworks.studio.networks.layers import read_layers_of
-    from glassworks.studio.networks.passes import run_pass, window_of
+    from glassworks.studio.networks.passes import run_pass
 
-    opened = open_at(studio, run, step)
-    model = opened.model
-    window = window_of(ids_of(opened, text, written or ()), model.config.n_ctx, start)
-    place = window.place(position)
+    opened, window = read(studio, run, text, step, written, start)
+    model, place = opened.model, window.place(position)
     control = untrained_at(studio, run, step)
     with studio.computing():
         found = read_layers_of(run_pass(model, window, edits or (), blocks=()), place)
@@ -253,52 +259,4 @@ def training(
         "texts": [opened.tokenizer.token(id) for id in listed],
         "follows": follows,
         "loss": None if follows is None else -chance[:, follows].clamp(min=1e-30).log(),
-    }
-
-
-LARGEST = 2**22
-"""Numbers of all blocks that a page of one file holds; of larger models it holds one block."""
-
-
-def page(
-    studio: Studio,
-    run: str,
-    text: str,
-    block: int = 0,
-    step: int | None = None,
-    written: list[int] | None = None,
-    edits: list[dict[str, Any]] | None = None,
-    start: int | None = None,
-) -> dict[str, Any]:
-    """The page as it stands, as one file that opens without the studio: {"html"}."""
-    from glassworks.studio.offline import offline_page
-
-    data = whole(studio, run, text, block, step=step, written=written, edits=edits, start=start)
-    return {"html": offline_page(f"{run} reads", "transformer", data)}
-
-
-def whole(studio: Studio, run: str, text: str, chosen: int = 0, **more: Any) -> dict[str, Any]:
-    """All that the component shows without a studio: the pass, its blocks, weights (the first columns) and lens."""
-    passed = forward(studio, run, text, **more)
-    facts, step = passed["model"], more.get("step")
-    layers = range(facts["layers"])
-    size = len(passed["tokens"]) * (10 * facts["width"] + 3 * facts["neurons"]) * len(layers)
-    blocks = layers if size <= LARGEST else [chosen]
-    parts = ["up", "down", *(["gate"] if facts["gated"] else [])] if facts["neurons"] else []
-    matrices = {f"{name}.{i}.0.0": matrix(studio, run, name, i, step=step) for i in blocks for name in ("proj", *parts)}
-    matrices |= {
-        f"{name}.{i}.{head}.0": matrix(studio, run, name, i, head, step)
-        for i in blocks
-        for head in range(facts["heads"])
-        for name in ("q", "k", "v")
-    }
-    matrices["unembed.0.0.0"] = matrix(studio, run, "unembed", step=step, ids=passed["listed"][:LISTED])
-    return {
-        "run": run,
-        "text": text,
-        "forward": passed,
-        "blocks": {i: block(studio, run, text, i, **more) for i in blocks},
-        "matrices": matrices,
-        "norms": {i: norms(studio, run, i, step) for i in blocks},
-        "lens": lens(studio, run, text, **more),
     }

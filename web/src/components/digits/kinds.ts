@@ -2,6 +2,7 @@
 
 import type { Kept } from '../../lib/kept';
 import type { NDArray } from '../../lib/wire';
+import type { Plane } from './layout';
 
 export interface Stage {
   name: string;
@@ -68,4 +69,14 @@ export interface Shown {
   hidden: boolean[];
   place: Place | undefined;
   origin: Origin | undefined;
+}
+
+/** What a view of the network takes, on the flat or in space. */
+export interface Drawn {
+  planes: Plane[];
+  network: Network;
+  shown: Shown;
+  over: (place: Place | undefined) => void;
+  click: (place: Place) => void;
+  dark: boolean;
 }

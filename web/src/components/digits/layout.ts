@@ -1,5 +1,7 @@
 // Where the units of a network lie: each stage is a plane of maps side by side, and each map a grid of units.
 
+import type { Origin } from './kinds';
+
 export const MOST = 200; // widths of a unit of a map: about as wide a plane becomes
 const GAP = 2; // between maps
 
@@ -96,9 +98,16 @@ export function largest(values: Float32Array): number {
   return most;
 }
 
-/** What each source brings to a unit, and the most of them. */
-export function shares(values: Float32Array, first: number, sources: Int32Array, slopes: Float32Array): { each: Float32Array; most: number } {
-  const each = new Float32Array(sources.length);
-  for (let i = 0; i < sources.length; i++) each[i] = slopes[i] * values[first + sources[i]];
-  return { each, most: largest(each) };
+type Sum = Pick<Origin, 'sources' | 'slopes'>;
+
+/** What each source brings to a unit, as far as it is a sum. */
+export function products(values: Float32Array, first: number, { sources, slopes }: Sum): Float32Array {
+  return slopes.data.map((slope, i) => slope * values[first + sources.data[i]]);
+}
+
+/** The edges to a unit, the faintest first: from whom, and what it brings as a share of the most. */
+export function edges(values: Float32Array, first: number, sum: Sum): { source: number; share: number }[] {
+  const each = products(values, first, sum);
+  const most = largest(each) || 1;
+  return Array.from(each, (brings, i) => ({ source: sum.sources.data[i], share: brings / most })).sort((a, b) => Math.abs(a.share) - Math.abs(b.share));
 }

@@ -216,7 +216,7 @@ export class Look {
   /** The page that holds all of this in one file, which opens without the studio. */
   page(): Promise<{ html: string }> | undefined {
     const { run, step, text, written, edits, start } = this.prompt;
-    return this.ask?.<{ html: string }>('transformer.page', { run, step, text, written, edits, start, block: this.block });
+    return this.ask?.<{ html: string }>('pages.transformer', { run, step, text, written, edits, start, block: this.block });
   }
   append(id: number): void {
     this.place.choose({ written: [...this.written, id].join(','), token: undefined, start: undefined });
