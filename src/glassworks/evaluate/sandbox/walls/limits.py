@@ -1,0 +1,42 @@
+"""Limits that every Unix has, and an identity without rights: for one process, for good."""
+
+import os
+import resource
+from contextlib import suppress
+
+NOBODY = 65_534
+FILES, FILE_BYTES = 32, 1 << 20
+"""Open at once; of one file."""
+
+
+def limit(seconds: float, megabytes: int) -> None:
+    """Processor seconds, megabytes of memory, and no core dump, no new process or thread, small files and few of them.
+
+    What a system does not know, or already limits more, stays as it is: macOS holds no process to RLIMIT_AS.
+    """
+    hold(resource.RLIMIT_CPU, int(seconds) + 1)
+    hold(resource.RLIMIT_AS, megabytes << 20)
+    hold(resource.RLIMIT_CORE, 0)
+    hold(resource.RLIMIT_FSIZE, FILE_BYTES)
+    hold(resource.RLIMIT_NOFILE, FILES)
+    hold(resource.RLIMIT_NPROC, 0)
+    for name in ("RLIMIT_MSGQUEUE", "RLIMIT_MEMLOCK"):
+        if hasattr(resource, name):
+            hold(getattr(resource, name), 0)
+
+
+def hold(kind: int, most: int) -> None:
+    """One limit, for both what is and what may be asked for."""
+    now = resource.getrlimit(kind)[1]
+    if now != resource.RLIM_INFINITY:
+        most = min(most, now)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(kind, (most, most))
+
+
+def become_nobody() -> None:
+    """Of root, an identity that owns nothing; of anybody else, who they are."""
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setresgid(NOBODY, NOBODY, NOBODY)
+        os.setresuid(NOBODY, NOBODY, NOBODY)
