@@ -20,6 +20,7 @@ export const PAGES: Page[] = [
   { path: '/transformer', title: 'Transformer', what: 'A language model at work: every vector and matrix from the text to the next token.', opens: (run) => run.kind === 'text', load: () => import('./pages/Transformer.svelte') },
   { path: '/translation', title: 'Translation', what: 'An encoder-decoder at work, as The Illustrated Transformer draws it: every word, head and number.', opens: (run) => run.kind === 'pairs', load: () => import('./pages/Translation.svelte') },
   { path: '/othello', title: 'Othello', what: 'Play against a network, see the board that it keeps, and change it.', opens: (run) => run.kind === 'othello', load: () => import('./pages/Othello.svelte') },
+  { path: '/choose', title: 'Choose', what: 'Say which of several options is better, with a key each; see how far people agree.', opens: (run) => run.kind === 'choices', load: () => import('./pages/Choose.svelte') },
   { path: '/playground', title: 'Playground', what: 'Train a small network on points in a plane, by any optimizer, and touch every weight.', load: () => import('./pages/Playground.svelte') },
 ];
 

@@ -249,6 +249,7 @@ KINDS = {
     ),
     "images": labelled("a run of images", IMAGE_LOOK),
     "table": labelled("a run of a table"),
+    "choices": Kind("a run of choices that people make", ("choose",)),
     "othello": Kind(
         "a reproduction, on games of Othello",
         ("reproduce othello",),

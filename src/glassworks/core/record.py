@@ -21,5 +21,6 @@ RECORD = {
     "kept?": {"step": int, "score": float},
     "result?": {"step?": int, "num_params?": int, "tokens?": int, "tokens_per_s?": float},
     "reproduction?": {"name": str},
+    "store?": str,
 }
 """What is read of run.json, as `check_shape` takes it."""

@@ -18,6 +18,8 @@ from glassworks.studio.turns import HOLDS, Turns
 if TYPE_CHECKING:
     from torch import nn
 
+    from glassworks.studio.desk import Desk
+
 TABLES = 64
 """Runs whose metrics are kept, the last ones asked for."""
 
@@ -57,6 +59,9 @@ class Studio:
         """What pages keep that changes: trainings of the playground, which only who has the turn may touch."""
         self.held: dict[str, Any] = {}
         """Opened networks that Python gave itself, by name: they are of no run (`shown.show`)."""
+        self.desks: dict[str, Desk] = {}
+        self.desks_lock = threading.Lock()
+        """Stores of choices that pages have open, by the names of their runs."""
 
     def run(self, name: str) -> Run:
         """The run of that name in this studio's folder; a path to anywhere else is no name."""

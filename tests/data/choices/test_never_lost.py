@@ -42,7 +42,7 @@ def test_two_processes_that_are_killed_at_any_moment_lose_nothing_that_was_ackno
     path, acknowledged = tmp_path / "choices.sqlite", list[str]()
     Store(path).add([pair()])
     chance = random.Random(0)
-    for _ in range(3):
+    for _ in range(2):
         children = writers(path, "ab", Path(__file__).parents[3])
         for child in children:
             assert child.stdout.readline() == "ready\n"
@@ -54,7 +54,7 @@ def test_two_processes_that_are_killed_at_any_moment_lose_nothing_that_was_ackno
     store = Store(path, create=False)
     there = [choice.id for choice in store.choices()]
     assert set(acknowledged) <= set(there)
-    assert len(there) <= len(acknowledged) + 6  # of each killed process at most the one that was under way
+    assert len(there) <= len(acknowledged) + 4  # of each killed process at most the one that was under way
     assert [event.number for event in store.events()] == list(range(1, len(there) + 1))
     with sqlite3.connect(path) as file:
         assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -79,7 +79,7 @@ def test_what_a_killed_process_was_writing_is_taken_back_by_the_next(tmp_path: P
     assert subprocess.run([sys.executable, "-c", dies, str(path)], check=False).returncode == -signal.SIGKILL
     assert path.with_name("choices.sqlite-journal").exists()
     assert len(store.choices()) == 1
-    assert store.settings == {}
+    assert list(store.settings) == ["id"]
     assert [one.name for one in tmp_path.iterdir()] == ["choices.sqlite"]
 
 

@@ -18,6 +18,8 @@ REPEATS, OVERLAP = 0.1, 0.2
 """Of what an annotator is asked, the share asked a second time; of comparisons, the share that everybody is asked."""
 APART = 10
 """Choices that lie between a comparison and its repeat, at least."""
+RECENT = 1000
+"""Choices among which a repeat is looked for."""
 AT_RANDOM = 0.25
 """Of comparisons that are chosen by disagreement, the share that is drawn at random all the same: a fair sample."""
 
@@ -164,12 +166,16 @@ class Ledger:
 
     def repeatable(self, annotator: str, busy: frozenset[int]) -> list[int]:
         """Comparisons that an annotator decided once, some time ago."""
-        rows, mine = self.whole.get(annotator, [])[:-APART], self.mine.get(annotator)
-        decided = [
-            row for row in rows[-100 * APART :] if self.stands[row] and self.verdict[row] != VERDICTS.index("skip")
-        ]
+        rows, mine = self.whole.get(annotator, [])[-RECENT:-APART], self.mine.get(annotator)
+        decided = [row for row in rows if self.stands[row] and self.verdict[row] != VERDICTS.index("skip")]
         numbers = [self.comparison[row] for row in decided if not self.imported[row]]
         return [number for number in numbers if mine is not None and mine[number - 1] == 1 and number not in busy]
+
+    def choice(self, id: str) -> Choice:
+        """A choice by its id, read from the store."""
+        found = self.store.event(self.number[self.rows[id]])
+        assert isinstance(found, Choice)
+        return found
 
     def latest(self, annotator: str) -> str | None:
         """The id of an annotator's last choice that stands; None where there is none."""

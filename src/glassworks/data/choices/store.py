@@ -3,7 +3,7 @@
     comparisons   number, key, kind, prompt, options, origin
     choices       number, id, comparison, annotator, verdict, ranking, shown, strength, ...; an undo takes one back
     pictures      digest, media, data: what options that are images show
-    settings      name, value: what annotators are told, shares of repeats and overlap, the seed
+    settings      name, value: the store's own id, what annotators are told, shares of repeats and overlap, the seed
 
 Prompts, options and rankings are JSON in columns of text. What is stored when a call returns is on the disk; a choice
 is known by its id, so whoever does not know whether it arrived sends it again.
@@ -11,6 +11,7 @@ is known by its id, so whoever does not know whether it arrived sends it again.
 
 import json
 import time
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -58,6 +59,10 @@ class Store:
     def __init__(self, where: Path | str, *, create: bool = True) -> None:
         self.database = open_database(where, SCHEMA, KEPT, create=create)
         self.where = self.database.where
+        if create:
+            with self.database.write() as execute:
+                made = {"value": packed(uuid.uuid4().hex)}
+                execute("INSERT INTO settings (name, value) VALUES ('id', :value) ON CONFLICT DO NOTHING", made)
 
     def close(self) -> None:
         """Let go of a server's connections; a file has none between calls."""
@@ -86,8 +91,8 @@ class Store:
     def append(self, events: Sequence[Event]) -> list[int]:
         """Store choices and undos, all of them or none; the number of each. One whose id is there is left as it is.
 
-        Raises: RunError for a comparison, or a choice to take back, that is not in the store; ValueError for a choice
-        that does not fit its comparison.
+        Raises: ValueError for a comparison, or a choice to take back, that is not in the store, and for a choice that
+        does not fit its comparison; OSError on a full disk; RunError where another process, or the server, holds it up.
         """
         numbers, now = list[int](), time.strftime("%Y-%m-%dT%H:%M:%S%z")
         with self.database.write() as execute:
@@ -117,11 +122,11 @@ class Store:
         for event in events:
             if isinstance(event, Undo):
                 if event.choice not in undone:
-                    raise RunError(f"there is no choice {event.choice!r} in {self.where} to take back")
+                    raise ValueError(f"there is no choice {event.choice!r} in {self.where} to take back")
                 rows.append(undo_row(event, undone[event.choice]))
             else:
                 if event.comparison not in sizes:
-                    raise RunError(f"there is no comparison {event.comparison} in {self.where}")
+                    raise ValueError(f"there is no comparison {event.comparison} in {self.where}")
                 event.check(sizes[event.comparison])
                 rows.append(choice_row(event))
         return rows
@@ -175,6 +180,14 @@ class Store:
     def events(self, after: int = 0) -> list[Event]:
         """All that was said and taken back beyond a number, in order."""
         return self.since(LAST, after)[1]
+
+    def event(self, number: int) -> Event:
+        """One of them by its number; RunError where it is not there."""
+        with self.database.read() as execute:
+            rows = execute(f"SELECT {', '.join(COLUMNS)} FROM choices WHERE number = :number", {"number": number})
+        if not rows:
+            raise RunError(f"there is no choice {number} in {self.where}")
+        return event_of(rows[0])
 
     def choices(self) -> list[Choice]:
         """The choices that stand, in order."""
