@@ -22,6 +22,7 @@ from glassworks.core.progress import showing
 COMMANDS = {
     "demo": "train a GPT on this machine's own Python library, measure it, and open it up: a few minutes",
     "train": "train a network on text, images, a table or pairs of texts, by a recipe; or go on by --resume",
+    "choose": "say which of several options is better, on a page in the browser; see how far people agree",
     "tune": "tune a language model on examples: fine-tuning, preferences, rewards",
     "sample": "let a run's model write, as it writes",
     "eval": "measure a run's model on all that it holds out, beside the baselines",

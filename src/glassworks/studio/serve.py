@@ -28,7 +28,12 @@ LATEST, DRAWN = 5.0, 0.7
 
 
 def serve(
-    root: Path, port: int | None = None, *, models: Mapping[str, Path] | None = None, browser: bool = True
+    root: Path,
+    port: int | None = None,
+    *,
+    models: Mapping[str, Path] | None = None,
+    browser: bool = True,
+    page: str = "/",
 ) -> None:
     """Serve the studio over the runs in `root` until ctrl-C.
 
@@ -37,6 +42,7 @@ def serve(
         port: None = 8400, or the next that is free.
         models: folders anywhere, by their names; see `model_folders`.
         browser: open the page in the machine's browser.
+        page: which one, with what is chosen on it: "/choose?run=demo-choices".
 
     Raises:
         OSError: the port is taken; it says so.
@@ -51,7 +57,7 @@ def serve(
             ws="websockets-sansio",
             timeout_graceful_shutdown=2,
         )
-        address = f"http://{HOST}:{number}/?token="
+        address = f"http://{HOST}:{number}{page}{'&' if '?' in page else '?'}token="
         print(f"Studio: {address}{token}", flush=True)
         if front.state() != "built":
             say(f"its front end is {front.state()}: `{front.MEND}` builds it")

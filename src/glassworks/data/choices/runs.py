@@ -30,6 +30,8 @@ def begin(path: Path, *, command: list[str], store: str | None = None, settings:
     refuse_existing(path)
     if store is not None and "@" in store and ":" in store.split("://", 1)[-1].split("@")[0]:
         raise ValueError("store has a password, which run.json would keep: set PGPASSWORD, or leave it to ~/.pgpass")
+    if store is not None:
+        Store(store).close()  # that it answers, before there is a run
     run = Run.create(path, kind=KIND, command=command, recipe=settings, **record, **({"store": store} if store else {}))
     store_of(run, create=True).set(**settings)
     return run

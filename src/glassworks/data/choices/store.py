@@ -73,9 +73,9 @@ class Store:
 
     def add(self, comparisons: Iterable[Comparison]) -> list[int]:
         """Add comparisons; the number of each. What is there already, by prompt and options, keeps its number."""
-        numbers = list[int]()
+        numbers, made = list[int](), list(comparisons)  # before the store is held: to make them may need it
         with self.database.write() as execute:
-            for part in parts(comparisons):
+            for part in parts(made):
                 keys = [one.key for one in part]
                 known = found_in(execute, "comparisons", "key", keys)
                 last = execute("SELECT COALESCE(MAX(number), 0) FROM comparisons")[0][0]

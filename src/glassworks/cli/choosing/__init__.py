@@ -1,0 +1,1 @@
+"""What `choose` is called with, and what it prints."""
