@@ -15,7 +15,14 @@ from glassworks.cli.arguments.help import NAMES, help_text
 from glassworks.cli.main import COMMANDS, run
 from glassworks.cli.train import Train
 
-LISTS = [["look", "--list"], ["reproduce", "--list"], ["optimizers"], ["optimizers", "mezo"]]
+LISTS = [
+    ["look", "--list"],
+    ["reproduce", "--list"],
+    ["optimizers"],
+    ["optimizers", "mezo"],
+    ["losses"],
+    ["losses", "huber"],
+]
 HELPS = [[name] for name in COMMANDS] + [
     ["micro", "graph"],
     ["data", "card"],

@@ -1,0 +1,1 @@
+"""Every loss and metric by its name, as records that load no torch."""

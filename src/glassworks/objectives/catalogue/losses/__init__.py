@@ -1,0 +1,1 @@
+"""The records of losses, a file a family."""

@@ -1,0 +1,1 @@
+"""Losses of what a network says and what it should have said: plain functions of tensors, a file a family."""

@@ -1,0 +1,34 @@
+"""`glassworks losses`: the list, one in full, and mistakes in one line."""
+
+import pytest
+
+from glassworks.cli.main import run
+from glassworks.objectives.catalogue.table import LOSSES
+
+
+def test_every_loss_is_listed_and_one_is_shown_in_full(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["losses"]) == 0
+    listed = capsys.readouterr().out
+    assert all(f"{name}: " in listed for name in LOSSES)
+    assert run(["losses", "log-cosh, mae"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert [line for line in shown if line in LOSSES] == ["log_cosh", "mae"]
+    assert run(["losses", "--task", "regression", "--find", "counts"]) == 0
+    assert "poisson: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["hubber"], "there is no loss 'hubber': did you mean huber?"),
+        (["mse,hubber"], "there is no loss 'hubber': did you mean huber?"),
+        (["--task", "regresion"], "there is no task 'regresion'"),
+        (["--find", "xyzzy"], "no loss speaks of 'xyzzy'"),
+        (["mse", "--find", "median"], "--task and --find make a list shorter"),
+    ],
+)
+def test_mistakes_are_one_line(words: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["losses", *words]) == 2
+    said = capsys.readouterr().err
+    assert line in said
+    assert len(said.splitlines()) == 1
