@@ -3,6 +3,10 @@
 export interface Step {
   /** The part that it is about: the value of its attribute `data-tour`. */
   at: string;
+  /** What is pointed at while that is not on the page: where it comes from. */
+  from?: string;
+  /** Brings it onto the page. */
+  show?: () => void;
   title: string;
   /** What there is to see, and what to try. */
   text: string;

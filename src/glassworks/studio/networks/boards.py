@@ -70,10 +70,15 @@ class Table:
 
         return self.studio.keeps(("othello", self.run.path, *part), changed(self.run), at_length)
 
+    def beside(self, part: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+        """A part that takes no turn: loops of numba, which may have to be compiled first, and that takes seconds."""
+        return self.studio.keeps(("othello", self.run.path, *part), changed(self.run), make)
+
     @property
     def games(self) -> Played:
         """Games that no training has seen."""
-        found: Played = self.made(("games",), lambda model: fresh(model, self.size, games=GAMES, seed=self.seed))
+        model = self.opened.model
+        found: Played = self.beside(("games",), lambda: fresh(model, self.size, games=GAMES, seed=self.seed))
         return found
 
     @property
@@ -119,8 +124,9 @@ class Table:
     @property
     def looked_at(self) -> Played:
         """Other games, by which neurons are known."""
-        found: Played = self.made(
-            ("looked at",), lambda model: fresh(model, self.size, games=LOOKED_AT, seed=self.seed, first=GAMES)
+        model = self.opened.model
+        found: Played = self.beside(
+            ("looked at",), lambda: fresh(model, self.size, games=LOOKED_AT, seed=self.seed, first=GAMES)
         )
         return found
 
@@ -170,7 +176,7 @@ class Neurons:
         """
         played, seen = self.table.looked_at, self.seen
 
-        def fitted(_: GPT) -> dict[str, Any]:
+        def fitted() -> dict[str, Any]:
             of_games, names = features_of(played)
             features, values = of_games[played.present], seen[:, [neuron]]
             half = int(played.present[: LOOKED_AT // 2].sum())
@@ -187,7 +193,7 @@ class Neurons:
                 "shuffled": chance,
             }
 
-        found: dict[str, Any] = self.table.made(("rules", self.layer, neuron), fitted)
+        found: dict[str, Any] = self.table.beside(("rules", self.layer, neuron), fitted)
         return found
 
 
