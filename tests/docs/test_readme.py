@@ -1,5 +1,6 @@
 """The README tells the truth today: every command and every block in it runs."""
 
+import json
 import random
 import re
 import shlex
@@ -43,6 +44,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = [f"{area},{12 * area + area % 7}" for area in areas]
     (folder / "flats.csv").write_text("\n".join(["area,rent", *rows]), encoding="utf-8")
     make_pairs(folder)
+    make_examples(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         command = ["train", "--data", "my-texts/", "--tokenizer", "bytes", "--steps", "4", "--name", "demo"]
@@ -59,6 +61,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             smaller = TINY if is_text else NARROW if small[0] == "train" and PAIRS & set(small) else []
             smaller = ["--steps", "4", *smaller] if "shakespeare-char" in small else smaller
             smaller = ["--generations", "2"] if "--on" in small else smaller
+            smaller = ["--steps", "4"] if small[0] == "tune" else smaller
             assert run([*small, *smaller]) == 0, words_of_command
     return folder
 
@@ -70,6 +73,14 @@ def make_pairs(folder: Path) -> None:
     (folder / "locale" / "x" / "de.po").write_text(messages, encoding="utf-8")
     rows = "".join(f"cat {i}\tchat {i}\n" for i in range(120))
     (folder / "pairs.tsv").write_text(f"english\tfrench\n{rows}", encoding="utf-8")
+
+
+def make_examples(folder: Path) -> None:
+    """Prompts with completions, and with two of which one was chosen."""
+    prompts = [f"{i} a: " for i in range(40)]
+    for name, rest in (("answers", {"completion": "bee"}), ("choices", {"chosen": "bee", "rejected": "time"})):
+        rows = (json.dumps({"prompt": prompt, **rest}) for prompt in prompts)
+        (folder / f"{name}.jsonl").write_text("\n".join(rows), encoding="utf-8")
 
 
 def make_photos(folder: Path) -> None:

@@ -13,12 +13,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from glassworks.core.files import at_home
 from glassworks.core.kinds import found
 from glassworks.core.places import model_path
 from glassworks.core.progress import Report, silent
 from glassworks.core.runs import Run, check_run
 from glassworks.data.dialogues.corpus import corpus_of
-from glassworks.data.dialogues.read import files_of_rows
+from glassworks.data.dialogues.read import files_of_rows, store_of
 from glassworks.data.dialogues.shipped import is_shipped
 from glassworks.data.text.corpora import fingerprint
 from glassworks.data.text.reading import Reading
@@ -60,7 +61,9 @@ def check_sources(recipe: TuneRecipe) -> None:
         for reward in filter(None, (recipe.reward, recipe.gold)):
             check_reward(reward)
     for name in recipe.sources:
-        if is_shipped(name):
+        if (store := store_of(name)) is not None and "://" not in store[0]:
+            at_home(store[0]).stat()
+        if store is not None or is_shipped(name):
             continue
         for file in files_of_rows(name) or ():
             file.stat()

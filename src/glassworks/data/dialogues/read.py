@@ -1,4 +1,9 @@
-"""Examples from what a recipe names: files of rows (.jsonl, .json, .parquet), or any text, a document an example."""
+"""Examples from what a recipe names: files of rows, stores of choices, those that ship, or any text.
+
+rows.jsonl, .jsonl.gz, .json, .parquet     an example a row
+choices.db, postgresql://...               preferences; with :unpaired or :rewrites behind it, what else is in it
+anything else                              text, a document an example
+"""
 
 import codecs
 import gzip
@@ -9,6 +14,7 @@ from typing import Any
 
 from glassworks.core.errors import FileDamaged
 from glassworks.core.files import at_home
+from glassworks.core.progress import counted, tell
 from glassworks.data.dialogues.rows import Row, checked, form_of
 from glassworks.data.dialogues.shipped import is_shipped, shipped
 from glassworks.data.text.corpora import documents
@@ -43,12 +49,47 @@ def placed_rows(data: Sequence[str]) -> Iterator[tuple[str, Any]]:
         if is_shipped(name):
             yield from ((f"{name}, example {number}", row) for number, row in enumerate(shipped(name), 1))
             continue
+        if (store := store_of(name)) is not None:
+            yield from chosen_rows(*store)
+            continue
         files = files_of_rows(name)
         if files is None:
             for document in documents(name, Reading()):
                 yield document.name, {"text": document.text}
         for file in files or ():
             yield from (parquet_rows if file.suffix == ".parquet" else json_rows)(file)
+
+
+STORES = (".db", ".sqlite", ".sqlite3")
+TAKEN = ("preference", "unpaired", "rewrites")
+"""What examples can be of a store of choices."""
+
+
+def store_of(name: str) -> tuple[str, str] | None:
+    """The store of choices that a name stands for, and what is taken of it; None where it means files."""
+    where, colon, form = name.rpartition(":")
+    if not colon or form not in TAKEN:
+        where, form = name, TAKEN[0]
+    return (where, form) if where.lower().endswith(STORES) or where.startswith("postgres") else None
+
+
+def chosen_rows(where: str, form: str) -> Iterator[tuple[str, Any]]:
+    """The choices of a store, as rows of a form; those that it cannot hold, such as ties, are left out."""
+    from glassworks.data.choices.formats.table import rows_in
+    from glassworks.data.choices.store import Store
+
+    store = Store(where, create=False)
+    try:
+        rows, left_out = rows_in(store, form)
+    finally:
+        store.close()
+    if left_out:
+        tell(
+            f"{where}: {counted(left_out, 'choice')} left out, which {form} rows cannot hold: ties, skips and the like"
+        )
+    if not rows:
+        raise ValueError(f"data (={where!r}) has no choice of which {form} rows can be made: choose first")
+    yield from ((f"{where}, choice {number}", row) for number, row in enumerate(rows, 1))
 
 
 def files_of_rows(name: str) -> list[Path] | None:
