@@ -206,6 +206,31 @@ class Separability(Reproduction):
         return repeat(self.data, quick=self.quick, folder=path, seed=self.seed, steps=self.steps, command=command)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Rlhf(Reproduction):
+    """Go from a base model to one that does what a person prefers, step by step; print what published chains found.
+
+    Pre-training, fine-tuning, choices, a reward model, then DPO, PPO and GRPO on as many written completions, and what
+    a flawed reward does with a guard and without. Finished parts are kept: after ctrl-C the same command goes on. With
+    other settings, give another --name.
+    """
+
+    data: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="[SOURCES]")] = "stdlib"
+    """Python sources, as train takes text; stdlib = this Python's own library."""
+    base: Annotated[str | None, tyro.conf.arg(metavar="RUN")] = None
+    """A run or model to begin with, such as demo. None = one is pre-trained, as the demo is."""
+    choices: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    """A store of choices that you made (glassworks choose). None = a stated human, who errs, makes them."""
+
+    def repeat(self, path: Path, command: list[str]) -> "Finding":
+        """On functions of Python sources."""
+        from glassworks.reproductions.rlhf.run import run as repeat
+
+        settings: dict[str, Any] = {"quick": self.quick, "seed": self.seed, "steps": self.steps}
+        settings |= {"base": self.base, "choices": self.choices}
+        return repeat(self.data, folder=path, command=command, **settings)
+
+
 REPEAT: dict[str, type[Any]] = {
     "makemore": Makemore,
     "othello": Othello,
@@ -215,6 +240,7 @@ REPEAT: dict[str, type[Any]] = {
     "batchnorm": Batchnorm,
     "without-backprop": WithoutBackprop,
     "initialisation": Initialisation,
+    "rlhf": Rlhf,
 }
 """Name to what is parsed for it; the names are those of `REPRODUCTIONS`."""
 
@@ -263,5 +289,5 @@ def pop_name(arguments: Arguments) -> str | None:
     for i, word in enumerate(arguments):
         if not word.startswith("-") and not value_of_flag:
             return arguments.pop(i)
-        value_of_flag = word in ("--seed", "--steps", "--name", "--column")
+        value_of_flag = word in ("--seed", "--steps", "--name", "--column", "--base", "--choices")
     return None

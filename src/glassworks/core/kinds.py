@@ -261,5 +261,6 @@ KINDS = {
     "without-backprop": Kind("a reproduction, on labelled data", ("reproduce without-backprop",)),
     "initialisation": Kind("a reproduction, on names and digits", ("reproduce initialisation",)),
     "separability": Kind("a reproduction, on rings, spheres and labelled data", ("reproduce separability",)),
+    "rlhf": Kind("a reproduction, whose models are runs in folders of its own", ("reproduce rlhf",)),
     "makemore": Kind("a reproduction, on names", ("reproduce makemore",)),
 }

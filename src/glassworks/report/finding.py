@@ -13,6 +13,7 @@ from glassworks.reproductions.initialisation.page import initialisation_story
 from glassworks.reproductions.makemore.page import makemore_story
 from glassworks.reproductions.othello.page import othello_story
 from glassworks.reproductions.page import Story, page
+from glassworks.reproductions.rlhf.page import rlhf_story
 from glassworks.reproductions.separability.page import separability_story
 from glassworks.reproductions.without_backprop.page import without_backprop_story
 
@@ -25,6 +26,7 @@ STORIES: dict[str, Callable[[Run, Finding], Story]] = {
     "batchnorm": batchnorm_story,
     "without-backprop": without_backprop_story,
     "initialisation": initialisation_story,
+    "rlhf": rlhf_story,
 }
 """Name of the reproduction to what its page says and draws."""
 

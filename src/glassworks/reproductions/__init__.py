@@ -9,5 +9,6 @@ REPRODUCTIONS = {
     "batchnorm": "batch norm helps by a smoother loss, not by steadier inputs of layers (Santurkar et al. 2018)",
     "without-backprop": "learning without backpropagation in every way, at equal cost (Malladi et al. 2023 and others)",
     "initialisation": "a chain of fixes, and the depth at which each scheme stops training (Schoenholz et al. 2017)",
+    "rlhf": "from a base model to one that does what a person prefers, in one chain (Ouyang et al. 2022 and others)",
 }
 """Name of the result to what it repeats, in one line."""

@@ -32,6 +32,7 @@ HELPS = [[name] for name in COMMANDS] + [
     ["reproduce", "initialisation"],
     ["reproduce", "separability"],
     ["reproduce", "batchnorm"],
+    ["reproduce", "rlhf"],
 ]
 
 
