@@ -14,6 +14,7 @@ import comm
 import pytest
 import torch
 from comm.base_comm import BaseComm
+from IPython.core.formatters import DisplayFormatter
 from playwright.sync_api import Browser, Page, expect
 from tests.studio.test_transformer import ids, studio_of
 from torch import nn
@@ -236,3 +237,10 @@ def test_a_studios_own_questions_serve_a_notebook(tmp_path: Path) -> None:
     assert opened(data)[0]["name"] == "it"
     content, _ = of.comm.say({"ask": "b", "question": "transformer.forward", "args": {"run": "gone", "text": "a"}})
     assert content["error"].startswith("there is no run gone in ")
+
+
+def test_the_last_line_of_a_cell_is_a_widget_and_a_frame_where_no_kernel_is_left() -> None:
+    shown = glassworks.studio.show(nn.Linear(3, 2), torch.zeros(1, 3))
+    found, _ = DisplayFormatter().format(shown)
+    assert found["application/vnd.jupyter.widget-view+json"]["model_id"]
+    assert found["text/html"].startswith("<iframe srcdoc=")
