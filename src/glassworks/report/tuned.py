@@ -1,5 +1,6 @@
 """What a tuning gained and what it forgot, for its run's page."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,9 +13,11 @@ from glassworks.evaluate.tuning.verdict import conclusions
 from glassworks.report.contents import Contents
 from glassworks.report.policy_curves import of_policy
 from glassworks.report.sections import key_figures as of_text
-from glassworks.report.training_curves import missing
+from glassworks.report.training_curves import missing, panel
 from glassworks.tune.methods import METHODS
 
+HELD_OUT = ("val_nats_per_token", "val_loss")
+"""What is measured of held-out examples in the units of the loss: the first that there is."""
 DRAWN = {"loss", "lr", "seconds", "step", "grad_norm", "tokens_per_s"}
 """What is logged of every training, and drawn elsewhere or not at all."""
 
@@ -22,7 +25,8 @@ DRAWN = {"loss", "lr", "seconds", "step", "grad_norm", "tokens_per_s"}
 def verdict(contents: Contents) -> str:
     """What it gained and what it forgot."""
     parent = started_from(contents.record)
-    said = " ".join(conclusions(contents.held_out)) if contents.held_out else "Not measured yet."
+    found = " ".join(conclusions(contents.held_out)) if contents.held_out else "Not measured yet."
+    said = re.sub(r"-(?=\d)", minus("-"), found)
     return f"Tuned from {parent}. {said}" if parent else said
 
 
@@ -32,7 +36,7 @@ def key_figures(contents: Contents) -> Iterator[tuple[str, tuple[str, ...]]]:
     for one in result.get("gain", []):
         yield f"{one['what']}, held out", (fixed(number(one["after"]), 3), change(one))
     for one in result.get("forgetting", [])[:1]:
-        yield "nats per token, before's text", (fixed(number(one["after"]), 3), change(one))
+        yield "nats per token, old text", (fixed(number(one["after"]), 3), change(one))
     for name, value in of_text(contents):
         if name in ("parameters", "training time", "peak memory"):
             yield name, value
@@ -58,7 +62,7 @@ def learning(contents: Contents) -> Markup:
     window = max(1, len(losses) // 50)
     lines = [Line("training batches", steps, losses, style="faint" if window > 1 else "line")]
     lines += [Line(f"their mean over {window}", steps, smooth(losses, window))] if window > 1 else []
-    held_steps, held = contents.column("val_nats_per_token")
+    held_steps, held = next(filter(lambda found: found[0], map(contents.column, HELD_OUT)), ([], []))
     lines += [Line("held-out examples", held_steps, held, colour="line1", style="dots")] if held_steps else []
     chart = Chart(lines, "step", "loss")
     parts.append(chart_figure(chart, "Lower is better: the loss of what is learned, by step.", legend=True))
@@ -76,7 +80,7 @@ def sentence(contents: Contents) -> str:
 
 
 def logged(contents: Contents) -> Iterator[Markup]:
-    """What else its method logs, a small chart each."""
+    """What else its method logs, a small chart each: training batches, their running mean, what is held out."""
     names = dict.fromkeys(name for row in contents.metrics for name in row)
     charts = []
     for name in names:
@@ -86,13 +90,16 @@ def logged(contents: Contents) -> Iterator[Markup]:
         title = name.replace("_", " ").replace("/", ", ")
         held = contents.column(f"val_{name}")
         lines = [
-            Line(title, steps, values),
+            Line(title, steps, values, style="faint"),
+            Line("their mean", steps, smooth(values, max(1, len(values) // 12))),
             *([Line("held out", *held, colour="line1", style="dots")] if held[0] else []),
         ]
-        charts.append(chart_figure(Chart(lines, "step", title, [Level("", 0.0)] if min(values) < 0 else []), ""))
+        levels = [Level("", 0.0)] if min(map(number, values)) < 0 else []
+        charts.append(panel(Chart(lines, "step", title, levels, named=False)))
     if charts:
+        caption = "Faint: training batches, and their running mean. Dots: held-out examples, where they are looked at."
         yield tag("h3", "What its method logs")
-        yield tag("div", *charts, class_="multiples")
+        yield tag("figure", tag("div", *charts, class_="panels"), tag("figcaption", caption))
 
 
 def resume(contents: Contents) -> str:

@@ -34,11 +34,11 @@ def figures(one: Mapping[str, Any]) -> list[str]:
     return [f"{one['before']:.4f}", f"{one['after']:.4f}", f"{one['difference']:+.4f}{between(one)}"]
 
 
-def between(one: Mapping[str, Any]) -> str:
+def between(one: Mapping[str, Any], digits: int = 4) -> str:
     """The interval of a difference, as it follows it."""
     if one.get("low") is None or one.get("high") is None:
         return ", too few to tell"
-    return f", {one['low']:+.4f} to {one['high']:+.4f}"
+    return f", {one['low']:+.{digits}f} to {one['high']:+.{digits}f}"
 
 
 def conclusions(result: Mapping[str, Any]) -> list[str]:
@@ -56,12 +56,12 @@ def said(result: Mapping[str, Any]) -> Iterator[str]:
         word = "gained" if better and one["is_sure"] else "lost" if one["is_sure"] else "neither surely gained nor lost"
         yield (
             f"On {counted(one['number'], 'held-out example')} it {word}: {one['what']} {one['before']:.3f} before, "
-            f"{one['after']:.3f} after ({one['difference']:+.3f}{between(one)})."
+            f"{one['after']:.3f} after ({one['difference']:+.3f}{between(one, 3)})."
         )
     for one in result["forgetting"]:
         yield (
             f"On {one['text']} it {forgot(one)}: {one['before']:.3f} nats per token before, {one['after']:.3f} after "
-            f"({one['difference']:+.3f}{between(one)})."
+            f"({one['difference']:+.3f}{between(one, 3)})."
         )
 
 
