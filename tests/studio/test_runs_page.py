@@ -236,6 +236,12 @@ def test_a_tour_waits_until_each_part_was_tried_and_remembers_it(page: Page, ser
     page.reload()
     page.get_by_role("button", name="Tour").click()
     expect(tour.locator("[aria-current=step]")).to_contain_text("What differs")
+    page.goto(served.address)  # where it is not on the page
+    page.get_by_role("button", name="Tour").click()
+    expect(tour.get_by_text("It is not on the page yet")).to_be_visible()
+    tour.get_by_role("button", name="Show it").click()
+    expect(page.locator("[data-tour=differences]")).to_have_attribute("data-tour-now", "")
+    expect(tour.get_by_role("button", name="Show it")).to_be_hidden()
 
 
 def test_a_word_is_explained_as_the_glossary_has_it(page: Page, served) -> None:

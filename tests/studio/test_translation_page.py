@@ -151,7 +151,7 @@ def test_it_zooms_from_the_box_to_tensors_plays_word_by_word_and_a_link_reopens_
     page.get_by_role("slider", name="Checkpoint").fill("0")
     expect(page).to_have_url(re.compile("step=3"))
     page.get_by_role("textbox", name="Text to translate").fill("z" * 200)
-    expect(page.get_by_role("alert")).to_contain_text("can be drawn: give a shorter one")
+    expect(page.get_by_role("alert")).to_contain_text("this network reads 48: give a shorter one")
 
 
 def test_one_file_shows_the_same_without_a_studio(page: Page, served, tmp_path) -> None:
