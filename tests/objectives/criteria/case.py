@@ -36,6 +36,8 @@ class Case:
     """Whether a part of it is taken for a number, without a gradient."""
     evenly: bool = True
     """Whether the mean is that of the losses where nothing is said of weights."""
+    widens: bool = True
+    """Whether half precision is computed in float32."""
     settings: dict[str, Any] = field(default_factory=dict)
     """What it is told in all of the battery."""
     made_of: str = "N"

@@ -107,12 +107,11 @@ DETECTION: dict[str, Loss] = {
         "x, y, w, h, confidence, scores (N, 5 + C), the same as they should be (N, 5 + C)",
         BOXES,
         "criteria.detection:yolo",
-        "Redmon et al. 2016, eq. 3",
+        "Redmon et al. 2016, eq. 3; the survey prints it without roots and λ₀",
         "a detector in one pass, to see how it works",
         "a detector that is to be good: overlaps and focal do better",
         "means",
         "its pull grows with its distance, without bound",
-        survey="leaves out the roots of w and h and the weight of empty cells, which the source has",
         most=math.inf,
     ),
 }
