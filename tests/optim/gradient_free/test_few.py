@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.optimize import minimize
+from threadpoolctl import threadpool_info
 from torch import Tensor, nn
 
 from glassworks.optim.config import OptimizerConfig
@@ -180,3 +181,15 @@ def test_bobyqa_is_py_bobyqas_evaluation_by_evaluation() -> None:
 
     peer.solve(loss, start, rhobeg=0.1, rhoend=NARROW * 0.1, do_logging=False)
     assert tried(BOBYQA, start, 10, 6) == seen[:60]
+
+
+def test_cobyqa_keeps_its_linear_algebra_to_one_thread():
+    weight, seen = nn.Parameter(torch.ones(3)), []
+
+    def closure():
+        seen.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+        return weight.square().sum()
+
+    COBYQA([weight], population=2).step(closure)
+    assert seen
+    assert set(seen) == {1}

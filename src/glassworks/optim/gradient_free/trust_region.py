@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from glassworks.core.called import install
@@ -63,7 +64,10 @@ class TrustRegion(Sequential):
             found = known[seen - 1] if seen <= len(known) else beyond(point)
             return min(found, WORST)
 
-        self.solve(loss, self.memory["start"].cpu().numpy())
+        with threadpool_limits(
+            1, "blas"
+        ):  # its matrices are small: threads wait for one another, beside other work for long
+            self.solve(loss, self.memory["start"].cpu().numpy())
         self.memory["start"], self.memory["losses"] = self.memory["mean"].clone(), self.memory["losses"][:0]
 
     def draw(self, generator: torch.Generator) -> Float[Tensor, "P D"]:
@@ -123,7 +127,8 @@ class COBYQA(TrustRegion):
 
         first = self.settings["sigma"]
         options = {"initial_tr_radius": first, "final_tr_radius": NARROW * first, "maxfev": LONGEST, "maxiter": LONGEST}
-        minimize(loss, start, method="COBYQA", options=options)
+        with threadpool_limits(1, "blas"):  # of small matrices: beside other work, threads mostly wait for one another
+            minimize(loss, start, method="COBYQA", options=options)
 
 
 class BOBYQA(TrustRegion):
