@@ -64,10 +64,7 @@ class TrustRegion(Sequential):
             found = known[seen - 1] if seen <= len(known) else beyond(point)
             return min(found, WORST)
 
-        with threadpool_limits(
-            1, "blas"
-        ):  # its matrices are small: threads wait for one another, beside other work for long
-            self.solve(loss, self.memory["start"].cpu().numpy())
+        self.solve(loss, self.memory["start"].cpu().numpy())
         self.memory["start"], self.memory["losses"] = self.memory["mean"].clone(), self.memory["losses"][:0]
 
     def draw(self, generator: torch.Generator) -> Float[Tensor, "P D"]:
