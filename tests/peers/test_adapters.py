@@ -12,6 +12,7 @@ import torch
 from glassworks.models.adapters.config import AdapterConfig
 from glassworks.models.adapters.lora import adapt, adapter_state, merge
 from glassworks.models.adapters.peft import load_adapter, names_of, save_adapter
+from glassworks.models.adapters.virtual import load_virtual, save_virtual
 from glassworks.models.gpt.config import GPTConfig
 from glassworks.models.gpt.model import GPT
 from glassworks.models.io import load_model, save_model
@@ -88,3 +89,20 @@ def test_ours_open_there(folder: Path, kind: Any, tmp_path: Path) -> None:
     base = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     theirs = peft.PeftModel.from_pretrained(base, tmp_path / "ours")
     assert torch.allclose(theirs(TOKENS).logits, ours(TOKENS), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["prompt", "prefix"])
+def test_virtual_tokens_open_both_ways_with_the_same_logits(folder: Path, kind: Any, tmp_path: Path) -> None:
+    peft, transformers = pytest.importorskip("peft"), pytest.importorskip("transformers")
+    made = {"prompt": peft.PromptTuningConfig, "prefix": peft.PrefixTuningConfig}[kind]
+    base = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    theirs = peft.get_peft_model(base, made(task_type="CAUSAL_LM", num_virtual_tokens=4))
+    theirs.save_pretrained(tmp_path / "theirs")
+    ours = load_virtual(load_model(folder), tmp_path / "theirs")
+    short = TOKENS[:, :10]
+    expected = theirs(short).logits[:, -10:]
+    assert torch.allclose(ours(short), expected, atol=1e-5, rtol=1e-5)
+    save_virtual(ours, tmp_path / "ours")
+    again = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    back = peft.PeftModel.from_pretrained(again, tmp_path / "ours")
+    assert torch.allclose(back(short).logits[:, -10:], expected, atol=1e-5, rtol=1e-5)
