@@ -59,7 +59,9 @@ def arguments_of(name: str, text: str) -> dict[str, Any]:
         elif "str" in kind.split(" | ")[0] and "[" not in kind:
             found[one.name] = text
         elif one.default is inspect.Parameter.empty and one.kind is not inspect.Parameter.VAR_KEYWORD:
-            found[one.name] = {} if "Mapping" in kind else [] if "Sequence" in kind else 0
+            found[one.name] = (
+                {} if "Mapping" in kind or "dict" in kind else [] if "Sequence" in kind or "list" in kind else 0
+            )
     return found
 
 
