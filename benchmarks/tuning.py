@@ -1,7 +1,7 @@
 """Milliseconds of a tuning step beside TRL's, and the memory of a LoRA step beside PEFT's, with the same weights.
 
     pip install -r benchmarks/requirements-tuning.txt
-    python benchmarks/tuning.py [sft dpo memory] [--rounds 5] [--steps 12] [--threads 1]
+    python benchmarks/tuning.py [sft dpo grpo memory] [--rounds 5] [--steps 12] [--threads 1]
 
 A model of 1.05 million weights (4 layers of width 128, a vocabulary of 2,048), batches of 8 examples of 128 tokens, of
 which half are a prompt, in float32 on a CPU. Both sides run in turn, some steps each, again and again; a time is the
@@ -31,6 +31,7 @@ if "--threads" in sys.argv:
 os.environ["HF_HUB_OFFLINE"] = "1"  # which turns off what TRL tells of its users, too
 
 import torch
+from tuning_policy import compare
 
 from glassworks.data.tokenizers.build import byte_tokenizer
 from glassworks.data.tokenizers.chat import PLAIN, Template
@@ -234,7 +235,7 @@ def memory_of(side: str, folder: Path) -> float:
 def main() -> None:
     """Print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", default=["sft", "dpo", "memory"])
+    parser.add_argument("what", nargs="*", default=["sft", "dpo", "grpo", "memory"])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--threads", type=int, default=1)
@@ -260,6 +261,8 @@ def main() -> None:
             beside("DPO", ours(folder, "dpo"), theirs(folder, "dpo"), *both)
             once = theirs(folder, "dpo", precompute_ref_log_probs=True)
             beside("DPO, TRL's reference once, too", ours(folder, "dpo"), once, *both)
+        if "grpo" in args.what:
+            compare(args.rounds)
         if "memory" in args.what:
             large = prepare(Path(place) / "large", LARGE)
             found = [least(side, large) for side in ("ours", "theirs")]

@@ -142,13 +142,8 @@ def theirs(folder: str, tokenizer: Inner, prompt: str) -> Any:
     return steps
 
 
-def main() -> None:
-    """Both, in turns."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=3)
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
+def compare(rounds: int) -> None:
+    """Both, in turns, and a line for each."""
     warnings.simplefilter("ignore")
     inner, model = words(), GPT(SHAPE)
     ids = [1 + i for i in range(PROMPT)]
@@ -158,13 +153,14 @@ def main() -> None:
         own = ours(model, Tokenizer(inner), ids)
         other = theirs(folder + "/model", inner, " ".join(f"w{i}" for i in ids))
         took: dict[str, Times] = {"TRL": [], "ours": []}
-        for _ in range(args.rounds):
+        for _ in range(rounds):
             for name, steps in (("TRL", other), ("ours", own)):
                 marks = steps(STEPS)
                 between = itertools.pairwise(marks[1:])  # the first step makes what others find made
                 took[name] += [(b[0] - a[0], b[1] - a[1]) for a, b in between]
     medians = {name: [statistics.median(x[i] for x in times) for i in (0, 1)] for name, times in took.items()}
-    print(f"{sum(p.numel() for p in model.parameters()):,} weights, {args.threads} threads, {len(took['ours'])} steps")
+    weights = sum(p.numel() for p in model.parameters())
+    print(f"GRPO: {weights:,} weights, {torch.get_num_threads()} threads, {len(took['ours'])} steps")
     for name, (wall, cpu) in medians.items():
         print(f"{name:<6} {1e3 * wall:7.1f} ms a step, {1e3 * cpu:7.1f} ms of the processor")
     for i, what in enumerate(("wall", "processor")):
@@ -172,4 +168,9 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    compare(arguments.rounds)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glassworks.core.places import run_named
 from glassworks.core.runs import Run
 from glassworks.evaluate.loss import split_loss
 from glassworks.models.gpt.model import GPT
@@ -45,6 +46,7 @@ def measured(of: Chain, runs: dict[str, Run | None]) -> Figures:
             "nats": forgotten(of, opened.model),
             **cost(runs.get(name)),
         }
+    found["dpo"] |= of_pairs(of, found["sft"]["tokens"])
     found["prompts"] = [one.text for one in prompts[:SHOWN]]
     return found
 
@@ -63,10 +65,11 @@ def beside(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> Figures:
 
 
 def forgotten(of: Chain, model: GPT) -> float | None:
-    """Nats a token on text that the base held out; None for a base that was given."""
-    if of.base is not None:
+    """Nats a token on text that the base held out; None for one that is no run of text."""
+    run = run_named(of.model("base"), "tune")
+    if run is None or run.kind_name != "text":
         return None
-    corpus = corpus_of_run(Run(of.folder / "base"))
+    corpus = corpus_of_run(run)
     most = min(of.sizes.general, corpus.val.num_tokens)
     return float(split_loss(model, corpus.val, batch_size=8, max_tokens=most).nats_per_token)
 
@@ -80,6 +83,11 @@ def cost(run: Run | None) -> Figures:
     steps = run.record["result"]["step"] / (recipe.get("epochs") or 1)
     written = float(np.mean(lengths)) * recipe["batch_size"] * steps if lengths else None
     return {"seconds": run.record["result"]["seconds"], "written": written, "stopped": run.record.get("stopped")}
+
+
+def of_pairs(of: Chain, tokens: float) -> Figures:
+    """Tokens of the completions that were chosen among, which DPO learns from, if the stated human chose."""
+    return {"written": None if of.choices is not None else 2 * of.sizes.pairs * tokens}
 
 
 def of_choices(of: Chain, reward: OpenedReward) -> Figures:

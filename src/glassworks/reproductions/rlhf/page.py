@@ -8,7 +8,7 @@ from glassworks.core.files import read_json
 from glassworks.core.runs import Run
 from glassworks.draw.chart import chart_figure
 from glassworks.draw.line_chart import Chart, Line
-from glassworks.draw.markup import Markup, join, scrolling, tag
+from glassworks.draw.markup import Markup, join, tag
 from glassworks.reproductions.finding import Finding
 from glassworks.reproductions.page import Story, bars_figure, beginning, rows_figure
 from glassworks.reproductions.rlhf.rows import METHODS, NAMES
@@ -90,9 +90,7 @@ def texts(found: dict[str, Any]) -> Markup:
     """What each model writes behind the same prompts."""
     parts = []
     for number, prompt in enumerate(found["prompts"]):
-        cells = [
-            tag("tr", tag("th", title, scope="row"), tag("td", tag("pre", found[name]["samples"][number].rstrip())))
-            for name, title in NAMES.items()
-        ]
-        parts.append(join([tag("pre", prompt), scrolling(tag("table", tag("tbody", *cells), class_="comparison"))]))
+        parts.append(tag("h3", tag("code", prompt.rstrip())))
+        for name, title in NAMES.items():
+            parts += [tag("p", title, class_="about"), tag("pre", found[name]["samples"][number].rstrip())]
     return join(parts)
