@@ -45,3 +45,8 @@ def answered_until_ctrl_c(words: list[str]) -> tuple[int, int]:
             status = answer.status
         child.send_signal(signal.SIGINT)
     return status, child.returncode
+
+
+def opens_a_page(words: list[str]) -> bool:
+    """Whether a command serves a page until it is interrupted."""
+    return words[0] == "studio" or (words[0] == "choose" and not {"--export", "--figures"} & set(words))

@@ -117,6 +117,7 @@ def test_the_page_is_served_until_ctrl_c() -> None:
         (["choose", "nested/sunset", "--options", "3", "--name", "x"], "holds 2 images"),
         (["choose", "base", "--figures"], "base is a run of text: choose cannot use it"),
         (["choose", "base", "--name", "base"], "exists already"),
+        (["choose", "rows.jsonl", "--name", "x", "--reward", "base"], "--reward (='base') is a run of text"),
         (["choose", "rows.jsonl", "--name", "x", "--store", "postgresql://me:secret@h/d"], "store has a password"),
         (["choose", "rows.jsonl", "--name", "x", "--store", "postgresql://me@127.0.0.1:1/d"], "does not answer"),
     ],

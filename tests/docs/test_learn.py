@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.processes import answered_until_ctrl_c
+from tests.processes import answered_until_ctrl_c, opens_a_page
 
 from glassworks.cli.main import run
 
@@ -66,7 +66,7 @@ def test_every_block_prints_what_the_chapter_shows_and_every_command_runs(
         if kind == "console":
             for command in re.findall(r"^\$ glassworks (.*)$", code, re.M):
                 words = shlex.split(command)
-                if words[0] == "studio" or opens_a_page(words):  # until it is interrupted
+                if opens_a_page(words):  # until it is interrupted
                     assert answered_until_ctrl_c(words) == (200, 0)
                 else:
                     assert run(words) == 0, capsys.readouterr().err
@@ -98,8 +98,3 @@ def said_alike(expected: str, found: str) -> bool:
 @pytest.mark.parametrize(("found", "alike"), [("≈ 0.55 of 3", True), ("≈ 12.9 of 3", False), ("≈ 0.71 of 3", False)])
 def test_figures_of_one_run_may_differ_a_little(found: str, alike: bool) -> None:
     assert said_alike("≈ 0.50 of 3", found) is alike
-
-
-def opens_a_page(words: list[str]) -> bool:
-    """Whether a command of choices serves its page."""
-    return words[0] == "choose" and not {"--export", "--figures"} & set(words)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.tune.models import small_base
 
 from glassworks.core.errors import RunError
 from glassworks.data.choices import runs
-from glassworks.data.choices.comparison import Comparison, Option
+from glassworks.data.choices.comparison import Choice, Comparison, Option
 from glassworks.data.choices.judges import judge_of
 from glassworks.data.choices.ledger import Ledger
 from glassworks.data.choices.store import Store
@@ -18,6 +19,9 @@ from glassworks.studio.desk import Desk
 from glassworks.studio.questions import choices
 from glassworks.studio.studio import Studio
 from glassworks.studio.wire import pack
+from glassworks.tune.recipe import TuneRecipe
+from glassworks.tune.reward import reward_of
+from glassworks.tune.run import start, tune
 
 
 def choice_run(path: Path, count: int = 12, options: int = 2, **settings: object) -> Store:
@@ -193,8 +197,10 @@ def test_what_models_disagree_on_is_asked_first_and_their_accuracy_stands_beside
             [len(text) * (sign if prompt in doubtful else 1.0) for prompt, text in zip(prompts, texts, strict=True)]
         )
 
-    desk = Desk(Ledger(store), judge_of(reward(1.0), reward(-1.0)), named="two")
-    until(lambda: len(desk.scores) == 40 and not np.isnan(desk.scores).any())
+    desk = Desk(Ledger(store))
+    desk.hear(judge_of(reward(1.0), reward(-1.0)), "two", lambda one: one.prompt == "prompt 5")
+    seat = desk.seat
+    until(lambda: len(seat.scores) == 40 and not np.isnan(seat.scores).any())
     studio = Studio(tmp_path)
     studio.desks["c"] = desk
     offer, asked = choices.offer(studio, "c", "ada", "1")["offer"], []
@@ -206,11 +212,43 @@ def test_what_models_disagree_on_is_asked_first_and_their_accuracy_stands_beside
     assert set(first) <= doubtful or {prompt for why, prompt in asked[:8] if why == "random"} & doubtful
     judge = choices.figures(studio, "c")["judge"]
     assert judge["looked"] == 40
-    assert judge["all"]["of"] == 20
-    sure = [prompt for _, prompt in asked if prompt not in doubtful]
-    assert judge["all"]["value"] >= len(sure) / 20
-    assert judge["random"]["of"] == sum(why == "random" for why, _ in asked)
-    desk.close()
+    held_out = [(why, prompt) for why, prompt in asked if prompt != "prompt 5"]
+    assert judge["all"]["of"] == len(held_out)
+    assert judge["all"]["value"] >= sum(prompt not in doubtful for _, prompt in held_out) / len(held_out)
+    assert judge["random"]["of"] == sum(why == "random" for why, _ in held_out)
+    choices.judge(studio, "c", None)
+    assert choices.figures(studio, "c")["judge"] is None
+    assert seat.left.is_set()
+
+
+def test_a_reward_run_is_the_judge_and_is_judged_on_prompts_that_it_was_not_trained_on(tmp_path: Path) -> None:
+    base = small_base(tmp_path, steps=2)
+    root = base.path.parent
+    store = choice_run(root / "c", 30)
+    store.append([Choice(f"{i}", i, "ada", "ranked", ((i % 2,),), (0, 1), why="random") for i in range(1, 31)])
+    recipe = TuneRecipe(
+        start_from=str(base.path), data=str(root / "c"), method="reward", members=2, steps=2, held_out=0.3, device="cpu"
+    )
+    run = start(root / "judge", recipe, [])
+    assert tune(run)
+    studio = Studio(root)
+    assert choices.about(studio, "c")["rewards"] == ["judge"]
+    choices.judge(studio, "c", "judge")
+    seat = studio.desks["c"].seat
+    until(lambda: len(seat.scores) == 30 and not np.isnan(seat.scores).any())
+    opened = reward_of(run)
+    right = of = 0
+    trained = {row["prompt"] for row in opened.material.examples.train}
+    for one, choice in zip(store.comparisons(), store.choices(), strict=True):
+        scores = opened.scores([one.prompt] * 2, [option.text for option in one.options])
+        of += one.prompt not in trained
+        right += one.prompt not in trained and int(scores.mean(-1).argmax()) == choice.best
+    found = choices.figures(studio, "c")["judge"]
+    assert 0 < of < 30
+    assert (found["name"], found["all"]["of"], found["all"]["value"]) == ("judge", of, pytest.approx(right / of))
+    choices.judge(studio, "c", None)
+    with pytest.raises(RunError, match="base is a run of text: a reward model is tuned by"):
+        choices.judge(studio, "c", "base")
 
 
 def until(done, seconds: float = 20.0) -> None:

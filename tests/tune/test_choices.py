@@ -6,6 +6,7 @@ import pytest
 from tests.tune.models import preferred, rows_file, small_base
 
 from glassworks.core.runs import Run
+from glassworks.data.choices import runs
 from glassworks.data.choices.formats.table import read_into
 from glassworks.data.choices.store import Store
 from glassworks.data.dialogues.read import read_rows, store_of
@@ -38,6 +39,9 @@ def test_choices_are_the_rows_that_were_chosen(tmp_path: Path) -> None:
     assert store_of("a.db") == ("a.db", "preference")
     assert store_of("postgresql://me@here/db:unpaired") == ("postgresql://me@here/db", "unpaired")
     assert store_of("a.jsonl") is None
+    runs.begin(tmp_path / "run", command=[], settings={})
+    assert store_of(str(tmp_path / "run")) == (str(tmp_path / "run" / "choices.sqlite"), "preference")
+    assert store_of(f"{tmp_path / 'run'}:unpaired") == (str(tmp_path / "run" / "choices.sqlite"), "unpaired")
 
 
 def test_a_run_keeps_what_had_been_chosen_when_it_was_begun(base: Run, tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { placed, ranked, timeLeft } from '../src/components/choose/kinds';
+import { placed, ranked, standing, timeLeft } from '../src/components/choose/kinds';
 import { Outbox, type Shelf } from '../src/components/choose/outbox';
 
 class Browser implements Shelf {
@@ -80,4 +80,13 @@ describe('a ranking', () => {
 
 test('the time left is said as it is known', () => {
   expect([timeLeft(0, 3), timeLeft(10, null), timeLeft(5, 3), timeLeft(40, 6), timeLeft(1000, 9)]).toEqual(['', '', 'less than a minute', 'about 4 min', 'about 2.5 h']);
+});
+
+test('a drawing takes the colours of the page along, and says that it is one', () => {
+  const colours: Record<string, string> = { '--ink': '#111' };
+  expect(standing('<svg viewBox="0 0 1 1"><path stroke="var(--ink)" fill="var(--none)"/></svg>', (name) => colours[name] ?? '')).toBe(
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"><path stroke="#111" fill="currentColor"/></svg>',
+  );
+  const whole = "<svg xmlns='http://www.w3.org/2000/svg'/>";
+  expect(standing(whole, () => '')).toBe(whole);
 });

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassworks.agents.frames import frames
-from glassworks.agents.play import Choose
+from glassworks.agents.opened import OpenedPolicy
+from glassworks.agents.play import Choose, by_policy
 from glassworks.data.choices.comparison import Choice, Comparison, Option
 from glassworks.data.environments.compiled import Compiled
 from glassworks.data.environments.spaces import Box, Discrete, one_hot
@@ -148,6 +149,25 @@ def as_comparison(name: str, first: Clip, second: Clip, fps: float = 25.0, most:
     for place, clip in zip(places, (first, second), strict=True):
         clips[place] = {field: getattr(clip, field).tolist() for field in ("observed", "actions", "rewards")}
     return Comparison(comparison.prompt, comparison.options, {"environment": name, "clips": clips})
+
+
+def filmed(agents: Sequence[OpenedPolicy], count: int, seed: int, length: int = 50) -> list[Comparison]:
+    """Comparisons of clips: of one agent, or of the first beside another each time, all acting as in training.
+
+    Raises: ValueError for agents of different environments, and for one that has no drawings.
+    """
+    names = [str(agent.environment.get("name", "")) for agent in agents]
+    if len(set(names)) > 1:
+        raise ValueError(f"agents act in {' and '.join(dict.fromkeys(names))}: compare those of one environment")
+    clips = []
+    for i, agent in enumerate(agents):
+        environments = agent.make(2 * count if len(agents) == 1 else count)
+        clips.append(
+            record(by_policy(agent.model, environments.actions, seed=seed + i), environments, length, seed + i)
+        )
+    others = [clip for some in zip(*clips[1:], strict=False) for clip in some]  # of each in turn
+    both = zip(clips[0][::2], clips[0][1::2], strict=False) if len(agents) == 1 else zip(clips[0], others, strict=False)
+    return [as_comparison(names[0], first, second) for first, second in both][:count]
 
 
 def preferences_in(comparisons: Iterable[Comparison], choices: Iterable[Choice]) -> list[Preference]:

@@ -42,6 +42,8 @@ class Choose:
     """The share that an annotator is asked twice, to see whether they say the same."""
     overlap: float = 0.2
     """The share of comparisons that every annotator is asked, to see how far they agree."""
+    reward: str | None = None
+    """The run of a reward model: what its members disagree on is asked first, and its accuracy shown as one chooses."""
     store: str | None = None
     """A server that keeps the choices, postgresql://user@host/database. None = one SQLite file in the run's folder."""
     export: Literal["preference", "implicit", "hh", "unpaired", "rewrites", "raw"] | None = None
@@ -78,7 +80,8 @@ def run(arguments: Arguments) -> None:
 
     from glassworks.studio.serve import serve
 
-    serve(run.path.absolute().parent, args.port, browser=args.browser, page=f"/choose?run={quote(run.name)}")
+    page = f"/choose?run={quote(run.name)}" + (f"&judge={quote(args.reward)}" if args.reward else "")
+    serve(run.path.absolute().parent, args.port, browser=args.browser, page=page)
 
 
 def check(args: Choose) -> None:
@@ -92,6 +95,11 @@ def check(args: Choose) -> None:
     for name, share in (("repeats", args.repeats), ("overlap", args.overlap)):
         if not 0 <= share <= 1:
             raise ValueError(f"{name} (={share}) must be a share from 0 to 1")
+    if args.reward is not None:
+        from glassworks.core.runs import Run
+
+        if (found := Run.open(args.reward)).kind_name != "reward":
+            raise ValueError(f"reward (={args.reward!r}) is {found.kind.what}: give one made by tune --method reward")
     if len(args.what) > 9:
         raise ValueError(f"what ({len(args.what)} models) must be 9 at most: there is a key for each")
 

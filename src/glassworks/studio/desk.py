@@ -5,7 +5,7 @@ What is offered is held in memory alone: a studio that is killed forgets it, and
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,18 +32,25 @@ Tab = tuple[str, str]
 class Desk:
     """One store."""
 
-    def __init__(self, ledger: Ledger, judge: Judge | None = None, after: int = 0, named: str = "") -> None:
+    def __init__(self, ledger: Ledger) -> None:
         self.ledger, self.store = ledger, ledger.store
         self.id = str(self.store.settings["id"])
         self.lock = threading.Lock()
         self.offers: dict[Tab, tuple[Offer, float]] = {}
-        self.judge, self.after, self.named = judge, after, named
-        self.scores, self.says = np.zeros(0), np.zeros(0)
-        """How far the members of the judge disagree on each comparison, and their best option; NaN = not looked."""
-        self.closed = threading.Event()
+        self.seat: Seat | None = None
         ledger.read()
-        if judge is not None:
-            threading.Thread(target=self.look, daemon=True).start()
+
+    def hear(self, judge: Judge | None, named: str = "", trained: Callable[[Comparison], bool] | None = None) -> None:
+        """Let a judge look at every comparison from now on, in the place of the one before; None = nobody.
+
+        `trained` says which comparisons it was trained on: on these it is not judged itself.
+        """
+        with self.lock:
+            if self.seat is not None:
+                self.seat.left.set()
+            self.seat = None if judge is None else Seat(judge, named, trained or (lambda _: False))
+        if self.seat is not None:
+            threading.Thread(target=self.look, args=(self.seat,), daemon=True).start()
 
     def next(self, tab: Tab) -> Offer | None:
         """What this page asks next, which no other page does meanwhile, unless nothing else is left."""
@@ -57,7 +64,7 @@ class Desk:
                 if whose == tab[0] or not shared[offer.comparison - 1]
             )
             self.offers = dict(others)
-            scores = None if self.judge is None else padded(self.scores, len(self.ledger.sizes))
+            scores = None if self.seat is None else padded(self.seat.scores, len(self.ledger.sizes))
             offer = self.ledger.next(tab[0], busy, scores) or self.ledger.next(tab[0])
             if offer is not None:
                 self.offers[tab] = (offer, now)
@@ -101,38 +108,56 @@ class Desk:
     def figures(self) -> dict[str, Any]:
         """The store's figures, and how often the judge foretold what was chosen, beside how often people agree."""
         found = figures(self.ledger)
-        if self.judge is None:
+        if (seat := self.seat) is None:
             return found | {"judge": None}
-        says = padded(self.says, len(self.ledger.sizes))
+        size = len(self.ledger.sizes)
+        says, held_out = padded(seat.says, size), padded(seat.held_out, size) == 1
         looked = int((~np.isnan(says)).sum())
         return found | {
-            "judge": {"name": self.named, "looked": looked, **accuracy(columns_of(self.ledger), says, self.after)}
+            "judge": {"name": seat.named, "looked": looked, **accuracy(columns_of(self.ledger), says, held_out)}
         }
 
-    def close(self) -> None:
-        """Let the judge look at nothing more."""
-        self.closed.set()
-
-    def look(self) -> None:
-        """Let the judge look at every comparison, the ones that come soonest first, and at new ones as they come."""
-        while not self.closed.is_set():
-            size = len(self.ledger.sizes)
-            with self.lock:
-                self.scores, self.says = padded(self.scores, size), padded(self.says, size)
-            numbers = np.flatnonzero(np.isnan(self.scores)) + 1
+    def look(self, seat: "Seat") -> None:
+        """Let a judge look at all comparisons, the ones that come soonest first, and at new ones as they come."""
+        while not seat.left.is_set():
+            seat.grow(len(self.ledger.sizes))
+            numbers = np.flatnonzero(np.isnan(seat.scores)) + 1
             if not len(numbers):
-                self.closed.wait(1)
+                seat.left.wait(1)
                 continue
             part = numbers[np.argsort(-self.ledger.luck[numbers - 1])][:AT_ONCE]
-            self.look_at(self.store.comparisons(part.tolist()))
+            try:
+                seat.take(self.store.comparisons(part.tolist()))
+            except (GlassworksError, OSError, ValueError) as error:  # the store is gone, or held up; or the judge fails
+                seat.failed = str(error)
+                seat.left.wait(2)
 
-    def look_at(self, comparisons: Sequence[Comparison]) -> None:
+
+class Seat:
+    """A judge, and what it said so far, by comparison; NaN = it has not looked."""
+
+    def __init__(self, judge: Judge, named: str, trained: Callable[[Comparison], bool]) -> None:
+        self.judge, self.named, self.trained = judge, named, trained
+        self.left = threading.Event()
+        self.failed = ""
+        self.scores = np.zeros(0)
+        """How far its members disagree."""
+        self.says = np.zeros(0)
+        """Which option is best to it; -1 = it says none."""
+        self.held_out = np.zeros(0)
+        """1 where it was not trained on the comparison."""
+
+    def grow(self, size: int) -> None:
+        """Have room for so many comparisons."""
+        self.scores, self.says, self.held_out = (padded(of, size) for of in (self.scores, self.says, self.held_out))
+
+    def take(self, comparisons: Sequence[Comparison]) -> None:
         """Note what the judge makes of some comparisons; where it says no number they are never ahead, nor right."""
-        assert self.judge is not None
         for one, rewards in zip(comparisons, self.judge(comparisons), strict=True):
-            means = np.nan_to_num(rewards, nan=-np.inf).mean(0)
-            self.scores[one.number - 1] = np.nan_to_num(disagreement(rewards), nan=-1.0)
-            self.says[one.number - 1] = means.argmax() if np.isfinite(means).any() else -1
+            means, at = np.nan_to_num(rewards, nan=-np.inf).mean(0), one.number - 1
+            self.held_out[at] = float(not self.trained(one))
+            self.says[at] = means.argmax() if np.isfinite(means).any() else -1
+            self.scores[at] = np.nan_to_num(disagreement(rewards), nan=-1.0)
 
 
 def padded(values: np.ndarray, size: int) -> np.ndarray:

@@ -23,8 +23,8 @@ class Examples:
     """The model that is tuned: a run, a model folder or a GGUF file."""
     data: str | tuple[str, ...] = ""
     """The examples: rows (.jsonl, .json, .parquet) with text; prompt and completion; messages; prompt, chosen and
-    rejected; prompt, completion and label; or prompt and ranked. Or a store of choices (.db, postgresql://...); those
-    that ship: arithmetic, forms, prompts:SOURCE; or files, folders or globs of plain text."""
+    rejected; prompt, completion and label; or prompt and ranked. Or choices (a run of them, .sqlite,
+    postgresql://...); those that ship: arithmetic, forms, prompts:SOURCE; or files, folders or globs of plain text."""
     held_out: float | str | tuple[str, ...] = 0.1
     """The examples that are held out: a share of the prompts, or files of their own."""
     method: str = "sft"

@@ -220,7 +220,7 @@ def test_a_judges_accuracy_is_over_what_it_was_not_shown_beside_chance(tmp_path)
     store.append([said(numbers[90], int(says[90]), why="disagreement"), said(numbers[91], None)])
     columns = columns_of(read(Ledger(store)))
     assert accuracy(columns, says)["all"]["value"] == pytest.approx(31 / 81)
-    held_out = accuracy(columns, says, after=40)
+    held_out = accuracy(columns, says, np.arange(100) >= 40)
     assert (held_out["all"]["value"], held_out["all"]["of"]) == (pytest.approx(31 / 41), 41)
     assert (held_out["random"]["of"], held_out["by_chance"]) == (40, 0.5)
     assert accuracy(columns, np.full(100, np.nan))["all"]["value"] is None

@@ -93,6 +93,9 @@ def from_models(args: "Choose", path: Path, new: dict[str, Any]) -> Run:
     """What one model writes several times behind each prompt, or several models once each."""
     from glassworks.core.places import run_named
 
+    named = [Run.open(name) for name in args.what if model_path(name) is None]
+    if named and all(run.kind_name == "policy" for run in named) and len(named) == len(args.what):
+        return from_agents(args, path, named, new)
     for name in args.what:
         run_named(name, "sample")  # what is neither is refused before torch is loaded
     from glassworks.train.device import pick_device
@@ -112,6 +115,18 @@ def from_models(args: "Choose", path: Path, new: dict[str, Any]) -> Run:
         if parent is None
         else {"parent": str(parent.path.resolve()), "parent_step": parent.last("metrics").get("step")}
     )
+    return filled(path, new, lambda run: counted(len(store_of(run).add(made)), "comparison"))
+
+
+def from_agents(args: "Choose", path: Path, agents: list[Run], new: dict[str, Any]) -> Run:
+    """Clips of one agent, or each time of one agent and another."""
+    from torch import device
+
+    from glassworks.agents.clips import filmed
+    from glassworks.agents.run import opened
+
+    made = filmed([opened(run, device("cpu")) for run in agents], args.count, args.seed)
+    new |= {"parent": str(agents[0].path.resolve())} if len(agents) == 1 else {}
     return filled(path, new, lambda run: counted(len(store_of(run).add(made)), "comparison"))
 
 

@@ -36,8 +36,6 @@ class Columns:
     """Whether it is what its annotator said of the comparison for the first time."""
     random: Bool[np.ndarray, " N"]
     """Whether the comparison was asked at random, and nothing about it decided that it was."""
-    number: Int[np.ndarray, " N"]
-    """Of each in its store."""
 
 
 def columns_of(ledger: Ledger) -> Columns:
@@ -45,7 +43,7 @@ def columns_of(ledger: Ledger) -> Columns:
     with ledger.lock:
         verdict, sizes = np.array(ledger.verdict), ledger.sizes
         keep = np.array(ledger.stands, bool) & (verdict != SKIP)
-        columns = ("number", "comparison", "annotator", "best", "place", "strength", "seconds", "random")
+        columns = ("comparison", "annotator", "best", "place", "strength", "seconds", "random")
         kinds = [np.float64 if name == "seconds" else np.int64 for name in columns]
         of = {name: np.array(getattr(ledger, name), kind)[keep] for name, kind in zip(columns, kinds, strict=True)}
     verdict, best, comparison, annotator = verdict[keep], of["best"], of["comparison"], of["annotator"]
@@ -55,9 +53,7 @@ def columns_of(ledger: Ledger) -> Columns:
     first[firsts] = True
     options = sizes[comparison - 1] if len(comparison) else comparison
     random = of["random"].astype(bool)
-    return Columns(
-        comparison, annotator, label, of["place"], of["strength"], of["seconds"], options, first, random, of["number"]
-    )
+    return Columns(comparison, annotator, label, of["place"], of["strength"], of["seconds"], options, first, random)
 
 
 def figures(ledger: Ledger) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from glassworks.data.choices.comparison import Comparison
 from glassworks.data.choices.figures import TIE, Columns, share
@@ -42,18 +42,22 @@ def disagreement(rewards: Float[np.ndarray, "members options"]) -> float:
     return float((1 / (1 + np.exp(-np.clip(differences, -60, 60)))).var(0).max())
 
 
-def accuracy(columns: Columns, says: Float[np.ndarray, " C"], after: int = 0) -> dict[str, Any]:
+def accuracy(
+    columns: Columns, says: Float[np.ndarray, " C"], held_out: Bool[np.ndarray, " C"] | None = None
+) -> dict[str, Any]:
     """How often a judge's best is the annotator's, of first choices that named one.
 
     Args:
         columns: the choices.
         says: the option of each comparison that the judge finds best, NaN where it was not asked.
-        after: only choices beyond this number of the store: those before may have trained the judge.
+        held_out: which comparisons did not train the judge; None = all.
 
     Returns: `all` such choices, and those that were asked at `random`, which alone are a fair sample where others were
     chosen because the judge was in doubt. `by_chance` is what a judge that knows nothing would get.
     """
-    there = columns.first & (columns.label < TIE) & (columns.options > 1) & (columns.number > after)
+    there = columns.first & (columns.label < TIE) & (columns.options > 1)
+    if held_out is not None and len(columns.comparison):
+        there &= held_out[columns.comparison - 1]
     there &= ~np.isnan(says[columns.comparison - 1]) if len(columns.comparison) else there
     right = there & (says[columns.comparison - 1] == columns.label) if len(columns.comparison) else there
     random = there & columns.random

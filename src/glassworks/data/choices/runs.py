@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from glassworks.core.errors import RunError
-from glassworks.core.runs import Run, refuse_existing
+from glassworks.core.runs import ROOT, Run, refuse_existing
 from glassworks.data.choices.database import URL
 from glassworks.data.choices.store import Store
 
@@ -46,6 +46,14 @@ def store_of(run: Run, *, create: bool = False) -> Store:
     if where is None and not create and not path.is_file():
         raise RunError(f"{path} is gone: restore it, or begin anew with choose")
     return Store(where or path, create=create)
+
+
+def where_of(name: str) -> str | None:
+    """The store of the run of choices that a name means, by path or name below runs/; None where it means none."""
+    for path in (Path(name), ROOT / name):
+        if name and (path / "run.json").is_file() and Run(path).kind_name == KIND:
+            return str(Run(path).record.get("store") or path / FILE)
+    return None
 
 
 def open_store(name: str | Path) -> Store:

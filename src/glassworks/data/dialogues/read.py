@@ -1,7 +1,8 @@
 """Examples from what a recipe names: files of rows, stores of choices, those that ship, or any text.
 
 rows.jsonl, .jsonl.gz, .json, .parquet     an example a row
-choices.db, postgresql://...               preferences; with :unpaired or :rewrites behind it, what else is in it
+a run of choices, choices.sqlite, postgresql://...
+                                           preferences; with :unpaired or :rewrites behind it, what else is in it
 anything else                              text, a document an example
 """
 
@@ -15,6 +16,7 @@ from typing import Any
 from glassworks.core.errors import FileDamaged
 from glassworks.core.files import at_home
 from glassworks.core.progress import counted, tell
+from glassworks.data.choices.runs import where_of
 from glassworks.data.dialogues.rows import Row, checked, form_of
 from glassworks.data.dialogues.shipped import is_shipped, shipped
 from glassworks.data.text.corpora import documents
@@ -70,6 +72,7 @@ def store_of(name: str) -> tuple[str, str] | None:
     where, colon, form = name.rpartition(":")
     if not colon or form not in TAKEN:
         where, form = name, TAKEN[0]
+    where = where_of(where) or where
     return (where, form) if where.lower().endswith(STORES) or where.startswith("postgres") else None
 
 

@@ -12,6 +12,7 @@ from glassworks.data.choices.formats.table import FORMATS, RAW, WRITES, rows_in
 from glassworks.data.choices.ledger import Offer
 from glassworks.data.choices.store import Event
 from glassworks.studio.desk import Desk, Tab, desk_of, event_from
+from glassworks.studio.judging import judge_from, reward_runs
 from glassworks.studio.studio import Studio
 
 
@@ -32,6 +33,7 @@ def about(studio: Studio, run: str) -> dict[str, Any]:
         "annotators": desk.ledger.names,
         "login": login,
         "comparisons": len(desk.ledger.sizes),
+        "rewards": reward_runs(studio),
         "formats": {name: what for name, (what, _) in WRITES.items()} | {RAW: "all of the store, to copy or to keep"},
     }
 
@@ -77,6 +79,16 @@ def picture(studio: Studio, run: str, digest: str) -> dict[str, Any]:
 def figures(studio: Studio, run: str) -> dict[str, Any]:
     """Agreement, position bias, consistency, time, and a reward model's accuracy (`data.choices.figures`)."""
     return desk_of(studio, run).figures()
+
+
+def judge(studio: Studio, run: str, reward: str | None = None) -> dict[str, Any]:
+    """Let a reward model's run say which comparison is asked next, and be judged by the answers; None = chance says."""
+    desk = desk_of(studio, run)
+    now = None if desk.seat is None else desk.seat.named
+    if reward != now:
+        judge, trained = (None, None) if reward is None else judge_from(studio, reward)
+        desk.hear(judge, reward or "", trained)
+    return {"reward": reward}
 
 
 def rows(studio: Studio, run: str, format: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 QUESTIONS: dict[str, str] = {
     f"{page}.{name}": f"glassworks.studio.questions.{page}:{name}"
     for page, names in {
-        "choices": ("about", "offer", "say", "picture", "figures", "rows"),
+        "choices": ("about", "offer", "say", "picture", "figures", "judge", "rows"),
         "glossary": ("words",),
         "pages": ("keep", "transformer"),
         "jobs": ("offers", "start", "stop", "resume", "terminal"),

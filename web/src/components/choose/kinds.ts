@@ -7,6 +7,8 @@ export interface About {
   annotators: string[];
   login: string;
   comparisons: number;
+  /** Runs of reward models that can say what is asked next. */
+  rewards: string[];
   formats: Record<string, string>;
 }
 
@@ -120,4 +122,10 @@ export function timeLeft(left: number, seconds: number | null): string {
   if (!left || seconds === null) return '';
   const minutes = (left * seconds) / 60;
   return minutes < 1 ? 'less than a minute' : minutes < 90 ? `about ${Math.round(minutes)} min` : `about ${(minutes / 60).toFixed(1)} h`;
+}
+
+/** A drawing that can stand alone: with the colours that a page gave it by name, and what says that it is SVG. */
+export function standing(svg: string, value: (name: string) => string): string {
+  const named = svg.replace(/var\((--[\w-]+)\)/g, (_, name: string) => value(name) || 'currentColor');
+  return /^\s*<svg[^>]*\sxmlns=/.test(named) ? named : named.replace('<svg', '<svg xmlns="http://www.w3.org/2000/svg"');
 }
