@@ -1,9 +1,9 @@
-"""`glassworks losses`: the list, one in full, and mistakes in one line."""
+"""`glassworks losses` and `glassworks metrics`: the list, one in full, and mistakes in one line."""
 
 import pytest
 
 from glassworks.cli.main import run
-from glassworks.objectives.catalogue.table import LOSSES
+from glassworks.objectives.catalogue.table import LOSSES, METRICS
 
 
 def test_every_loss_is_listed_and_one_is_shown_in_full(capsys: pytest.CaptureFixture[str]) -> None:
@@ -15,6 +15,18 @@ def test_every_loss_is_listed_and_one_is_shown_in_full(capsys: pytest.CaptureFix
     assert [line for line in shown if line in LOSSES] == ["log_cosh", "mae"]
     assert run(["losses", "--task", "regression", "--find", "counts"]) == 0
     assert "poisson: " in capsys.readouterr().out
+
+
+def test_so_are_metrics(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["metrics"]) == 0
+    listed = capsys.readouterr().out
+    assert all(f"{name}: " in listed for name in METRICS)
+    assert run(["metrics", "mase,roc-auc"]) == 0
+    shown = capsys.readouterr().out
+    assert "from sklearn.metrics import roc_auc_score" in shown
+    assert "computed by  scikit-learn" in shown
+    assert run(["metrics", "rmsee"]) == 2
+    assert "there is no metric 'rmsee': did you mean rmse?" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
-"""`glassworks losses`: every loss, what it asks for, and when to take it."""
+"""`glassworks losses`, and `glassworks metrics`: each one, what it asks for, and when to take it."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -23,17 +23,36 @@ class Losses:
     """List those of which this word is said, such as median or outliers."""
 
 
+@dataclass(frozen=True)
+class Metrics:
+    """List every metric by its task: what it is, what it can come to, where it is perfect, and when to take it.
+
+    Given a name, show that one in full: its formula, shapes, source, and what to beware of.
+    """
+
+    name: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[NAME]")] = None
+    """The metric to show in full, or several with commas between."""
+    task: Annotated[str | None, tyro.conf.arg(metavar="TASK")] = None
+    """List those of one task alone, such as regression or segmentation."""
+    find: Annotated[str | None, tyro.conf.arg(metavar="WORD")] = None
+    """List those of which this word is said, such as rare or chance."""
+
+
 def run(arguments: Arguments) -> None:
     """Parse; list, or show."""
-    args = arguments.parse(Losses, "losses")
+    show(arguments.parse(Losses, "losses"), "loss")
+
+
+def show(args: Losses | Metrics, kind: Literal["loss", "metric"]) -> None:
+    """Print the list, or those that are named."""
     from glassworks.core.columns import terminal_width
-    from glassworks.objectives.catalogue.listing import all_losses, known, loss_in_full
+    from glassworks.objectives.catalogue.listing import all_entries, in_full, known
 
     width = terminal_width()
     if args.name is None:
-        print("\n".join(all_losses(width, args.task, args.find)))
+        print("\n".join(all_entries(kind, width, args.task, args.find)))
         return
     if args.task is not None or args.find is not None:
         raise ValueError("--task and --find make a list shorter: leave them out beside a name")
-    names = [known(name.strip()) for name in args.name.split(",")]  # all, before one is shown
-    print("\n\n".join("\n".join(loss_in_full(name, width)) for name in names))
+    names = [known(kind, name.strip()) for name in args.name.split(",")]  # all, before one is shown
+    print("\n\n".join("\n".join(in_full(kind, name, width)) for name in names))

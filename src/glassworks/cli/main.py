@@ -31,6 +31,7 @@ COMMANDS = {
     "export": "write a network for images or tables as an ONNX file",
     "optimizers": "list every way to train: by gradients, by search, by rules; or show one in full",
     "losses": "list every loss: what it asks for, what an outlier does, when to take it; or show one in full",
+    "metrics": "list every metric: what it can come to, when to take it and when not; or show one in full",
     "tokenizer": "train a tokenizer, or show how one cuts a text",
     "micro": "the scalar engine: train it on moons, draw a graph, play backward step by step",
     "studio": "watch trainings, open networks up and touch every number, on a page in the browser",

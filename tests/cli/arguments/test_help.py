@@ -23,6 +23,7 @@ LISTS = [
     ["losses"],
     ["losses", "huber"],
 ]
+LISTS += [["metrics"], ["metrics", "mase"]]
 HELPS = [[name] for name in COMMANDS] + [
     ["micro", "graph"],
     ["data", "card"],

@@ -1,4 +1,4 @@
-"""What the catalogue says of a loss. Imports no torch."""
+"""What the catalogue says of a loss, and of a metric. Imports no torch."""
 
 import importlib
 import math
@@ -19,7 +19,7 @@ class Loss:
     tasks: tuple[str, ...]
     """What it is used for, of TASKS."""
     made_by: str
-    """module:function, below glassworks.objectives or of torch.nn.functional."""
+    """module:function, below glassworks.objectives."""
     source: str
     """Whose, with the equation."""
     when: str
@@ -44,9 +44,58 @@ class Loss:
     @property
     def function(self) -> Any:
         """The function itself; loads torch."""
-        module, name = self.made_by.split(":")
-        full = module if module.startswith("torch") else f"glassworks.objectives.{module}"
-        return getattr(importlib.import_module(full), name)
+        return function_of(self.made_by)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric of the catalogue."""
+
+    line: str
+    """What it is, in one line."""
+    formula: str
+    takes: str
+    """Arguments in order, with their shapes."""
+    tasks: tuple[str, ...]
+    """What it is used for, of TASKS."""
+    made_by: str
+    """module:function, below glassworks.objectives or of sklearn.metrics."""
+    best: float
+    """Its value at a perfect fit; NaN where that is no number."""
+    when: str
+    avoid: str
+    """When not."""
+    source: str
+    least: float = 0.0
+    most: float = math.inf
+    """What it can come to."""
+    survey: str = ""
+    """What the survey has wrong of it."""
+
+    @property
+    def home(self) -> str:
+        """Whose code computes it."""
+        return "scikit-learn" if self.made_by.startswith("sklearn") else "glassworks"
+
+    @property
+    def function(self) -> Any:
+        """The function itself; loads NumPy."""
+        return function_of(self.made_by)
+
+
+def function_of(made_by: str) -> Any:
+    """What `made_by` names."""
+    module, name = made_by.split(":")
+    return getattr(importlib.import_module(full_name(module)), name)
+
+
+def full_name(module: str) -> str:
+    """A module as it is imported.
+
+    >>> full_name("criteria.boxes"), full_name("sklearn.metrics")
+    ('glassworks.objectives.criteria.boxes', 'sklearn.metrics')
+    """
+    return module if module.startswith("sklearn") else f"glassworks.objectives.{module}"
 
 
 TASKS = {
@@ -62,4 +111,4 @@ TASKS = {
     "preferences": "Preferences and rewards",
     "survival": "Survival: times, some of them cut short",
 }
-"""What losses are used for."""
+"""What losses and metrics are used for."""

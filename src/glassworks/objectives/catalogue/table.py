@@ -1,4 +1,4 @@
-"""Every loss by its name. Imports no torch."""
+"""Every loss and every metric by its name. Imports no torch."""
 
 from glassworks.objectives.catalogue.losses.classification import CLASSIFICATION
 from glassworks.objectives.catalogue.losses.depth import DEPTHS_OF
@@ -8,7 +8,11 @@ from glassworks.objectives.catalogue.losses.generation import GENERATION
 from glassworks.objectives.catalogue.losses.regression import REGRESSION
 from glassworks.objectives.catalogue.losses.segmentation import SEGMENTATION
 from glassworks.objectives.catalogue.losses.sequences import SEQUENCES
-from glassworks.objectives.catalogue.record import Loss
+from glassworks.objectives.catalogue.metrics.classes import CLASS_METRICS
+from glassworks.objectives.catalogue.metrics.numbers import NUMBER_METRICS
+from glassworks.objectives.catalogue.metrics.things import THING_METRICS
+from glassworks.objectives.catalogue.metrics.words import WORD_METRICS
+from glassworks.objectives.catalogue.record import Loss, Metric
 
 LOSSES: dict[str, Loss] = {
     **REGRESSION,
@@ -20,3 +24,4 @@ LOSSES: dict[str, Loss] = {
     **GENERATION,
     **SEQUENCES,
 }
+METRICS: dict[str, Metric] = {**NUMBER_METRICS, **CLASS_METRICS, **THING_METRICS, **WORD_METRICS}

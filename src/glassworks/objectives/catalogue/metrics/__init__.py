@@ -1,0 +1,1 @@
+"""The records of metrics, a file a family."""
