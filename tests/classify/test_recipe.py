@@ -16,6 +16,8 @@ from glassworks.core.config import from_dict
         ({"validation": 0.5, "test": 0.5}, "leave no examples to train on"),
         ({"size": 0}, r"size \(=0\) is a number of rows and columns"),
         ({"label_smoothing": 1.0}, r"label_smoothing \(=1.0\) is a share"),
+        ({"label_smoothing": 0.1, "loss": "focal"}, r"label_smoothing \(=0.1\) is of cross-entropy, and loss is focal"),
+        ({"loss": "focall"}, r"there is no loss 'focall': did you mean focal\?"),
         ({"class_weights": "equal"}, r"class_weights \(='equal'\) must be balanced, or a number"),
         ({"class_weights": (-1.0, 1.0)}, "class_weights .* must be balanced, or a number"),
         ({"class_weights": (0.0, 0.0)}, "class_weights .* must be balanced, or a number"),

@@ -175,6 +175,7 @@ def test_balanced_classes_count_the_same(tmp_path: Path) -> None:
     [
         ({"class_weights": (1.0, 2.0)}, "class_weights .2 numbers. must be one for each of the 10 classes: 0, 1"),
         ({"batch_size": 9, "accumulate": 3, "steps": 2}, None),
+        ({"loss": "huber"}, "loss .='huber'. does not fit: it is for regression, and classes are to be said"),
         ({"model": VisionConfig("tiny_vgg")}, "images of 8 × 8 are too small for tiny_vgg"),
         ({"data": "nothing"}, "data .='nothing'. "),
     ],

@@ -8,6 +8,7 @@ from glassworks.core.runs import Run
 from glassworks.core.text import RENAME, check_text
 from glassworks.data.labelled.augment import Augmentation
 from glassworks.models.vision.config import VisionConfig
+from glassworks.objectives.catalogue.listing import known
 from glassworks.optim.config import OptimizerConfig, ScheduleConfig
 from glassworks.train.training import UTF8, Training, recipe_in
 
@@ -52,6 +53,9 @@ class Objective:
     """The network. Its shape and outputs are the data's: leave them out."""
     augment: Augmentation = field(default_factory=Augmentation)
     """How images are changed, anew each time they are read."""
+    loss: str | None = None
+    """A loss of the catalogue (`glassworks losses`), such as focal or huber, of numbers in units of their standard
+    deviation. None = cross-entropy of classes, squared error of numbers. What is measured stays the same."""
     label_smoothing: float = 0.0
     """The share of a target that is given to all classes alike."""
     keep: Literal["best", "last"] = "best"
@@ -89,6 +93,12 @@ class LabelledRecipe(Training, Objective, Examples):
             )
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(f"label_smoothing (={self.label_smoothing}) is a share: give one from 0 to below 1")
+        if self.loss is not None:
+            object.__setattr__(self, "loss", known("loss", self.loss))
+        if self.label_smoothing and self.loss not in (None, "cross_entropy"):
+            raise ValueError(
+                f"label_smoothing (={self.label_smoothing}) is of cross-entropy, and loss is {self.loss}: leave one out"
+            )
         self.given_weights()
         if self.model.initialisation == "mup" and self.optimizer.name not in ("adamw", "sgd"):
             raise ValueError(

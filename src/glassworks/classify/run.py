@@ -28,6 +28,7 @@ from glassworks.models.initialisation.mup import mup_rates, split_groups
 from glassworks.models.vision.build import base_of, make_model
 from glassworks.models.vision.config import fitted
 from glassworks.models.vision.files import save_vision
+from glassworks.objectives.catalogue.fitting import fitting_loss
 from glassworks.objectives.labelled import class_loss, number_loss
 from glassworks.objectives.losses import LossFn
 from glassworks.optim.catalogue import METHODS
@@ -171,12 +172,13 @@ def loss_of(recipe: LabelledRecipe, examples: Labelled) -> LossFn:
     """The loss that a recipe asks for on these data."""
     mixed = recipe.augment.mixup > 0
     if examples.task == "number":
-        return number_loss(std=spread_of(examples)[1], mixed=mixed)
+        return number_loss(name=recipe.loss or "mse", std=spread_of(examples)[1], mixed=mixed)
     weights = recipe.given_weights()
     if recipe.class_weights == "balanced":
         counts = np.bincount(examples.train.targets, minlength=len(examples.classes))
         weights = tuple(np.where(counts > 0, counts.sum() / np.maximum(counts, 1) / len(counts), 0.0).tolist())
-    return class_loss(smoothing=recipe.label_smoothing, weights=weights, mixed=mixed)
+    name = recipe.loss or "cross_entropy"
+    return class_loss(name=name, smoothing=recipe.label_smoothing, weights=weights, mixed=mixed)
 
 
 def spread_of(examples: Labelled) -> tuple[float, float]:
@@ -197,6 +199,8 @@ def operations(recipe: LabelledRecipe) -> float:
 
 def check_fits(recipe: LabelledRecipe, examples: Labelled) -> None:
     """Refuse a recipe that asks for what these data do not have."""
+    if recipe.loss is not None:
+        fitting_loss(recipe.loss, "number" if examples.task == "number" else "classes")
     if examples.task == "number":
         if recipe.class_weights is not None or recipe.label_smoothing:
             name = "label_smoothing" if recipe.label_smoothing else "class_weights"

@@ -13,6 +13,7 @@ from glassworks.core.progress import counted, seconds
 from glassworks.core.runs import Run
 from glassworks.models.vision.build import make_model
 from glassworks.models.vision.config import VisionConfig
+from glassworks.objectives.catalogue.table import LOSSES
 from glassworks.train.distributed import Ranks
 from glassworks.train.plan import Plan, plan_of
 
@@ -82,6 +83,8 @@ def changes(recipe: LabelledRecipe) -> Iterator[tuple[str, str]]:
     made = [f"{name} {value}" for name, value in dataclasses.asdict(recipe.augment).items() if value]
     if made:
         yield "changed", ", ".join(made).replace(" True", "")
+    if recipe.loss is not None:
+        yield "loss", f"{recipe.loss}: {LOSSES[recipe.loss].line}"
     if recipe.label_smoothing:
         yield "loss", f"label smoothing of {recipe.label_smoothing:g}"
     if recipe.class_weights is not None:
