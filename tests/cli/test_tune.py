@@ -56,6 +56,14 @@ def test_one_command_tunes_measures_looks_and_reports(home: Path, capsys: pytest
         (["tune"], "--start-from (='') must name the model to tune: a run, a model folder or a GGUF file"),
         (["tune", "base"], "--data (='') must name the examples to learn from: files of rows, or of text"),
         (["tune", "base", "echoes.jsonl", "--method", "sfd"], "--method (='sfd') is no way to tune: did you mean sft?"),
+        (
+            ["tune", "base", "echoes.jsonl", "--adapter", "lora", "--adapter.targets", "q_proj", "--quiet"],
+            "--adapter.targets (='q_proj') is the end of no linear layer's name: there are qkv, proj, up, down, head",
+        ),
+        (
+            ["tune", "base", "echoes.jsonl", "--general", "gone.txt"],
+            "--general (='gone.txt') cannot be read:",
+        ),
         (["tune", "base", "gone.jsonl"], "gone.jsonl: No such file or directory"),
         (["tune", "nobody", "echoes.jsonl"], "nobody is not a run (no run.json in it)"),
     ],

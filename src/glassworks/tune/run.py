@@ -5,6 +5,7 @@
 
 import dataclasses
 import os
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -26,7 +27,7 @@ from glassworks.data.text.reading import Reading
 from glassworks.data.text.shards import Corpus
 from glassworks.data.tokenizers.build import load_tokenizer
 from glassworks.models.adapters.digest import digest_of
-from glassworks.models.adapters.lora import merge
+from glassworks.models.adapters.lora import merge, targets
 from glassworks.models.gpt.model import GPT
 from glassworks.models.io import load_model
 from glassworks.train.begin import begin, check_begin
@@ -60,15 +61,23 @@ def check_sources(recipe: TuneRecipe) -> None:
             raise ValueError(f"reward must say what completions are worth to {recipe.method}: arithmetic, for example")
         for reward in filter(None, (recipe.reward, recipe.gold)):
             check_reward(reward)
+    if recipe.general is not None:
+        deque(fingerprint(recipe.general, Reading()), maxlen=0)
     for name in recipe.sources:
-        if (store := store_of(name)) is not None and "://" not in store[0]:
-            at_home(store[0]).stat()
-        if store is not None or is_shipped(name):
-            continue
-        for file in files_of_rows(name) or ():
-            file.stat()
-        if files_of_rows(name) is None:
-            list(fingerprint(name, Reading()))
+        check_source(name)
+
+
+def check_source(name: str) -> None:
+    """Refuse files of examples, a store or a text that are not there."""
+    store = store_of(name)
+    if store is not None and "://" not in store[0]:
+        at_home(store[0]).stat()
+    if store is not None or is_shipped(name):
+        return
+    for file in files_of_rows(name) or ():
+        file.stat()
+    if files_of_rows(name) is None:
+        deque(fingerprint(name, Reading()), maxlen=0)
 
 
 def start(path: str | Path, recipe: TuneRecipe, command: list[str], ranks: Ranks | None = None) -> Run:
@@ -78,6 +87,8 @@ def start(path: str | Path, recipe: TuneRecipe, command: list[str], ranks: Ranks
     check_sources(recipe)
     material = material_for(named(recipe), path.parent, place)
     base, examples = material.base, material.examples
+    if recipe.adapter.kind != "none":
+        targets(base.model, recipe.adapter.targets)  # which may name none, before there is a run
     material = dataclasses.replace(material, recipe=with_rate(material.recipe, base.model.config.n_embd))
     work = work_of(material)
     facts: dict[str, Any] = {

@@ -59,6 +59,7 @@ def test_a_preference_without_a_prompt_has_what_both_begin_with() -> None:
     ("row", "refusal"),
     [
         ({"question": "a"}, r"line 1 has question: an example has one of these: prompt, chosen, rejected"),
+        ({"prompt": "a", "chosen": "b"}, "line 1 has chosen alone: a preference has both chosen and rejected"),
         ([1], r"line 1 \(=\[1\]\) is no object"),
         ({"prompt": 3}, r"line 1: prompt \(=3\) must be a text, or a list of messages"),
         ({"messages": [{"role": "user"}]}, r"line 1: messages\[0\]\.content \(=None\) must be a text"),

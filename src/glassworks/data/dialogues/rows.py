@@ -37,7 +37,10 @@ FIELDS: dict[Form, tuple[str, ...]] = {
 
 def form_of(row: Mapping[str, Any], where: str) -> Form:
     """What form a row is of; ValueError where it is of none."""
-    if row.keys() >= {"chosen", "rejected"}:
+    sides = row.keys() & {"chosen", "rejected"}
+    if len(sides) == 1:
+        raise ValueError(f"{where} has {sides.pop()} alone: a preference has both chosen and rejected")
+    if sides:
         return "preference"
     for form, names in FIELDS.items():
         if row.keys() >= set(names):
