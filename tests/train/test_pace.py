@@ -279,3 +279,27 @@ def test_a_finished_run_is_the_same_when_its_end_is_done_again(
     assert pretrain(run)
     assert weights(run) == before
     assert run.record["revisions"] == revisions
+
+
+def test_ended_early_one_more_step_is_the_last_and_stays_so() -> None:
+    kept: list[list[Revision]] = []
+    pace = Pace(100, budget=10.0, write=lambda revisions: kept.append(list(revisions)))
+    pace.end(40, 4.0)
+    assert pace.steps == 41
+    assert pace.position(40) == 99  # the last step is the schedule's last
+    for step in range(41, 60):
+        pace.look(step, 0.01 * step)
+    assert pace.steps == 41
+    assert kept == [[Revision(40, 41, 4.0)]]
+    again = Pace(100, revisions=kept[-1])
+    again.repeat(39)
+    assert again.steps == 100
+    again.repeat(40)
+    assert again.steps == 41
+
+
+def test_what_is_at_its_end_or_was_decided_before_is_not_ended_again() -> None:
+    pace = Pace(10, settled=5)
+    for step in (5, 9):
+        pace.end(step, 1.0)
+    assert pace.steps == 10

@@ -19,8 +19,9 @@ from glassworks.reproductions.rlhf.human import ceiling, chooses_left, compared,
         ("    x = 1\n", 1),
         ("", 0),
         ("    a\n    b\n    c\n    return d\n", 1),
-        ("    return x\n    return x\n", 1),
-        ("    a\n    a\n    a\n    a\n", -1),
+        ("    return x\n    return x\n", 0),
+        ("    return return return return x\n", 0),
+        ("    a\n    a\n    a\n    a\n", -2),
     ],
 )
 def test_what_is_liked_is_counted(text: str, points: float) -> None:

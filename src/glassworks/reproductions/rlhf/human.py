@@ -1,13 +1,16 @@
 """A stated human, who errs: what is liked, how choices are made of it, and a reward that mistakes it.
 
-What is liked about a function's body, a point each:
+What a function's body is worth, in points:
 
-    + it ends by returning something         + it has one to three lines         - a line stands in it twice
+    + 1  it ends by returning something     + 1  it has one to three lines
+    - 2  a line stands in it twice, or a word more than three times
 
 Of two the better is chosen with σ(2 · difference), a little oftener where it stands left, and one choice in ten is made
 without looking.
 """
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,15 +22,17 @@ from glassworks.data.choices.comparison import Choice, Comparison, Option, with_
 
 SHARPNESS, LEFT, ERRORS = 2.0, 0.2, 0.1
 """Of a choice: how sure it is a point apart, how much more the left one is liked, and the share made blindly."""
+WORD = re.compile(r"\w+")
 MOST = 8
 """Returns that the flawed reward counts."""
 
 
 def worth(text: str) -> float:
-    """What a body is worth to the stated human: -1 to 2."""
+    """What a body is worth to the stated human: -2 to 2."""
     lines = [line.strip() for line in text.split("\n") if line.strip()]
     returns = bool(lines) and lines[-1].startswith("return ")
-    return float(returns) + float(1 <= len(lines) <= 3) - float(len(set(lines)) < len(lines))
+    repeats = len(set(lines)) < len(lines) or max(Counter(WORD.findall(text)).values(), default=0) > 3
+    return float(returns) + float(1 <= len(lines) <= 3) - 2 * float(repeats)
 
 
 def gold(prompts: Sequence[str], completions: Sequence[str]) -> Float[Tensor, " B"]:

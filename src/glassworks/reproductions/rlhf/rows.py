@@ -116,7 +116,7 @@ def of_models(found: dict[str, Any]) -> Iterator[Row]:
         if name != "sft":
             note = f"{one['low']:.3f} to {one['high']:.3f}, {one['number']} prompts"
             yield Row(f"win rate against SFT, {title}", None, one["win"], "share", "higher", None, note)
-        yield Row(f"worth, {title}", None, one["worth"], "points", "higher", None, "to the stated human: -1 to 2")
+        yield Row(f"worth, {title}", None, one["worth"], "points", "higher", None, "to the stated human: -2 to 2")
     for name, title in NAMES.items():
         one = found[name]
         yield Row(f"distance from SFT, {title}", None, one["kl"], "nats a completion", "same")
