@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from glassworks.agents.acting import as_taken, chosen, greedy
+from glassworks.agents.acting import as_taken, chosen, greedy, scorer
 from glassworks.agents.memory import Acting, Agent, begin_tally, told
 from glassworks.agents.recipe import PolicyRecipe
 from glassworks.agents.rollout import collect
@@ -57,7 +57,7 @@ def test_actions_are_drawn_as_their_probabilities_say(continuous: bool):
     policy = make_policy(PolicyConfig(observed=1, actions=3, continuous=continuous))
     scores = torch.tensor([0.3, -1.0, 0.8]).expand(100_000, 3)
     noise = torch.randn(100_000, 3) if continuous else torch.rand(100_000)
-    actions = chosen(policy, scores, noise)
+    actions = torch.from_numpy(chosen(policy, scores.numpy(), noise.numpy()))
     if continuous:
         torch.testing.assert_close(actions.mean(0), scores[0], atol=0.02, rtol=0)
         logs, entropy = logprobs_of(policy, scores, actions)
@@ -65,13 +65,13 @@ def test_actions_are_drawn_as_their_probabilities_say(continuous: bool):
     else:
         shares = torch.bincount(actions) / 100_000
         torch.testing.assert_close(shares, scores[0].softmax(0), atol=0.01, rtol=0)
-    assert greedy(policy, scores[:1]).tolist() == ([scores[0].tolist()] if continuous else [2])
+    assert greedy(policy, scores[:1].numpy()).tolist() == ([scores[0].tolist()] if continuous else [2])
 
 
 def test_numbers_reach_both_ends_of_what_an_environment_takes():
-    taken = as_taken(box([-2.0, 0.0], [2.0, 1.0]), torch.tensor([[-5.0, 0.0], [1.0, 1.0]]))
+    taken = as_taken(box([-2.0, 0.0], [2.0, 1.0]), np.array([[-5.0, 0.0], [1.0, 1.0]]))
     assert taken.tolist() == [[-2.0, 0.5], [2.0, 1.0]]
-    assert as_taken(Discrete(3), torch.tensor([2])).tolist() == [2]
+    assert as_taken(Discrete(3), np.array([2])).tolist() == [2]
 
 
 def test_values_of_the_random_walk_are_learned_to_be_the_true_ones():
@@ -122,3 +122,15 @@ def test_a_step_of_ppo_has_the_gradient_that_finite_differences_have():
             down = loss()
             flat[place] = at
         assert weight.grad.view(-1)[place].item() == pytest.approx(float(up - down) / 2e-6, rel=1e-4, abs=1e-8), name
+
+
+@pytest.mark.parametrize(
+    "shape", [{}, {"activation": "relu", "depth": 1}, {"depth": 0}, {"reads": "tiles", "depth": 0}]
+)
+def test_what_is_computed_without_torch_is_what_the_policy_says(shape: dict) -> None:
+    config = PolicyConfig(observed=2, actions=3, low=(-1.0, -1.0), high=(1.0, 1.0), **shape)
+    policy = make_policy(config, 3)
+    for weight in policy.parameters():
+        torch.nn.init.normal_(weight)
+    seen = torch.rand(50, 2) * 2 - 1
+    np.testing.assert_allclose(scorer(policy)(seen.numpy()), policy(seen).scores.detach().numpy(), atol=1e-5)

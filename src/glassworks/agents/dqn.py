@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from glassworks.agents.acting import EXPLORED, SHUFFLED, as_taken, generator
+from glassworks.agents.acting import EXPLORED, SHUFFLED, as_taken, generator, scorer
 from glassworks.agents.memory import Acting, Agent, Tally
 from glassworks.agents.recipe import PolicyRecipe
 from glassworks.models.policy.network import Policy
@@ -87,10 +87,9 @@ def act(
 ) -> np.ndarray:
     """One step in each environment, a share of them at random, which is remembered; what is observed then."""
     environments, memory = acting.environments, acting.agent.collected
-    best = policy(torch.from_numpy(observed)).scores.argmax(-1)
-    anything = torch.from_numpy(rng.integers(0, policy.config.actions, environments.number))
-    at_random = torch.from_numpy(rng.random(environments.number) < share)
-    actions = torch.where(at_random, anything, best)
+    best = scorer(policy)(observed).argmax(-1)
+    anything = rng.integers(0, policy.config.actions, environments.number)
+    actions = np.where(rng.random(environments.number) < share, anything, best)
     stepped = environments.step(as_taken(environments.actions, actions))
     tally.count(stepped)
     used = torch.from_numpy(stepped.counts)
@@ -98,7 +97,7 @@ def act(
     rows = (int(filled) + torch.arange(int(used.sum()))) % len(memory.get("rewards"))
     memory.get("observed_then")[rows] = torch.from_numpy(observed)[used]
     memory.get("after")[rows] = torch.from_numpy(stepped.final)[used]
-    memory.get("actions")[rows] = actions[used]
+    memory.get("actions")[rows] = torch.from_numpy(actions)[used]
     memory.get("rewards")[rows] = torch.from_numpy(stepped.reward)[used]
     memory.get("ends")[rows] = torch.from_numpy(stepped.terminated)[used].float()
     filled += len(rows)

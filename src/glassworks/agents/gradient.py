@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from glassworks.agents.acting import DRAWN, SHUFFLED, as_taken, chosen, generator, noise_for
+from glassworks.agents.acting import DRAWN, SHUFFLED, as_taken, chosen, generator, noise_for, scorer
 from glassworks.agents.memory import Acting, Agent, Tally
 from glassworks.agents.recipe import PolicyRecipe
 from glassworks.agents.rollout import Collected, collect, judged
@@ -71,12 +71,11 @@ def reinforce_batch(recipe: PolicyRecipe, acting: Acting, step: int) -> Collecte
     tally.arrays["returns"][:], tally.arrays["lengths"][:] = 0, 0
     observed = environments.reset(int(rng.integers(2**31)))
     on = np.ones(environments.number, dtype=np.bool_)
-    seen, taken, scores, stepped = [observed], list[Tensor](), list[Tensor](), list[Stepped]()
+    seen, taken, stepped, say = [observed], list[np.ndarray](), list[Stepped](), scorer(policy)
     while on.any():
         if len(stepped) == MOST:
             raise RunError(f"{environments.name}: an episode has not ended after {MOST:,} steps: take another method")
-        said = policy.actor(policy.features(torch.from_numpy(observed)))
-        actions = chosen(policy, said, noise_for(rng, policy, environments.number))
+        actions = chosen(policy, say(observed), noise_for(rng, policy, environments.number))
         one = environments.step(as_taken(environments.actions, actions))
         one = one._replace(
             counts=one.counts & on, reward=one.reward * on, terminated=one.terminated & on, truncated=one.truncated & on
@@ -86,10 +85,9 @@ def reinforce_batch(recipe: PolicyRecipe, acting: Acting, step: int) -> Collecte
         observed = one.observation
         seen.append(observed)
         taken.append(actions)
-        scores.append(said)
         stepped.append(one)
     tally.keep()
-    found = judged(policy, seen, torch.stack(taken), torch.stack(scores), stepped, recipe.own("gamma"), lam=1.0)
+    found = judged(policy, seen, np.stack(taken), stepped, recipe.own("gamma"), lam=1.0)
     found = Collected(*(value[found.counts] for value in found))
     return found._replace(advantages=whiten(found.advantages))
 

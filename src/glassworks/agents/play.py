@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from glassworks.agents.acting import PLAYED, as_taken, chosen, generator, greedy, noise_for
+from glassworks.agents.acting import PLAYED, as_taken, chosen, generator, greedy, noise_for, scorer
 from glassworks.core.errors import RunError
 from glassworks.data.environments.compiled import Compiled
 from glassworks.data.environments.spaces import Discrete, Row
@@ -58,12 +57,11 @@ class Episode:
 
 
 def by_policy(policy: Policy, space: Any, *, seed: int | None = None) -> Choose:
-    """What a policy chooses: the likeliest or best action; with a seed, drawn as in training."""
-    rng = None if seed is None else generator(seed, PLAYED)
+    """What a policy chooses, as it is now: the likeliest or best action; with a seed, drawn as in training."""
+    rng, say = None if seed is None else generator(seed, PLAYED), scorer(policy)
 
-    @torch.inference_mode()
     def choose(observed: Row, step: int) -> NDArray[Any]:
-        scores = policy.actor(policy.features(torch.from_numpy(observed)))
+        scores = say(observed)
         if rng is None:
             return as_taken(space, greedy(policy, scores))
         return as_taken(space, chosen(policy, scores, noise_for(rng, policy, len(observed))))
@@ -78,8 +76,7 @@ def at_random(space: Any, seed: int) -> Choose:
     def choose(observed: Row, step: int) -> NDArray[Any]:
         if isinstance(space, Discrete):
             return rng.integers(0, space.n, len(observed))
-        noise = torch.from_numpy(rng.uniform(-1, 1, (len(observed), space.width)).astype(np.float32))
-        return as_taken(space, noise)
+        return as_taken(space, rng.uniform(-1, 1, (len(observed), space.width)).astype(np.float32))
 
     return choose
 

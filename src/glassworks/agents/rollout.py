@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from glassworks.agents.acting import DRAWN, as_taken, chosen, generator, noise_for
+from glassworks.agents.acting import DRAWN, as_taken, chosen, generator, noise_for, scorer
 from glassworks.agents.memory import Acting, Tally
 from glassworks.data.environments.vector import Stepped
 from glassworks.models.policy.network import Policy, logprobs_of
@@ -48,33 +48,30 @@ def collect(policy: Policy, acting: Acting, steps: int, number: int, seed: int, 
     environments, tally = acting.environments, Tally(acting.agent)
     rng = generator(seed, DRAWN, number)
     noise = noise_for(rng, policy, steps, environments.number)  # (T, N) or (T, N, A)
-    observed, taken, scores, stepped = acting.go_on(), list[Tensor](), list[Tensor](), list[Stepped]()
+    observed, taken, stepped, say = acting.go_on(), list[np.ndarray](), list[Stepped](), scorer(policy)
     seen = [observed]
     for t in range(steps):
-        said = policy.actor(policy.features(torch.from_numpy(observed)))
-        actions = chosen(policy, said, noise[t])
+        actions = chosen(policy, say(observed), noise[t])
         one = environments.step(as_taken(environments.actions, actions))
         tally.count(one)
         observed = one.observation
         seen.append(observed)
         taken.append(actions)
-        scores.append(said)
         stepped.append(one)
     acting.keep(observed)
     tally.keep()
-    return judged(policy, seen, torch.stack(taken), torch.stack(scores), stepped, gamma, lam)
+    return judged(policy, seen, np.stack(taken), stepped, gamma, lam)
 
 
 def judged(
     policy: Policy,
     seen: list[np.ndarray],
-    actions: Tensor,
-    scores: Tensor,
+    taken: np.ndarray,
     stepped: list[Stepped],
     gamma: float,
     lam: float,
 ) -> Collected:
-    """Advantages and returns of steps that were taken; values of all states are computed at once.
+    """Advantages and returns of steps that were taken, (T, N, ...); what is said of all states is computed at once.
 
     Where an episode was cut off, what would still have come is what the last state is worth.
     """
@@ -83,17 +80,19 @@ def judged(
     counts = torch.from_numpy(np.stack([one.counts for one in stepped]))
     cut = torch.from_numpy(np.stack([one.truncated & ~one.terminated for one in stepped]))
     observed = torch.from_numpy(np.stack(seen))  # (T + 1, N, F)
-    values = policy(observed.flatten(0, 1)).value.view(observed.shape[:2])
+    said = policy(observed.flatten(0, 1))
+    values = said.value.view(observed.shape[:2])
     if cut.any():
         finals = torch.from_numpy(np.stack([one.final for one in stepped]))[cut]
         rewards[cut] += gamma * policy(finals).value
     ends = done | ~counts  # a step whose action was not used leads nowhere
     advantages, returns = gae(rewards.T, values[:-1].T, ends.T, values[-1], gamma=gamma, lam=lam)
-    logprobs, _ = logprobs_of(policy, scores, actions)
+    actions = torch.from_numpy(taken).flatten(0, 1)
+    logprobs, _ = logprobs_of(policy, said.scores[: len(actions)], actions)
     return Collected(
         observed[:-1].flatten(0, 1),
-        actions.flatten(0, 1),
-        logprobs.flatten(),
+        actions,
+        logprobs,
         values[:-1].flatten(),
         advantages.T.flatten(),
         returns.T.flatten(),

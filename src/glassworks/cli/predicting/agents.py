@@ -56,7 +56,7 @@ def rows_of(path: Path, opened: OpenedPolicy) -> Iterator[tuple[str, np.ndarray]
 def answer(opened: OpenedPolicy, space: Any, seen: np.ndarray, top: int) -> dict[str, Any]:
     """The action, and how likely it and others are, or what they are worth."""
     said = opened.model(torch.from_numpy(seen))
-    taken = as_taken(space, greedy(opened.model, said.scores))[0]
+    taken = as_taken(space, greedy(opened.model, said.scores.numpy()))[0]
     if not isinstance(space, Discrete):
         return {"action": np.round(taken, 6).tolist(), "value": float(said.value)}
     names = DONE.get(str(opened.environment.get("name")), tuple(map(str, range(space.n))))
