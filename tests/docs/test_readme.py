@@ -56,7 +56,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             small = [word if word != "10" else "0.01" for word in words_of_command[1:]]
             if small[:3] == ["train", "--data", "dates"]:
                 small = ["train", "--data", "dates:300", "--steps", "4", *small[3:]]
-            others = {"--resume", "photos/", "flats.csv", "digits", *PAIRS}
+            others = {"--resume", "photos/", "flats.csv", "digits", "cartpole", "env:Cliff", *PAIRS}
             is_text = small[0] == "train" and not others & set(small)
             smaller = TINY if is_text else NARROW if small[0] == "train" and PAIRS & set(small) else []
             smaller = ["--steps", "4", *smaller] if "shakespeare-char" in small else smaller
