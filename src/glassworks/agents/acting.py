@@ -77,7 +77,8 @@ def chosen(policy: Policy, scores: Floats, noise: Floats) -> NDArray[Any]:
     A choice is where the running sum of probabilities passes a uniform number.
     """
     if policy.config.continuous:
-        return scores + np.exp(policy.log_std.detach().numpy()) * noise
+        drawn: NDArray[Any] = scores + np.exp(policy.log_std.detach().numpy()) * noise
+        return drawn
     sums = np.exp(scores - scores.max(-1, keepdims=True)).cumsum(-1)
     picked: NDArray[Any] = (sums[..., :-1] < noise[..., None] * sums[..., -1:]).sum(-1)
     return picked
