@@ -7,6 +7,7 @@ import tyro
 
 from glassworks.cli.arguments.parse import Arguments
 from glassworks.cli.arguments.reading import ReadingFlags, say_what_was_read
+from glassworks.cli.tasks import TaskFlags, on_task
 
 if TYPE_CHECKING:
     from glassworks.train.opening import OpenedLabelled, OpenedPairs
@@ -17,7 +18,7 @@ class Eval:
     """Measure a run's model on all text, images, rows or pairs that it holds out, beside the baselines on the same.
 
     With --data, measure any model on another text (bits per byte, nats and perplexity per token), labelled data, or
-    pairs of texts.
+    pairs of texts. With --task, try it on problems: its programs are run behind walls, and pass@k has its interval.
     """
 
     run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN_OR_FOLDER")]
@@ -27,6 +28,7 @@ class Eval:
     read: Annotated[ReadingFlags, tyro.conf.arg(name="")] = field(default_factory=ReadingFlags)
     n_ctx: int | None = None
     """With --data: tokens of a window, in which the text is read. None = the model's context, at most 2,048."""
+    tried: Annotated[TaskFlags, tyro.conf.arg(name="")] = field(default_factory=TaskFlags)
     quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Say nothing on the way; what comes out is still printed."""
 
@@ -34,6 +36,13 @@ class Eval:
 def run(arguments: Arguments) -> None:
     """Parse, measure, print."""
     args = arguments.parse(Eval, "eval")
+    if args.tried.task is not None:
+        if args.data or args.n_ctx is not None or args.read != ReadingFlags():
+            raise ValueError("--task has problems of its own: leave out --data and what goes with it, and give --file")
+        on_task(args.run, args.tried)
+        return
+    if args.tried != TaskFlags():
+        raise ValueError("these flags are of --task: give it, as in --task humaneval, or leave them out")
     if not args.data:
         held_out(args)
         return

@@ -19,6 +19,8 @@ class Job:
     """Of wall time, for the program and all its calls."""
     megabytes: int = 512
     """Of memory, Python's own included."""
+    most: int = 16 << 20
+    """Bytes that it may send back."""
 
     def __post_init__(self) -> None:
         if not 0 < self.seconds <= 3600:
@@ -54,6 +56,8 @@ class Outcome:
     seconds: float = 0.0
     cpu: float = 0.0
     megabytes: int = 0
+    sent: int = 0
+    """Bytes that came."""
 
     @property
     def whole(self) -> bool:
@@ -91,7 +95,7 @@ def outcome_of(job: Job, nonce: str, header: dict[str, Any], came: bytes) -> Out
         how = header["how"]
     else:
         how = f"the program raised {error}" if error else "ended before its end"
-    return Outcome(how, [] if strange else answers, header["seconds"], header["cpu"], header["megabytes"])
+    return Outcome(how, [] if strange else answers, header["seconds"], header["cpu"], header["megabytes"], len(came))
 
 
 def answer_of(row: list[Any]) -> Answer:

@@ -26,7 +26,7 @@ from typing import Any
 
 from glassworks.evaluate.sandbox.layers import LAYERS, LEVELS, in_words, level_of
 from glassworks.evaluate.sandbox.outcome import Job, Outcome, outcome_of
-from glassworks.evaluate.sandbox.server import ANSWER, JOB, MOST
+from glassworks.evaluate.sandbox.server import ANSWER, JOB
 
 SOURCE = str(Path(__file__).parents[3])
 START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from glassworks.evaluate.sandbox.server import main; main()"
@@ -79,19 +79,19 @@ class Peer:
         told = job.told(nonce)
         assert self.process.stdin is not None
         try:
-            left = memoryview(JOB.pack(len(told), job.seconds) + told)
+            left = memoryview(JOB.pack(len(told), job.seconds, job.most) + told)
             while left:
                 left = left[self.process.stdin.write(left) :]
-            header, came = self.frame(job.seconds + GRACE)
+            header, came = self.frame(job.seconds + GRACE, job.most)
         except (OSError, ValueError) as error:
             raise Lost(str(error)) from None
         return outcome_of(job, nonce, header, came)
 
-    def frame(self, seconds: float) -> tuple[dict[str, Any], bytes]:
+    def frame(self, seconds: float, most: int = 0) -> tuple[dict[str, Any], bytes]:
         """A header and the bytes that came with it; Lost where none comes in time."""
         deadline = time.monotonic() + seconds
         head, size = ANSWER.unpack(self.exactly(ANSWER.size, deadline))
-        if size > MOST + (1 << 16):
+        if size > most + (1 << 16):
             raise Lost("a frame is too long")
         header = json.loads(self.exactly(head, deadline))
         return header, self.exactly(size, deadline)

@@ -22,9 +22,7 @@ from glassworks.evaluate.sandbox import child
 from glassworks.evaluate.sandbox.layers import LAYERS
 from glassworks.evaluate.sandbox.walls import libraries
 
-JOB, ANSWER = struct.Struct(">Id"), struct.Struct(">II")  # bytes, seconds; bytes of the header and of what came
-MOST = 16 << 20
-"""Bytes that a program may send back."""
+JOB, ANSWER = struct.Struct(">IdI"), struct.Struct(">II")  # bytes, seconds, bytes back; of the header and of what came
 KNOWN = (
     "array base64 bisect calendar cmath collections collections.abc copy dataclasses datetime decimal enum fractions "
     "functools hashlib heapq io itertools json math numbers operator queue random re statistics string struct sys "
@@ -133,14 +131,14 @@ class Server:
             os.close(self.rules)
         self.rules = landlock.rules_for(landlock.abi(), self.places, [self.scratch])
 
-    def job(self) -> tuple[bytes, float] | None:
-        """The next job and its seconds; None where the input has ended."""
+    def job(self) -> tuple[bytes, float, int] | None:
+        """The next job, its seconds and how much it may send; None where the input has ended."""
         head = self.exactly(JOB.size)
         if head is None:
             return None
-        size, seconds = JOB.unpack(head)
+        size, seconds, most = JOB.unpack(head)
         told = self.exactly(size)
-        return None if told is None else (told, seconds)
+        return None if told is None else (told, seconds, most)
 
     def exactly(self, size: int) -> bytes | None:
         """So many bytes; None where the input ends first."""
@@ -159,7 +157,7 @@ class Server:
         while frame:
             frame = frame[os.write(self.outward, frame) :]
 
-    def run(self, job: bytes, seconds: float) -> tuple[bytes, bytes]:
+    def run(self, job: bytes, seconds: float, most: int) -> tuple[bytes, bytes]:
         """Begin a process for a job, read what it sends until it ends or must, and leave nothing of it behind."""
         inside, outside = os.pipe()
         began = time.monotonic()
@@ -167,7 +165,7 @@ class Server:
         if pid == 0:
             self.become(outside, job)
         os.close(outside)
-        came, how = self.listen(inside, began + seconds)
+        came, how = self.listen(inside, began + seconds, most)
         took = time.monotonic() - began
         os.close(inside)
         self.end(pid)
@@ -194,7 +192,7 @@ class Server:
         finally:
             os._exit(0)
 
-    def listen(self, inside: int, deadline: float) -> tuple[bytes, str | None]:
+    def listen(self, inside: int, deadline: float, most: int) -> tuple[bytes, str | None]:
         """What a program sends until it ends; or until its time is over, or it has sent too much, and which it was."""
         watched = select.poll()
         watched.register(inside, select.POLLIN)
@@ -213,7 +211,7 @@ class Server:
                     return b"".join(parts), None
                 parts.append(part)
                 size += len(part)
-                if size > MOST:
+                if size > most:
                     return b"", "too much output"
 
     def end(self, pid: int) -> None:
