@@ -1,5 +1,7 @@
 """`glassworks losses` and `glassworks metrics`: the list, one in full, and mistakes in one line."""
 
+from pathlib import Path
+
 import pytest
 
 from glassworks.cli.main import run
@@ -15,6 +17,15 @@ def test_every_loss_is_listed_and_one_is_shown_in_full(capsys: pytest.CaptureFix
     assert [line for line in shown if line in LOSSES] == ["log_cosh", "mae"]
     assert run(["losses", "--task", "regression", "--find", "counts"]) == 0
     assert "poisson: " in capsys.readouterr().out
+
+
+def test_a_page_has_those_that_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["losses", "mae,focal", "--out", str(tmp_path / "losses.html")]) == 0
+    assert capsys.readouterr().out.endswith("losses.html\n")
+    page = (tmp_path / "losses.html").read_text(encoding="utf-8")
+    assert page.count("<section") == 2
+    assert run(["losses", "--task", "survival", "--out", str(tmp_path / "all.html")]) == 0
+    assert (tmp_path / "all.html").read_text(encoding="utf-8").count("<section") == 1
 
 
 def test_so_are_metrics(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """`glassworks losses`, and `glassworks metrics`: each one, what it asks for, and when to take it."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
@@ -21,6 +22,9 @@ class Losses:
     """List those of one task alone, such as regression or segmentation."""
     find: Annotated[str | None, tyro.conf.arg(metavar="WORD")] = None
     """List those of which this word is said, such as median or outliers."""
+    out: Path | None = None
+    """Write a page on which each that is named, or all, is drawn with its slope, and what an outlier or wrong labels do
+    to it."""
 
 
 @dataclass(frozen=True)
@@ -40,19 +44,29 @@ class Metrics:
 
 def run(arguments: Arguments) -> None:
     """Parse; list, or show."""
-    show(arguments.parse(Losses, "losses"), "loss")
+    args = arguments.parse(Losses, "losses")
+    if args.out is not None:
+        from glassworks.core.files import refuse_unwritable
+
+        refuse_unwritable(args.out)
+    names = show(args, "loss")
+    if args.out is not None:
+        from glassworks.report.losses import write_losses
+
+        print(f"saved: {write_losses(names, args.out)}")
 
 
-def show(args: Losses | Metrics, kind: Literal["loss", "metric"]) -> None:
-    """Print the list, or those that are named."""
+def show(args: Losses | Metrics, kind: Literal["loss", "metric"]) -> list[str]:
+    """Print the list, or those that are named; their names."""
     from glassworks.core.columns import terminal_width
-    from glassworks.objectives.catalogue.listing import all_entries, in_full, known
+    from glassworks.objectives.catalogue.listing import all_entries, found, in_full, known
 
     width = terminal_width()
     if args.name is None:
         print("\n".join(all_entries(kind, width, args.task, args.find)))
-        return
+        return list(found(kind, args.task, args.find))
     if args.task is not None or args.find is not None:
         raise ValueError("--task and --find make a list shorter: leave them out beside a name")
     names = [known(kind, name.strip()) for name in args.name.split(",")]  # all, before one is shown
     print("\n\n".join("\n".join(in_full(kind, name, width)) for name in names))
+    return names

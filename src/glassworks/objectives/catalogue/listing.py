@@ -16,23 +16,11 @@ COMMANDS: dict[Kind, str] = {"loss": "losses", "metric": "metrics"}
 
 
 def all_entries(kind: Kind, width: int | None, task: str | None = None, word: str | None = None) -> list[str]:
-    """The lines of a list by the first of each one's tasks, or of those of one task, or of which a word is said.
-
-    Raises: ValueError for a task that is none, or where there is nothing to list.
-    """
-    if task is not None and task not in TASKS:
-        raise ValueError(f"there is no task {task!r}: {', '.join(TASKS)}")
-    found = {
-        name: entry
-        for name, entry in CATALOGUES[kind].items()
-        if (task is None or task in entry.tasks) and (word is None or speaks(name, entry, word))
-    }
-    if not found:
-        what = f"of {word!r}" if word is not None else f"of {task}"
-        raise ValueError(f"no {kind} speaks {what}: {command(COMMANDS[kind])} lists them all")
+    """The lines of a list of those that are `found`, by the first of each one's tasks."""
+    entries = found(kind, task, word)
     lines = []
     for each, title in TASKS.items():
-        here = {name: entry for name, entry in found.items() if each == (task or entry.tasks[0])}
+        here = {name: entry for name, entry in entries.items() if each == (task or entry.tasks[0])}
         lines += [*fold(f"{title}:", width), ""] if here else []
         for name, entry in here.items():
             lines += fold(f"{name}: {entry.line}", width, "    ")
@@ -43,6 +31,24 @@ def all_entries(kind: Kind, width: int | None, task: str | None = None, word: st
             lines += fold(f"    when: {entry.when}", width, "    ")
         lines += [""] if here else []
     return [*lines, f"one in full: {command(COMMANDS[kind], 'NAME')}"]
+
+
+def found(kind: Kind, task: str | None = None, word: str | None = None) -> dict[str, Loss | Metric]:
+    """All, or those of one task, or of which a word is said.
+
+    Raises: ValueError for a task that is none, or where there is nothing.
+    """
+    if task is not None and task not in TASKS:
+        raise ValueError(f"there is no task {task!r}: {', '.join(TASKS)}")
+    entries = {
+        name: entry
+        for name, entry in CATALOGUES[kind].items()
+        if (task is None or task in entry.tasks) and (word is None or speaks(name, entry, word))
+    }
+    if not entries:
+        what = f"of {word!r}" if word is not None else f"of {task}"
+        raise ValueError(f"no {kind} speaks {what}: {command(COMMANDS[kind])} lists them all")
+    return entries
 
 
 def speaks(name: str, entry: Loss | Metric, word: str) -> bool:
