@@ -38,7 +38,6 @@ def of_policy(contents: Contents) -> Iterator[Markup]:
             f"In {flat.mean():.0%} of the groups all completions got the same reward, so nothing was learned from "
             "them: the reward is too hard or too easy for this model, or the groups are too small.",
         )
-    yield tag("p", "Its loss is no measure of progress: it may be as large when nothing is learned.", class_="about")
 
 
 def over_optimisation(contents: Contents) -> Iterator[Chart]:

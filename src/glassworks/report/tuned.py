@@ -65,8 +65,15 @@ def learning(contents: Contents) -> Markup:
     held_steps, held = next(filter(lambda found: found[0], map(contents.column, HELD_OUT)), ([], []))
     lines += [Line("held-out examples", held_steps, held, colour="line1", style="dots")] if held_steps else []
     chart = Chart(lines, "step", "loss")
-    parts.append(chart_figure(chart, "Lower is better: the loss of what is learned, by step.", legend=True))
+    parts.append(chart_figure(chart, loss_caption(contents), legend=True))
     return join([*parts, *of_policy(contents), *logged(contents)])
+
+
+def loss_caption(contents: Contents) -> str:
+    """How the loss is read: that of a policy says nothing of how good it is."""
+    if any("val_reward" in row for row in contents.metrics):
+        return "By step; it is no measure of progress: it may be as large when nothing is learned."
+    return "Lower is better: the loss of what is learned, by step."
 
 
 def sentence(contents: Contents) -> str:

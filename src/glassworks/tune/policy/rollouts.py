@@ -182,5 +182,5 @@ def figures(written: Sequence[Written], scores: Scores, group: int) -> dict[str,
         **flat,
         "length": float(np.mean([len(one.ids) for one in written])),
         "cut": float(np.mean([one.is_cut for one in written])),
-        "faults": float(len(scores.faults)),
+        **({"faults": float(len(scores.faults))} if scores.faults else {}),
     }
