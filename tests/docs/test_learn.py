@@ -16,7 +16,10 @@ from glassworks.cli.main import run
 
 ROOT = Path(__file__).parents[2]
 CHAPTERS = sorted((ROOT / "docs" / "learn").glob("*.md"))
-TRAINS = ["02-seeing-in-a-cnn", "05-why-it-trains", "06-without-gradients", "07-human-choices", "08-reinforcement"]
+TRAINS = [
+    *("02-seeing-in-a-cnn", "05-why-it-trains", "06-without-gradients", "07-human-choices", "08-reinforcement"),
+    "10-losses",
+]
 """Chapters that train several networks."""
 ABOUT = re.compile(r"≈ (-?[\d.]+)")
 BLOCK = re.compile(r"```(python|text|console)\n(.*?)```", re.S)
