@@ -1,10 +1,11 @@
-"""BLEU beside sacrebleu's own, on random corpora."""
+"""BLEU and chrF beside sacrebleu's own, on random corpora."""
 
 import random
 
 import pytest
 
 from glassworks.objectives.metrics.bleu import corpus_bleu, words_13a
+from glassworks.objectives.metrics.text import chrf
 
 pytestmark = pytest.mark.peer
 
@@ -28,3 +29,12 @@ def test_it_is_sacrebleus(seed: int) -> None:
     assert corpus_bleu(hypotheses, references) == pytest.approx(bleu.corpus_score(hypotheses, [references]).score)
     for ours, theirs in zip(hypotheses[:20], references, strict=False):
         assert corpus_bleu([ours], [theirs]) == pytest.approx(bleu.corpus_score([ours], [[theirs]]).score, abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_so_is_chrf(seed: int) -> None:
+    theirs = pytest.importorskip("sacrebleu.metrics").CHRF()
+    hypotheses, references = corpus(seed)
+    assert chrf(hypotheses, references) == pytest.approx(theirs.corpus_score(hypotheses, [references]).score)
+    for one, other in zip(hypotheses[:20], references, strict=False):
+        assert chrf([one], [other]) == pytest.approx(theirs.corpus_score([one], [[other]]).score, abs=1e-9)

@@ -332,7 +332,11 @@ CASES: dict[str, Case] = {
     "bleu": Case(
         texts, [((["a b c d e"], ["a b c d f"]), {}, 100 * (4 / 5 * 3 / 4 * 2 / 3 * 1 / 2) ** 0.25)], same(texts)
     ),
-    "chrf": Case(texts, [((["abc"], ["abd"]), {"order": 1, "beta": 1.0}, 200 / 3)], same(texts)),
+    "chrf": Case(
+        texts,
+        [((["abc"], ["abd"]), {"order": 1, "beta": 1.0}, 200 / 3), ((["ab"], ["abc"]), {}, 500 * 7 / 55)],
+        same(texts),
+    ),
     "meteor": Case(sentence, [(("a b c", "a b c"), {}, 1 - 0.5 / 27), (("b a", "a b"), {}, 0.5), (("x", "a"), {}, 0)]),
     "rouge_n": Case(texts, [((["a b c"], ["a b d"]), {"n": 2}, 0.5)], same(texts)),
     "rouge_l": Case(texts, [((["a x b c"], ["a b c"]), {}, 6 / 7)], same(texts)),

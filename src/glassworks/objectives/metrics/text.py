@@ -1,6 +1,5 @@
 """How good texts are beside others: errors of words and letters, n-grams in common, exact answers."""
 
-import math
 import re
 import string
 from collections import Counter
@@ -145,7 +144,10 @@ def meteor(said: str, reference: str) -> float:
 
 
 def chrf(said: Sequence[str], references: Sequence[str], order: int = 6, beta: float = 2.0) -> float:
-    """F of character n-grams, blanks left out, recall β² times as heavy, 0 to 100 (Popović 2015); sacrebleu's chrF2."""
+    """F of the mean precision and recall of n-grams of letters, blanks left out, 0 to 100: sacrebleu's chrF2.
+
+    Popović 2015; recall counts β² times as much. Orders for which a text is too short do not count.
+    """
     as_many(said, references)
     sums = np.zeros((order, 3))
     for pair in zip(said, references, strict=True):
@@ -154,12 +156,11 @@ def chrf(said: Sequence[str], references: Sequence[str], order: int = 6, beta: f
             ours, theirs = (Counter(text[i : i + n] for i in range(len(text) - n + 1)) for text in (a, b))
             counted = ours.total() if theirs else 0  # as sacrebleu: nothing where the reference is too short
             sums[n - 1] += (ours & theirs).total(), counted, theirs.total()
-    scores = []
-    for shared, one, two in sums:
-        if one and two:
-            p, r = shared / one, shared / two
-            scores.append((1 + beta**2) * p * r / (beta**2 * p + r) if p + r else 0.0)
-    return 100 * math.fsum(scores) / len(scores) if scores else 0.0
+    known = sums[(sums[:, 1] > 0) & (sums[:, 2] > 0)]
+    if not known[:, 0].any():
+        return 0.0
+    p, r = (known[:, :1] / known[:, 1:]).mean(0)
+    return float(100 * (1 + beta**2) * p * r / (beta**2 * p + r))
 
 
 def bert_score(said: Float[Array, "A D"], reference: Float[Array, "B D"]) -> float:
