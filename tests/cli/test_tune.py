@@ -46,6 +46,11 @@ def test_one_command_tunes_measures_looks_and_reports(home: Path, capsys: pytest
     assert run(["sample", "a", "--prompt", "ant bee: ", "--max-tokens", "4"]) == 0
     assert run(["train", "--resume", "a"]) == 0
     assert "finished already" in capsys.readouterr().out
+    (home / "other.txt").write_text("the bee and the cat", encoding="utf-8")
+    assert run(["eval", "a", "--data", "other.txt"]) == 0
+    assert "nats/token" in capsys.readouterr().out
+    assert run(["report", "a", "--text", "ant bee"]) == 0
+    assert run(["look", "a", "--method", "attention", "--out", "look.html"]) == 0
     assert run(["tune", "a", "echoes.jsonl", "--steps", "2", "--name", "b", "--quiet"]) == 0
     assert Run(home / "runs/b").record["parent"] == str(home / "runs/a")
 

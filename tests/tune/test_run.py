@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,15 @@ def test_a_run_goes_on_though_its_file_of_examples_is_gone(root: Path, recipe: T
     run = start(root / "runs" / "passing", dataclasses.replace(recipe, data=data, steps=4), [])
     Path(data).unlink()
     assert tune(run)
+
+
+def test_a_finished_run_is_used_though_what_it_started_from_is_gone(root: Path, base: Run, recipe: TuneRecipe) -> None:
+    folder = root / "gone"
+    save_model(load_model(base.path / "model"), folder, base.path / "model" / "tokenizer.json")
+    run = start(root / "runs" / "orphan", dataclasses.replace(recipe, start_from=str(folder), steps=2), [])
+    assert tune(run)
+    shutil.rmtree(folder)
+    assert open_text(run).data.train.num_documents == run.record["tuning"]["train"]
 
 
 def test_another_model_in_the_place_of_the_first_is_refused(root: Path, base: Run, recipe: TuneRecipe) -> None:

@@ -30,7 +30,7 @@ def run(arguments: Arguments) -> None:
     refuse_unwritable(opened.path / "report.html")
     from glassworks.report.run_page import write_report
 
-    if opened.kind_name == "text":
+    if opened.kind_name in ("text", "tuned"):
         from glassworks.interpret.catalogue.run_traces import trace_run
 
         if left_out := trace_run(opened, args.text):

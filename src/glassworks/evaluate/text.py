@@ -20,7 +20,6 @@ from glassworks.data.tokenizers.lossy import lost_bytes
 from glassworks.evaluate.held_out import windows_at_once
 from glassworks.evaluate.loss import split_loss
 from glassworks.models.gpt.model import GPT
-from glassworks.pretraining.recipe import recipe_of
 from glassworks.pretraining.seen import corpora_seen, corpus_at_hand
 
 LONGEST = 2048
@@ -70,7 +69,7 @@ def trained_on(run: Run | None, tokens: Tokens) -> str:
     """A line if a run, or those before it, were trained on much of a text, as far as their text is still there."""
     if run is None:
         return ""
-    own, before = corpus_at_hand(run), corpora_seen(recipe_of(run).start_from)
+    own, before = corpus_at_hand(run), corpora_seen(run.record.get("recipe", {}).get("start_from"))
     corpora = ([own] if own is not None else []) + list(before.values())
     if not corpora or (overlap := share_within(tokens, *(corpus.train for corpus in corpora))) < NOTABLE_OVERLAP:
         return ""

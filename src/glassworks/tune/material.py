@@ -44,17 +44,13 @@ class Material:
     @property
     def n_ctx(self) -> int:
         """The longest example in tokens."""
-        most = self.base.model.config.n_ctx
-        asked = self.recipe.n_ctx or min(LONGEST, most)
-        if asked > most:
-            raise ValueError(f"n_ctx (={asked}) is more than the model's context, {most}: give no more than that")
-        return asked
+        return longest(self.recipe, self.base.model.config.n_ctx)
 
     @cached_property
     def writer(self) -> Writer:
         """What writes examples as tokens."""
-        chat = Chat(self.base.tokenizer, self.template)
-        return Writer(self.base.tokenizer, chat, self.n_ctx, self.recipe.learned)
+        tokenizer = self.base.tokenizer
+        return Writer(tokenizer, Chat(tokenizer, self.template), self.n_ctx, self.recipe.learned)
 
     def sequences(self, split: str) -> list[Tokens]:
         """The texts, completions or conversations of a split, train or held_out, as tokens."""
@@ -64,6 +60,14 @@ class Material:
                 f"n_ctx (={self.n_ctx}) leaves nothing to learn of the {split} examples: give a longer one"
             )
         return found
+
+
+def longest(recipe: TuneRecipe, most: int) -> int:
+    """The longest example in tokens, for a model with a context of `most`."""
+    asked = recipe.n_ctx or min(LONGEST, most)
+    if asked > most:
+        raise ValueError(f"n_ctx (={asked}) is more than the model's context, {most}: give no more than that")
+    return asked
 
 
 def material_for(recipe: TuneRecipe, root: Path, place: Ranks) -> Material:

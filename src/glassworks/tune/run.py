@@ -20,16 +20,19 @@ from glassworks.core.places import model_path
 from glassworks.core.progress import Report, silent
 from glassworks.core.runs import Run, check_run
 from glassworks.data.dialogues.corpus import corpus_of
+from glassworks.data.dialogues.prepare import open_dialogues
 from glassworks.data.dialogues.read import files_of_rows, store_of
 from glassworks.data.dialogues.shipped import is_shipped
+from glassworks.data.dialogues.tokens import Writer
 from glassworks.data.text.corpora import fingerprint
 from glassworks.data.text.reading import Reading
 from glassworks.data.text.shards import Corpus
 from glassworks.data.tokenizers.build import load_tokenizer
+from glassworks.data.tokenizers.chat import Chat, Template
 from glassworks.models.adapters.digest import digest_of
 from glassworks.models.adapters.lora import merge, targets
 from glassworks.models.gpt.model import GPT
-from glassworks.models.io import load_model
+from glassworks.models.io import load_model, read_config
 from glassworks.train.begin import begin, check_begin
 from glassworks.train.distributed import Ranks
 from glassworks.train.fit import Every, Interrupted
@@ -37,7 +40,7 @@ from glassworks.train.opening import OpenedText
 from glassworks.train.pace import Often
 from glassworks.train.run import load_newest, train_run
 from glassworks.train.work import Work
-from glassworks.tune.material import Material, material_for, material_of
+from glassworks.tune.material import Material, longest, material_for, material_of
 from glassworks.tune.methods import method_named
 from glassworks.tune.network import keep
 from glassworks.tune.recipe import TuneRecipe, tune_recipe_of
@@ -182,6 +185,12 @@ def opened(run: Run, device: torch.device) -> OpenedText:
 
 
 def corpus_of_run(run: Run) -> Corpus:
-    """The examples of a run as a corpus, held-out ones as held-out documents."""
-    material = material_of(run)
-    return corpus_of(material.examples, material.writer, run.path.parent / ".tokens")
+    """The examples of a run as a corpus, held-out ones as held-out documents; what it started from may be gone."""
+    recipe, record = tune_recipe_of(run), run.record["tuning"]
+    if not (run.path / "model" / "config.json").is_file():
+        writer = material_of(run).writer
+    else:
+        tokenizer, config = load_tokenizer(run.path / "model"), read_config(run.path / "model")
+        chat = Chat(tokenizer, Template(**record["template"]))
+        writer = Writer(tokenizer, chat, longest(recipe, config.n_ctx), recipe.learned)
+    return corpus_of(open_dialogues(run.path / record["examples"]), writer, run.path.parent / ".tokens")
