@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from glassworks.agents.acting import as_taken, chosen, greedy, scorer
+from glassworks.agents.fused import is_plain
+from glassworks.agents.gradient import gradient_loss
 from glassworks.agents.memory import Acting, Agent, begin_tally, told
 from glassworks.agents.recipe import PolicyRecipe
 from glassworks.agents.rollout import collect
@@ -104,10 +106,9 @@ def test_a_step_of_ppo_has_the_gradient_that_finite_differences_have():
     batch = practice.batch(0)
     agent.double()
     batch = batch._replace(**{k: v.double() for k, v in batch._asdict().items() if v.is_floating_point()})
-    from glassworks.agents.run import loss_of
 
     def loss() -> torch.Tensor:
-        found = loss_of(recipe)(agent, batch)
+        found = gradient_loss(recipe)(agent, batch)
         return found.total / found.number
 
     loss().backward()
@@ -134,3 +135,44 @@ def test_what_is_computed_without_torch_is_what_the_policy_says(shape: dict) -> 
         torch.nn.init.normal_(weight)
     seen = torch.rand(50, 2) * 2 - 1
     np.testing.assert_allclose(scorer(policy)(seen.numpy()), policy(seen).scores.detach().numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_a_gradient_by_hand_is_autograds(activation: str, depth: int) -> None:
+    """With ratios beyond the clip on both sides, steps that do not count, and entropy."""
+    recipe = PolicyRecipe(n_envs=8, n_steps=16, batch_size=128, epochs=1, entropy=0.02, value_weight=0.3)
+    shape = PolicyConfig(width=16, depth=depth, activation=activation)
+    recipe = PolicyRecipe(**{**vars(recipe), "model": shape})
+    recipe = PolicyRecipe(**{**vars(recipe), "model": shape_for(recipe, Compiled("Acrobot-v1", 1))})
+    practice = Practice(PolicyRecipe(**{**vars(recipe), "data": "env:Acrobot-v1"}))
+    agent, _ = practice.build(torch.device("cpu"), torch.float32)
+    batch = practice.batch(0)
+    torch.manual_seed(1)
+    batch = batch._replace(logprobs=batch.logprobs + 0.4 * torch.randn(128), counts=torch.rand(128) > 0.2)
+    assert is_plain(agent.policy)
+    found = []
+    for by_hand in (True, False):
+        agent.zero_grad()
+        summed = gradient_loss(recipe, by_hand=by_hand)(agent, batch)
+        (summed.total / summed.number).backward()
+        grads = [weight.grad.clone() for weight in agent.policy.parameters()]
+        found.append((summed.total.detach(), summed.number, summed.logs, grads))
+    (total, number, logs, grads), (other, numbers, others, theirs) = found
+    torch.testing.assert_close(total, other, rtol=1e-5, atol=1e-4)
+    assert number == numbers
+    assert 0 < logs["clipped"] < number
+    for name, value in others.items():
+        torch.testing.assert_close(torch.as_tensor(logs[name]), torch.as_tensor(value), rtol=1e-4, atol=1e-3)
+    for mine, yours in zip(grads, theirs, strict=True):
+        torch.testing.assert_close(mine, yours, rtol=1e-4, atol=1e-6)
+
+
+def test_a_network_that_is_looked_into_is_computed_layer_by_layer() -> None:
+    policy = make_policy(PolicyConfig(observed=4, actions=2))
+    assert is_plain(policy)
+    handle = policy.actor[0].register_forward_hook(lambda *_: None)
+    assert not is_plain(policy)
+    handle.remove()
+    assert is_plain(policy)
+    assert not is_plain(make_policy(PolicyConfig(observed=4, actions=2, continuous=True)))

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from glassworks.agents.acting import DRAWN, SHUFFLED, as_taken, chosen, generator, noise_for, scorer
+from glassworks.agents.fused import Weighing, fused, is_plain
 from glassworks.agents.memory import Acting, Agent, Tally
 from glassworks.agents.recipe import PolicyRecipe
 from glassworks.agents.rollout import Collected, collect, judged
@@ -92,12 +93,19 @@ def reinforce_batch(recipe: PolicyRecipe, acting: Acting, step: int) -> Collecte
     return found._replace(advantages=whiten(found.advantages))
 
 
-def gradient_loss(recipe: PolicyRecipe) -> LossFn:
-    """The loss of a batch: of the policy, of values, and less what entropy is worth."""
+def gradient_loss(recipe: PolicyRecipe, *, by_hand: bool = True) -> LossFn:
+    """The loss of a batch: of the policy, of values, and less what entropy is worth.
+
+    PPO's of a plain network is computed with its gradient at once (`fused.py`), unless `by_hand` is False.
+    """
     weight, entropy_weight, ratio = recipe.value_weight, recipe.own("entropy"), recipe.method == "ppo"
+    weighing = Weighing(recipe.clip_range, weight, entropy_weight)
 
     def loss(agent: nn.Module, batch: Collected) -> Summed:
         assert isinstance(agent, Agent)
+        if by_hand and ratio and is_plain(agent.policy):
+            total, told = fused(agent.policy, batch, weighing)
+            return Summed(total, batch.counts.sum().clamp(min=1), told)
         said = agent(batch.observed)
         logprobs, entropy = logprobs_of(agent.policy, said.scores, batch.actions)
         beyond: Tensor | None = None
