@@ -56,6 +56,15 @@ def test_what_was_written_is_scored_again_from_its_lines(capsys: pytest.CaptureF
     assert capsys.readouterr().out == first
 
 
+def test_two_models_are_compared_on_the_problems_that_both_have(capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = [{"task_id": f"own/{n}", "completion": "    return 3\n"} for n in (0, 1)]
+    Path("other.jsonl").write_text("".join(json.dumps(row) + "\n" for row in wrong), encoding="utf-8")
+    assert run(["eval", "canonical", *TASK, "--beside", "other.jsonl"]) == 0
+    out = capsys.readouterr().out
+    assert "pass@1 less that of other.jsonl: +100.0 points" in out
+    assert "better on 2 and worse on 0 problems, p = 0.5" in out
+
+
 @pytest.mark.slow
 def test_a_model_writes_and_its_score_stands_beside_its_others(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     small_base(home)

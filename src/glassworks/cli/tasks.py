@@ -1,6 +1,7 @@
 """`glassworks eval MODEL --task NAME`: a model on problems, by what its answers do when they are run."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -33,6 +34,8 @@ class TaskFlags:
     """With --task: take the first so many problems alone."""
     lowest: int = 2
     """With --task: the lowest level of the sandbox, from 0 to 3, at which programs may run."""
+    beside: Path | None = None
+    """With --task: lines of samples of another model, to compare with on the problems that both have."""
     out: Path | None = None
     """With --task: the folder for samples and scores. None = the run's evals/, or the folder evals."""
 
@@ -56,6 +59,7 @@ def on_task(named: str, flags: TaskFlags) -> None:
         file = ProblemFile(file.problems[: flags.first], file.digest, file.known_as)
     from glassworks.evaluate.sandbox.sandbox import Sandbox
     from glassworks.evaluate.tasks.programs.run import (
+        beside,
         canonical,
         evaluate_programs,
         keep,
@@ -76,8 +80,12 @@ def on_task(named: str, flags: TaskFlags) -> None:
             say(f"{named} writes {flags.samples * len(file.problems)} texts")
             samples = samples_of(file.problems, write)
         say(f"running {len(samples)} programs")
-        result = evaluate_programs(file, samples, sandbox, rule=flags.rule, ks=flags.k, kept=Path("runs/.tasks"))
+        score = partial(evaluate_programs, file, sandbox=sandbox, rule=flags.rule, ks=flags.k, kept=Path("runs/.tasks"))
+        result = score(samples)
+        other = score(read_samples(flags.beside, file.problems)) if flags.beside is not None else None
     print(table(result))
+    if other is not None:
+        print(f"  pass@1 less that of {flags.beside}: {beside(result, other)}")
     print(f"saved: {keep(result, folder, flags.task)}, and a line a sample beside it")
 
 

@@ -7,7 +7,7 @@ from glassworks.evaluate.sandbox.sandbox import Sandbox
 
 
 def attack(sandbox: Sandbox, program: str, *calls: str, **limits: Any) -> Outcome:
-    [outcome] = sandbox.run([Job(program, calls or ("f()",), **limits)])
+    [outcome] = sandbox.run([Job(program, calls or ("f()",), **{"seconds": 20.0, **limits})])  # a busy machine is slow
     [after] = sandbox.run([Job("def g(): return sorted(__import__('os').listdir('.'))", ("g()",))])
     assert after.whole, f"the sandbox serves no more: {after.how}"
     assert after.answers[0].value == [], "files are left over"

@@ -74,8 +74,8 @@ def test_each_call_says_what_it_raised_and_the_rest_go_on(sandbox: Sandbox) -> N
 
 
 def test_a_program_that_takes_too_long_keeps_the_answers_before(sandbox: Sandbox) -> None:
-    [outcome] = sandbox.run([Job("def f(x):\n while x: pass\n return x", ((0,), (1,), (0,)), "f", seconds=0.3)])
-    assert outcome.how == "took more than 0.3 s"
+    [outcome] = sandbox.run([Job("def f(x):\n while x: pass\n return x", ((0,), (1,), (0,)), "f", seconds=1.5)])
+    assert outcome.how == "took more than 1.5 s"
     assert [answer.value for answer in outcome.answers] == [0]
 
 

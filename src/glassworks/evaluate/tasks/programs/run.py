@@ -12,7 +12,7 @@ from typing import Any
 from glassworks.core.files import at_home, write_json, write_text
 from glassworks.core.types import Completion
 from glassworks.evaluate.sandbox.sandbox import Sandbox
-from glassworks.evaluate.tasks.pass_at_k import Score, score, score_at_k
+from glassworks.evaluate.tasks.pass_at_k import Paired, Score, paired, score, score_at_k
 from glassworks.evaluate.tasks.programs.extraction import RULES, program_of
 from glassworks.evaluate.tasks.programs.judging import Known, Verdict, calibrated_once, judged
 from glassworks.evaluate.tasks.programs.problems import Problem, ProblemFile
@@ -172,6 +172,24 @@ def flaky(
     late = [at for at, verdict in enumerate(verdicts) if verdict.how.startswith("took more than")]
     again = judged(problems, known, [programs[at] for at in late], sandbox)
     return list(dict.fromkeys(samples[at].task_id for at, new in zip(late, again, strict=True) if new.passed))
+
+
+def beside(ours: Result, theirs: Result) -> Paired:
+    """pass@1 of one set of samples less another's, on the problems that both have.
+
+    Raises: ValueError where they have none in common.
+    """
+    rates = [passing(ours), passing(theirs)]
+    common = [name for name in rates[0] if name in rates[1]]
+    return paired([rates[0][name] for name in common], [rates[1][name] for name in common])
+
+
+def passing(result: Result) -> dict[str, float]:
+    """By problem, the share of its samples that pass."""
+    found: dict[str, list[bool]] = {}
+    for sample, verdict in zip(result.samples, result.verdicts, strict=True):
+        found.setdefault(sample.task_id, []).append(verdict.passed)
+    return {name: sum(passed) / len(passed) for name, passed in found.items()}
 
 
 def keep(result: Result, folder: Path, name: str) -> Path:
