@@ -3,6 +3,7 @@
 import os
 import resource
 from contextlib import suppress
+from functools import partial
 
 NOBODY = 65_534
 FILES, FILE_BYTES = 32, 1 << 20
@@ -35,8 +36,16 @@ def hold(kind: int, most: int) -> None:
 
 
 def become_nobody() -> None:
-    """Of root, an identity that owns nothing; of anybody else, who they are."""
-    if os.geteuid() == 0:
-        os.setgroups([])
-        os.setresgid(NOBODY, NOBODY, NOBODY)
-        os.setresuid(NOBODY, NOBODY, NOBODY)
+    """Of root, an identity that owns nothing; of anybody else, who they are.
+
+    Root of a container that knows one user alone stays who that is: it is somebody without rights outside.
+    """
+    if os.geteuid() != 0:
+        return
+    for change in (
+        partial(os.setgroups, []),
+        partial(os.setresgid, *[NOBODY] * 3),
+        partial(os.setresuid, *[NOBODY] * 3),
+    ):
+        with suppress(OSError):
+            change()
