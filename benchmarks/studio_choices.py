@@ -4,9 +4,10 @@
 
     stored      seconds to add so many comparisons and choices, and MB of the file
     opened      seconds until the page has something to choose, the store being read for the first time
-    answered    milliseconds from the key to the next comparison painted, the choice being on the disk: median, 19 of 20
+    answered    milliseconds from the key until the next comparison is laid out, and drawn, the choice being on the disk
+    control     the same choice stored by itself, which is the disk's part; and a file of the studio's there and back
     figures     milliseconds for all figures of the store: agreement, bias, consistency, times
-    beside      milliseconds a choice takes while another page has figures computed without end
+    beside      the same while another page has figures computed without end
     memory      MiB of the server, before the store is opened and with it
 
 The store is SQLite's file, or a PostgreSQL server's by --store. Needs a built front end (`make web`) and Chromium.
@@ -24,23 +25,34 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+from glassworks.core.runs import Run
 from glassworks.data.choices.comparison import Choice, Comparison, Option
 from glassworks.data.choices.runs import begin, store_of
 from studio import Bench, Row
 
 PRESS = """([key]) => new Promise((done) => {
-  const before = document.querySelector('[data-comparison]').dataset.comparison;
-  const begin = performance.now();
-  const look = () => {
-    const now = document.querySelector('[data-comparison]')?.dataset.comparison;
-    const isStored = document.querySelector('[data-state=stored]');
-    if (now !== undefined && now !== before && isStored) requestAnimationFrame(() => done(performance.now() - begin));
-    else requestAnimationFrame(look);
-  };
+  const now = () => document.querySelector('[data-comparison]')?.dataset.comparison;
+  const before = now(), begin = performance.now();
+  const seen = new MutationObserver(() => {
+    if (now() === undefined || now() === before || !document.querySelector('[data-state=stored]')) return;
+    seen.disconnect();
+    document.body.getBoundingClientRect();
+    const laid = performance.now() - begin;
+    requestAnimationFrame(() => setTimeout(() => done([laid, performance.now() - begin])));
+  });
+  seen.observe(document.body, { subtree: true, childList: true, attributes: true });
   document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
-  requestAnimationFrame(look);
 })"""
-"""Presses a key; the milliseconds until another comparison is there and a frame with it was drawn."""
+"""Presses a key; milliseconds until another comparison is laid out, the choice being stored, and until it is drawn."""
+BARE = """async ([times]) => {
+  const found = [];
+  for (let i = 0; i < times; i++) {
+    const begin = performance.now();
+    await (await fetch('/theme.css', { cache: 'no-store' })).arrayBuffer();
+    found.push(performance.now() - begin);
+  }
+  return found;
+}"""
 FIGURES = """async ([times]) => {
   const found = [];
   for (let i = 0; i < times; i++) {
@@ -91,9 +103,21 @@ def resident(process: int) -> float:
     return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
 
 
-def pressed(page: Page, rounds: int) -> list[float]:
-    """Milliseconds of so many choices."""
-    return [float(page.evaluate(PRESS, [random.Random(i).choice("12")])) for i in range(rounds)]
+def pressed(page: Page, rounds: int) -> tuple[list[float], list[float]]:
+    """Milliseconds of so many choices until the next is laid out, and until it is drawn."""
+    both = [page.evaluate(PRESS, [random.Random(i).choice("12")]) for i in range(rounds)]
+    return [laid for laid, _ in both], [drawn for _, drawn in both]
+
+
+def alone(folder: Path, rounds: int) -> list[float]:
+    """Milliseconds of so many choices that are stored without a page."""
+    kept, chance, found = store_of(Run(folder / "choices")), random.Random(1), []
+    for i in range(rounds):
+        choice = chosen(1 + i, chance)
+        begun = time.perf_counter()
+        kept.append([choice])
+        found.append(1000 * (time.perf_counter() - begun))
+    return found
 
 
 def both(name: str, times: list[float]) -> list[Row]:
@@ -113,13 +137,18 @@ def measured(bench: Bench, folder: Path) -> Iterator[Row]:
         yield "something to choose on the page", time.perf_counter() - begun, "s"
         yield "the server with the store", resident(child.pid), "MiB"
         pressed(page, 5)
-        yield from both("a choice", pressed(page, bench.rounds))
+        laid, drawn = pressed(page, bench.rounds)
+        yield from both("a choice, laid out", laid)
+        yield from both("a choice, drawn", drawn)
+        yield from both("control: stored by itself", alone(folder, bench.rounds))
+        yield from both("control: a file there and back", page.evaluate(BARE, [bench.rounds]))
         yield from both("all figures", page.evaluate(FIGURES, [10]))
         other = page.context.new_page()
         other.goto(f"{base}/choose?run=choices&annotator=other")
         other.wait_for_selector("[data-comparison]")
         other.evaluate(f"void ({FIGURES})([100000])")
-        yield from both("a choice beside figures", pressed(page, bench.rounds))
+        page.bring_to_front()
+        yield from both("a choice beside figures, laid out", pressed(page, bench.rounds)[0])
 
 
 def main() -> None:

@@ -51,6 +51,8 @@ class Ledger:
         """(C,) how many options each comparison has."""
         self.luck = np.zeros(0)
         """(C,) in [0, 1), by its key and the seed: the order in which comparisons are asked where nothing else says."""
+        self.shared = np.zeros(0, bool)
+        """(C,) which of them everybody is asked."""
         self.asked = np.zeros(0, np.int64)
         """(C,) standing choices of anybody but files."""
         self.mine: dict[str, Int[np.ndarray, " C"]] = {}
@@ -67,11 +69,6 @@ class Ledger:
         self.seconds = array("d")
         self.stands, self.imported, self.random = array("b"), array("b"), array("b")
 
-    @property
-    def shared(self) -> Bool[np.ndarray, " C"]:
-        """Which comparisons everybody is asked."""
-        return np.asarray((self.luck * 7919) % 1 < self.overlap)
-
     def read(self) -> None:
         """Take in what was added since."""
         with self.lock:
@@ -79,6 +76,7 @@ class Ledger:
             if outlines:
                 self.sizes = np.append(self.sizes, [one.options for one in outlines])
                 self.luck = np.append(self.luck, [share(self.seed, one.key) for one in outlines])
+                self.shared = self.luck * 7919 % 1 < self.overlap
                 new = np.zeros(len(outlines), np.int64)
                 self.asked = np.append(self.asked, new)
                 self.mine = {name: np.append(counts, new) for name, counts in self.mine.items()}
