@@ -75,7 +75,7 @@ def returns_of(run: Run, seed: int = 7) -> np.ndarray:
 @pytest.mark.parametrize(
     ("how", "least"),
     [
-        ({"method": "actor_critic", "steps": 300, "optimizer": OptimizerConfig("adamw", lr=0.002)}, 200),
+        ({"method": "actor_critic", "steps": 300, "optimizer": OptimizerConfig("adamw", lr=0.002)}, 80),
         ({"method": "reinforce", "steps": 60, "optimizer": OptimizerConfig("adamw", lr=0.005)}, 100),
         ({"method": "ppo", "steps": 400, "optimizer": OptimizerConfig("adamw", lr=0.003)}, 200),
         ({"method": "dqn", "steps": 2500}, 80),
