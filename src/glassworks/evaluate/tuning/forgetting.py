@@ -5,6 +5,7 @@ is of no run, the sources of Python's standard library. PEFT's comparison of met
 token on general text, after less before.
 """
 
+import math
 import os
 from collections.abc import Iterator
 
@@ -81,10 +82,10 @@ def moved(before: GPT, after: GPT) -> dict[str, float]:
     """Whether the weights moved: the share of tensors that did, and how far in all, against their length."""
     old, new = before.state_dict(), after.state_dict()
     names = [name for name in old if name != "head.weight" or before.config.is_tied == after.config.is_tied]
-    pairs = [(old[name].double(), new[name].double()) for name in names]
-    length = torch.stack([a.square().sum() for a, _ in pairs]).sum().sqrt()
-    distance = torch.stack([(b - a).square().sum() for a, b in pairs]).sum().sqrt()
-    return {
-        "tensors": sum(not torch.equal(a, b) for a, b in pairs) / len(pairs),
-        "relative": float(distance / length.clamp(min=1e-30)),
-    }
+    length = distance = 0.0
+    changed = 0
+    for name in names:  # one after the other: both models are in memory already
+        a, b = old[name].double(), new[name].double()
+        length, distance = length + float(a.square().sum()), distance + float((b - a).square().sum())
+        changed += not torch.equal(a, b)
+    return {"tensors": changed / len(names), "relative": math.sqrt(distance / max(length, 1e-300))}
