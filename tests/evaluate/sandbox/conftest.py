@@ -41,12 +41,12 @@ def gone(group: int) -> None:
     raise AssertionError(f"session {group} is left over")
 
 
-@pytest.fixture(scope="session", params=list(WALLS))
+@pytest.fixture(scope="module", params=list(WALLS))
 def walled(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     yield from behind(WALLS[request.param])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
     """What holds here, whatever that is."""
     with Sandbox(workers=1, lowest=0) as found:
