@@ -55,6 +55,31 @@ def test_one_command_tunes_measures_looks_and_reports(home: Path, capsys: pytest
     assert Run(home / "runs/b").record["parent"] == str(home / "runs/a")
 
 
+def test_a_policy_learns_from_a_reward_on_sums_that_ship(capsys: pytest.CaptureFixture[str]) -> None:
+    words = [
+        "tune",
+        "base",
+        "arithmetic",
+        "--method",
+        "grpo",
+        "--reward",
+        "length:3",
+        "--name",
+        "policy",
+        "--steps",
+        "4",
+    ]
+    assert run([*words, "--batch-size", "16", "--max-tokens", "4"]) == 0
+    out, err = capsys.readouterr()
+    assert "held-out examples it" in out
+    assert "reward" in out
+    assert "held-out reward" in err
+    made = Run.open("policy")
+    assert made.record["recipe"]["reward"] == "length:3"
+    page = (made.path / "report.html").read_text(encoding="utf-8")
+    assert "Over-optimisation" in page
+
+
 @pytest.mark.parametrize(
     ("words", "refusal"),
     [
@@ -69,6 +94,15 @@ def test_one_command_tunes_measures_looks_and_reports(home: Path, capsys: pytest
             ["tune", "base", "echoes.jsonl", "--general", "gone.txt"],
             "--general (='gone.txt') cannot be read:",
         ),
+        (
+            ["tune", "base", "arithmetic", "--method", "grpo"],
+            "--reward (=None) must say what completions are worth to grpo",
+        ),
+        (
+            ["tune", "base", "arithmetic", "--method", "grpo", "--reward", "lenght:3"],
+            "--reward (='lenght:3') is no reward, no run with a reward model and no module:function: did you mean",
+        ),
+        (["tune", "base", "echoes.jsonl", "--group", "0"], "--group (=0) must be at least 1"),
         (["tune", "base", "gone.jsonl"], "gone.jsonl: No such file or directory"),
         (["tune", "nobody", "echoes.jsonl"], "nobody is not a run (no run.json in it)"),
     ],

@@ -61,7 +61,9 @@ def check_sources(recipe: TuneRecipe) -> None:
         raise ValueError("data (='') must name the examples to learn from: files of rows, or of text")
     if method_named(recipe.method).gain == "reward":
         if recipe.reward is None:
-            raise ValueError(f"reward must say what completions are worth to {recipe.method}: arithmetic, for example")
+            raise ValueError(
+                f"reward (=None) must say what completions are worth to {recipe.method}: arithmetic, for example"
+            )
         for reward in filter(None, (recipe.reward, recipe.gold)):
             check_reward(reward)
     if recipe.general is not None:

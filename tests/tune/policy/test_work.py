@@ -164,7 +164,7 @@ def test_completions_without_a_reward_are_counted_and_the_others_learned_from(ro
 
 def test_what_cannot_be_is_refused_before_anything_is_loaded(recipe: TuneRecipe) -> None:
     for change, message in (
-        ({"reward": None}, "reward must say what completions are worth to grpo"),
+        ({"reward": None}, r"reward \(=None\) must say what completions are worth to grpo"),
         ({"reward": "aritmetic"}, "did you mean arithmetic"),
         ({"gold": "lenth:3"}, "did you mean length"),
     ):

@@ -127,7 +127,9 @@ def tune_recipe(of: Chain, name: str, data: Path) -> TuneRecipe:
     if name == "grpo":
         return dataclasses.replace(grouped, reward=str(of.folder / "reward"), beta=0.02)
     exploit = dataclasses.replace(grouped, reward=f"{HERE}:flawed")
-    return exploit if name == "hacked" else dataclasses.replace(exploit, beta=GUARD_BETA, stop_kl=GUARD_KL)
+    if name == "hacked":
+        return exploit
+    return dataclasses.replace(exploit, beta=GUARD_BETA, stop_kl=GUARD_KL, eval_every=2)  # to stop it in time
 
 
 def adamw(rate: float) -> OptimizerConfig:
