@@ -118,7 +118,8 @@ class Arguments(list[str]):
     @property
     def output(self) -> str | None:
         """The flag that says where the command writes; None where it writes into a run that is there."""
-        if getattr(self.parsed, "resume", None) is not None:
+        of_a_task = "--task" not in self.names or self.typed("--task")  # eval's --out is
+        if getattr(self.parsed, "resume", None) is not None or not of_a_task:
             return None
         return next((name for name in OUTPUTS if name in self.names), None)
 
