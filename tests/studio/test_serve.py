@@ -1,5 +1,6 @@
 """Starting the studio: its port, its address, two of them, and what it says where it cannot."""
 
+import asyncio
 import json
 import signal
 import socket
@@ -19,6 +20,23 @@ from glassworks.studio.serve import PORT, TRIES, listening
 def test_it_listens_on_this_machine_alone() -> None:
     with listening(0) as listener:
         assert listener.getsockname()[0] == "127.0.0.1"
+
+
+def test_small_answers_go_at_once() -> None:
+    async def sends_at_once() -> int:
+        found = asyncio.get_running_loop().create_future()
+
+        async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            found.set_result(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        with listening(0) as listener:
+            async with await asyncio.start_server(answer, sock=listener):
+                _, writer = await asyncio.open_connection(*listener.getsockname())
+                writer.close()
+                return int(await found)
+
+    assert asyncio.run(sends_at_once())
 
 
 def test_a_port_that_is_taken_is_one_line_and_none_asked_for_is_the_next(

@@ -90,7 +90,8 @@ def model_folders(paths: Sequence[Path], root: Path) -> dict[str, Path]:
 def listening(port: int | None) -> socket.socket:
     """A socket that listens on this machine only."""
     for number in [port] if port is not None else range(PORT, PORT + TRIES):
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # asyncio lets small answers go at once (TCP_NODELAY) where the protocol is named: others wait 40 ms for an ACK
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((HOST, number))
