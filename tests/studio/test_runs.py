@@ -9,6 +9,7 @@ import pytest
 
 from glassworks.core.errors import FileDamaged, RunError
 from glassworks.core.runs import Run
+from glassworks.studio.listing import Listing
 from glassworks.studio.questions import runs as asks
 from glassworks.studio.studio import Studio
 from glassworks.trace.trace import Trace
@@ -140,3 +141,10 @@ def test_no_trace_and_no_score_is_read_from_elsewhere(tmp_path: Path, name: str)
         asks.trace(studio, "a", name)
     with pytest.raises(RunError, match="has no evaluation"):
         asks.score(studio, "a", name)
+
+
+def test_who_has_just_come_is_told_of_a_run_that_was_made_a_moment_ago(tmp_path: Path) -> None:
+    listing = Listing(tmp_path)
+    listing.since(0)
+    Run.create(tmp_path / "new", kind="text", command=[], recipe={})
+    assert [run["name"] for run in listing.since(0)[1]] == ["new"]

@@ -30,9 +30,12 @@ class Listing:
         """The look at which a run changed, or went."""
 
     def since(self, look: int) -> tuple[int, list[dict[str, Any]], list[str]]:
-        """The newest look; what is known of the runs that changed after an earlier one (0 = all), and which went."""
+        """The newest look; what is known of the runs that changed after an earlier one (0 = all), and which went.
+
+        Who wants all has just come, and is told what there is now.
+        """
         with self.lock:
-            if time.monotonic() >= self.due:
+            if not look or time.monotonic() >= self.due:
                 spent = self.look()
                 self.due = time.monotonic() + min(LONGEST, max(EVERY, REST * spent))
             names = [name for name, at in self.changed.items() if at > look]
